@@ -1,0 +1,1 @@
+"""Lantern: a data package validated, released, served and mirrored."""

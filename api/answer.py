@@ -1,0 +1,51 @@
+"""An answer that is finished: bytes and headers that depend on nothing but the release and the question."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+KEY = "lantern.answer"  # where in the WSGI environ a view leaves its answer for api.cache
+MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finished answer. `etag` is unquoted and names the bytes before they are compressed."""
+
+    body: bytes
+    media_type: str
+    etag: str
+    version: str
+    modified: str
+    immutable: bool = False
+    links: tuple[str, ...] = ()
+    disposition: str = ""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers of the answer, but for those of its encoding and length."""
+        found = [
+            ("Content-Type", self.media_type),
+            ("Last-Modified", http_date(self.modified)),
+            ("Cache-Control", IMMUTABLE if self.immutable else MUTABLE),
+            ("Vary", "Accept, Accept-Encoding"),
+            ("X-Data-Version", self.version),
+        ]
+        if self.links:
+            found.append(("Link", ", ".join(self.links)))
+        if self.disposition:
+            found.append(("Content-Disposition", self.disposition))
+        return found
+
+
+def http_date(moment: str) -> str:
+    """An ISO 8601 time as HTTP writes it (RFC 9110, 5.6.7)."""
+    found = datetime.fromisoformat(moment)
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return format_datetime(found, usegmt=True)
+
+
+def tag(*parts: str) -> str:
+    """An entity tag from what an answer is a function of: no look at the answer itself."""
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()

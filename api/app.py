@@ -1,0 +1,25 @@
+"""The application factory: a table of contents."""
+
+from typing import Any
+
+from flask import Flask
+
+from api import settings
+from api.cache import Cache
+from api.http import catalogue, documentation, evidence, files, health, pages, paths, problems, records
+from api.store import Store
+
+
+def create_app(**given: Any) -> Flask:
+    """The application; `given` settings (by name, without prefix) come before the environment's."""
+    app = Flask("api")
+    app.config.update({**settings.load(), **given})
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    store = app.config["STORE_OPEN"] = Store(app.config["STORE"])
+    problems.init_app(app)
+    for part in (catalogue, records, evidence, files, health, pages, documentation):
+        app.register_blueprint(part.blueprint)
+    app.wsgi_app = Cache(paths.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
+    return app

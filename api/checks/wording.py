@@ -1,0 +1,146 @@
+"""Reads the numbers in a phrase: "some $240 million", "89 percent", "123 mil 218", "between 5 and 10 million".
+
+Generous in how a number may be written, in English or Spanish; where the writing leaves open which number is
+meant (1.234 may be a thousand or one and a bit), each reading counts. A number with a scale or a percent sign
+never counts as the number without it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+SCALES = {
+    **dict.fromkeys(("hundred",), 100),
+    **dict.fromkeys(("thousand", "thousands", "mil", "miles"), 1_000),
+    **dict.fromkeys(("million", "millions", "millón", "millon", "millones"), 10**6),
+    **dict.fromkeys(("billion", "billions"), 10**9),
+    **dict.fromkeys(("trillion", "trillions", "billón", "billon", "billones"), 10**12),
+}
+ATTACHED = {"k": 1_000, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}  # only touching: 5 m may be metres
+GOES_ON = ("mil", "millón", "millon", "millones")  # 123 mil 218 is one number
+PERCENT = ("%", "percent", "percentage", "pct", "porciento")
+PERCENT_IN_TWO = (("per", "cent"), ("por", "ciento"))
+JOINERS = ("-", "–", "—", "to", "and", "or", "y", "a", "o", "e")
+SPACE = " \u00a0\u2009\u202f"
+YEAR_PREFIX = ("fy", "cy")
+GROUPED = r"\d{{1,3}}(?:(?P<group>[,.'’{space}])\d{{3}})(?:(?P=group)\d{{3}})*(?!\d)(?:[.,]\d+(?!\d))?"
+TOKEN = r"(?<![^\W\d_])(?:{grouped}|\d+(?:[.,]\d+)?)|[^\W\d_]+|[^\w\s]"
+
+
+@dataclass(frozen=True)
+class Token:
+    text: str
+    start: int
+    end: int
+
+    @property
+    def is_number(self) -> bool:
+        return self.text[0].isdigit()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one number in a phrase may mean, as a factor says: a scale, a percent sign, both or neither."""
+
+    numbers: frozenset[Decimal]
+    factor: Decimal
+    percent: bool
+    end: int
+
+
+def numbers(phrase: str, in_percent: bool = False) -> frozenset[Decimal]:
+    """Every number that a phrase states; percentages as shares of one, unless they are wanted as they stand."""
+    spaced = _tokens(phrase, GROUPED.format(space=SPACE))
+    apart = _tokens(phrase, GROUPED.format(space=""))
+    return frozenset(n for tokens in (spaced, apart) for n in _numbers(tokens, in_percent))
+
+
+def _tokens(phrase: str, grouped: str) -> list[Token]:
+    """Words, numbers and signs; the year of FY2007 is a number, the 16 of M16 is none."""
+    text = re.sub(r"\b(FY|CY)(?=\d)", r"\1 ", phrase, flags=re.IGNORECASE)
+    found = re.finditer(TOKEN.format(grouped=grouped), text)
+    return [Token(match[0].lower(), match.start(), match.end()) for match in found]
+
+
+def _numbers(tokens: list[Token], in_percent: bool) -> Iterator[Decimal]:
+    position = 0
+    while position < len(tokens):
+        reading = _reading(tokens, position)
+        if reading is None:
+            position += 1
+            continue
+        position = reading.end
+        factor = reading.factor if reading.factor != 1 else _range_factor(tokens, position)
+        percent = reading.percent or factor < 1
+        for number in reading.numbers:
+            yield number * (factor * 100 if percent and in_percent else factor)
+
+
+def _reading(tokens: list[Token], position: int) -> Reading | None:
+    """The number that begins at a token, with its scales, what goes on after them, and a percent sign."""
+    token = tokens[position]
+    if token.is_number:
+        found, after = _written(token.text), position + 1
+    elif token.text == "mil":
+        found, after = frozenset({Decimal(1)}), position
+    else:
+        return None
+    scale, end = _scale(tokens, after)
+    if scale > 1 and tokens[end - 1].text in GOES_ON and end < len(tokens) and tokens[end].is_number:
+        rest = _reading(tokens, end)
+        if rest and max(rest.numbers) * rest.factor < scale:
+            whole = frozenset(a * scale + b * rest.factor for a in found for b in rest.numbers)
+            return Reading(whole, Decimal(1), False, rest.end)
+    percent = _percent_end(tokens, end)
+    factor = Decimal(scale) / (100 if percent else 1)
+    return Reading(found, factor, percent is not None, percent or end)
+
+
+def _scale(tokens: list[Token], position: int) -> tuple[int, int]:
+    """The product of the scale words that follow, and where they end: mil millones is a thousand million."""
+    scale = 1
+    while position < len(tokens):
+        token = tokens[position]
+        hyphen = token.text == "-" and position + 1 < len(tokens) and tokens[position + 1].text in SCALES
+        if hyphen:
+            position += 1
+            continue
+        touches = position > 0 and tokens[position - 1].end == token.start and tokens[position - 1].is_number
+        factor = SCALES.get(token.text) or (ATTACHED.get(token.text) if touches else None)
+        if factor is None:
+            break
+        scale *= factor
+        position += 1
+    return scale, position
+
+
+def _percent_end(tokens: list[Token], position: int) -> int | None:
+    following = tuple(token.text for token in tokens[position : position + 2])
+    if following[:1] == ("-",):
+        return _percent_end(tokens, position + 1)
+    if following[:1] and following[0] in PERCENT:
+        return position + 1
+    return position + 2 if following in PERCENT_IN_TWO else None
+
+
+def _range_factor(tokens: list[Token], position: int) -> Decimal:
+    """In "5 to 10 million" or "20-30%" the first number has the second one's scale."""
+    if position + 1 < len(tokens) and tokens[position].text in JOINERS and tokens[position + 1].is_number:
+        second = _reading(tokens, position + 1)
+        if second is not None:
+            return second.factor
+    return Decimal(1)
+
+
+def _written(text: str) -> frozenset[Decimal]:
+    """The numbers that digits with separators may be."""
+    separators = re.findall(r"\D", text)
+    groups = re.split(r"\D", text)
+    plain = Decimal("".join(groups))
+    if not separators:
+        return frozenset({plain})
+    decimal = Decimal("".join(groups[:-1]) + "." + groups[-1])
+    if len(set(separators)) > 1 or len(groups[-1]) != 3 or text.startswith("0"):
+        return frozenset({decimal})
+    return frozenset({plain, decimal}) if separators == ["."] else frozenset({plain})

@@ -1,0 +1,107 @@
+"""The command `lantern`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from api import settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lantern", message="%(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Publish a data package: validate, release, serve and mirror it.
+
+    Exit status: 0 done, 1 the data or a verification is wrong, 2 wrong usage.
+    """
+    try:
+        context.obj = settings.load()
+    except settings.SettingError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong with the data and end with status 1."""
+    click.echo(message, err=True)
+    sys.exit(1)
+
+
+def say(message: str) -> None:
+    """Progress, where somebody watches."""
+    if sys.stderr.isatty():
+        click.echo(message, err=True)
+
+
+@main.command()
+@click.argument("source", metavar="[PACKAGE]", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def validate(config: dict[str, Any], source: Path | None, as_json: bool) -> None:
+    """Check a package: a folder, a descriptor or a zip. Every error names file, row, field and value."""
+    from api import package
+
+    report = package.validate(source or config["PACKAGE"])
+    click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2) if as_json else report.text())
+    if not report.valid:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--package", "source", type=click.Path(path_type=Path), help="The package (default: LANTERN_PACKAGE).")
+@click.option("--store", "root", type=click.Path(path_type=Path), help="The store (default: LANTERN_STORE).")
+@click.pass_obj
+def build(config: dict[str, Any], source: Path | None, root: Path | None) -> None:
+    """Validate a package and add it to the store as a release."""
+    from api.package import PackageError
+    from api.release.build import BuildError
+    from api.release.build import build as make
+
+    try:
+        release = make(source or config["PACKAGE"], root or config["STORE"], say)
+    except (BuildError, PackageError) as error:
+        fail(str(error))
+    click.echo(f"{release.version} {release.folder}")
+
+
+@main.command()
+@click.pass_obj
+def serve(config: dict[str, Any]) -> None:
+    """Serve the store with gunicorn; builds the package first if the store is empty."""
+    from api.store import NotInStore, Store
+
+    try:
+        Store(config["STORE"]).latest()
+    except NotInStore:
+        from api.package import PackageError
+        from api.release.build import BuildError
+        from api.release.build import build as make
+
+        try:
+            make(config["PACKAGE"], config["STORE"], say)
+        except (BuildError, PackageError) as error:
+            fail(str(error))
+    here = Path(__file__).resolve().parent
+    command = [sys.executable, "-m", "gunicorn", "--config", str(here / "gunicorn.conf.py"), "wsgi:app"]
+    os.execv(sys.executable, command)
+
+
+@main.command()
+@click.pass_obj
+def releases(config: dict[str, Any]) -> None:
+    """List the releases of the store, newest first."""
+    from api.store import Store
+
+    for release in Store(config["STORE"]).releases():
+        click.echo(f"{release.version}\t{release.published_at}\t{release.tag}")
+
+
+@main.command("settings")
+def show_settings() -> None:
+    """List every setting with its default and meaning."""
+    for setting in settings.SETTINGS:
+        click.echo(f"{settings.PREFIX}{setting.name}\t{setting.default or '(empty)'}\t{setting.help}")

@@ -1,0 +1,188 @@
+"""A data package's descriptor as plain, immutable values.
+
+The one model of packages, resources, schemas and fields that every other module reads. It holds what a
+descriptor says and nothing of where it came from; reading files and validating is api.package's work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+JSON = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """One field of a Table Schema: `custom` keeps what the standard does not name."""
+
+    name: str
+    type: str
+    format: str
+    title: str
+    description: str
+    example: JSON
+    constraints: Mapping[str, JSON]
+    descriptor: Mapping[str, JSON]
+
+    @property
+    def required(self) -> bool:
+        return bool(self.constraints.get("required"))
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignKey:
+    """Fields of this table that name a row of another (`resource` is never empty: self is spelled out)."""
+
+    fields: tuple[str, ...]
+    resource: str
+    reference: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A tabular resource: its name, words and Table Schema."""
+
+    name: str
+    title: str
+    description: str
+    fields: tuple[Field, ...]
+    primary_key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    missing_values: tuple[str, ...]
+    schema: Mapping[str, JSON]
+    descriptor: Mapping[str, JSON]
+    index: Mapping[str, int] = field(repr=False, compare=False)
+
+    def field(self, name: str) -> Field:
+        return self.fields[self.index[name]]
+
+    @property
+    def figure(self) -> Mapping[str, JSON]:
+        """What the schema says of its figures (custom property lantern:figure); empty for other tables."""
+        found: Mapping[str, JSON] = self.schema.get("lantern:figure") or {}
+        return found
+
+    @property
+    def path(self) -> str:
+        """Where a release keeps the table as CSV."""
+        return f"data/{file_stem(self.name)}.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class Package:
+    """A data package whose schemas are inlined: its words and its tables, in the descriptor's order."""
+
+    name: str
+    title: str
+    description: str
+    version: str
+    created: str
+    tables: tuple[Table, ...]
+    descriptor: Mapping[str, JSON]
+
+    def table(self, name: str) -> Table | None:
+        return next((table for table in self.tables if table.name == name), None)
+
+    @property
+    def license(self) -> str:
+        """The licence of the compilation, as its short name (empty where none is named)."""
+        first: Mapping[str, JSON] = next(iter(self.descriptor.get("licenses") or []), {})
+        return str(first.get("name") or first.get("title") or first.get("path") or "")
+
+    @property
+    def license_path(self) -> str:
+        """The address of the licence of the compilation, empty where none is given."""
+        first: Mapping[str, JSON] = next(iter(self.descriptor.get("licenses") or []), {})
+        return str(first.get("path") or "")
+
+    @property
+    def publisher(self) -> str:
+        names = [str(c.get("title", "")) for c in self.descriptor.get("contributors") or []]
+        return ", ".join(name for name in names if name)
+
+    @property
+    def citation(self) -> str:
+        """How to cite the package: publisher (year). Title (version) [data set]."""
+        year = self.created[:4]
+        who = self.publisher or self.name
+        return f"{who} ({year}). {self.title} (version {self.version}) [Data set]."
+
+
+def package(descriptor: Mapping[str, JSON]) -> Package:
+    """The model of a descriptor whose schemas are inlined; resources that are no tables are left out."""
+    return Package(
+        name=str(descriptor.get("name") or "package"),
+        title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
+        description=str(descriptor.get("description") or ""),
+        version=str(descriptor.get("version") or "0.0.0"),
+        created=str(descriptor.get("created") or "1970-01-01T00:00:00Z"),
+        tables=tuple(table(r) for r in descriptor.get("resources", []) if is_table(r)),
+        descriptor=descriptor,
+    )
+
+
+def is_table(resource: Mapping[str, JSON]) -> bool:
+    """Whether a resource is a table: it has a schema with fields."""
+    schema = resource.get("schema")
+    return isinstance(schema, Mapping) and bool(schema.get("fields"))
+
+
+def table(resource: Mapping[str, JSON]) -> Table:
+    """The model of one tabular resource."""
+    schema = resource["schema"]
+    name = str(resource["name"])
+    fields = tuple(_field(entry) for entry in schema["fields"])
+    return Table(
+        name=name,
+        title=str(resource.get("title") or name),
+        description=str(resource.get("description") or ""),
+        fields=fields,
+        primary_key=_names(schema.get("primaryKey")),
+        foreign_keys=tuple(_foreign_key(entry, name) for entry in schema.get("foreignKeys") or []),
+        missing_values=_missing(schema.get("missingValues")),
+        schema=schema,
+        descriptor=resource,
+        index={entry.name: position for position, entry in enumerate(fields)},
+    )
+
+
+def file_stem(name: str) -> str:
+    """A resource name as a file name: only what some file system refuses is escaped, as in a URL."""
+    safe = "".join(_escaped(c) if c in '/\\:*?"<>|%' or c < " " else c for c in name)
+    return "%2E" + safe[1:] if safe.startswith(".") else safe
+
+
+def _escaped(character: str) -> str:
+    return f"%{ord(character):02X}"
+
+
+def _field(entry: Mapping[str, JSON]) -> Field:
+    return Field(
+        name=str(entry["name"]),
+        type=str(entry.get("type") or "any"),
+        format=str(entry.get("format") or "default"),
+        title=str(entry.get("title") or ""),
+        description=str(entry.get("description") or ""),
+        example=entry.get("example"),
+        constraints=entry.get("constraints") or {},
+        descriptor=entry,
+    )
+
+
+def _foreign_key(entry: Mapping[str, JSON], own: str) -> ForeignKey:
+    reference = entry["reference"]
+    return ForeignKey(_names(entry["fields"]), str(reference.get("resource") or own), _names(reference["fields"]))
+
+
+def _names(value: JSON) -> tuple[str, ...]:
+    """v1 descriptors may give one name as a string."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _missing(value: JSON) -> tuple[str, ...]:
+    """v2 allows labelled missing values: objects with a value."""
+    if value is None:
+        return ("",)
+    return tuple(entry["value"] if isinstance(entry, Mapping) else str(entry) for entry in value)

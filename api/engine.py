@@ -1,0 +1,110 @@
+"""Connections to a release's serving file: read-only, one a thread and release, kept open.
+
+SQLite gives the interpreter lock back only while it steps, so every question asks for its whole answer in one row.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from api.release.serving import FILE
+
+KEPT = 8
+STEPS_BETWEEN_CHECKS = 100_000
+_local = threading.local()
+
+
+class TooSlow(Exception):
+    """A question that took longer than the setting TIME_LIMIT."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one dataset is stored: its number, its rows, and for each column what the query must know."""
+
+    number: int
+    rows: int
+    columns: tuple[dict[str, Any], ...]
+
+
+def connection(folder: Path) -> sqlite3.Connection:
+    """This thread's connection to a release; the least used ones are closed beyond KEPT."""
+    kept: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "kept", None)
+    if kept is None:
+        kept = _local.kept = OrderedDict()
+    db = kept.get(folder)
+    if db is None:
+        db = kept[folder] = _open(folder)
+        if len(kept) > KEPT:
+            kept.popitem(last=False)[1].close()
+    else:
+        kept.move_to_end(folder)
+    return db
+
+
+def _open(folder: Path) -> sqlite3.Connection:
+    uri = (folder / FILE).absolute().as_uri() + "?mode=ro&immutable=1"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    db.execute("PRAGMA query_only=1")
+    db.execute("PRAGMA mmap_size=2147418112")
+    db.execute("PRAGMA cache_size=-2000")
+    return db
+
+
+def row(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> tuple[Any, ...] | None:
+    """The one row that a statement gives. Raises TooSlow after `limit` seconds (0: no limit)."""
+    db = connection(folder)
+    _deadline(db, limit)
+    try:
+        found: tuple[Any, ...] | None = db.execute(sql, parameters).fetchone()
+    except sqlite3.OperationalError as error:
+        raise _reason(error) from error
+    return found
+
+
+def rows(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> list[tuple[Any, ...]]:
+    """All rows of a statement whose number is bounded by its LIMIT."""
+    db = connection(folder)
+    _deadline(db, limit)
+    try:
+        return db.execute(sql, parameters).fetchall()
+    except sqlite3.OperationalError as error:
+        raise _reason(error) from error
+
+
+def stream(folder: Path, sql: str, parameters: Sequence[Any], size: int = 5_000) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a statement in batches, over a connection of its own."""
+    db = _open(folder)
+    try:
+        cursor = db.execute(sql, parameters)
+        while batch := cursor.fetchmany(size):
+            yield batch
+    finally:
+        db.close()
+
+
+def _deadline(db: sqlite3.Connection, limit: float) -> None:
+    if not limit:
+        db.set_progress_handler(None, 0)
+        return
+    end = time.monotonic() + limit
+    db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
+
+
+def _reason(error: sqlite3.OperationalError) -> Exception:
+    return TooSlow() if "interrupted" in str(error) else error
+
+
+@lru_cache(maxsize=64)
+def layouts(folder: Path) -> dict[str, Layout]:
+    """The layout of each dataset of a release, by name."""
+    found = connection(folder).execute("SELECT position, name, detail FROM layout ORDER BY position")
+    parsed = [(number, name, json.loads(detail)) for number, name, detail in found]
+    return {name: Layout(number, d["rows"], tuple(d["columns"])) for number, name, d in parsed}

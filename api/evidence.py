@@ -1,0 +1,60 @@
+"""Disagreement as data: the conflicts that a release's rows take part in.
+
+Works for any package with the tables `conflicts` (key: one field) and `conflict_positions` (conflict, dataset,
+record): a release's conflicts are few, so they are read once and kept.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from api import engine
+from api.release.serving import FIELD_SEPARATOR
+from api.store import Release
+
+CONFLICTS = "conflicts"
+POSITIONS = "conflict_positions"
+PARTS = ("conflict", "dataset", "record")
+
+
+@dataclass(frozen=True, eq=False)
+class Conflicts:
+    """A release's conflicts by key, as JSON, alone and joined with their positions; and by dataset and row number."""
+
+    alone: Mapping[str, str]
+    joined: Mapping[str, str]
+    of_row: Mapping[str, Mapping[int, tuple[str, ...]]]
+
+
+@lru_cache(maxsize=16)
+def conflicts(release: Release) -> Conflicts:
+    """The conflicts of a release; none where the package has no such tables."""
+    package = release.package
+    table, positions = package.table(CONFLICTS), package.table(POSITIONS)
+    if table is None or positions is None or not set(PARTS) <= set(positions.index) or len(table.primary_key) != 1:
+        return Conflicts({}, {}, {})
+    layouts = engine.layouts(release.folder)
+    key = table.index[table.primary_key[0]]
+    own = engine.rows(release.folder, f"SELECT c{key}, j FROM t{layouts[CONFLICTS].number} ORDER BY n", (), 0)
+    columns = ", ".join(f"c{positions.index[part]}" for part in PARTS)
+    taken = engine.rows(release.folder, f"SELECT {columns}, j FROM t{layouts[POSITIONS].number} ORDER BY n", (), 0)
+    held: dict[str, list[str]] = defaultdict(list)
+    of_row: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
+    for conflict, dataset, record, text in taken:
+        number, row = _figure(release, dataset, record)
+        held[conflict].append(f'{text[:-1]}{FIELD_SEPARATOR}"figure":{row}}}')
+        if number:
+            of_row[dataset][number] = (*of_row[dataset].get(number, ()), conflict)
+    joined = {name: f'{text[:-1]}{FIELD_SEPARATOR}"positions":[{",".join(held.get(name, []))}]}}' for name, text in own}
+    return Conflicts(dict(own), joined, of_row)
+
+
+def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
+    """The number and JSON of the row that a position names; 0 and null where there is none."""
+    table = release.package.table(dataset)
+    if table is None or len(table.primary_key) != 1:
+        return 0, "null"
+    number, key = engine.layouts(release.folder)[dataset].number, table.index[table.primary_key[0]]
+    found = engine.row(release.folder, f"SELECT n, j FROM t{number} WHERE c{key} = ?", (record,), 0)
+    return found or (0, "null")

@@ -1,0 +1,104 @@
+"""What a request asks: which release, which dataset, which parameters."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+from flask import current_app, request
+from marshmallow import fields
+
+from api import question, schemas
+from api.descriptor import Table, table
+from api.http.problems import ProblemError
+from api.question import Question
+from api.store import Release, Store
+
+Parameters = Mapping[str, fields.Field[Any]]
+# A table without fields: what a resource is that has parameters but no filters.
+PLAIN = table({"name": "", "schema": {"fields": []}})
+
+
+def store() -> Store:
+    found: Store = current_app.config["STORE_OPEN"]
+    return found
+
+
+def base() -> str:
+    """What links begin with: the setting BASE_URL."""
+    return str(current_app.config["BASE_URL"])
+
+
+def given() -> list[tuple[str, str]]:
+    """The parameters of the request."""
+    return question.pairs(request.environ.get("QUERY_STRING", ""))
+
+
+def release_parameters(_: Table) -> Parameters:
+    """The parameters of an address that speaks of one release."""
+    known = schemas.control(PLAIN)
+    return {name: known[name] for name in ("version", "as_of")}
+
+
+def no_parameters(_: Table) -> Parameters:
+    """The parameters of an address that has none."""
+    return {}
+
+
+def plain(control: Callable[[Table], Parameters] = release_parameters) -> Question:
+    """The question of an address without filters."""
+    return question.read(PLAIN, given(), control)
+
+
+def chosen(parameters: Iterable[tuple[str, str]]) -> Release:
+    """The release that version or as_of names, else the latest; read before the rest, whose names depend on it.
+
+    Raises BadQuestion for values that cannot be read, NotInStore where there is no such release.
+    """
+    named = [(name, value) for name, value in parameters if name in ("version", "as_of")]
+    if not named:
+        return store().latest()
+    found = question.read(PLAIN, named, release_parameters).more
+    if "as_of" in found:
+        return store().as_of(found["as_of"])
+    return store().version(found["version"])
+
+
+def dataset(release: Release, name: str) -> Table:
+    """The table of a release by its name. Raises a not-found problem with the nearest name."""
+    found = tables(release).get(name)
+    if found is None:
+        near = schemas.nearest(name, tables(release))
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
+    return found
+
+
+@lru_cache(maxsize=64)
+def tables(release: Release) -> dict[str, Table]:
+    return {table.name: table for table in release.package.tables}
+
+
+def segment(text: str) -> str:
+    """A part of the path; api.http.paths leaves escapes in it where a slash or comma was escaped."""
+    return unquote(text) if request.environ.get("lantern.escaped") else text
+
+
+def acceptable(offered: Mapping[str, str]) -> str:
+    """The name of the offered media type (name → type) that the Accept header likes best.
+
+    The first offered wins a tie. Raises a not-acceptable problem that lists them.
+    """
+    header = request.headers.get("Accept", "")
+    if not header or header == "*/*":
+        return next(iter(offered))
+    accepted = request.accept_mimetypes
+    best, quality = "", 0.0
+    for name, media_type in offered.items():
+        found = accepted.quality(media_type.partition(";")[0])
+        if found > quality:
+            best, quality = name, found
+    if not best:
+        kinds = ", ".join(kind.partition(";")[0] for kind in offered.values())
+        raise ProblemError("not-acceptable", f"Offered here: {kinds}.")
+    return best

@@ -1,0 +1,28 @@
+"""Pages for people."""
+
+from flask import Blueprint, Response, render_template
+
+from api import engine
+from api.http import ask
+from api.http.catalogue import dataset_links, service_links
+from api.http.respond import JSON_TYPE, address, document, finish
+
+blueprint = Blueprint("pages", __name__)
+HTML_TYPE = "text/html; charset=utf-8"
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """A page that lists datasets, downloads and docs; or the service document, by Accept."""
+    asked = ask.plain(ask.no_parameters)
+    release = ask.store().latest()
+    package = release.package
+    if ask.acceptable({"html": HTML_TYPE, "json": JSON_TYPE}) == "json":
+        data = {"name": package.name, "title": package.title, "description": package.description}
+        return document(data, release, address(""), asked.canonical, {}, service_links(release))
+    layouts = engine.layouts(release.folder)
+    datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
+    html = render_template(
+        "home.html", package=package, release=release, datasets=datasets, links=service_links(release), address=address
+    )
+    return finish(html.encode(), release, address(""), media_type=HTML_TYPE)

@@ -1,0 +1,119 @@
+"""Answers put together: the envelope, links and headers that all of them share."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from flask import Response, request
+
+from api import question
+from api.answer import KEY, Answer, tag
+from api.http import ask
+from api.schemas import encode
+from api.store import Release
+
+JSON_TYPE = "application/json"
+CODE = "1"  # part of every entity tag: raised when the same question to the same release gives other bytes
+
+
+def compact(value: Any) -> str:
+    """JSON as answers hold it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def address(*parts: str) -> str:
+    """A path of which each part may hold any character."""
+    return ask.base() + "/" + "/".join(quoted(part) for part in parts)
+
+
+@lru_cache(maxsize=4096)
+def quoted(part: str) -> str:
+    """One part of a path; slashes and commas in it are escaped."""
+    return encode(part).replace("/", "%2F").replace(",", "%2C").replace("%1F", ",")
+
+
+def with_query(path: str, canonical: Sequence[tuple[str, str]]) -> str:
+    """A path with its parameters in their one order."""
+    text = question.written(canonical)
+    return f"{path}?{text}" if text else path
+
+
+def pinned(path: str, canonical: Sequence[tuple[str, str]], release: Release) -> str:
+    """The address that keeps giving this answer: the same question of this version."""
+    rest = [entry for entry in canonical if entry[0] not in ("version", "as_of")]
+    return with_query(path, sorted([*rest, ("version", release.version)]))
+
+
+def finish(
+    body: bytes,
+    release: Release,
+    path: str,
+    canonical: Sequence[tuple[str, str]] = (),
+    media_type: str = JSON_TYPE,
+    links: Mapping[str, str | None] | None = None,
+    disposition: str = "",
+) -> Response:
+    """Leave the answer for the cache layer, which sends it."""
+    names = {name for name, _ in canonical}
+    found = {name: link for name, link in (links or {}).items() if link}
+    found.setdefault("canonical", with_query(path, canonical))
+    licence = release.package.license_path
+    if licence:
+        found["license"] = licence
+    request.environ[KEY] = Answer(
+        body=body,
+        media_type=media_type,
+        etag=tag(CODE, release.tag, ask.base(), path, media_type, question.written(canonical)),
+        version=release.version,
+        modified=release.published_at,
+        immutable="version" in names,
+        links=tuple(f'<{target}>; rel="{name}"' for name, target in found.items()),
+        disposition=disposition,
+    )
+    return Response()
+
+
+@lru_cache(maxsize=256)
+def release_meta(release: Release) -> str:
+    """What the meta of every answer says of the release, as members of a JSON object."""
+    said = {"version": release.version, "published_at": release.published_at}
+    return compact(said)[1:-1]
+
+
+@lru_cache(maxsize=256)
+def rights_meta(release: Release) -> str:
+    """Licence and citation, as members of a JSON object."""
+    return compact({"license": release.package.license, "citation": release.package.citation})[1:-1]
+
+
+def envelope(data: str, release: Release, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = "") -> bytes:
+    """The one shape of an answer: data, meta, links (and included, where something is)."""
+    first = {name: value for name, value in meta.items() if name == "dataset"}
+    rest = {name: value for name, value in meta.items() if name != "dataset"}
+    parts = [
+        part
+        for part in (compact(first)[1:-1], release_meta(release), compact(rest)[1:-1], rights_meta(release))
+        if part
+    ]
+    return f'{{"data":{data},\n"meta":{{{",".join(parts)}}},\n"links":{compact(links)}{more}}}\n'.encode()
+
+
+def document(
+    data: Any,
+    release: Release,
+    path: str,
+    canonical: Sequence[tuple[str, str]],
+    meta: Mapping[str, Any],
+    links: Mapping[str, Any],
+) -> Response:
+    """An answer whose data is small and put together in Python."""
+    ask.acceptable({"json": JSON_TYPE})
+    every = {
+        "self": with_query(path, canonical),
+        **links,
+        "permalink": pinned(path, canonical, release),
+    }
+    body = envelope(compact(data), release, meta, every)
+    headers = {name: link for name, link in links.items() if name in ("describedby", "next") and isinstance(link, str)}
+    return finish(body, release, path, canonical, links=headers)

@@ -1,0 +1,147 @@
+"""Lifts descriptors of Data Package v1 to the shapes of v2, so that nothing else need know of v1.
+
+Pure: what a descriptor names (schemas, dialects, files) is read by api.package.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+JSON = Any
+PACKAGE = "https://datapackage.org/profiles/2.0/datapackage.json"
+V2 = "datapackage.org/profiles/2"
+COMPRESSIONS = {".gz": "gz", ".zip": "zip", ".bz2": "bz2", ".xz": "xz"}
+CSV_PROPERTIES = ("delimiter", "quoteChar", "doubleQuote", "escapeChar", "skipInitialSpace")
+DIALECT_PROPERTIES = ("header", "headerRows", "headerJoin", "headerCase", "commentChar", "commentRows")
+
+
+def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A package's own words as v2 has them; its resources are left as they are."""
+    lifted = {key: value for key, value in descriptor.items() if key != "profile"}
+    if isinstance(lifted.get("contributors"), list):
+        lifted["contributors"] = [_contributor(entry) for entry in lifted["contributors"]]
+    return {"$schema": PACKAGE, **lifted, "$schema": PACKAGE}
+
+
+def is_v2(descriptor: Mapping[str, JSON]) -> bool:
+    return V2 in str(descriptor.get("$schema", ""))
+
+
+def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
+    """A resource with a name, and with a list of paths only where there are several."""
+    lifted = dict(descriptor)
+    path = lifted.get("path")
+    if isinstance(path, list) and len(path) == 1:
+        lifted["path"] = path = path[0]
+    if lifted.pop("profile", None) == "tabular-data-resource":
+        lifted["type"] = "table"
+    first = path[0] if isinstance(path, list) and path else path
+    lifted.setdefault("name", _stem(first) if isinstance(first, str) else f"resource-{position}")
+    return lifted
+
+
+def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON]:
+    """A Table Schema whose keys are lists and whose foreign keys name their table."""
+    lifted = {key: value for key, value in descriptor.items() if key != "profile"}
+    lifted["fields"] = [_field(entry, v2) for entry in descriptor.get("fields") or []]
+    if "primaryKey" in lifted:
+        lifted["primaryKey"] = _list(lifted["primaryKey"])
+    if isinstance(lifted.get("uniqueKeys"), list):
+        lifted["uniqueKeys"] = [_list(key) for key in lifted["uniqueKeys"]]
+    if isinstance(lifted.get("foreignKeys"), list):
+        lifted["foreignKeys"] = [_foreign_key(entry, own) for entry in lifted["foreignKeys"]]
+    match = lifted.get("fieldsMatch")
+    if isinstance(match, list) and match:
+        lifted["fieldsMatch"] = match[0]
+    return lifted
+
+
+def dialect(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A Table Dialect in flat form: what v1 and frictionless say otherwise has its v2 name."""
+    lifted = {**descriptor, **(descriptor.get("csv") or {})}
+    lifted.pop("csv", None)
+    lifted.pop("csvddfVersion", None)
+    if "caseSensitiveHeader" in lifted:
+        lifted["headerCase"] = bool(lifted.pop("caseSensitiveHeader"))
+    sheet = (lifted.pop("excel", None) or {}).get("sheet")
+    if sheet is not None:
+        lifted["sheetName" if isinstance(sheet, str) else "sheetNumber"] = sheet
+    return lifted
+
+
+def format_of(resource: Mapping[str, JSON]) -> str:
+    """csv, tsv, xlsx, inline …: what is declared, else what the path ends in."""
+    if "data" in resource:
+        return "inline"
+    declared = str(resource.get("format") or "").lower().lstrip(".")
+    return declared if declared and declared not in ("gz", "zip") else _suffix(resource)
+
+
+def compression_of(resource: Mapping[str, JSON]) -> str:
+    """gz, zip, bz2, xz, or nothing."""
+    if "data" in resource:
+        return ""
+    declared = str(resource.get("compression") or "").replace("gzip", "gz")
+    suffix = PurePosixPath(_first(resource)).suffix.lower()
+    return declared if declared not in ("", "no") else COMPRESSIONS.get(suffix, "")
+
+
+def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON]:
+    """A flat dialect as frictionless nests it, every choice of CSV spelled out so that it guesses nothing."""
+    nested = {key: dialect[key] for key in DIALECT_PROPERTIES if key in dialect}
+    if format in ("csv", "tsv"):
+        nested["csv"] = {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}
+        nested["csv"] |= {key: dialect[key] for key in CSV_PROPERTIES if dialect.get(key) is not None}
+    sheet = dialect.get("sheetName", dialect.get("sheetNumber"))
+    if sheet is not None:
+        nested["excel"] = {"sheet": sheet}
+    return nested
+
+
+def _contributor(entry: JSON) -> JSON:
+    if not isinstance(entry, Mapping) or "role" not in entry:
+        return entry
+    rest = {key: value for key, value in entry.items() if key != "role"}
+    return {**rest, "roles": rest.get("roles") or [entry["role"]]}
+
+
+def _field(entry: JSON, v2: bool) -> JSON:
+    """A field without a type is a string in v1 and anything in v2."""
+    if not isinstance(entry, Mapping):
+        return entry
+    return {"type": "any" if v2 else "string", **entry}
+
+
+def _foreign_key(entry: JSON, own: str) -> JSON:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("reference"), Mapping):
+        return entry
+    reference = entry["reference"]
+    return {
+        **entry,
+        "fields": _list(entry.get("fields")),
+        "reference": {
+            **reference,
+            "resource": reference.get("resource") or own,
+            "fields": _list(reference.get("fields")),
+        },
+    }
+
+
+def _list(value: JSON) -> JSON:
+    return [value] if isinstance(value, str) else value
+
+
+def _first(resource: Mapping[str, JSON]) -> str:
+    path = resource.get("path") or ""
+    return str(path[0] if isinstance(path, list) else path)
+
+
+def _suffix(resource: Mapping[str, JSON]) -> str:
+    path = PurePosixPath(_first(resource))
+    if path.suffix.lower() in COMPRESSIONS:
+        path = path.with_suffix("")
+    return path.suffix.lower().lstrip(".")
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).name.split(".")[0] or "resource"

@@ -1,0 +1,298 @@
+"""A loaded question → SQL. Pure: no connection, no request.
+
+SQLAlchemy Core writes the statement once for each shape of question (which fields, operators and sorts, not which
+values); the text is kept and run with bound parameters.
+
+A page is one or more ranges, in order, each of which an index gives without sorting: the rows that tie with the
+last one seen and come after it, then the rows beyond it, then the nulls. So a page costs the same at any depth.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from api import values
+from api.descriptor import Table
+from api.engine import Layout
+from api.question import Filter, Question
+from api.release.serving import texts
+
+ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
+_DIALECT = sqlite.dialect(paramstyle="qmark")
+_FULL_TEXT = "q"
+_LIMIT = "rows"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All of a question that changes the SQL, and none of its values.
+
+    `filters`: (position, operator) of each; `sort`: (position, descending, has nulls) of each key;
+    `after`: for a later page, whether the last row's value of each sort key is null.
+    """
+
+    number: int
+    filters: tuple[tuple[int, str], ...]
+    folded: frozenset[int]
+    search: bool
+    sort: tuple[tuple[int, bool, bool], ...] = ()
+    after: tuple[bool, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """SQL text, the names of its parameters in the order in which they are bound, and those that never change."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+    def bind(self, found: Mapping[str, Any]) -> list[Any]:
+        return [found[name] if name in found else self.fixed[name] for name in self.names]
+
+
+def shape(table: Table, layout: Layout, question: Question, after: Sequence[Any] | None = None) -> Shape:
+    """The shape of a question. Sorting by a field that a filter fixes, or beyond a key, changes nothing: left out."""
+    fixed = {f.position for f in question.filters if f.operator == "eq"}
+    unique = {table.index[table.primary_key[0]]} if len(table.primary_key) == 1 else set()
+    sort: list[tuple[int, bool, bool]] = []
+    for position, down in question.sort:
+        if position in fixed:
+            continue
+        sort.append((position, down, layout.columns[position]["nulls"]))
+        if position in unique:
+            break
+    return Shape(
+        number=layout.number,
+        filters=tuple((f.position, _operator(f)) for f in question.filters),
+        folded=frozenset(texts(table)),
+        search=question.q is not None,
+        sort=tuple(sort),
+        after=None if after is None else tuple(value is None for value in after),
+    )
+
+
+def _operator(found: Filter) -> str:
+    return found.operator if found.operator != "isnull" else "isnull" if found.value else "notnull"
+
+
+def parameters(table: Table, layout: Layout, question: Question) -> dict[str, Any]:
+    """The values that a question binds, by name."""
+    found: dict[str, Any] = {_LIMIT: question.limit + 1}
+    for place, entry in enumerate(question.filters):
+        column = layout.columns[entry.position]
+        kind = values.kind(table.fields[entry.position])
+        found[f"v{place}"] = _bound(entry, kind, column["exact"])
+    if question.q is not None:
+        found[_FULL_TEXT] = match(question.q)
+    return found
+
+
+def _bound(entry: Filter, kind: values.Kind, exact: bool) -> Any:
+    if entry.operator in ("in", "not_in"):
+        return values.canonical([_json_safe(_stored(value, kind, exact)) for value in entry.value])
+    if entry.operator in ("contains", "startswith"):
+        if kind.type == "list":
+            return values.canonical(entry.value[0]) if len(entry.value) == 1 else values.canonical(entry.value)
+        text = entry.value.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return f"%{text}%" if entry.operator == "contains" else f"{text}%"
+    if entry.operator == "isnull":
+        return None
+    return _stored(entry.value, kind, exact)
+
+
+def _stored(value: Any, kind: values.Kind, exact: bool) -> values.Stored:
+    if exact and isinstance(value, Decimal):
+        return values.sortable(value)
+    return kind.store(value)
+
+
+def stored(table: Table, layout: Layout, position: int, text: str) -> values.Stored:
+    """A value in its canonical form, as a field's column holds it. Raises ValueError for one that cannot be read."""
+    kind = values.kind(table.fields[position])
+    return _stored(kind.ask(text), kind, layout.columns[position]["exact"])
+
+
+def _json_safe(value: values.Stored) -> values.Stored:
+    """A double beyond JSON's reach equals nothing that is stored."""
+    return None if isinstance(value, float) and abs(value) == float("inf") else value
+
+
+def match(text: str) -> str:
+    """Full text as FTS5 reads it: every word must occur, "quoted words" as a phrase, a star ends a beginning.
+
+    Each word is quoted, so no word is an operator of FTS5.
+    """
+    parts: list[str] = []
+    for place, piece in enumerate(text.split('"')):
+        if place % 2:
+            parts.append(f'"{piece}"')
+            continue
+        for word in piece.split():
+            bare = word.rstrip("*")
+            parts.append(f'"{bare}"' + ("*" if bare and bare != word else ""))
+    return " ".join(part for part in parts if any(c.isalnum() for c in part)) or '""'
+
+
+@lru_cache(maxsize=4096)
+def page(found: Shape) -> Statement:
+    """One row: the page's rows as JSON text, their numbers, how many. Asks for one row more than the page holds."""
+    ranges = _ranges(found)
+    limit: sa.BindParameter[int] = sa.bindparam(_LIMIT)
+    if len(ranges) == 1:
+        inner: sa.sql.expression.SelectBase = ranges[0].limit(limit)
+    else:
+        parts = [sa.select(r.limit(limit).subquery().c.n) for r in ranges]
+        inner = sa.union_all(*parts).limit(limit)
+    compiled = _compile(inner)
+    return Statement(
+        f"SELECT group_concat(t.j, '{ROW_SEPARATOR}'), group_concat(s.n), count(*) "
+        f"FROM ({compiled.sql}) AS s CROSS JOIN t{found.number} AS t ON t.n = s.n",
+        compiled.names,
+        compiled.fixed,
+    )
+
+
+@lru_cache(maxsize=4096)
+def count(found: Shape) -> Statement:
+    """One row: how many rows the filters leave."""
+    t = _table(found.number)
+    return _compile(sa.select(sa.func.count()).select_from(t).where(*_conditions(found, t)))
+
+
+@lru_cache(maxsize=4096)
+def numbers(found: Shape) -> Statement:
+    """The numbers of all rows under the filters, in the order of the sort."""
+    ranges = _ranges(found)
+    if len(ranges) == 1:
+        return _compile(ranges[0])
+    return _compile(sa.union_all(*[sa.select(r.limit(-1).subquery().c.n) for r in ranges]))
+
+
+def keys(found: Shape) -> str:
+    """SQL for the values of the sort keys of one row, by its number."""
+    names = ", ".join(f"c{position}" for position, _, _ in found.sort)
+    return f"SELECT {names} FROM t{found.number} WHERE n = ?"
+
+
+def _compile(selected: sa.sql.expression.SelectBase) -> Statement:
+    compiled = selected.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return Statement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+
+
+@lru_cache(maxsize=256)
+def _table(number: int) -> sa.TableClause:
+    return sa.table(f"t{number}", sa.column("n"), sa.column("j"))
+
+
+def _column(position: int) -> sa.ColumnClause[Any]:
+    return sa.column(f"c{position}")
+
+
+def _conditions(found: Shape, t: sa.TableClause) -> list[sa.ColumnElement[bool]]:
+    """The filters as conditions; comparing leaves nulls out by itself."""
+    conditions = [_condition(found, place, *entry) for place, entry in enumerate(found.filters)]
+    if found.search:
+        text: sa.TextClause = sa.text(f"q{found.number} MATCH :{_FULL_TEXT}")
+        inner: sa.Select[Any] = sa.select(sa.column("rowid")).select_from(sa.table(f"q{found.number}")).where(text)
+        conditions.append(t.c.n.in_(inner))
+    return conditions
+
+
+def _condition(found: Shape, place: int, position: int, operator: str) -> sa.ColumnElement[bool]:
+    column = _column(position)
+    value: sa.BindParameter[Any] = sa.bindparam(f"v{place}")
+    if operator in ("in", "not_in"):
+        listed: sa.Select[Any] = sa.select(sa.column("value")).select_from(sa.func.json_each(value))
+        return column.in_(listed) if operator == "in" else column.not_in(listed)
+    if operator in ("contains", "startswith"):
+        if position not in found.folded:
+            items = sa.func.json_each(column).table_valued("value", "type", name=f"i{place}")
+            quoted = sa.func.json_array(items.c.value)
+            return sa.exists(sa.select(1).select_from(items).where(quoted == sa.func.json_array(_item(value))))
+        text: sa.ColumnElement[str] = sa.func.coalesce(sa.column(f"f{position}"), column)
+        return text.like(value, escape="\\")
+    if operator == "isnull":
+        return column.is_(None)
+    if operator == "notnull":
+        return column.is_not(None)
+    compared: sa.ColumnElement[bool] = _COMPARE[operator](column, value)
+    return compared
+
+
+def _item(value: sa.BindParameter[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.json_extract(value, "$")
+
+
+_COMPARE: Mapping[str, Any] = {
+    "eq": lambda column, value: column == value,
+    "ne": lambda column, value: column != value,
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+}
+
+
+def _ranges(found: Shape) -> list[sa.Select[Any]]:
+    """The page's ranges in order."""
+    t = _table(found.number)
+    where = _conditions(found, t)
+    if found.after is None:
+        return _first(found, t, where)
+    last: sa.BindParameter[Any] = sa.bindparam("last")
+    ranges: list[sa.Select[Any]] = []
+    for depth in range(len(found.sort), -1, -1):
+        ties = [_tie(found, place) for place in range(depth)]
+        if depth == len(found.sort):
+            beyond: list[sa.ColumnElement[bool]] = [t.c.n > last]
+            ranges.append(_range(t, [*where, *ties, *beyond], ()))
+            continue
+        position, down, nulls = found.sort[depth]
+        if found.after[depth]:
+            continue
+        column = _column(position)
+        value: sa.BindParameter[Any] = sa.bindparam(f"k{depth}")
+        step = column < value if down else column > value
+        ranges.append(_range(t, [*where, *ties, step], found.sort[depth:], valued=True))
+        if nulls:
+            ranges.append(_range(t, [*where, *ties, column.is_(None)], found.sort[depth + 1 :]))
+    return ranges
+
+
+def _first(found: Shape, t: sa.TableClause, where: list[sa.ColumnElement[bool]]) -> list[sa.Select[Any]]:
+    """SQLite counts nulls as the smallest: only an ascending first key needs them in a range of their own."""
+    if not found.sort or not found.sort[0][2] or found.sort[0][1]:
+        return [_range(t, where, found.sort, valued=True)]
+    column = _column(found.sort[0][0])
+    return [
+        _range(t, [*where, column.is_not(None)], found.sort, valued=True),
+        _range(t, [*where, column.is_(None)], found.sort[1:]),
+    ]
+
+
+def _tie(found: Shape, place: int) -> sa.ColumnElement[bool]:
+    assert found.after is not None
+    column = _column(found.sort[place][0])
+    return column.is_(None) if found.after[place] else column == sa.bindparam(f"k{place}")
+
+
+def _range(
+    t: sa.TableClause,
+    where: list[sa.ColumnElement[bool]],
+    sort: tuple[tuple[int, bool, bool], ...],
+    valued: bool = False,
+) -> sa.Select[Any]:
+    """One range; `valued` says that its first key needs no care for nulls."""
+    order: list[Any] = []
+    for place, (position, down, nulls) in enumerate(sort):
+        column = _column(position)
+        if nulls and not down and not (valued and place == 0):
+            order.append(column.is_(None))
+        order.append(column.desc() if down else column)
+    return sa.select(t.c.n).select_from(t).where(*where).order_by(*order, t.c.n)

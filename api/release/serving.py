@@ -1,0 +1,249 @@
+"""The SQLite file that a release is served from.
+
+One table a dataset, its columns numbered (so that any field name works), rows in the order of the primary key,
+and beside the compared values each row's finished JSON. What the query module must know of the columns stands in
+the file itself, in the table `layout`.
+
+Fields inside a row's JSON are separated by ",\\t": no JSON string can hold a raw tab, so a reader can cut a row
+into its fields without parsing it.
+"""
+
+import csv
+import json
+import sqlite3
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any
+
+from api import values
+from api.descriptor import Package, Table
+
+FILE = "serving.sqlite"
+FIELD_SEPARATOR = ",\t"
+BATCH = 5_000
+# Written into the header instead of the number of the library that made the file: same rows, same bytes.
+SQLITE_VERSION = 3_038_000
+MAX_INDEXED = 40
+csv.field_size_limit(2**31 - 1)
+
+
+class CellError(ValueError):
+    """A cell that cannot be read as its field's type."""
+
+
+class _NotExact(Exception):
+    """A number that neither a 64-bit integer nor a double holds: its column must be stored as sortable text."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+
+@dataclass
+class Column:
+    """What the query needs to know of a stored column; filled while rows are read."""
+
+    kind: values.Kind
+    exact: bool = False
+    nulls: bool = False
+    scale: int = 0
+    read: dict[str, tuple[values.Stored, str]] = field(default_factory=dict)
+
+    def layout(self) -> dict[str, Any]:
+        return {"exact": self.exact, "nulls": self.nulls, "scale": self.scale}
+
+
+def write(package: Package, folder: Path) -> dict[str, int]:
+    """Write the serving file of the CSV tables in a release folder; the rows of each table by name.
+
+    Raises CellError naming the file, line, field and value of a cell that cannot be read.
+    """
+    path = folder / FILE
+    work = folder / (FILE + ".work")
+    with closing(sqlite3.connect(work, isolation_level=None)) as db:
+        db.executescript("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
+        layouts = [_table(db, number, table, folder) for number, table in enumerate(package.tables)]
+        db.execute("CREATE TABLE layout (position INTEGER PRIMARY KEY, name TEXT NOT NULL, detail TEXT NOT NULL)")
+        db.executemany(
+            "INSERT INTO layout VALUES (?, ?, ?)",
+            [(i, t.name, json.dumps(d)) for i, (t, d) in enumerate(zip(package.tables, layouts, strict=True))],
+        )
+        db.execute("COMMIT")
+        db.executescript("PRAGMA analysis_limit=2000; ANALYZE;")
+        db.execute("VACUUM INTO ?", (str(path),))
+    work.unlink()
+    settle(path)
+    return {table.name: detail["rows"] for table, detail in zip(package.tables, layouts, strict=True)}
+
+
+def settle(path: Path) -> None:
+    """Take the SQLite library's version out of a file's header (bytes 96 to 99, informational only)."""
+    with path.open("r+b") as file:
+        file.seek(96)
+        file.write(struct.pack(">I", SQLITE_VERSION))
+
+
+def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> dict[str, Any]:
+    """Fill one table, again from the start each time a column turns out to need exact numbers."""
+    exact: set[int] = set()
+    while True:
+        columns = [Column(values.kind(f), exact=i in exact) for i, f in enumerate(table.fields)]
+        try:
+            rows = _fill(db, number, table, folder / table.path, columns)
+            break
+        except _NotExact as found:
+            exact.add(found.position)
+            db.execute(f"DROP TABLE t{number}")
+    _sort(db, number, table, columns)
+    _search(db, number, table)
+    _index(db, number, table, columns)
+    return {"rows": rows, "columns": [column.layout() for column in columns]}
+
+
+def texts(table: Table) -> list[int]:
+    """The positions of the fields that full text and `contains` look into."""
+    return [i for i, f in enumerate(table.fields) if f.type in ("string", "any") or f.type not in values.OPERATORS]
+
+
+def _declare(db: sqlite3.Connection, number: int, table: Table, columns: list[Column]) -> str:
+    """Create the table; the INSERT statement for it."""
+    parts = [f"c{i} {'TEXT' if c.exact else c.kind.column}" for i, c in enumerate(columns)]
+    parts += [f"f{i} TEXT" for i in texts(table)]
+    db.execute(f"CREATE TABLE t{number} (n INTEGER PRIMARY KEY, {', '.join(parts)}, j TEXT NOT NULL)")
+    marks = ", ".join("?" * (len(parts) + 2))
+    return f"INSERT INTO t{number} VALUES ({marks})"
+
+
+def _fill(db: sqlite3.Connection, number: int, table: Table, path: Path, columns: list[Column]) -> int:
+    insert = _declare(db, number, table, columns)
+    count = 0
+    batch: list[list[Any]] = []
+    for row in _rows(table, path, columns):
+        count += 1
+        row[0] = count
+        batch.append(row)
+        if len(batch) == BATCH:
+            db.executemany(insert, batch)
+            batch.clear()
+    db.executemany(insert, batch)
+    return count
+
+
+def _rows(table: Table, path: Path, columns: list[Column]) -> Iterator[list[Any]]:
+    """The rows as they are inserted: a place for n, the compared values, the folded texts, the JSON."""
+    missing = frozenset(table.missing_values)
+    heads = [("{" if i == 0 else FIELD_SEPARATOR) + encode_basestring(f.name) + ":" for i, f in enumerate(table.fields)]
+    folded = texts(table)
+    readers = list(zip(range(1, len(columns) + 1), columns, heads, strict=True))
+    for line, cells in read_cells(path):
+        row: list[Any] = [0] * (len(columns) + 1)
+        parts: list[str] = []
+        if len(cells) != len(columns):
+            raise CellError(f"{table.path}:{line}: {len(cells)} cells, expected {len(columns)}")
+        for (at, column, head), cell in zip(readers, cells, strict=True):
+            if cell in missing:
+                column.nulls = True
+                row[at] = None
+                parts.append(head + "null")
+                continue
+            known = column.read.get(cell)
+            if known is None:
+                known = _cell(column, at - 1, cell, table, line)
+            row[at] = known[0]
+            parts.append(head + known[1])
+        for i in folded:
+            text = row[i + 1]
+            row.append(None if text is None or text.isascii() else text.casefold())
+        row.append("".join(parts) + "}")
+        yield row
+
+
+def _cell(column: Column, position: int, cell: str, table: Table, line: int) -> tuple[values.Stored, str]:
+    """A cell's compared value and its JSON, kept for the next cell with the same text."""
+    try:
+        value = column.kind.read(cell)
+    except ValueError as error:
+        name = table.fields[position].name
+        raise CellError(f'{table.path}:{line}: field "{name}": {cell!r} is not {error}') from None
+    if isinstance(value, Decimal):
+        if column.exact:
+            stored: values.Stored = values.sortable(value)
+        elif values.is_exact(value):
+            stored = column.kind.store(value)
+        else:
+            raise _NotExact(position)
+        exponent = value.normalize().as_tuple().exponent
+        column.scale = max(column.scale, -exponent if isinstance(exponent, int) else 0)
+    else:
+        stored = column.kind.store(value)
+    found = (stored, column.kind.json(value))
+    if len(column.read) < 50_000:
+        column.read[cell] = found
+    return found
+
+
+def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a plain CSV file under its header, each with its first line's number (the header is line 1)."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        next(reader, None)
+        line = reader.line_num + 1
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+
+
+def _sort(db: sqlite3.Connection, number: int, table: Table, columns: list[Column]) -> None:
+    """Put the rows in the order of the primary key, unless they stand in it already."""
+    keys = [f"c{table.index[name]}" for name in table.primary_key]
+    if not keys:
+        return
+    order = ", ".join(f"{key} IS NULL, {key}" for key in keys)
+    names = ", ".join(keys)
+    before = ", ".join(f"lag({key}) OVER (ORDER BY n) AS p{i}" for i, key in enumerate(keys))
+    earlier = ", ".join(f"p{i}" for i in range(len(keys)))
+    unsorted = db.execute(
+        f"SELECT 1 FROM (SELECT {names}, {before} FROM t{number}) WHERE ({earlier}) > ({names}) LIMIT 1"
+    ).fetchone()
+    if unsorted is None and not any(columns[table.index[name]].nulls for name in table.primary_key):
+        return
+    db.execute(f"ALTER TABLE t{number} RENAME TO unsorted")
+    insert = _declare(db, number, table, columns)
+    rest = [row[1] for row in db.execute("PRAGMA table_info(unsorted)") if row[1] != "n"]
+    db.execute(
+        insert.split(" VALUES")[0]
+        + f" SELECT row_number() OVER (ORDER BY {order}, n), {', '.join(rest)} FROM unsorted ORDER BY 1"
+    )
+    db.execute("DROP TABLE unsorted")
+
+
+def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
+    """Full text over the text fields, accents folded; it holds positions only, not the texts again."""
+    found = texts(table)
+    if not found:
+        return
+    names = ", ".join(f"c{i}" for i in found)
+    db.execute(
+        f"CREATE VIRTUAL TABLE q{number} USING fts5({names}, content='', tokenize='unicode61 remove_diacritics 2')"
+    )
+    db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM t{number}")
+
+
+def _index(db: sqlite3.Connection, number: int, table: Table, columns: list[Column]) -> None:
+    """An index a direction for each field that is compared and sorted, and one for the key."""
+    for i in indexed(table):
+        db.execute(f"CREATE INDEX t{number}_c{i} ON t{number} (c{i})")
+        db.execute(f"CREATE INDEX t{number}_c{i}_down ON t{number} (c{i} DESC)")
+    if len(table.primary_key) > 1:
+        keys = ", ".join(f"c{table.index[name]}" for name in table.primary_key)
+        db.execute(f"CREATE INDEX t{number}_key ON t{number} ({keys})")
+
+
+def indexed(table: Table) -> Iterable[int]:
+    """The positions of the fields that get an index: the first MAX_INDEXED whose values have an order."""
+    ordered = [i for i, f in enumerate(table.fields) if f.type not in values.STRUCTURED]
+    return ordered[:MAX_INDEXED]

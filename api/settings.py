@@ -1,0 +1,64 @@
+"""Every setting: name, default and meaning. Read from the environment, always with the prefix LANTERN_."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PREFIX = "LANTERN_"
+
+
+class SettingError(Exception):
+    """A setting whose value cannot be read."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: how its text is read, its default as text, and what it means."""
+
+    name: str
+    default: str
+    help: str
+    read: Callable[[str], Any] = str
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("must not be negative")
+    return number
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _url(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return text.rstrip("/")
+
+
+SETTINGS = (
+    Setting("PACKAGE", "datapackage/", "the data package to validate and build", _path),
+    Setting("STORE", "var/store", "the folder that holds the releases", _path),
+    Setting("BASE_URL", "", "public address put before the links in answers (empty: links without a host)", _url),
+    Setting("HOST", "127.0.0.1", "address the server listens on"),
+    Setting("WORKERS", "2", "server processes", _count),
+    Setting("THREADS", "4", "threads in each server process", _count),
+    Setting("CACHE_MB", "64", "finished answers kept in memory by each process, in MiB (0: none)", _count),
+    Setting("TIME_LIMIT", "10", "seconds a query may take before it is given up with a 503", _count),
+)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """All settings by name. Raises SettingError that names the variable and what is wrong with it."""
+    values = {}
+    for setting in SETTINGS:
+        text = environ.get(PREFIX + setting.name, setting.default)
+        try:
+            values[setting.name] = setting.read(text)
+        except ValueError as error:
+            raise SettingError(f"{PREFIX}{setting.name}={text!r}: {error}") from error
+    return values
