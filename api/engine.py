@@ -10,10 +10,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from api import values
 from api.release.serving import FILE
 
 KEPT = 8
@@ -34,6 +36,23 @@ class Layout:
     columns: tuple[dict[str, Any], ...]
 
 
+class _ExactSum:
+    """The sum of numbers that are stored as sortable text, as text."""
+
+    def __init__(self) -> None:
+        self.total: Decimal | None = None
+
+    def step(self, text: str | None) -> None:
+        if text is not None:
+            self.total = _EXACT.add(self.total or Decimal(0), values.unsorted(text))
+
+    def finalize(self) -> str | None:
+        return None if self.total is None else str(self.total)
+
+
+_EXACT = Context(prec=2000)
+
+
 def connection(folder: Path) -> sqlite3.Connection:
     """This thread's connection to a release; the least used ones are closed beyond KEPT."""
     kept: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "kept", None)
@@ -52,6 +71,7 @@ def connection(folder: Path) -> sqlite3.Connection:
 def _open(folder: Path) -> sqlite3.Connection:
     uri = (folder / FILE).absolute().as_uri() + "?mode=ro&immutable=1"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    db.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # its step takes one argument
     db.execute("PRAGMA query_only=1")
     db.execute("PRAGMA mmap_size=2147418112")
     db.execute("PRAGMA cache_size=-2000")

@@ -174,6 +174,15 @@ def numbers(found: Shape) -> Statement:
     return _compile(sa.union_all(*[sa.select(r.limit(-1).subquery().c.n) for r in ranges]))
 
 
+@lru_cache(maxsize=4096)
+def conditions_sql(found: Shape) -> Statement:
+    """The filters alone, as a WHERE clause (empty without any) for statements that are put together elsewhere."""
+    t = _table(found.number)
+    compiled = _compile(sa.select(t.c.n).select_from(t).where(*_conditions(found, t)))
+    head, where, rest = compiled.sql.partition("WHERE ")
+    return Statement(f" WHERE ({rest})" if where else "", compiled.names, compiled.fixed)
+
+
 def keys(found: Shape) -> str:
     """SQL for the values of the sort keys of one row, by its number."""
     names = ", ".join(f"c{position}" for position, _, _ in found.sort)

@@ -165,7 +165,8 @@ def _question(table: Table, raw: Mapping[str, str], values: Mapping[str, Any], k
         if found:
             filters.append(Filter(table.index[found[0].name], found[1], values[name]))
     sort = []
-    for name in values.get("sort", ()):
+    named = values.get("sort")
+    for name in named if isinstance(named, tuple) else ():
         down = name.startswith("-") and name not in table.index
         sort.append((table.index[name[1:] if down else name], down))
     return Question(

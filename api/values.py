@@ -80,6 +80,16 @@ def sortable(number: Decimal) -> str:
     return "2" + body if not sign else "0" + body.translate(_COMPLEMENT) + "~"
 
 
+def unsorted(text: str) -> Decimal:
+    """The number that `sortable` wrote."""
+    if text == "1":
+        return Decimal(0)
+    body = text[1:] if text[0] == "2" else text[1:-1].translate(_COMPLEMENT)
+    digits = body[6:]
+    exponent = int(body[:6]) - 500_000 - len(digits) + 1
+    return Decimal((int(text[0] == "0"), tuple(map(int, digits)), exponent))
+
+
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 

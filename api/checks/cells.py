@@ -23,8 +23,8 @@ class Readable(TableCheck):
     numbers: list[tuple[str, int]] = attrs.field(factory=list)
 
     def validate_start(self) -> Iterable[Defect]:
-        names = self.resource.header.get_expected_fields()
-        places = {field.name: place for place, field in enumerate(names)}
+        resource: Any = self.resource
+        places = {field.name: place for place, field in enumerate(resource.header.get_expected_fields())}
         for field in self.table.fields:
             if field.name in places and field.type not in SAME_IN_FRICTIONLESS:
                 complaint = lru_cache(REMEMBERED)(_complaint(values.kind(field).read))

@@ -2,7 +2,7 @@
 
 Generous in how a number may be written, in English or Spanish; where the writing leaves open which number is
 meant (1.234 may be a thousand or one and a bit), each reading counts. A number with a scale or a percent sign
-never counts as the number without it.
+never counts as the number without it; one without a percent sign may be a share if the phrase speaks of percent.
 """
 
 import re
@@ -19,13 +19,12 @@ SCALES = {
 }
 ATTACHED = {"k": 1_000, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}  # only touching: 5 m may be metres
 GOES_ON = ("mil", "millón", "millon", "millones")  # 123 mil 218 is one number
-PERCENT = ("%", "percent", "percentage", "pct", "porciento")
+PERCENT = ("%", "percent", "perc", "percentage", "pct", "porciento")
 PERCENT_IN_TWO = (("per", "cent"), ("por", "ciento"))
 JOINERS = ("-", "–", "—", "to", "and", "or", "y", "a", "o", "e")
 SPACE = " \u00a0\u2009\u202f"
-YEAR_PREFIX = ("fy", "cy")
 GROUPED = r"\d{{1,3}}(?:(?P<group>[,.'’{space}])\d{{3}})(?:(?P=group)\d{{3}})*(?!\d)(?:[.,]\d+(?!\d))?"
-TOKEN = r"(?<![^\W\d_])(?:{grouped}|\d+(?:[.,]\d+)?)|[^\W\d_]+|[^\w\s]"
+TOKEN = r"(?<!\w)(?:{grouped}|\d+(?:[.,]\d+)?)|(?<![\w.,])\.\d+|[^\W\d_]+|[^\w\s]"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Token:
 
     @property
     def is_number(self) -> bool:
-        return self.text[0].isdigit()
+        return self.text[-1].isdigit()
 
 
 @dataclass(frozen=True)
@@ -65,16 +64,19 @@ def _tokens(phrase: str, grouped: str) -> list[Token]:
 
 def _numbers(tokens: list[Token], in_percent: bool) -> Iterator[Decimal]:
     position = 0
+    share = not in_percent and any(_percent_end(tokens, place) for place in range(len(tokens)))
     while position < len(tokens):
         reading = _reading(tokens, position)
         if reading is None:
             position += 1
             continue
         position = reading.end
-        factor = reading.factor if reading.factor != 1 else _range_factor(tokens, position)
-        percent = reading.percent or factor < 1
         for number in reading.numbers:
+            factor = reading.factor if reading.factor != 1 else _range_factor(number, tokens, position)
+            percent = reading.percent or factor < 1
             yield number * (factor * 100 if percent and in_percent else factor)
+            if share and not percent:
+                yield number * factor / 100
 
 
 def _reading(tokens: list[Token], position: int) -> Reading | None:
@@ -87,14 +89,25 @@ def _reading(tokens: list[Token], position: int) -> Reading | None:
     else:
         return None
     scale, end = _scale(tokens, after)
-    if scale > 1 and tokens[end - 1].text in GOES_ON and end < len(tokens) and tokens[end].is_number:
-        rest = _reading(tokens, end)
-        if rest and max(rest.numbers) * rest.factor < scale:
-            whole = frozenset(a * scale + b * rest.factor for a in found for b in rest.numbers)
-            return Reading(whole, Decimal(1), False, rest.end)
+    if scale > 1 and tokens[end - 1].text in GOES_ON:
+        longer = _longer(found, scale, tokens, end)
+        if longer:
+            return longer
     percent = _percent_end(tokens, end)
     factor = Decimal(scale) / (100 if percent else 1)
     return Reading(found, factor, percent is not None, percent or end)
+
+
+def _longer(found: frozenset[Decimal], scale: int, tokens: list[Token], end: int) -> Reading | None:
+    """The number that goes on after its scale: 123 mil 218, 10 mil 170 millones, 42-mil-214."""
+    if tokens[end : end + 1] and tokens[end].text == "-" and tokens[end - 1].end == tokens[end].start:
+        end += 1
+    rest = _reading(tokens, end) if end < len(tokens) and tokens[end].is_number else None
+    if rest is None or max(rest.numbers) >= scale:
+        return None
+    own, common = (rest.factor, Decimal(1)) if max(rest.numbers) * rest.factor < scale else (Decimal(1), rest.factor)
+    whole = frozenset(a * scale + b * own for a in found for b in rest.numbers)
+    return Reading(whole, common, False, rest.end)
 
 
 def _scale(tokens: list[Token], position: int) -> tuple[int, int]:
@@ -124,11 +137,11 @@ def _percent_end(tokens: list[Token], position: int) -> int | None:
     return position + 2 if following in PERCENT_IN_TWO else None
 
 
-def _range_factor(tokens: list[Token], position: int) -> Decimal:
-    """In "5 to 10 million" or "20-30%" the first number has the second one's scale."""
+def _range_factor(number: Decimal, tokens: list[Token], position: int) -> Decimal:
+    """In "5 to 10 million" or "20-30%" the first number has the second one's scale; "346 - 1 percent" is no range."""
     if position + 1 < len(tokens) and tokens[position].text in JOINERS and tokens[position + 1].is_number:
         second = _reading(tokens, position + 1)
-        if second is not None:
+        if second is not None and number < max(second.numbers):
             return second.factor
     return Decimal(1)
 
@@ -141,6 +154,8 @@ def _written(text: str) -> frozenset[Decimal]:
     if not separators:
         return frozenset({plain})
     decimal = Decimal("".join(groups[:-1]) + "." + groups[-1])
-    if len(set(separators)) > 1 or len(groups[-1]) != 3 or text.startswith("0"):
+    if separators[0] in "'’" and len(groups[-1]) == 3:  # Mexican: 1'234,567
+        return frozenset({plain})
+    if len(set(separators)) > 1 or len(groups[-1]) != 3 or text.startswith(("0", ".")):
         return frozenset({decimal})
     return frozenset({plain, decimal}) if separators == ["."] else frozenset({plain})

@@ -9,7 +9,7 @@ from api.descriptor import Table
 from api.evidence import CONFLICTS, conflicts
 from api.http import ask
 from api.http.problems import ProblemError
-from api.http.records import page, rows, total_of, write_cursor
+from api.http.records import following, page, rows, total_of
 from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, with_query
 
 blueprint = Blueprint("evidence", __name__)
@@ -33,21 +33,18 @@ def all_conflicts() -> Response:
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
     data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]
     path = address("v1", CONFLICTS)
-    following = None
-    if more:
-        rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
-        following = with_query(path, sorted([*rest, ("cursor", write_cursor(release, table, asked, numbers[-1]))]))
+    after = following(release, table, asked, numbers[-1], path) if more else None
     total = total_of(release, table, layout, asked, limit)
     schema = address("v1", "datasets", CONFLICTS, "schema")
     links = {
         "self": with_query(path, asked.canonical),
-        "next": following,
+        "next": after,
         "describedby": schema,
         "permalink": pinned(path, asked.canonical, release),
     }
     meta = {"dataset": CONFLICTS, "count": len(data), "total": total}
     body = envelope("[\n" + ",\n".join(data) + "\n]" if data else "[]", release, meta, links)
-    return finish(body, release, path, asked.canonical, links={"next": following, "describedby": schema})
+    return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 
 
 def _control(table: Table) -> ask.Parameters:

@@ -1,8 +1,6 @@
 """The rows of a dataset: pages, one row, by filters, sorts and keys."""
 
-import hashlib
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -10,12 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from api import engine, query, question, schemas
+from api import cursor, engine, query, question, schemas
 from api.descriptor import Table
 from api.evidence import conflicts
 from api.http import ask
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, with_query
+from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, quoted, with_query
 from api.question import Question
 from api.release.serving import FIELD_SEPARATOR
 from api.store import Release
@@ -40,20 +38,20 @@ def page(release: Release, table: Table, asked: Question, path: str) -> Response
     limit = current_app.config["TIME_LIMIT"]
     text, numbers, more = rows(release, table, layout, asked, limit)
     total = total_of(release, table, layout, asked, limit)
-    following = _next(release, table, asked, numbers, path) if more else None
+    after = following(release, table, asked, numbers[-1], path) if more else None
     if asked.fields is not None or asked.expand:
         text = reshape(release, table, asked, text)
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(numbers), "total": total}
     links = {
         "self": with_query(path, asked.canonical),
-        "next": following,
+        "next": after,
         "describedby": schema,
         "permalink": pinned(path, asked.canonical, release),
     }
     included = _included(release, table, numbers)
     body = envelope(f"[\n{text}\n]" if text else "[]", release, meta, links, included)
-    return finish(body, release, path, asked.canonical, links={"next": following, "describedby": schema})
+    return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 
 
 def rows(
@@ -64,7 +62,7 @@ def rows(
     after = None
     if asked.cursor is not None:
         shape = query.shape(table, layout, asked)
-        last = read_cursor(release, table, asked)
+        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
         after = engine.row(release.folder, query.keys(shape), (last,), limit) if shape.sort else ()
         if after is None:
             raise question.wrong("cursor", "does not belong to this question")
@@ -97,47 +95,15 @@ def _count(release: Release, statement: query.Statement, bound: Sequence[Any], l
     return int(found[0]) if found else 0
 
 
-def _question_tag(release: Release, table: Table, asked: Question) -> bytes:
-    """What a cursor is bound to: the release, and all of the question but how much and from where."""
-    rest = [
-        entry
-        for entry in asked.canonical
-        if entry[0] not in ("cursor", "limit", "fields", "expand", "version", "as_of")
-    ]
-    text = "\0".join((release.tag, table.name, question.written(rest)))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def write_cursor(release: Release, table: Table, asked: Question, last: int) -> str:
-    """A cursor that says after which row the next page begins, sealed with the question."""
-    number = last.to_bytes(6, "big")
-    seal = hashlib.blake2b(number, key=_question_tag(release, table, asked), digest_size=9).digest()
-    return urlsafe_b64encode(number + seal).decode()
-
-
-def read_cursor(release: Release, table: Table, asked: Question) -> int:
-    """The row that a cursor names. Raises BadQuestion for one that was altered or belongs to another question."""
-    assert asked.cursor is not None
-    try:
-        raw = urlsafe_b64decode(asked.cursor.encode("ascii"))
-    except ValueError:
-        raw = b""
-    last = int.from_bytes(raw[:6], "big")
-    if len(raw) != 15 or asked.cursor != write_cursor(release, table, asked, last):
-        raise question.wrong(
-            "cursor", "was altered, or belongs to another question or release: take it from links.next"
-        )
-    return last
-
-
-def _next(release: Release, table: Table, asked: Question, numbers: list[int], path: str) -> str:
-    cursor = write_cursor(release, table, asked, numbers[-1])
+def following(release: Release, table: Table, asked: Question, last: int, path: str) -> str:
+    """The address of the page after the row with that number."""
+    sealed = cursor.write(last.to_bytes(6, "big"), asked, release.tag, table.name)
     rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
-    return with_query(path, sorted([*rest, ("cursor", cursor)]))
+    return with_query(path, sorted([*rest, ("cursor", sealed)]))
 
 
 def _included(release: Release, table: Table, numbers: list[int]) -> str:
-    """The conflicts that rows of the page take part in, as a member of the envelope; /v1/conflicts has the positions."""
+    """The conflicts that rows of the page take part in, as a member of the envelope (without positions)."""
     known = conflicts(release)
     of_row = known.of_row.get(table.name)
     if not of_row:
@@ -170,7 +136,8 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
         return
     number = engine.layouts(release.folder)[target.name].number
     column = target.index[key.reference[0]]
-    sql = f"SELECT json_group_array(json_array(c{column}, j)) FROM t{number} WHERE c{column} IN (SELECT value FROM json_each(?))"
+    chosen = f"c{column} IN (SELECT value FROM json_each(?))"
+    sql = f"SELECT json_group_array(json_array(c{column}, j)) FROM t{number} WHERE {chosen}"
     found = engine.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), current_app.config["TIME_LIMIT"])
     objects = dict(json.loads(found[0])) if found else {}
     for parts in lines:
@@ -194,8 +161,7 @@ def record(name: str, key: str) -> Response:
     ask.acceptable({"json": JSON_TYPE})
     parts = [ask.segment(part) for part in key.split(",")] if len(table.primary_key) > 1 else [ask.segment(key)]
     number, text = _row(release, table, parts)
-    written = ",".join(schemas.encode(part).replace("/", "%2F").replace(",", "%2C") for part in parts)
-    path = f"{address('v1', 'datasets', table.name, 'records')}/{written}"
+    path = _joined(table, parts)
     links = _row_links(release, table, text)
     if number in conflicts(release).of_row.get(table.name, {}):
         links["conflicts"] = f"{address('v1', 'conflicts')}?id__in=" + ",".join(
@@ -213,6 +179,24 @@ def record(name: str, key: str) -> Response:
     }
     body = envelope(text, release, {"dataset": table.name}, every, _included(release, table, [number]))
     return finish(body, release, path, asked.canonical, links={"describedby": schema})
+
+
+def _joined(table: Table, parts: list[str]) -> str:
+    """The address of a row: a compound key is joined by commas, in key order."""
+    return f"{address('v1', 'datasets', table.name, 'records')}/{','.join(map(quoted, parts))}"
+
+
+def key_path(table: Table, text: str, number: int) -> str:
+    """The address of the row with that JSON and number."""
+    if not table.primary_key:
+        return _joined(table, [str(number)])
+    row = json.loads(text, parse_float=str, parse_int=str)
+    return _joined(table, [key_text(row[name]) for name in table.primary_key])
+
+
+def key_text(value: Any) -> str:
+    """A key's value as it stands in an address."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _one_row(table: Table) -> ask.Parameters:

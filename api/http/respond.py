@@ -22,6 +22,21 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+class Raw(str):
+    """Text that is JSON already."""
+
+
+def raw_json(value: Any) -> str:
+    """JSON of lists and objects of which some leaves are JSON text already."""
+    if isinstance(value, Raw):
+        return value
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{compact(name)}:{raw_json(v)}" for name, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",\n".join(raw_json(v) for v in value) + "]"
+    return compact(value)
+
+
 def address(*parts: str) -> str:
     """A path of which each part may hold any character."""
     return ask.base() + "/" + "/".join(quoted(part) for part in parts)

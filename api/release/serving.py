@@ -51,10 +51,11 @@ class Column:
     exact: bool = False
     nulls: bool = False
     scale: int = 0
+    digits: int = 0
     read: dict[str, tuple[values.Stored, str]] = field(default_factory=dict)
 
     def layout(self) -> dict[str, Any]:
-        return {"exact": self.exact, "nulls": self.nulls, "scale": self.scale}
+        return {"exact": self.exact, "nulls": self.nulls, "scale": self.scale, "digits": self.digits}
 
 
 def write(package: Package, folder: Path) -> dict[str, int]:
@@ -176,6 +177,7 @@ def _cell(column: Column, position: int, cell: str, table: Table, line: int) -> 
             stored = column.kind.store(value)
         else:
             raise _NotExact(position)
+        column.digits = max(column.digits, value.adjusted() + 1)
         exponent = value.normalize().as_tuple().exponent
         column.scale = max(column.scale, -exponent if isinstance(exponent, int) else 0)
     else:
@@ -217,6 +219,9 @@ def _sort(db: sqlite3.Connection, number: int, table: Table, columns: list[Colum
     db.execute(
         insert.split(" VALUES")[0]
         + f" SELECT row_number() OVER (ORDER BY {order}, n), {', '.join(rest)} FROM unsorted ORDER BY 1"
+    )
+    db.execute(
+        f"CREATE TABLE p{number} AS SELECT row_number() OVER (ORDER BY {order}, n) AS n, n AS p FROM unsorted ORDER BY 1"
     )
     db.execute("DROP TABLE unsorted")
 

@@ -17,10 +17,10 @@ DIALECT_PROPERTIES = ("header", "headerRows", "headerJoin", "headerCase", "comme
 
 def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     """A package's own words as v2 has them; its resources are left as they are."""
-    lifted = {key: value for key, value in descriptor.items() if key != "profile"}
+    lifted = {key: value for key, value in descriptor.items() if key not in ("profile", "$schema")}
     if isinstance(lifted.get("contributors"), list):
         lifted["contributors"] = [_contributor(entry) for entry in lifted["contributors"]]
-    return {"$schema": PACKAGE, **lifted, "$schema": PACKAGE}
+    return {"$schema": PACKAGE, **lifted}
 
 
 def is_v2(descriptor: Mapping[str, JSON]) -> bool:

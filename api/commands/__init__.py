@@ -1,0 +1,1 @@
+"""Commands of `lantern`, one module each; api.cli adds them."""

@@ -1,0 +1,86 @@
+"""Writing that survives a crash: aside, to the disk, then one rename; and one writer at a time."""
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCK = ".lock"
+
+
+class Busy(Exception):
+    """Another process is at work in the folder."""
+
+
+def write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put a file in place whole: readers see the old bytes or the new, also after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".aside-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Like write, but a file that holds these bytes already stays as it is."""
+    try:
+        if path.read_bytes() == data:
+            return
+    except FileNotFoundError:
+        pass
+    write(path, data)
+
+
+def sync(path: Path) -> None:
+    """A file's bytes or a folder's names are on the disk when this returns."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path, wait: float = 60.0) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it when the process ends, however it ends.
+
+    Raises Busy, naming the process that holds it, when it is not free within `wait` seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _take(handle, folder, time.monotonic() + wait)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, folder: Path, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                holder = os.pread(handle, 20, 0).decode("ascii", "replace") or "?"
+                raise Busy(f"process {holder} is at work in {folder}: try again when it has finished") from None
+            time.sleep(0.05)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what an interrupted write left aside; only for the holder of the lock."""
+    for path in folder.glob(".aside-*"):
+        path.unlink(missing_ok=True)

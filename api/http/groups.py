@@ -1,0 +1,314 @@
+"""Facets and aggregates of a dataset's rows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+from marshmallow import ValidationError, fields
+
+from api import aggregate, engine, query, question, schemas, values
+from api.aggregate import Measure, Variation
+from api.descriptor import Table
+from api.http import ask
+from api.http.problems import ProblemError
+from api.http.records import total_of
+from api.http.respond import JSON_TYPE, Raw, address, compact, envelope, finish, pinned, raw_json, with_query
+from api.question import Question
+from api.release.serving import FIELD_SEPARATOR
+from api.store import Release
+
+blueprint = Blueprint("groups", __name__)
+SHARED = ("limit", "q", "version", "as_of")
+EXAMPLES = 5
+
+
+class Measures(fields.Field[tuple[Measure, ...]]):
+    """A comma-separated list of measures: count, or a function and a numeric field, such as sum:value."""
+
+    def __init__(self, table: Table, **options: Any) -> None:
+        super().__init__(**options)
+        self.table = table
+
+    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
+        names = schemas.split(value)
+        if len(set(names)) != len(names):
+            raise ValidationError("a measure stands there twice")
+        return tuple(self._measure(name) for name in names)
+
+    def _measure(self, name: str) -> Measure:
+        function, colon, field = name.partition(":")
+        if name == "count":
+            return Measure(name, name, -1)
+        if function not in aggregate.FUNCTIONS:
+            near = schemas.nearest(function, aggregate.FUNCTIONS)
+            reason = f"{function[:60]!r} is not one of {', '.join(aggregate.FUNCTIONS)}"
+            raise ValidationError({"reason": [reason], "did_you_mean": near})
+        numeric = numeric_fields(self.table)
+        if not colon or field not in numeric:
+            reason = f"expected {function}: and a numeric field" + (f" ({', '.join(numeric)})" if numeric else "")
+            raise ValidationError({"reason": [reason], "did_you_mean": schemas.nearest(field, numeric)})
+        return Measure(name, function, self.table.index[field])
+
+
+def numeric_fields(table: Table) -> list[str]:
+    return [f.name for f in table.fields if f.type in values.NUMERIC]
+
+
+def groupable(table: Table) -> list[str]:
+    return [f.name for f in table.fields if f.type not in values.STRUCTURED]
+
+
+def facet_control(table: Table) -> ask.Parameters:
+    """The parameters of facets, beside the filters."""
+    known = schemas.control(table)
+    names = groupable(table)
+    facet = schemas.Names(
+        names,
+        required=True,
+        metadata={
+            "description": "Fields to count the values of, comma-separated.",
+            "example": names[0] if names else "",
+        },
+    )
+    return {"facet": facet, **{name: known[name] for name in SHARED}}
+
+
+def aggregate_control(table: Table) -> ask.Parameters:
+    """The parameters of aggregates, beside the filters."""
+    known = schemas.control(table)
+    names, numeric = groupable(table), numeric_fields(table)
+    example = f"sum:{numeric[0]},count" if numeric else "count"
+    return {
+        "group_by": schemas.Names(
+            names,
+            metadata={"description": "Fields to group by, comma-separated.", "example": names[0] if names else ""},
+        ),
+        "measure": Measures(
+            table,
+            metadata={
+                "description": f"Comma-separated: count, or {', '.join(aggregate.FUNCTIONS[1:])} of a numeric field, "
+                "written sum:field (default count).",
+                "example": example,
+            },
+        ),
+        "sort": fields.String(
+            metadata={
+                "description": "Groups and measures to sort by, comma-separated, a minus sign turns one round.",
+                "example": "-count",
+            }
+        ),
+        **{name: known[name] for name in SHARED},
+    }
+
+
+@blueprint.get("/v1/datasets/<name>/facets")
+def facets(name: str) -> Response:
+    """The values of fields with their counts, under the same filters as the rows."""
+    given = ask.given()
+    release = ask.chosen(given)
+    table = ask.dataset(release, ask.segment(name))
+    asked = question.read(table, given, facet_control)
+    if "facet" not in asked.more:
+        raise question.wrong("facet", "expected at least one field")
+    ask.acceptable({"json": JSON_TYPE})
+    layout = engine.layouts(release.folder)[table.name]
+    limit = current_app.config["TIME_LIMIT"]
+    data = {}
+    for field in asked.more["facet"]:
+        measures = (Measure("count", "count", -1),)
+        found, _ = _groups(release, table, layout, asked, (table.index[field],), measures, ((1, True),))
+        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in found[: asked.limit]]
+    total = total_of(release, table, layout, asked, limit)
+    return _answer(release, table, asked, "facets", raw_json(data), {"count": len(data), "total": total})
+
+
+@blueprint.get("/v1/datasets/<name>/aggregate")
+def aggregates(name: str) -> Response:
+    """Measures of groups of rows; a sum that would lie is a not-additive problem."""
+    given = ask.given()
+    release = ask.chosen(given)
+    table = ask.dataset(release, ask.segment(name))
+    asked = question.read(table, given, aggregate_control)
+    ask.acceptable({"json": JSON_TYPE})
+    groups = tuple(table.index[n] for n in asked.more.get("group_by", ()))
+    measures = asked.more.get("measure", (Measure("count", "count", -1),))
+    layout = engine.layouts(release.folder)[table.name]
+    order = _order(table, groups, measures, asked)
+    for measure in measures:
+        _refuse_lies(release, table, asked, groups, measure)
+    found, more = _groups(release, table, layout, asked, groups, measures, order)
+    names = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
+    data = [dict(zip(names, map(Raw, row), strict=True)) for row in found]
+    meta = {"count": len(data), "more": more, **_left_out(release, table, layout, asked, measures)}
+    return _answer(release, table, asked, "aggregate", raw_json(data), meta)
+
+
+def _order(
+    table: Table, groups: Sequence[int], measures: Sequence[Measure], asked: Question
+) -> tuple[tuple[int, bool], ...]:
+    """The places to sort by: first the groups, then the measures."""
+    known = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
+    order = []
+    for name in schemas.split(asked.more["sort"]) if "sort" in asked.more else ():
+        down = name.startswith("-") and name not in known
+        bare = name[1:] if down else name
+        if bare not in known:
+            raise question.wrong(
+                "sort",
+                f"{bare[:60]!r} is not a group or measure of this answer",
+                did_you_mean=schemas.nearest(bare, known),
+            )
+        order.append((known.index(bare), down))
+    return tuple(order)
+
+
+def _answer(release: Release, table: Table, asked: Question, what: str, data: str, meta: Mapping[str, Any]) -> Response:
+    path = address("v1", "datasets", table.name, what)
+    links = {
+        "self": with_query(path, asked.canonical),
+        "records": address("v1", "datasets", table.name, "records"),
+        "describedby": address("v1", "datasets", table.name, "schema"),
+        "permalink": pinned(path, asked.canonical, release),
+    }
+    body = envelope(data, release, {"dataset": table.name, **meta}, links)
+    return finish(body, release, path, asked.canonical, links={"describedby": links["describedby"]})
+
+
+def _groups(
+    release: Release,
+    table: Table,
+    layout: engine.Layout,
+    asked: Question,
+    groups: Sequence[int],
+    measures: Sequence[Measure],
+    order: Sequence[tuple[int, bool]],
+) -> tuple[list[list[str]], bool]:
+    """The groups as JSON text of each value and measure, and whether there are more than the limit."""
+    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
+    statement, columns = aggregate.group_sql(shape, layout, groups, measures, order)
+    bound = statement.bind(query.parameters(table, layout, asked))
+    rows = engine.rows(release.folder, statement.sql, bound, current_app.config["TIME_LIMIT"])
+    found = []
+    for row in rows[: asked.limit]:
+        named = dict(zip(columns, row, strict=True))
+        texts = [_group_json(release, table, layout, p, named[f"g{i}"], named["n"]) for i, p in enumerate(groups)]
+        texts += [aggregate.number(m, layout, named, place) for place, m in enumerate(measures)]
+        found.append(texts)
+    return found, len(rows) > asked.limit
+
+
+def _group_json(release: Release, table: Table, layout: engine.Layout, position: int, stored: Any, row: int) -> str:
+    """A group's value as JSON: from the compared value where that says it all, else from a row of the group."""
+    if stored is None:
+        return "null"
+    kind = table.fields[position].type
+    if kind == "boolean":
+        return "true" if stored else "false"
+    if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
+        sql = f"SELECT j FROM t{layout.number} WHERE n = ?"
+        found = engine.row(release.folder, sql, (row,), current_app.config["TIME_LIMIT"])
+        assert found is not None
+        text: str = found[0][1:-1].split(FIELD_SEPARATOR)[position]
+        return text[len(compact(table.fields[position].name)) + 1 :]
+    return json.dumps(stored, ensure_ascii=False)
+
+
+def _left_out(
+    release: Release, table: Table, layout: engine.Layout, asked: Question, measures: Sequence[Measure]
+) -> dict[str, Any]:
+    """How many rows under the filters have no value for a measure: bounds and unquantified figures are in no sum."""
+    positions = sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position]["nulls"]})
+    if not positions:
+        return {}
+    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
+    where = query.conditions_sql(shape)
+    counts = ", ".join(f"count(*) - count(c{p})" for p in positions)
+    bound = where.bind(query.parameters(table, layout, asked))
+    sql = f"SELECT {counts} FROM t{layout.number}{where.sql}"
+    found = engine.row(release.folder, sql, bound, current_app.config["TIME_LIMIT"]) or ()
+    return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, found, strict=True)}}
+
+
+def _refuse_lies(release: Release, table: Table, asked: Question, groups: Sequence[int], measure: Measure) -> None:
+    """Raise a not-additive problem where a sum or average would mix what is no whole."""
+    if measure.function not in aggregate.ADDING or not aggregate.guarded(table.fields[measure.position]):
+        return
+    found = variations(release, table, asked, groups, measure)
+    if not found:
+        return
+    listed = ", ".join(variation.field for variation in found)
+    raise ProblemError(
+        "not-additive",
+        f"{measure.name} would mix figures that are no parts of one whole: {listed}.",
+        errors=[{"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in found],
+        example=_example(release, table, asked, groups, measure, found),
+    )
+
+
+def variations(
+    release: Release, table: Table, asked: Question, groups: Sequence[int], measure: Measure
+) -> list[Variation]:
+    """Why the measure must not be taken of these groups; nothing when it may."""
+    layouts = engine.layouts(release.folder)
+    layout = layouts[table.name]
+    limit = current_app.config["TIME_LIMIT"]
+    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
+    bound = query.parameters(table, layout, asked)
+    statement, names = aggregate.check_sql(release.package, layouts, shape, table, groups, measure)
+    row = engine.row(release.folder, statement.sql, statement.bind(bound), limit) or ()
+    bad = [name for name, varies in zip(names, row, strict=False) if varies]
+    found = [_variation(release, table, layout, asked, measure, name, table.index[name] in groups) for name in bad]
+    overlap = aggregate.overlap_sql(shape, table, groups, measure) if not bad else None
+    if overlap is not None and engine.row(release.folder, overlap.sql, overlap.bind(bound), limit):
+        figure = table.figure
+        found.append(Variation(figure["periodStart"], "periods overlap or are not known"))
+        found.append(Variation(figure["periodEnd"], "periods overlap or are not known"))
+    return found
+
+
+def _variation(
+    release: Release,
+    table: Table,
+    layout: engine.Layout,
+    asked: Question,
+    measure: Measure,
+    name: str,
+    grouped: bool,
+) -> Variation:
+    position = table.index[name]
+    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
+    where = query.conditions_sql(shape)
+    present = f"{where.sql}{' AND' if where.sql else ' WHERE'} c{measure.position} IS NOT NULL"
+    sql = f"SELECT DISTINCT c{position} FROM t{layout.number}{present} ORDER BY 1 LIMIT {EXAMPLES + 1}"
+    bound = where.bind(query.parameters(table, layout, asked))
+    values_found = [row[0] for row in engine.rows(release.folder, sql, bound, current_app.config["TIME_LIMIT"])]
+    if grouped or len(values_found) == 1:
+        return Variation(name, "its values must never be added", tuple(values_found[:EXAMPLES]))
+    return Variation(name, "varies", tuple(values_found[:EXAMPLES]))
+
+
+def _example(
+    release: Release,
+    table: Table,
+    asked: Question,
+    groups: Sequence[int],
+    measure: Measure,
+    found: Sequence[Variation],
+) -> str | None:
+    """An address that would work: grouped by what varies, by the period too if need be, at last by the key."""
+    figure = table.figure
+    varying = [table.index[v.field] for v in found if v.reason == "varies"]
+    period = [
+        table.index[figure[k]] for k in ("periodType", "periodStart", "periodEnd") if figure.get(k) in table.index
+    ]
+    key = [table.index[name] for name in table.primary_key]
+    for more in (varying, [*varying, *period], [*varying, *period, *key]):
+        wider = tuple(dict.fromkeys([*groups, *more]))
+        if wider == tuple(groups) or variations(release, table, asked, wider, measure):
+            continue
+        rest = [e for e in asked.canonical if e[0] not in ("group_by", "measure", "sort")]
+        names = ",".join(table.fields[p].name.replace(",", schemas.COMMA) for p in wider)
+        path = address("v1", "datasets", table.name, "aggregate")
+        return with_query(path, sorted([*rest, ("group_by", names), ("measure", measure.name)]))
+    return None

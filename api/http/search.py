@@ -1,0 +1,83 @@
+"""Full text over the rows of all datasets."""
+
+import struct
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from api import cursor, engine, query, question, schemas
+from api.descriptor import Table
+from api.http import ask
+from api.http.records import key_path
+from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
+from api.question import Question
+from api.release.serving import texts
+from api.store import Release
+
+blueprint = Blueprint("search", __name__)
+PLACE = struct.Struct(">dIQ")
+
+
+def control(table: Table) -> ask.Parameters:
+    """The parameters of the search."""
+    known = schemas.control(table)
+    return {name: known[name] for name in ("q", "limit", "cursor", "version", "as_of")}
+
+
+@blueprint.get("/v1/search")
+def search() -> Response:
+    """Rows of all datasets that hold every word, best first."""
+    asked = ask.plain(control)
+    release = ask.chosen([entry for entry in asked.canonical if entry[0] in ("version", "as_of")])
+    if asked.q is None:
+        raise question.wrong("q", "expected words to search for")
+    ask.acceptable({"json": JSON_TYPE})
+    found, counts = hits(release, asked)
+    more = len(found) > asked.limit
+    found = found[: asked.limit]
+    data = [_hit(release, *entry) for entry in found]
+    path = address("v1", "search")
+    after = None
+    if more:
+        sealed = cursor.write(PLACE.pack(*found[-1]), asked, release.tag, "search")
+        rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
+        after = with_query(path, sorted([*rest, ("cursor", sealed)]))
+    meta = {"count": len(data), "total": sum(counts.values()), "datasets": counts}
+    links = {
+        "self": with_query(path, asked.canonical),
+        "next": after,
+        "permalink": pinned(path, asked.canonical, release),
+    }
+    body = envelope(raw_json(data), release, meta, links)
+    return finish(body, release, path, asked.canonical, links={"next": after})
+
+
+def hits(release: Release, asked: Question) -> tuple[list[tuple[float, int, int]], dict[str, int]]:
+    """Rank, dataset and row of each hit (one more than the page holds), and how many each dataset has."""
+    assert asked.q is not None
+    searched = [(i, t) for i, t in enumerate(release.package.tables) if texts(t)]
+    limit = current_app.config["TIME_LIMIT"]
+    words = query.match(asked.q)
+    parts = [f"SELECT rank AS r, {i} AS d, rowid AS n FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]
+    counted = [f"SELECT count(*) FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]
+    if not parts:
+        return [], {}
+    counts_sql = "SELECT " + ", ".join(f"({part})" for part in counted)
+    numbers = engine.row(release.folder, counts_sql, [words] * len(parts), limit) or ()
+    counts = {table.name: n for (_, table), n in zip(searched, numbers, strict=True) if n}
+    bound: list[Any] = [words] * len(parts)
+    after = ""
+    if asked.cursor is not None:
+        after = " WHERE (r, d, n) > (?, ?, ?)"
+        bound += PLACE.unpack(cursor.read(asked, release.tag, "search"))
+    sql = f"SELECT r, d, n FROM ({' UNION ALL '.join(parts)}){after} ORDER BY r, d, n LIMIT ?"
+    return engine.rows(release.folder, sql, [*bound, asked.limit + 1], limit), counts
+
+
+def _hit(release: Release, rank: float, number: int, row: int) -> dict[str, Any]:
+    table = release.package.tables[number]
+    sql = f"SELECT j FROM t{number} WHERE n = ?"
+    found = engine.row(release.folder, sql, (row,), current_app.config["TIME_LIMIT"])
+    assert found is not None
+    path = key_path(table, found[0], row)
+    return {"dataset": table.name, "score": round(-rank, 6), "record": Raw(found[0]), "links": {"self": path}}

@@ -1,0 +1,40 @@
+"""Reads and validates data packages; with api.checks the only importer of frictionless."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from api import descriptor
+from api.package.opening import PackageError, open_source
+from api.package.reading import Source, paths
+from api.package.validation import validate
+from api.package.writing import write_csv
+
+__all__ = ["FileResource", "PackageError", "Source", "files", "open_source", "validate", "write_csv"]
+
+
+@dataclass(frozen=True)
+class FileResource:
+    """A resource that is no table: it is offered as it is."""
+
+    name: str
+    title: str
+    description: str
+    mediatype: str
+    paths: tuple[Path, ...]
+    relative: tuple[str, ...]
+
+
+def files(source: Source) -> list[FileResource]:
+    """The resources that are no tables and have a file."""
+    return [
+        FileResource(
+            name=str(resource["name"]),
+            title=str(resource.get("title") or resource["name"]),
+            description=str(resource.get("description") or ""),
+            mediatype=str(resource.get("mediatype") or ""),
+            paths=tuple(source.folder / path for path in paths(resource)),
+            relative=paths(resource),
+        )
+        for resource in source.package.descriptor["resources"]
+        if not descriptor.is_table(resource) and paths(resource)
+    ]

@@ -1,0 +1,263 @@
+"""Reads the tables of an opened package cell by cell, as text; never cast."""
+
+import bz2
+import csv
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+import frictionless
+
+from api import descriptor
+from api.descriptor import Field, Package, Table
+from api.package import lifting
+from api.report import Problem
+
+JSON = Any
+CSV_OPTIONS: Mapping[str, str] = {
+    "delimiter": "delimiter",
+    "quoteChar": "quotechar",
+    "doubleQuote": "doublequote",
+    "escapeChar": "escapechar",
+    "skipInitialSpace": "skipinitialspace",
+}
+BY_NAME = ("equal", "subset", "superset", "partial")
+COUNTED = ("hash", "bytes", "rows", "fields")
+FED_TO_FRICTIONLESS = ("name", "path", "data", "innerpath", *COUNTED)
+FED_OF_SCHEMAS = ("missingValues", "fieldsMatch")
+FED_OF_FIELDS = (
+    *("name", "type", "format", "constraints", "missingValues", "trueValues", "falseValues"),
+    *("bareNumber", "groupChar", "decimalChar", "floatNumber", "delimiter", "itemType"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a table that is kept in several: its first line in the whole, and how many lines were left out."""
+
+    path: str
+    first_line: int
+    skipped: int
+
+
+Joined = tuple[Path, tuple[Part, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened package.
+
+    `names` are those of all resources, also of such that could not be read (`problems` says why); `also_declared`
+    are the files of schemas and dialects; `joined` holds the tables that are kept in several files, as one each.
+    """
+
+    package: Package
+    folder: Path
+    descriptor_path: Path
+    names: tuple[str, ...] = ()
+    also_declared: tuple[str, ...] = ()
+    joined: Mapping[str, Joined] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def file(self, table: Table) -> str:
+        """Where a table stands: its first file, or the descriptor."""
+        return (paths(table.descriptor) or (self.descriptor_path.name,))[0]
+
+    def place(self, table: Table, line: int) -> tuple[str, int]:
+        """The file and the line in it, of a line of the table."""
+        parts = self.joined[table.name][1] if table.name in self.joined else ()
+        part = next((part for part in reversed(parts) if part.first_line <= line), None)
+        return (part.path, line - part.first_line + 1 + part.skipped) if part else (self.file(table), line)
+
+
+def paths(resource: Mapping[str, JSON]) -> tuple[str, ...]:
+    """The files of a resource, relative to the package; none where its data stands in the descriptor."""
+    path = resource.get("path")
+    if path is None:
+        return ()
+    return tuple(path) if isinstance(path, list) else (str(path),)
+
+
+def encoding(resource: Mapping[str, JSON]) -> str:
+    return str(resource.get("encoding") or "utf-8")
+
+
+# What frictionless is given
+
+
+def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mapping[str, JSON]) -> Any:
+    """A table as frictionless reads it, beside the tables it refers to; nothing is left for frictionless to guess."""
+    entries = [_fed(source, entry) for entry in (resource, *others)]
+    package = frictionless.Package.from_descriptor(
+        {"$schema": lifting.PACKAGE, "resources": entries}, basepath=str(source.folder)
+    )
+    for found in package.resources:
+        if found.name in source.joined:
+            found.basepath = str(source.joined[str(found.name)][0].parent)
+    return package.get_table_resource(str(resource["name"]))
+
+
+def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
+    name = str(resource["name"])
+    format = lifting.format_of(resource)
+    fed = {key: resource[key] for key in FED_TO_FRICTIONLESS if key in resource}
+    fed |= {"type": "table", "format": format}
+    if name in source.joined:
+        # What is said of several files' bytes and hash cannot mean the joined file.
+        fed = {key: value for key, value in fed.items() if key not in COUNTED}
+        fed["path"] = source.joined[name][0].name
+    elif lifting.compression_of(resource):
+        fed["compression"] = lifting.compression_of(resource)
+    if format != "inline":
+        fed |= {"scheme": "file", "encoding": encoding(resource)}
+    if descriptor.is_table(resource):
+        fed["schema"] = resource["schema"]
+    fed["dialect"] = lifting.for_frictionless(resource.get("dialect") or {}, format)
+    return fed
+
+
+def fed_field(field: Field) -> dict[str, JSON]:
+    """A field as frictionless needs it; its words for people are judged elsewhere."""
+    return {key: field.descriptor[key] for key in FED_OF_FIELDS if key in field.descriptor}
+
+
+def bare(table: Table) -> dict[str, JSON]:
+    """A table to be read and not judged: no keys, no counts."""
+    schema = {key: table.schema[key] for key in FED_OF_SCHEMAS if key in table.schema}
+    kept = {key: value for key, value in table.descriptor.items() if key not in COUNTED}
+    return {**kept, "schema": {**schema, "fields": [fed_field(field) for field in table.fields]}}
+
+
+# Rows
+
+
+def cells(source: Source, table: Table) -> Iterator[tuple[int, list[str]]]:
+    """Each row's number and cells as text, in the order of the schema's fields."""
+    if table.descriptor.get("data") == []:
+        return
+    writers = [_writer(field, table.missing_values) for field in table.fields]
+    with table_resource(source, bare(table)) as opened:
+        columns = _columns(table, opened.labels)
+        writing = list(zip(writers, columns, strict=True))
+        for number, row in opened.dialect.read_enumerated_content_stream(opened.cell_stream):
+            width = len(row)
+            yield number, [write(None if place is None or place >= width else row[place]) for write, place in writing]
+
+
+def _columns(table: Table, labels: Sequence[str]) -> list[int | None]:
+    """Where each field stands in a row: by place, unless the schema matches fields by name."""
+    if table.schema.get("fieldsMatch") not in BY_NAME:
+        return list(range(len(table.fields)))
+    places = {label: place for place, label in reversed(list(enumerate(labels)))}
+    return [places.get(field.name) for field in table.fields]
+
+
+def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Each row's number, and its cells as text by field name with missing values as None."""
+    names = [field.name for field in table.fields]
+    missing = frozenset(table.missing_values)
+    for number, row in cells(source, table):
+        yield number, {name: None if text in missing else text for name, text in zip(names, row, strict=True)}
+
+
+def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]:
+    """How a cell becomes text that api.values can read: text stays as it is."""
+    empty = "" if "" in missing_values else next(iter(missing_values), "")
+    true, false = (field.descriptor.get(key) for key in ("trueValues", "falseValues"))
+    words = {True: (true or ["true"])[0], False: (false or ["false"])[0]}
+    point = str(field.descriptor.get("decimalChar") or ".")
+    pattern = field.format.removeprefix("fmt:")
+
+    def write(cell: Any) -> str:
+        if isinstance(cell, str):
+            return cell
+        if cell is None:
+            return empty
+        if isinstance(cell, bool):
+            return str(words[cell])
+        if isinstance(cell, int | float | Decimal):
+            return _digits(cell).replace(".", point)
+        if isinstance(cell, date | time):
+            return _moment(cell, field.type, pattern)
+        if field.type == "geopoint" and field.format == "default" and isinstance(cell, list):
+            return ",".join(_digits(number) for number in cell)
+        if field.type == "list" and isinstance(cell, list):
+            return str(field.descriptor.get("delimiter") or ",").join(map(write, cell))
+        return json.dumps(cell, ensure_ascii=False)
+
+    return write
+
+
+def _digits(number: Any) -> str:
+    """Plain digits, without exponent; a whole number of a spreadsheet is no fraction."""
+    if isinstance(number, float) and number.is_integer():
+        return str(int(number))
+    return f"{Decimal(repr(number)):f}" if isinstance(number, float) else str(number)
+
+
+def _moment(moment: date | time, type: str, pattern: str) -> str:
+    """A spreadsheet has only moments, also where the field is a date."""
+    if pattern not in ("default", "any"):
+        return moment.strftime(pattern)
+    if type == "date" and isinstance(moment, datetime):
+        return moment.date().isoformat()
+    return moment.isoformat()
+
+
+# Files
+
+
+@contextmanager
+def byte_stream(path: Path, compression: str, innerpath: str | None = None) -> Iterator[IO[bytes]]:
+    """A file's bytes, unpacked."""
+    if compression == "zip":
+        with zipfile.ZipFile(path) as archive, archive.open(innerpath or archive.namelist()[0]) as stream:
+            yield stream
+        return
+    openers: Mapping[str, Any] = {"": Path.open, "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    with openers[compression](path, "rb") as stream:
+        yield stream
+
+
+@contextmanager
+def text_stream(source: Source, table: Table) -> Iterator[TextIO]:
+    """A table of comma- or tab-separated text as one stream; what is not in its encoding is replaced."""
+    resource = table.descriptor
+    joined = source.joined.get(table.name)
+    path = joined[0] if joined else source.folder / paths(resource)[0]
+    compression = "" if joined else lifting.compression_of(resource)
+    with byte_stream(path, compression, resource.get("innerpath")) as stream:
+        yield io.TextIOWrapper(stream, encoding(resource), "replace", newline="")
+
+
+def lines(source: Source, table: Table) -> Iterator[int]:
+    """The line at which each row of a table of text begins, the header's first: a cell may hold line ends."""
+    dialect = table.descriptor.get("dialect") or {}
+    options = {python: dialect[name] for name, python in CSV_OPTIONS.items() if dialect.get(name) is not None}
+    with text_stream(source, table) as stream:
+        reader = csv.reader(stream, **options)
+        begins = 1
+        for _ in reader:
+            yield begins
+            begins = reader.line_num + 1
+
+
+def digest(source: Source, table: Table) -> str:
+    """A checksum of the files a table is kept in; data in the descriptor counts as JSON."""
+    total = hashlib.sha256()
+    for path in paths(table.descriptor):
+        with (source.folder / path).open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    if "data" in table.descriptor:
+        total.update(json.dumps(table.descriptor["data"], sort_keys=True).encode())
+    return total.hexdigest()

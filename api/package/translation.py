@@ -1,0 +1,138 @@
+"""Turns what frictionless finds into problems as the report shows them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from api import values
+from api.checks.base import Defect, key, text
+from api.descriptor import Field, Table
+from api.report import Problem
+
+# By frictionless' word for an error: ours, what is wrong, and (of constraints) what was expected.
+OF_FILES: Mapping[str, tuple[str, str]] = {
+    "hash-count": ("hash", "the file is not the one that the descriptor describes"),
+    "byte-count": ("bytes", "the file has not the size that the descriptor says"),
+    "row-count": ("row-count", "the table has not as many rows as the descriptor says"),
+    "field-count": ("field-count", "the table has not as many fields as the descriptor says"),
+}
+OF_HEADERS: Mapping[str, str] = {
+    "blank-header": "the header is empty",
+    "blank-label": "a column has no name",
+    "extra-label": "the schema has no such field",
+    "missing-label": "the column is missing",
+    "incorrect-label": "this is not the name of the field",
+    "duplicate-label": "the name stands twice in the header",
+    "unmatched-header": "no column has the name of a field",
+}
+CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
+    "required": ("required", "a value is missing", "a value"),
+    "enum": ("enum", "{cell} is not allowed here", "one of {limit}"),
+    "minimum": ("minimum", "{cell} is too small", "at least {limit}"),
+    "maximum": ("maximum", "{cell} is too large", "at most {limit}"),
+    "exclusiveMinimum": ("minimum", "{cell} is too small", "more than {limit}"),
+    "exclusiveMaximum": ("maximum", "{cell} is too large", "less than {limit}"),
+    "minLength": ("min-length", "{cell} is too short", "at least {limit} characters"),
+    "maxLength": ("max-length", "{cell} is too long", "at most {limit} characters"),
+    "pattern": ("pattern", "{cell} has another form", "text that matches {limit}"),
+    "jsonSchema": ("json-schema", "{cell} does not fit its JSON Schema", "a value that fits"),
+}
+TYPES: Mapping[str, str] = {
+    "string": "text",
+    "geojson": "a GeoJSON object",
+    "geopoint": "a point, longitude then latitude",
+}
+CONSTRAINT = re.compile(r'constraint "(\w+)" is "(.*)"', re.DOTALL)
+COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
+LONGEST_SHOWN = 200
+
+
+def problem(error: Any, table: Table, file: str, row: Any = None) -> Problem | None:
+    """One finding of frictionless, or of a check of ours; None for what another finding says already."""
+    if isinstance(error, Defect):
+        return error.problem
+    place: dict[str, Any] = {"file": file, "resource": table.name}
+    if row is not None:
+        return _of_row(error, table, row, {**place, "row": row.row_number, "key": key(table, row)})
+    if error.type in OF_FILES:
+        type, message = OF_FILES[error.type]
+        counts = COUNTS.match(error.note)
+        expected, actual = counts.groups() if counts else (None, None)
+        return Problem(type, message, **place, value=actual, expected=expected)
+    if error.type in OF_HEADERS:
+        label, name = getattr(error, "label", "") or None, getattr(error, "field_name", "") or None
+        return Problem(error.type, OF_HEADERS[error.type], **place, row=1, field=name, value=label, expected=name)
+    if error.type == "encoding-error":
+        encoding = str(table.descriptor.get("encoding") or "utf-8")
+        return Problem("encoding", f"the file is not in {encoding}", **place, expected=f"{encoding} throughout")
+    return Problem("unreadable-table", f"the table cannot be read: {error.note}", **place)
+
+
+def _of_row(error: Any, table: Table, row: Any, place: Mapping[str, Any]) -> Problem | None:
+    """Findings of a row; those of one cell have its text as value."""
+    name = getattr(error, "field_name", None)
+    if name and name in row.field_names:
+        place = {**place, "field": name, "value": text(row, name)}
+    if error.type == "type-error":
+        expected = _expected(table.field(str(name)), place["value"])
+        return Problem("wrong-type", f"{_shown(place['value'])} is not {expected}", **place, expected=expected)
+    if error.type == "constraint-error":
+        return _of_constraint(error, place)
+    if error.type == "unique-error":
+        message = f"{_shown(place['value'])} stands in an earlier row too"
+        found = Problem("unique", message, **place, expected="a value of its own")
+        return None if table.primary_key == (name,) else found  # it is told as a key
+    if error.type == "primary-key":
+        return _of_key(error, table, place)
+    if error.type == "foreign-key":
+        return _of_reference(error, row, place)
+    if error.type == "blank-row":
+        return Problem("blank-row", "the row is empty", **place, expected="a row, or no line")
+    if error.type == "extra-cell":
+        return Problem("extra-cell", "the row has more cells than the header", **place, value=error.cell)
+    if error.type == "missing-cell":
+        return Problem("missing-cell", "the row ends before this field", **place, expected="a cell")
+    return Problem(error.type, error.note, **place)
+
+
+def _of_constraint(error: Any, place: Mapping[str, Any]) -> Problem:
+    constraint, limit = CONSTRAINT.match(error.note).groups()  # type: ignore[union-attr]
+    type, message, expected = CONSTRAINTS.get(constraint, (constraint, "{cell} is not allowed", "{limit}"))
+    words = {"cell": _shown(place["value"]), "limit": _listed(limit)}
+    return Problem(type, message.format(**words), **place, expected=expected.format(**words))
+
+
+def _of_key(error: Any, table: Table, place: Mapping[str, Any]) -> Problem | None:
+    if "None" in error.note:  # the key is empty: its fields are required, and that is told
+        return None
+    name = table.primary_key[0] if len(table.primary_key) == 1 else None
+    message = f'the key "{place["key"]}" stands in an earlier row too'
+    return Problem("duplicate-key", message, **place, field=name, value=place["key"], expected="a key of its own")
+
+
+def _of_reference(error: Any, row: Any, place: Mapping[str, Any]) -> Problem:
+    value = ",".join(text(row, name) for name in error.field_names)
+    where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
+    message = f"{_shown(value)} does not exist in {where}"
+    expected = f"a value of {where}"
+    return Problem("foreign-key", message, **place, field=error.field_names[0], value=value, expected=expected)
+
+
+def _expected(field: Field, cell: str) -> str:
+    """What the type asks for, in the words of api.values."""
+    try:
+        values.kind(field).read(cell)
+    except ValueError as error:
+        return str(error)
+    named = TYPES.get(field.type, f"a value of type {field.type}")
+    return named if field.format == "default" else f"{named} ({field.format})"
+
+
+def _shown(cell: str) -> str:
+    return f'"{cell}"' if len(cell) <= LONGEST_SHOWN else f'"{cell[:LONGEST_SHOWN]}…"'
+
+
+def _listed(limit: str) -> str:
+    """An enum as frictionless prints it, without Python's brackets."""
+    inner = re.fullmatch(r"\[(.*)\]", limit, re.DOTALL)
+    return re.sub(r"'([^']*)'", r"\1", inner[1]) if inner else limit

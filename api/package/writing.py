@@ -1,0 +1,57 @@
+"""Writes the tables of a package as plain CSV: UTF-8, commas, LF, a header of the schema's field names."""
+
+import codecs
+import csv
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from api.descriptor import Table
+from api.package import lifting
+from api.package.reading import Source, cells, encoding, paths
+
+PLAIN_DIALECT: Mapping[str, Any] = {
+    "delimiter": ",",
+    "quoteChar": '"',
+    "doubleQuote": True,
+    "header": True,
+    "headerRows": [1],
+    "skipInitialSpace": False,
+}
+WITHOUT_EFFECT = ("$schema", "lineTerminator", "headerCase", "headerJoin")
+
+
+def write_csv(source: Source, table: Table, target: Path) -> None:
+    """The table as plain CSV: the file's own bytes where it is that already (with CRLF, if it has them)."""
+    plain = _plain_file(source, table)
+    if plain is not None:
+        shutil.copyfile(plain, target)
+        return
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in table.fields])
+        writer.writerows(row for _, row in cells(source, table))
+
+
+def _plain_file(source: Source, table: Table) -> Path | None:
+    """The table's file, if its bytes can be published as they are."""
+    resource = table.descriptor
+    own = paths(resource)
+    if len(own) != 1 or lifting.format_of(resource) != "csv" or lifting.compression_of(resource):
+        return None
+    if codecs.lookup(encoding(resource)).name != "utf-8":
+        return None
+    if not all(_is_plain(key, value) for key, value in (resource.get("dialect") or {}).items()):
+        return None
+    path = source.folder / own[0]
+    with path.open(encoding="utf-8", newline="") as file:  # a byte order mark would be part of the first name
+        header = next(csv.reader(file), [])
+    return path if header == [field.name for field in table.fields] else None
+
+
+def _is_plain(key: str, value: Any) -> bool:
+    """Whether a property of a dialect leaves CSV as everybody reads it."""
+    if key in PLAIN_DIALECT:
+        return bool(PLAIN_DIALECT[key] == value)
+    return value is None or key in WITHOUT_EFFECT

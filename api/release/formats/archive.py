@@ -1,0 +1,48 @@
+"""Zip files whose bytes depend on their content alone: fixed times and modes, one order, one compression."""
+
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+LEVEL = 6
+BLOCK = 2**20
+EARLIEST, LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+MODE = 0o100644
+
+
+def write(folder: Path, names: Iterable[str], target: Path, created: str) -> None:
+    """Pack files of a folder, sorted by name."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in sorted(set(names)):
+            with (folder / name).open("rb") as file:
+                _add(archive, name, file, created, (folder / name).stat().st_size)
+
+
+def repack(source: Path, target: Path, created: str) -> None:
+    """The same archive in the same order, freed of the machine that made it."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as archive:
+        for entry in old.infolist():
+            with old.open(entry) as file:
+                _add(archive, entry.filename, file, created, entry.file_size)
+
+
+def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, size: int) -> None:
+    entry = zipfile.ZipInfo(name, _moment(created))
+    entry.create_system = 3
+    entry.external_attr = MODE << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry._compresslevel = LEVEL  # type: ignore[attr-defined]
+    entry.file_size = size
+    with archive.open(entry, "w") as out:
+        while block := file.read(BLOCK):
+            out.write(block)
+
+
+def _moment(created: str) -> tuple[int, int, int, int, int, int]:
+    """A zip file has whole seconds from 1980 on, and no zone: UTC."""
+    moment = datetime.fromisoformat(created)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    found = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    return min(max(found, EARLIEST), LATEST)

@@ -1,0 +1,23 @@
+"""JSON Lines: one object a line with every field in schema order, numbers with all their digits."""
+
+from collections.abc import Callable
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any
+
+from api import values
+from api.release.formats.survey import Survey, records
+
+
+def write(found: Survey, target: Path) -> None:
+    """Write a table as JSON Lines."""
+    names = (encode_basestring(field.name).replace("%", "%%") for field in found.table.fields)
+    line = "{" + ",".join(f"{name}:%s" for name in names) + "}\n"
+    makers = [_maker(column.kind) for column in found.columns]
+    with target.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(line % row for row in records(found, makers, "null"))
+
+
+def _maker(kind: values.Kind) -> Callable[[str], Any]:
+    read, json = kind.read, kind.json
+    return json if read is str else lambda cell: json(read(cell))

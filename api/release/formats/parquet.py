@@ -1,0 +1,124 @@
+"""Parquet: typed columns, exact decimals, zstd, and the Table Schema in the file's own metadata."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from api import values
+from api.descriptor import Package
+from api.release.formats.survey import Column, Memo, Survey, chunks
+
+GROUP_ROWS = 100_000
+GROUP_BYTES = 64 * 2**20
+PRECISIONS = (18, 38, 76)
+TYPES: Mapping[str, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "year": pa.int32(),
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "datetime": pa.timestamp("us", tz="UTC"),
+}
+ITEMS: Mapping[str, pa.DataType] = {"string": pa.utf8(), "boolean": pa.bool_(), "number": pa.float64()}
+
+
+def write(package: Package, found: Survey, target: Path) -> None:
+    """Write a table as Parquet."""
+    schema = _schema(package, found)
+    with pq.ParquetWriter(
+        target, schema, compression="zstd", compression_level=3, write_page_index=True, store_decimal_as_integer=True
+    ) as writer:
+        for group in _groups(found, schema):
+            writer.write_table(group, row_group_size=GROUP_ROWS)
+
+
+def _groups(found: Survey, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows in portions for one row group each, bounded in rows and in bytes."""
+    memos = [
+        Memo(_maker(column, kind), found.table.missing_values, None)
+        for column, kind in zip(found.columns, schema.types, strict=True)
+    ]
+    batches: list[pa.RecordBatch] = []
+    for _, texts in chunks(found.path, len(memos)):
+        arrays = [
+            pa.array(list(map(memo.__getitem__, cells)), type=kind)
+            for memo, cells, kind in zip(memos, texts, schema.types, strict=True)
+        ]
+        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        rows = sum(batch.num_rows for batch in batches)
+        if rows >= GROUP_ROWS or sum(batch.nbytes for batch in batches) >= GROUP_BYTES:
+            yield pa.Table.from_batches(batches, schema)
+            batches = []
+    if batches:
+        yield pa.Table.from_batches(batches, schema)
+
+
+def _schema(package: Package, found: Survey) -> pa.Schema:
+    fields = [pa.field(c.field.name, data_type(c), metadata=_words(c)) for c in found.columns]
+    told = {
+        "title": found.table.title,
+        "description": found.table.description,
+        "package": package.title,
+        "version": package.version,
+        "license": package.license,
+        "citation": package.citation,
+        "table_schema": json.dumps(found.table.schema, ensure_ascii=False),
+    }
+    return pa.schema(fields, metadata={key: text for key, text in told.items() if text})
+
+
+def _words(column: Column) -> dict[str, str]:
+    field = column.field
+    told = {"title": field.title, "description": field.description, "type": field.type}
+    return {key: text for key, text in told.items() if text}
+
+
+def data_type(column: Column) -> pa.DataType:
+    """The Arrow type that holds every value of a column as it is."""
+    kind = column.kind.type
+    if kind in values.NUMERIC:
+        return _number(column)
+    if kind == "list":
+        return _list(column)
+    return TYPES.get(kind, pa.utf8())
+
+
+def _number(column: Column) -> pa.DataType:
+    """Integers of 64 bits; else the least decimal that fits; else a double where all are exact, else text."""
+    if column.kind.type == "integer" and column.whole:
+        return pa.int64()
+    needed = max(column.digits, 1) + column.scale
+    for precision in PRECISIONS:
+        if needed <= precision:
+            make = pa.decimal256 if precision > 38 else pa.decimal128
+            return make(precision, column.scale)
+    return pa.float64() if column.exact else pa.utf8()
+
+
+def _list(column: Column) -> pa.DataType:
+    """A list of its items' type; an item that is a moment stays ISO 8601 text."""
+    item = str(column.field.descriptor.get("itemType") or "string")
+    if item == "integer":
+        return pa.list_(pa.int64()) if column.whole else pa.utf8()
+    return pa.list_(ITEMS.get(item, pa.utf8()))
+
+
+def _maker(column: Column, kind: pa.DataType) -> Callable[[str], Any]:
+    """How a cell becomes what Arrow takes for a type."""
+    read, store = column.kind.read, column.kind.json
+    if kind == pa.list_(pa.float64()):
+        return lambda cell: [float(item) for item in read(cell)]
+    if pa.types.is_decimal(kind) or kind in TYPES.values() or pa.types.is_list(kind):
+        return read
+    if kind == pa.int64():
+        return lambda cell: int(read(cell))
+    if kind == pa.float64():
+        return lambda cell: float(read(cell))
+    if column.kind.type in values.NUMERIC:
+        return lambda cell: store(read(cell))
+    if column.kind.type in values.STRUCTURED:
+        return lambda cell: store(read(cell))
+    return read

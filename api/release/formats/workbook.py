@@ -1,0 +1,192 @@
+"""package.xlsx: a sheet of contents and a sheet a table, for people who open data in a spreadsheet.
+
+A number is a number where the sheet shows it exactly, else text; dates are dates from March 1900 on, times are UTC;
+text is never taken for a formula or a link. The file is packed again so that it depends on nothing but the rows.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from api import values
+from api.descriptor import Package
+from api.release.formats import archive
+from api.release.formats.names import unique
+from api.release.formats.survey import Column, Survey, records
+
+MOST_ROWS = 100_000
+MOST_CELLS = 2_000_000
+MOST_COLUMNS = 16_384
+LONGEST_TEXT = 32_767
+LONGEST_NAME = 31
+CONTENTS = "Contents"
+FIRST_DATE = date(1900, 3, 1)  # spreadsheets believe in 29 February 1900
+NARROWEST, WIDEST = 9, 60
+MOMENTS = {"date": "yyyy-mm-dd", "time": "hh:mm:ss", "datetime": "yyyy-mm-dd hh:mm:ss"}
+OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+
+
+def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
+    """Write the workbook."""
+    work = path.with_suffix(".work")
+    book = xlsxwriter.Workbook(str(work), {**OPTIONS, "tmpdir": str(path.parent)})
+    created = datetime.fromisoformat(package.created).replace(tzinfo=None)
+    book.set_properties({"title": package.title, "author": package.publisher, "created": created})
+    formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
+    formats |= {"head": book.add_format({"bold": True, "bottom": 1}), "title": book.add_format({"bold": True, "size": 14})}
+    formats["wrap"] = book.add_format({"text_wrap": True, "valign": "top"})
+    formats["top"] = book.add_format({"valign": "top"})
+    kept = [found for found in surveys if not too_large(found)]
+    names = dict(zip((f.table.name for f in kept), sheet_names([f.table.name for f in kept]), strict=True))
+    _contents(book, package, surveys, names, formats)
+    for found in kept:
+        _sheet(book.add_worksheet(names[found.table.name]), found, formats)
+    book.close()
+    archive.repack(work, path, package.created)
+    work.unlink()
+
+
+def too_large(found: Survey) -> str:
+    """Why a table is left out of the workbook; empty where it is not."""
+    cells = found.rows * len(found.columns)
+    if found.rows > MOST_ROWS:
+        return f"{found.rows:,} rows: tables of more than {MOST_ROWS:,} rows are left out of the workbook"
+    if cells > MOST_CELLS:
+        return f"{cells:,} cells: tables of more than {MOST_CELLS:,} cells are left out of the workbook"
+    if len(found.columns) > MOST_COLUMNS:
+        return f"{len(found.columns):,} columns: a sheet holds at most {MOST_COLUMNS:,}"
+    return ""
+
+
+def sheet_names(tables: Sequence[str]) -> list[str]:
+    """Table names as a spreadsheet allows them: at most 31 characters, none of []:*?/\\, unique but for case."""
+    clean = [re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", name) for name in tables]
+    clean = [re.sub(r"^'|'$", "_", name[:LONGEST_NAME]) or "_" for name in clean]
+    return unique(clean, LONGEST_NAME, (CONTENTS, "History"), " ({})")
+
+
+def _contents(
+    book: Any, package: Package, surveys: Sequence[Survey], names: Mapping[str, str], formats: Mapping[str, Any]
+) -> None:
+    """The first sheet: what this is, how to cite it, and what each sheet holds."""
+    sheet = book.add_worksheet(CONTENTS)
+    for column, width in enumerate((30, 32, 80, 12)):
+        sheet.set_column(column, column, width)
+    sheet.write_string(0, 0, package.title, formats["title"])
+    row = 1
+    for label, text in _facts(package, surveys):
+        sheet.write_string(row, 0, label, formats["top"])
+        sheet.write_string(row, 1, _fitting(text))
+        row += 1
+    row += 1
+    for column, label in enumerate(("Sheet", "Title", "Description", "Rows")):
+        sheet.write_string(row, column, label, formats["head"])
+    for found in surveys:
+        row += 1
+        table = found.table
+        reason = too_large(found)
+        where = f"(left out) {table.name}" if reason else names[table.name]
+        words = f"{table.description} [Left out: {reason}; {table.path} has them all.]" if reason else table.description
+        if reason:
+            sheet.write_string(row, 0, where, formats["top"])
+        else:
+            target = "internal:'" + where.replace("'", "''") + "'!A1"
+            sheet.write_url(row, 0, target, formats["top"], string=where)
+        sheet.write_string(row, 1, _fitting(table.title), formats["wrap"])
+        sheet.write_string(row, 2, _fitting(words.strip()), formats["wrap"])
+        sheet.write_number(row, 3, found.rows, formats["top"])
+
+
+def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, str]]:
+    yield "Description", package.description
+    yield "Version", package.version
+    yield "Created", package.created
+    yield "Licence", " ".join(part for part in (package.license, package.license_path) if part) or "none named"
+    yield "Cite as", package.citation
+    yield "Numbers", "A number with more digits than a spreadsheet keeps exactly is text. Times are UTC."
+    if any(column.width > LONGEST_TEXT for found in surveys for column in found.columns):
+        yield "Texts", f"A cell holds {LONGEST_TEXT:,} characters: longer texts are cut here, and whole in the CSV files."
+
+
+def _sheet(sheet: Any, found: Survey, formats: Mapping[str, Any]) -> None:
+    sheet.freeze_panes(1, 0)
+    _widths(sheet, found)
+    for column, field in enumerate(found.table.fields):
+        sheet.write_string(0, column, _fitting(field.name), formats["head"])
+    sheet.autofilter(0, 0, max(found.rows, 1), len(found.columns) - 1)
+    makers = [_maker(column) for column in found.columns]
+    looks = [formats.get(column.kind.type) for column in found.columns]
+    for number, row in enumerate(records(found, makers), 1):
+        for column, value in enumerate(row):
+            if value is not None:
+                _cell(sheet, number, column, value, looks[column])
+
+
+def _cell(sheet: Any, row: int, column: int, value: Any, look: Any) -> None:
+    if isinstance(value, str):
+        sheet.write_string(row, column, value)
+    elif isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, int | float):
+        sheet.write_number(row, column, value)
+    else:
+        sheet.write_datetime(row, column, value, look)
+
+
+def _widths(sheet: Any, found: Survey) -> None:
+    """Wide enough for the names and the first thousand rows, within reason."""
+    texts = list(islice(records(found, [str] * len(found.columns), ""), 1_000))
+    for column, field in enumerate(found.table.fields):
+        longest = max((len(row[column]) for row in texts), default=0)
+        sheet.set_column(column, column, min(WIDEST, max(NARROWEST, len(field.name) + 4, longest + 1)))
+
+
+def _maker(column: Column) -> Callable[[str], Any]:
+    """How a cell becomes what a sheet holds."""
+    kind = column.kind
+    makers: Mapping[str, Callable[[Any], Any]] = {
+        **dict.fromkeys(values.NUMERIC, lambda value: _number(value, kind.json)),
+        **dict.fromkeys(values.STRUCTURED, lambda value: _fitting(kind.json(value))),
+        "boolean": bool,
+        "year": int,
+        "date": _date,
+        "time": _time,
+        "datetime": _datetime,
+    }
+    make = makers.get(kind.type, _fitting)
+    return lambda cell: make(kind.read(cell))
+
+
+def _number(number: Decimal, text: Callable[[Any], str]) -> int | float | str:
+    """A number of at most 16 digits that a double keeps (the file's writer has no more), else its digits as text."""
+    nearest = float(number)
+    return nearest if Decimal(f"{nearest:.16G}") == number else text(number)
+
+
+def _date(day: date) -> date | str:
+    return day if day >= FIRST_DATE else day.isoformat()
+
+
+def _time(moment: time) -> time | str:
+    return moment.isoformat() if moment.microsecond else moment
+
+
+def _datetime(moment: datetime) -> datetime | str:
+    bare = moment.replace(tzinfo=None)
+    return bare if bare.date() >= FIRST_DATE and not bare.microsecond else bare.isoformat() + "Z"
+
+
+def _fitting(text: str) -> str:
+    """What a cell can hold: XML has no place for the two last code points of the first plane."""
+    return text[:LONGEST_TEXT].replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")

@@ -1,0 +1,73 @@
+"""Where each row stands in the release's CSV and JSON Lines files.
+
+With it a filtered answer is cut out of the file that everybody downloads: the same text, no row written again, and
+its length is known before the first byte. One index a file: for the rows in the order of the key, N starts
+(64 bits), then N lengths (32 bits), little-endian.
+"""
+
+import sqlite3
+import sys
+from array import array
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from api.descriptor import Package
+from api.release.serving import FILE
+
+SUFFIX = ".rows"
+FOLDER = "serving"
+
+
+def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:
+    """Index the files of each table: paths by table name, CSV first; headers are no rows."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        for number, table in enumerate(package.tables):
+            for path in paths[table.name]:
+                starts, lengths = _rows(folder / path, path.endswith(".csv"))
+                order = _order(db, number)
+                if order is not None:
+                    starts, lengths = array("Q", (starts[i] for i in order)), array("I", (lengths[i] for i in order))
+                if sys.byteorder == "big":
+                    starts.byteswap()
+                    lengths.byteswap()
+                target = folder / index_path(path)
+                target.write_bytes(starts.tobytes() + lengths.tobytes())
+
+
+def index_path(path: str) -> str:
+    """Where the index of a release file stands."""
+    return f"{FOLDER}/{path.rpartition('/')[2]}{SUFFIX}"
+
+
+def _order(db: sqlite3.Connection, number: int) -> list[int] | None:
+    """For each row in key order its place in the file; None where the file is in key order."""
+    there = db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (f"p{number}",)).fetchone()
+    return [p - 1 for (p,) in db.execute(f"SELECT p FROM p{number} ORDER BY n")] if there else None
+
+
+def _rows(path: Path, quoted: bool) -> tuple["array[int]", "array[int]"]:
+    """Start and length of each row of a file; in CSV a line break inside quotes ends no row."""
+    starts, lengths = array("Q"), array("I")
+    position = 0
+    for number, length in enumerate(_lengths(path, quoted)):
+        if number or not quoted:
+            starts.append(position)
+            lengths.append(length)
+        position += length
+    return starts, lengths
+
+
+def _lengths(path: Path, quoted: bool) -> Iterator[int]:
+    length, open_quote = 0, False
+    with path.open("rb") as file:
+        for line in file:
+            length += len(line)
+            if quoted and line.count(b'"') % 2:
+                open_quote = not open_quote
+            if not open_quote:
+                yield length
+                length = 0
+    if length:
+        yield length
