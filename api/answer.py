@@ -12,7 +12,10 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished answer. `etag` is unquoted and names the bytes before they are compressed."""
+    """A finished answer. `etag` is unquoted and names the bytes before they are compressed.
+
+    `digest` asks for a Repr-Digest (RFC 9530), which is of the bytes as they are sent.
+    """
 
     body: bytes
     media_type: str
@@ -22,6 +25,7 @@ class Answer:
     immutable: bool = False
     links: tuple[str, ...] = ()
     disposition: str = ""
+    digest: bool = False
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers of the answer, but for those of its encoding and length."""

@@ -5,6 +5,8 @@ A WSGI layer: what was asked before is answered from memory, compressed forms to
 and dropped when the store changes; a release never changes, so nothing else can make it wrong.
 """
 
+import base64
+import hashlib
 import itertools
 import os
 import re
@@ -77,6 +79,10 @@ class Finished:
         body = ENCODERS[encoding](self.answer.body) if encoding else self.answer.body
         tag = f'"{self.answer.etag}-{encoding}"' if encoding else f'"{self.answer.etag}"'
         headers = [*self.answer.headers(), ("ETag", tag), *COMMON]
+        if self.answer.digest:
+            sha256 = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            headers.append(("Repr-Digest", f"sha-256=:{sha256}:"))
+            headers.append(("Accept-Ranges", "bytes"))
         short = [entry for entry in headers if entry[0] not in ("Content-Type", "Content-Disposition")]
         full = [*headers, ("Content-Length", str(len(body)))]
         if encoding:
@@ -124,7 +130,7 @@ class Cache:
         given = environ.get("HTTP_X_REQUEST_ID")
         request_id = given if given and _REQUEST_ID(given) else f"{self.start}-{next(self.counter):x}"
         method = environ["REQUEST_METHOD"]
-        if method != "GET" and method != "HEAD":
+        if (method != "GET" and method != "HEAD") or "HTTP_RANGE" in environ:
             return self._pass(environ, start_response, request_id)
         self.store.releases()
         if self.store.generation != self.generation:

@@ -7,8 +7,9 @@ import json
 import sqlite3
 import threading
 import time
+from array import array
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -99,15 +100,18 @@ def rows(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> lis
         raise _reason(error) from error
 
 
-def stream(folder: Path, sql: str, parameters: Sequence[Any], size: int = 5_000) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a statement in batches, over a connection of its own."""
-    db = _open(folder)
+def numbers(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> "array[int]":
+    """The row numbers that a statement gives, four bytes each, fetched in long steps."""
+    db = connection(folder)
+    _deadline(db, limit)
+    found = array("I")
     try:
-        cursor = db.execute(sql, parameters)
-        while batch := cursor.fetchmany(size):
-            yield batch
-    finally:
-        db.close()
+        step = db.execute(f"SELECT group_concat(n) FROM ({sql})", parameters).fetchone()
+    except sqlite3.OperationalError as error:
+        raise _reason(error) from error
+    if step[0]:
+        found.extend(map(int, step[0].split(",")))
+    return found
 
 
 def _deadline(db: sqlite3.Connection, limit: float) -> None:

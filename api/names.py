@@ -7,10 +7,11 @@ from collections.abc import Iterable
 LONGEST_PART = 255  # bytes: what common file systems take
 LONGEST_PATH = 1000
 LONGEST_VERSION = 100
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
+# Besides what file systems forbid: characters that turn the direction of text, which make a name look like another.
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 # What the program itself puts into a release's folder or leaves there while it writes.
-OWN = ("manifest.json", "sha256sums")
+OWN = ("manifest.json",)
 
 
 def fault(path: str) -> str | None:
@@ -31,12 +32,10 @@ def _part(part: str) -> str | None:
         return "leaves its folder (an absolute path, '.', '..' or an empty part)"
     if _FORBIDDEN.search(part):
         return "holds a backslash, a control character or another one that file systems forbid"
-    if not part.isprintable():
-        return "holds characters that cannot be shown"
     if len(part.encode()) > LONGEST_PART:
         return f"has a part longer than {LONGEST_PART} bytes"
-    if part[0] in ".~" or part[-1] in ". ":
-        return "begins with a dot or tilde, or ends with a dot or space"
+    if part[0] == "." or part[-1] in ". ":
+        return "begins with a dot or ends with a dot or space"
     if _RESERVED.fullmatch(part):
         return "is a device on some systems"
     return None

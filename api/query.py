@@ -24,6 +24,7 @@ from api.release.serving import texts
 
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 _DIALECT = sqlite.dialect(paramstyle="qmark")
+ROW_NUMBER = -1  # the position that stands for a row's number
 _FULL_TEXT = "q"
 _LIMIT = "rows"
 
@@ -57,16 +58,21 @@ class Statement:
 
 
 def shape(table: Table, layout: Layout, question: Question, after: Sequence[Any] | None = None) -> Shape:
-    """The shape of a question. Sorting by a field that a filter fixes, or beyond a key, changes nothing: left out."""
+    """The shape of a question.
+
+    Sorting by a field that a filter fixes, or beyond a key, changes nothing and is left out. Rows are stored in the
+    order of their key, so a sort by the key is one by their number.
+    """
     fixed = {f.position for f in question.filters if f.operator == "eq"}
-    unique = {table.index[table.primary_key[0]]} if len(table.primary_key) == 1 else set()
+    unique = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     sort: list[tuple[int, bool, bool]] = []
     for position, down in question.sort:
-        if position in fixed:
-            continue
-        sort.append((position, down, layout.columns[position]["nulls"]))
-        if position in unique:
+        if position == unique:
+            if down:
+                sort.append((ROW_NUMBER, True, False))
             break
+        if position not in fixed:
+            sort.append((position, down, layout.columns[position]["nulls"]))
     return Shape(
         number=layout.number,
         filters=tuple((f.position, _operator(f)) for f in question.filters),
@@ -142,20 +148,23 @@ def match(text: str) -> str:
 @lru_cache(maxsize=4096)
 def page(found: Shape) -> Statement:
     """One row: the page's rows as JSON text, their numbers, how many. Asks for one row more than the page holds."""
-    ranges = _ranges(found)
-    limit: sa.BindParameter[int] = sa.bindparam(_LIMIT)
-    if len(ranges) == 1:
-        inner: sa.sql.expression.SelectBase = ranges[0].limit(limit)
-    else:
-        parts = [sa.select(r.limit(limit).subquery().c.n) for r in ranges]
-        inner = sa.union_all(*parts).limit(limit)
-    compiled = _compile(inner)
+    compiled = _compile(_limited(found))
     return Statement(
         f"SELECT group_concat(t.j, '{ROW_SEPARATOR}'), group_concat(s.n), count(*) "
         f"FROM ({compiled.sql}) AS s CROSS JOIN t{found.number} AS t ON t.n = s.n",
         compiled.names,
         compiled.fixed,
     )
+
+
+def _limited(found: Shape) -> sa.sql.expression.SelectBase:
+    """The page's ranges one after another, up to the limit."""
+    ranges = _ranges(found)
+    limit: sa.BindParameter[int] = sa.bindparam(_LIMIT)
+    if len(ranges) == 1:
+        return ranges[0].limit(limit)
+    parts = [sa.select(r.limit(limit).subquery().c.n) for r in ranges]
+    return sa.union_all(*parts).limit(limit)
 
 
 @lru_cache(maxsize=4096)
@@ -167,11 +176,8 @@ def count(found: Shape) -> Statement:
 
 @lru_cache(maxsize=4096)
 def numbers(found: Shape) -> Statement:
-    """The numbers of all rows under the filters, in the order of the sort."""
-    ranges = _ranges(found)
-    if len(ranges) == 1:
-        return _compile(ranges[0])
-    return _compile(sa.union_all(*[sa.select(r.limit(-1).subquery().c.n) for r in ranges]))
+    """The numbers of the rows, in the order of the sort; a limit of -1 gives all."""
+    return _compile(_limited(found))
 
 
 @lru_cache(maxsize=4096)
@@ -185,7 +191,7 @@ def conditions_sql(found: Shape) -> Statement:
 
 def keys(found: Shape) -> str:
     """SQL for the values of the sort keys of one row, by its number."""
-    names = ", ".join(f"c{position}" for position, _, _ in found.sort)
+    names = ", ".join(_name(position) for position, _, _ in found.sort)
     return f"SELECT {names} FROM t{found.number} WHERE n = ?"
 
 
@@ -200,7 +206,11 @@ def _table(number: int) -> sa.TableClause:
 
 
 def _column(position: int) -> sa.ColumnClause[Any]:
-    return sa.column(f"c{position}")
+    return sa.column(_name(position))
+
+
+def _name(position: int) -> str:
+    return "n" if position == ROW_NUMBER else f"c{position}"
 
 
 def _conditions(found: Shape, t: sa.TableClause) -> list[sa.ColumnElement[bool]]:
@@ -259,6 +269,8 @@ def _ranges(found: Shape) -> list[sa.Select[Any]]:
     for depth in range(len(found.sort), -1, -1):
         ties = [_tie(found, place) for place in range(depth)]
         if depth == len(found.sort):
+            if found.sort and found.sort[-1][0] == ROW_NUMBER:
+                continue
             beyond: list[sa.ColumnElement[bool]] = [t.c.n > last]
             ranges.append(_range(t, [*where, *ties, *beyond], ()))
             continue
@@ -304,4 +316,6 @@ def _range(
         if nulls and not down and not (valued and place == 0):
             order.append(column.is_(None))
         order.append(column.desc() if down else column)
-    return sa.select(t.c.n).select_from(t).where(*where).order_by(*order, t.c.n)
+    if not sort or sort[-1][0] != ROW_NUMBER:
+        order.append(t.c.n)
+    return sa.select(t.c.n).select_from(t).where(*where).order_by(*order)

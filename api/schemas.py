@@ -4,7 +4,7 @@ The schema that loads a query string is the one that the OpenAPI document descri
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -48,7 +48,8 @@ class Value(fields.Field[Any]):
     def _several(self, value: str) -> list[Any]:
         if not value:
             raise ValidationError("expected at least one value")
-        parts = split(value)
+        text = "contains" in values.operators(self.field) or self.field.type == "geopoint"
+        parts = split(value if text else value.replace(COMMA, ","))
         if len(parts) > IN_MAX:
             raise ValidationError(f"expected at most {IN_MAX} values, found {len(parts)}")
         return [self._one(part) for part in parts]
@@ -69,7 +70,7 @@ class Names(fields.Field[tuple[str, ...]]):
         self.signed = signed
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
-        names = split(value)
+        names = cut(value, self.known, self.signed)
         seen = set()
         for name in names:
             bare = name[1:] if self.signed and name.startswith("-") and name not in self.known else name
@@ -109,6 +110,18 @@ def split(value: str) -> list[str]:
     The question's reader leaves those written as COMMA.
     """
     return [part.replace(COMMA, ",") for part in value.split(",")]
+
+
+def cut(value: str, known: Container[str], signed: bool = False) -> list[str]:
+    """The names in a comma-separated list; a part that is no name is cut at escaped commas too.
+
+    Many clients escape every comma of a value, and no name is meant with one that has none.
+    """
+    found = []
+    for part in split(value):
+        there = part in known or (signed and part.removeprefix("-") in known)
+        found += [part] if there else part.split(",")
+    return found
 
 
 COMMA = "\x1f"  # stands for a comma that was percent-encoded, until the list it is in has been cut

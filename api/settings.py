@@ -49,6 +49,16 @@ SETTINGS = (
     Setting("THREADS", "4", "threads in each server process", _count),
     Setting("CACHE_MB", "64", "finished answers kept in memory by each process, in MiB (0: none)", _count),
     Setting("TIME_LIMIT", "10", "seconds a query may take before it is given up with a 503", _count),
+    Setting("KEYS", "", "the folder that holds the signing keys (empty: `keys` beside the store)"),
+    Setting("KEYS_PASSPHRASE", "", "what the signing keys are encrypted with (empty: asked for where one is needed)"),
+    Setting("ROOT_DAYS", "730", "days until the signed root must be renewed, with the offline key", _count),
+    Setting("TARGETS_DAYS", "365", "days until the signed list of releases must be renewed", _count),
+    Setting("SNAPSHOT_DAYS", "60", "days until the snapshot must be renewed (lantern sign --refresh)", _count),
+    Setting("TIMESTAMP_DAYS", "14", "days until the timestamp must be renewed (lantern sign --refresh)", _count),
+    Setting("MIRROR_CONNECTIONS", "4", "connections that lantern mirror opens at once", _count),
+    Setting("MIRROR_TIMEOUT", "30", "seconds after which lantern mirror gives up a connection at rest", _count),
+    Setting("MIRROR_RETRIES", "5", "times lantern mirror asks again for what failed", _count),
+    Setting("MIRROR_STALE_DAYS", "7", "days after its last sync until a mirror says that it is stale", _count),
 )
 
 

@@ -90,11 +90,15 @@ def unsorted(text: str) -> Decimal:
     return Decimal((int(text[0] == "0"), tuple(map(int, digits)), exponent))
 
 
+_PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatch
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 def number_json(number: Decimal) -> str:
     """A decimal as a JSON number, every digit kept, without trailing zeros."""
+    text = str(number)
+    if _PLAIN_NUMBER(text):
+        return text
     if number == number.to_integral_value() and number.adjusted() < 30:
         return f"{number:.0f}" if number else "0"
     shortest = number.normalize()
@@ -192,7 +196,12 @@ def _year(field: Field) -> Kind:
             raise ValueError("a year, such as 2007")
         return int(text)
 
-    return Kind(field.type, "INTEGER", read, read, _same, str)
+    def ask(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
+            raise ValueError("a year, such as 2007")
+        return int(text)
+
+    return Kind(field.type, "INTEGER", read, ask, _same, str)
 
 
 def _yearmonth(field: Field) -> Kind:

@@ -8,8 +8,8 @@ from api import engine, question, schemas
 from api.descriptor import Table
 from api.evidence import CONFLICTS, conflicts
 from api.http import ask
+from api.http.page import following, page, rows, total_of
 from api.http.problems import ProblemError
-from api.http.records import following, page, rows, total_of
 from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, with_query
 
 blueprint = Blueprint("evidence", __name__)

@@ -1,41 +1,69 @@
-"""The release's own files, byte for byte."""
+"""The release's own files and the signed metadata, byte for byte."""
 
 import base64
+from collections.abc import Mapping
+import re
 
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import NotFound
 
-from api.answer import IMMUTABLE, http_date
+from api.answer import IMMUTABLE, KEY, MUTABLE, Answer, http_date
 from api.http import ask
+from api.release.manifest import media_type as media_type_of
+from api.store import Release
 
 blueprint = Blueprint("files", __name__)
+IN_MEMORY = 1 << 20  # larger files are sent by the system, smaller ones are kept and compressed
 MANIFESTS = ("manifest.json", "SHA256SUMS")
+# Names that never stand for other bytes, and those that do; nothing else below tuf/ is given out.
+_FIXED = re.compile(r"[0-9]+\.(root|targets|snapshot)\.json|targets/([^\0]+/)?[0-9a-f]{64}\.(releases|manifest)\.json")
+_MOVING = ("timestamp.json", "root.json")
 
 
 @blueprint.get("/releases/<version>/<path:path>")
 def file(version: str, path: str) -> Response:
     """One file of a release; only what its manifest names (and the manifest itself) is given out."""
     ask.plain(ask.no_parameters)
-    release = ask.store().version(ask.segment(version))
+    return send(ask.store().version(ask.segment(version)), path)
+
+
+def send(
+    release: Release, path: str, immutable: bool = True, links: Mapping[str, str | None] | None = None
+) -> Response:
+    """A file of a release, as the manifest describes it; Range and If-None-Match are answered."""
     entry = release.files.get(path)
     if entry is None and path not in MANIFESTS:
         raise NotFound
     target = (release.folder / path).absolute()
     if not target.is_file():
         raise NotFound
-    media_type = (
-        entry["media_type"] if entry else "application/json" if path.endswith(".json") else "text/plain; charset=utf-8"
-    )
-    digest = entry["sha256"] if entry else release.tag
-    response = send_file(target, mimetype=media_type, etag=digest, conditional=True)
+    media_type = entry["media_type"] if entry else media_type_of(path)
+    if "Range" not in request.headers and target.stat().st_size <= IN_MEMORY:
+        request.environ[KEY] = Answer(
+            body=target.read_bytes(),
+            media_type=media_type,
+            etag=entry["sha256"] if entry else release.tag,
+            version=release.version,
+            modified=release.published_at,
+            immutable=immutable,
+            links=_links(release, links or {}),
+            digest=True,
+        )
+        return Response()
+    response = send_file(target, mimetype=media_type, etag=entry["sha256"] if entry else release.tag, conditional=True)
     response.headers["Content-Type"] = media_type
     response.headers["Last-Modified"] = http_date(release.published_at)
-    response.headers["Cache-Control"] = IMMUTABLE
+    response.headers["Cache-Control"] = IMMUTABLE if immutable else MUTABLE
     response.headers["X-Data-Version"] = release.version
     response.headers["Accept-Ranges"] = "bytes"
+    if links:
+        response.headers["Link"] = ", ".join(_links(release, links))
     if entry:
         raw = base64.b64encode(bytes.fromhex(entry["sha256"])).decode()
         response.headers["Repr-Digest"] = f"sha-256=:{raw}:"
-    if "Range" not in request.headers and response.status_code == 200:
-        response.content_length = target.stat().st_size
     return response
+
+
+def _links(release: Release, links: Mapping[str, str | None]) -> tuple[str, ...]:
+    every = {**links, "license": release.package.license_path}
+    return tuple(f'<{target}>; rel="{name}"' for name, target in every.items() if target)

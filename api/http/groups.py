@@ -11,8 +11,8 @@ from api import aggregate, engine, query, question, schemas, values
 from api.aggregate import Measure, Variation
 from api.descriptor import Table
 from api.http import ask
+from api.http.page import total_of
 from api.http.problems import ProblemError
-from api.http.records import total_of
 from api.http.respond import JSON_TYPE, Raw, address, compact, envelope, finish, pinned, raw_json, with_query
 from api.question import Question
 from api.release.serving import FIELD_SEPARATOR
@@ -29,9 +29,10 @@ class Measures(fields.Field[tuple[Measure, ...]]):
     def __init__(self, table: Table, **options: Any) -> None:
         super().__init__(**options)
         self.table = table
+        self.known = ("count", *(f"{f}:{name}" for f in aggregate.FUNCTIONS[1:] for name in numeric_fields(table)))
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
-        names = schemas.split(value)
+        names = schemas.cut(value, self.known)
         if len(set(names)) != len(names):
             raise ValidationError("a measure stands there twice")
         return tuple(self._measure(name) for name in names)
@@ -150,7 +151,7 @@ def _order(
     """The places to sort by: first the groups, then the measures."""
     known = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
     order = []
-    for name in schemas.split(asked.more["sort"]) if "sort" in asked.more else ():
+    for name in schemas.cut(asked.more["sort"], known, signed=True) if "sort" in asked.more else ():
         down = name.startswith("-") and name not in known
         bare = name[1:] if down else name
         if bare not in known:

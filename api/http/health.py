@@ -1,8 +1,11 @@
 """Whether the server lives, and whether it can answer."""
 
+from dataclasses import asdict
+from typing import Any
+
 from flask import Blueprint, Response, jsonify, make_response
 
-from api import engine
+from api import engine, mirror
 from api.http import ask
 from api.http.problems import ProblemError
 from api.store import NotInStore
@@ -12,13 +15,17 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """The server lives; which release it serves."""
+    """The server lives; which release it serves, and for a mirror whose copy that is ("degraded" when it is stale)."""
     ask.plain(ask.no_parameters)
     try:
         version = ask.store().latest().version
     except NotInStore:
         version = None
-    return _uncached({"status": "ok", "version": version})
+    copied = mirror.status(ask.store().root)
+    if copied is None:
+        return _uncached({"status": "ok", "version": version})
+    status = "degraded" if copied.stale else "ok"
+    return _uncached({"status": status, "version": version, "mirror": {**asdict(copied), "stale": copied.stale}})
 
 
 @blueprint.get("/readyz")
@@ -33,7 +40,7 @@ def ready() -> Response:
     return _uncached({"status": "ready", "version": release.version})
 
 
-def _uncached(data: dict[str, str | None]) -> Response:
+def _uncached(data: dict[str, Any]) -> Response:
     response = make_response(jsonify(data))
     response.headers["Cache-Control"] = "no-store"
     return response

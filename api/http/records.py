@@ -1,154 +1,42 @@
-"""The rows of a dataset: pages, one row, by filters, sorts and keys."""
+"""The rows of a dataset: by filters, sorts and keys, in every format."""
 
-import json
-from collections.abc import Sequence
-from functools import lru_cache
-from json.encoder import encode_basestring
-from typing import Any
+from flask import Blueprint, Response
 
-from flask import Blueprint, Response, current_app
-
-from api import cursor, engine, query, question, schemas
+from api import question, schemas
 from api.descriptor import Table
 from api.evidence import conflicts
 from api.http import ask
+from api.http.downloads import FORMATS, download
+from api.http.page import included, page, reshape, row_links, row_of, row_path
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, quoted, with_query
-from api.question import Question
-from api.release.serving import FIELD_SEPARATOR
-from api.store import Release
+from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, with_query
 
 blueprint = Blueprint("records", __name__)
 
 
 @blueprint.get("/v1/datasets/<name>/records")
 def records(name: str) -> Response:
-    """A page of a dataset's rows."""
+    """The rows of a dataset, in the format that Accept likes best: a page of JSON, or all of them as a file."""
+    return _rows(name, ask.acceptable(FORMATS), "")
+
+
+@blueprint.get("/v1/datasets/<name>/records.<extension>")
+def records_as(name: str, extension: str) -> Response:
+    """The rows of a dataset in the format of an extension."""
+    if extension not in FORMATS:
+        raise ProblemError("not-acceptable", f"Rows are offered as {', '.join(FORMATS)}, not as {extension!r}.")
+    return _rows(name, extension, f".{extension}")
+
+
+def _rows(name: str, kind: str, extension: str) -> Response:
     given = ask.given()
     release = ask.chosen(given)
     table = ask.dataset(release, ask.segment(name))
     asked = question.read(table, given, schemas.control)
-    ask.acceptable({"json": JSON_TYPE})
-    return page(release, table, asked, address("v1", "datasets", table.name, "records"))
-
-
-def page(release: Release, table: Table, asked: Question, path: str) -> Response:
-    """The page that a question asks for, in the envelope."""
-    layout = engine.layouts(release.folder)[table.name]
-    limit = current_app.config["TIME_LIMIT"]
-    text, numbers, more = rows(release, table, layout, asked, limit)
-    total = total_of(release, table, layout, asked, limit)
-    after = following(release, table, asked, numbers[-1], path) if more else None
-    if asked.fields is not None or asked.expand:
-        text = reshape(release, table, asked, text)
-    schema = address("v1", "datasets", table.name, "schema")
-    meta = {"dataset": table.name, "count": len(numbers), "total": total}
-    links = {
-        "self": with_query(path, asked.canonical),
-        "next": after,
-        "describedby": schema,
-        "permalink": pinned(path, asked.canonical, release),
-    }
-    included = _included(release, table, numbers)
-    body = envelope(f"[\n{text}\n]" if text else "[]", release, meta, links, included)
-    return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
-
-
-def rows(
-    release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float
-) -> tuple[str, list[int], bool]:
-    """The page's rows as JSON text, their numbers, and whether more follow."""
-    bound = query.parameters(table, layout, asked)
-    after = None
-    if asked.cursor is not None:
-        shape = query.shape(table, layout, asked)
-        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
-        after = engine.row(release.folder, query.keys(shape), (last,), limit) if shape.sort else ()
-        if after is None:
-            raise question.wrong("cursor", "does not belong to this question")
-        bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
-    statement = query.page(query.shape(table, layout, asked, after))
-    found = engine.row(release.folder, statement.sql, statement.bind(bound), limit)
-    assert found is not None
-    text, ids, count = found
-    if not count:
-        return "", [], False
-    numbers = [int(part) for part in ids.split(",")]
-    if count <= asked.limit:
-        return text, numbers, False
-    return text[: text.rindex(query.ROW_SEPARATOR)], numbers[:-1], True
-
-
-def total_of(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> int:
-    """How many rows the filters leave; counted once for each set of filters."""
-    if not asked.filters and asked.q is None:
-        return layout.rows
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    statement = query.count(shape)
-    bound = statement.bind(query.parameters(table, layout, asked))
-    return _count(release, statement, tuple(bound), limit)
-
-
-@lru_cache(maxsize=20_000)
-def _count(release: Release, statement: query.Statement, bound: Sequence[Any], limit: float) -> int:
-    found = engine.row(release.folder, statement.sql, bound, limit)
-    return int(found[0]) if found else 0
-
-
-def following(release: Release, table: Table, asked: Question, last: int, path: str) -> str:
-    """The address of the page after the row with that number."""
-    sealed = cursor.write(last.to_bytes(6, "big"), asked, release.tag, table.name)
-    rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
-    return with_query(path, sorted([*rest, ("cursor", sealed)]))
-
-
-def _included(release: Release, table: Table, numbers: list[int]) -> str:
-    """The conflicts that rows of the page take part in, as a member of the envelope (without positions)."""
-    known = conflicts(release)
-    of_row = known.of_row.get(table.name)
-    if not of_row:
-        return ""
-    names = dict.fromkeys(name for number in numbers for name in of_row.get(number, ()))
-    if not names:
-        return ""
-    return ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
-
-
-def reshape(release: Release, table: Table, asked: Question, text: str) -> str:
-    """Rows with only the fields asked for, foreign keys as objects where asked."""
-    lines = [row[1:-1].split(FIELD_SEPARATOR) for row in text.split(query.ROW_SEPARATOR)] if text else []
-    for position in asked.expand:
-        _expand(release, table, position, lines)
-    kept = asked.fields if asked.fields is not None else range(len(table.fields))
-    return query.ROW_SEPARATOR.join("{" + FIELD_SEPARATOR.join(parts[i] for i in kept) + "}" for parts in lines)
-
-
-def _expand(release: Release, table: Table, position: int, lines: list[list[str]]) -> None:
-    """Put the row that a foreign key names in the place of its value."""
-    name = table.fields[position].name
-    key = next(k for k in table.foreign_keys if k.fields == (name,))
-    target = ask.tables(release).get(key.resource)
-    if target is None:
-        return
-    head = field_head(name)
-    raw = {parts[position][len(head) :] for parts in lines} - {"null"}
-    if not raw:
-        return
-    number = engine.layouts(release.folder)[target.name].number
-    column = target.index[key.reference[0]]
-    chosen = f"c{column} IN (SELECT value FROM json_each(?))"
-    sql = f"SELECT json_group_array(json_array(c{column}, j)) FROM t{number} WHERE {chosen}"
-    found = engine.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), current_app.config["TIME_LIMIT"])
-    objects = dict(json.loads(found[0])) if found else {}
-    for parts in lines:
-        text = parts[position][len(head) :]
-        if text != "null":
-            parts[position] = head + objects.get(json.loads(text), text)
-
-
-def field_head(name: str) -> str:
-    """How a field begins in a row's JSON."""
-    return encode_basestring(name) + ":"
+    path = address("v1", "datasets", table.name, "records" + extension)
+    if kind == "json":
+        return page(release, table, asked, path)
+    return download(release, table, asked, kind, path)
 
 
 @blueprint.get("/v1/datasets/<name>/records/<path:key>")
@@ -160,9 +48,9 @@ def record(name: str, key: str) -> Response:
     asked = question.read(table, given, _one_row)
     ask.acceptable({"json": JSON_TYPE})
     parts = [ask.segment(part) for part in key.split(",")] if len(table.primary_key) > 1 else [ask.segment(key)]
-    number, text = _row(release, table, parts)
-    path = _joined(table, parts)
-    links = _row_links(release, table, text)
+    number, text = row_of(release, table, parts)
+    path = row_path(table, parts)
+    links = row_links(release, table, text)
     if number in conflicts(release).of_row.get(table.name, {}):
         links["conflicts"] = f"{address('v1', 'conflicts')}?id__in=" + ",".join(
             schemas.encode(name) for name in conflicts(release).of_row[table.name][number]
@@ -177,69 +65,10 @@ def record(name: str, key: str) -> Response:
         "describedby": schema,
         "permalink": pinned(path, asked.canonical, release),
     }
-    body = envelope(text, release, {"dataset": table.name}, every, _included(release, table, [number]))
+    body = envelope(text, release, {"dataset": table.name}, every, included(release, table, [number]))
     return finish(body, release, path, asked.canonical, links={"describedby": schema})
-
-
-def _joined(table: Table, parts: list[str]) -> str:
-    """The address of a row: a compound key is joined by commas, in key order."""
-    return f"{address('v1', 'datasets', table.name, 'records')}/{','.join(map(quoted, parts))}"
-
-
-def key_path(table: Table, text: str, number: int) -> str:
-    """The address of the row with that JSON and number."""
-    if not table.primary_key:
-        return _joined(table, [str(number)])
-    row = json.loads(text, parse_float=str, parse_int=str)
-    return _joined(table, [key_text(row[name]) for name in table.primary_key])
-
-
-def key_text(value: Any) -> str:
-    """A key's value as it stands in an address."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _one_row(table: Table) -> ask.Parameters:
     known = schemas.control(table)
     return {name: known[name] for name in ("fields", "expand", "version", "as_of")}
-
-
-def _row(release: Release, table: Table, parts: list[str]) -> tuple[int, str]:
-    """The number and JSON of the row with a key; for a table without a key, of the row at that position."""
-    layout = engine.layouts(release.folder)[table.name]
-    missing = ProblemError("not-found", f"There is no row {','.join(parts)!r} in {table.name!r}.")
-    conditions: list[str] = ["n = ?"]
-    bound: list[Any] = []
-    if not table.primary_key:
-        if not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 18):
-            raise missing
-        bound = [int(parts[0])]
-    elif len(parts) != len(table.primary_key):
-        raise missing
-    else:
-        positions = [table.index[name] for name in table.primary_key]
-        conditions = [f"c{i} = ?" for i in positions]
-        try:
-            bound = [query.stored(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
-        except ValueError:
-            raise missing from None
-    sql = f"SELECT n, j FROM t{layout.number} WHERE {' AND '.join(conditions)}"
-    found = engine.row(release.folder, sql, bound, current_app.config["TIME_LIMIT"])
-    if found is None:
-        raise missing
-    return found[0], found[1]
-
-
-def _row_links(release: Release, table: Table, text: str) -> dict[str, str]:
-    """Links to the rows that the row's foreign keys name, by field."""
-    parts = text[1:-1].split(FIELD_SEPARATOR)
-    links = {}
-    for key in table.foreign_keys:
-        target = ask.tables(release).get(key.resource)
-        if len(key.fields) != 1 or target is None or key.reference != target.primary_key:
-            continue
-        name = key.fields[0]
-        value = json.loads(parts[table.index[name]][len(field_head(name)) :])
-        if value is not None:
-            links[name] = address("v1", "datasets", target.name, "records", str(value))
-    return links

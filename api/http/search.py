@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app
 from api import cursor, engine, query, question, schemas
 from api.descriptor import Table
 from api.http import ask
-from api.http.records import key_path
+from api.http.page import key_path
 from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
 from api.question import Question
 from api.release.serving import texts

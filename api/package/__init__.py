@@ -8,8 +8,9 @@ from api.package.opening import PackageError, open_source
 from api.package.reading import Source, paths
 from api.package.validation import validate
 from api.package.writing import write_csv
+from api.report import Report
 
-__all__ = ["FileResource", "PackageError", "Source", "files", "open_source", "validate", "write_csv"]
+__all__ = ["FileResource", "PackageError", "Report", "Source", "files", "open_source", "validate", "write_csv"]
 
 
 @dataclass(frozen=True)

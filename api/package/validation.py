@@ -96,8 +96,11 @@ def _complaints(package: Mapping[str, Any], file: str, resource: str | None) -> 
         frictionless.Package.from_descriptor(dict(package))
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
-            note = error.note.replace(' at property "resources.0.', ' at property "')
-            yield Problem("descriptor", note, file, resource)
+            yield _flaw(error, file, resource)
+
+
+def _flaw(error: Any, file: str, resource: str | None) -> Problem:
+    return Problem("descriptor", error.note.replace('"resources.0.', '"'), file, resource)
 
 
 # Tables
@@ -136,7 +139,10 @@ def _finding(source: Source, name: str, sound: bool) -> Finding:
         rows = _check_rows(source, table, sound, tally)
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
-            tally.add(translation.problem(error, table, source.file(table)))
+            if isinstance(error, frictionless.errors.MetadataError):
+                tally.add(_flaw(error, source.descriptor_path.name, name))
+            else:
+                tally.take(error, table)
     errors, warnings = tally.errors, tally.warnings
     return Finding(rows, tuple(_with_lines(source, errors)), tuple(_with_lines(source, warnings)))
 
@@ -196,7 +202,7 @@ class _Tally:
         return [*self._warnings, *self._rest(self._more_warnings, "warnings")]
 
     def _rest(self, count: int, noun: str) -> list[Problem]:
-        return [Problem("more", f"and {count} more {noun}", self.file, self.resource)] if count else []
+        return [Problem("more", f"and {count} more {noun} in this table", self.file, self.resource)] if count else []
 
 
 def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from api import descriptor, package, store
-from api.release import manifest, serving
+from api.release import files, manifest, offsets, serving
 
+TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 Say = Callable[[str], None]
 
 
@@ -35,7 +36,7 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
         if not version or version.startswith(".") or "/" in version:
             raise BuildError(f"the package's version {version!r} cannot name a release: expected one such as 1.0.0")
         with _workplace(root) as folder:
-            _make(opened, folder, root, say)
+            _make(opened, report, folder, root, say)
             if target.exists():
                 _same(folder, target)
                 say(f"release {version} is in the store already")
@@ -58,7 +59,7 @@ def _workplace(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make(source: package.Source, folder: Path, root: Path, say: Say) -> None:
+def _make(source: package.Source, report: package.Report, folder: Path, root: Path, say: Say) -> None:
     model = source.package
     (folder / "data").mkdir()
     for table in model.tables:
@@ -72,7 +73,10 @@ def _make(source: package.Source, folder: Path, root: Path, say: Say) -> None:
     rows = serving.write(model, folder)
     described = _describe(model, folder, rows)
     (folder / store.DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8")
-    by_path = {table.path: rows[table.name] for table in model.tables}
+    files.write(model, described, folder, report.to_json(), _texts(source), "", say)
+    copies = {t.name: (t.path, f"jsonl/{descriptor.file_stem(t.name)}.jsonl") for t in model.tables}
+    offsets.write(model, folder, copies)
+    by_path = {path: rows[name] for name, paths in copies.items() for path in paths}
     entries = manifest.entries(folder, by_path)
     said = {
         "version": model.version,
@@ -82,6 +86,15 @@ def _make(source: package.Source, folder: Path, root: Path, say: Say) -> None:
         "files": entries,
     }
     (folder / store.MANIFEST).write_text(manifest.dump(said), encoding="utf-8")
+    sums = [*entries, {"path": store.MANIFEST, "sha256": manifest.sha256(folder / store.MANIFEST)}]
+    lines = sorted(f"{entry['sha256']}  {entry['path']}\n" for entry in sums)
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _texts(source: package.Source) -> dict[str, str]:
+    """The texts that stand beside the descriptor and go into every release."""
+    found = (source.descriptor_path.parent / name for name in TEXTS)
+    return {path.name: path.read_text(encoding="utf-8") for path in found if path.is_file()}
 
 
 def _describe(model: descriptor.Package, folder: Path, rows: dict[str, int]) -> dict[str, Any]:

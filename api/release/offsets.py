@@ -17,6 +17,7 @@ from api.release.serving import FILE
 
 SUFFIX = ".rows"
 FOLDER = "serving"
+SHEET_ROWS = 1_048_575  # of data, under one row of headings: what a sheet of XLSX holds
 
 
 def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:

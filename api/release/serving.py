@@ -14,7 +14,6 @@ import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from decimal import Decimal
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -25,7 +24,8 @@ from api.descriptor import Package, Table
 
 FILE = "serving.sqlite"
 FIELD_SEPARATOR = ",\t"
-BATCH = 5_000
+KEPT_CELLS = 50_000
+EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
 SQLITE_VERSION = 3_038_000
 MAX_INDEXED = 40
@@ -43,16 +43,49 @@ class _NotExact(Exception):
         self.position = position
 
 
-@dataclass
-class Column:
-    """What the query needs to know of a stored column; filled while rows are read."""
+class Column(dict[str, tuple[values.Stored, str, str | None]]):
+    """A column while it is read: what each text of a cell comes to, and what the query must know of them all.
 
-    kind: values.Kind
-    exact: bool = False
-    nulls: bool = False
-    scale: int = 0
-    digits: int = 0
-    read: dict[str, tuple[values.Stored, str]] = field(default_factory=dict)
+    A mapping that fills itself: for a cell's text, the compared value, the JSON with the field's name before it, and
+    the text with case folded where it is not plain ASCII.
+    """
+
+    def __init__(self, table: Table, position: int, exact: bool) -> None:
+        super().__init__()
+        self.position = position
+        self.exact = exact
+        self.kind = values.kind(table.fields[position])
+        self.missing = frozenset(table.missing_values)
+        self.head = ("{" if position == 0 else FIELD_SEPARATOR) + encode_basestring(table.fields[position].name) + ":"
+        self.text = position in texts(table)
+        self.nulls = False
+        self.scale = 0
+        self.digits = 0
+
+    def __missing__(self, cell: str) -> tuple[values.Stored, str, str | None]:
+        if cell in self.missing:
+            self.nulls = True
+            found: tuple[values.Stored, str, str | None] = (None, self.head + "null", None)
+        else:
+            value = self.kind.read(cell)
+            stored = self._number(value) if isinstance(value, Decimal) else self.kind.store(value)
+            folded = cell.casefold() if self.text and not cell.isascii() else None
+            found = (stored, self.head + self.kind.json(value), folded)
+        if len(self) < KEPT_CELLS:
+            self[cell] = found
+        return found
+
+    def _number(self, value: Decimal) -> values.Stored:
+        _, digits, exponent = value.as_tuple()
+        assert isinstance(exponent, int)
+        self.digits = max(self.digits, len(digits) + exponent)
+        if exponent < 0 and -exponent > self.scale:
+            self.scale = max(self.scale, -value.normalize().as_tuple().exponent)  # type: ignore[operator]
+        if self.exact:
+            return values.sortable(value)
+        if len(digits) > EXACT_DIGITS and not values.is_exact(value):
+            raise _NotExact(self.position)
+        return self.kind.store(value)
 
     def layout(self) -> dict[str, Any]:
         return {"exact": self.exact, "nulls": self.nulls, "scale": self.scale, "digits": self.digits}
@@ -92,7 +125,7 @@ def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> d
     """Fill one table, again from the start each time a column turns out to need exact numbers."""
     exact: set[int] = set()
     while True:
-        columns = [Column(values.kind(f), exact=i in exact) for i, f in enumerate(table.fields)]
+        columns = [Column(table, i, i in exact) for i in range(len(table.fields))]
         try:
             rows = _fill(db, number, table, folder / table.path, columns)
             break
@@ -120,72 +153,35 @@ def _declare(db: sqlite3.Connection, number: int, table: Table, columns: list[Co
 
 
 def _fill(db: sqlite3.Connection, number: int, table: Table, path: Path, columns: list[Column]) -> int:
+    """Insert the rows of a CSV file; how many there are."""
     insert = _declare(db, number, table, columns)
-    count = 0
-    batch: list[list[Any]] = []
-    for row in _rows(table, path, columns):
-        count += 1
-        row[0] = count
-        batch.append(row)
-        if len(batch) == BATCH:
-            db.executemany(insert, batch)
-            batch.clear()
-    db.executemany(insert, batch)
-    return count
+    db.executemany(insert, _rows(table, path, columns))
+    return int(db.execute(f"SELECT count(*) FROM t{number}").fetchone()[0])
 
 
 def _rows(table: Table, path: Path, columns: list[Column]) -> Iterator[list[Any]]:
-    """The rows as they are inserted: a place for n, the compared values, the folded texts, the JSON."""
-    missing = frozenset(table.missing_values)
-    heads = [("{" if i == 0 else FIELD_SEPARATOR) + encode_basestring(f.name) + ":" for i, f in enumerate(table.fields)]
+    """The rows as they are inserted: their number, the compared values, the folded texts, the JSON."""
     folded = texts(table)
-    readers = list(zip(range(1, len(columns) + 1), columns, heads, strict=True))
-    for line, cells in read_cells(path):
-        row: list[Any] = [0] * (len(columns) + 1)
-        parts: list[str] = []
+    for number, (line, cells) in enumerate(read_cells(path), 1):
         if len(cells) != len(columns):
             raise CellError(f"{table.path}:{line}: {len(cells)} cells, expected {len(columns)}")
-        for (at, column, head), cell in zip(readers, cells, strict=True):
-            if cell in missing:
-                column.nulls = True
-                row[at] = None
-                parts.append(head + "null")
-                continue
-            known = column.read.get(cell)
-            if known is None:
-                known = _cell(column, at - 1, cell, table, line)
-            row[at] = known[0]
-            parts.append(head + known[1])
-        for i in folded:
-            text = row[i + 1]
-            row.append(None if text is None or text.isascii() else text.casefold())
-        row.append("".join(parts) + "}")
+        try:
+            found = [column[cell] for column, cell in zip(columns, cells, strict=True)]
+        except ValueError:
+            raise CellError(_wrong(table, columns, line, cells)) from None
+        row: list[Any] = [number, *[entry[0] for entry in found], *[found[i][2] for i in folded]]
+        row.append("".join([entry[1] for entry in found]) + "}")
         yield row
 
 
-def _cell(column: Column, position: int, cell: str, table: Table, line: int) -> tuple[values.Stored, str]:
-    """A cell's compared value and its JSON, kept for the next cell with the same text."""
-    try:
-        value = column.kind.read(cell)
-    except ValueError as error:
-        name = table.fields[position].name
-        raise CellError(f'{table.path}:{line}: field "{name}": {cell!r} is not {error}') from None
-    if isinstance(value, Decimal):
-        if column.exact:
-            stored: values.Stored = values.sortable(value)
-        elif values.is_exact(value):
-            stored = column.kind.store(value)
-        else:
-            raise _NotExact(position)
-        column.digits = max(column.digits, value.adjusted() + 1)
-        exponent = value.normalize().as_tuple().exponent
-        column.scale = max(column.scale, -exponent if isinstance(exponent, int) else 0)
-    else:
-        stored = column.kind.store(value)
-    found = (stored, column.kind.json(value))
-    if len(column.read) < 50_000:
-        column.read[cell] = found
-    return found
+def _wrong(table: Table, columns: list[Column], line: int, cells: list[str]) -> str:
+    """Which cell of a row cannot be read, and what was expected."""
+    for field, column, cell in zip(table.fields, columns, cells, strict=True):
+        try:
+            column[cell]
+        except ValueError as error:
+            return f'{table.path}:{line}: field "{field.name}": {cell!r} is not {error}'
+    raise AssertionError("some cell of the row could not be read")
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -221,7 +217,8 @@ def _sort(db: sqlite3.Connection, number: int, table: Table, columns: list[Colum
         + f" SELECT row_number() OVER (ORDER BY {order}, n), {', '.join(rest)} FROM unsorted ORDER BY 1"
     )
     db.execute(
-        f"CREATE TABLE p{number} AS SELECT row_number() OVER (ORDER BY {order}, n) AS n, n AS p FROM unsorted ORDER BY 1"
+        f"CREATE TABLE p{number} AS "
+        f"SELECT row_number() OVER (ORDER BY {order}, n) AS n, n AS p FROM unsorted ORDER BY 1"
     )
     db.execute("DROP TABLE unsorted")
 
@@ -240,7 +237,12 @@ def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
 
 def _index(db: sqlite3.Connection, number: int, table: Table, columns: list[Column]) -> None:
     """An index a direction for each field that is compared and sorted, and one for the key."""
+    key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
+    if key is not None:
+        db.execute(f"CREATE INDEX t{number}_key ON t{number} (c{key})")
     for i in indexed(table):
+        if i == key:  # rows stand in the order of the key: their number sorts
+            continue
         db.execute(f"CREATE INDEX t{number}_c{i} ON t{number} (c{i})")
         db.execute(f"CREATE INDEX t{number}_c{i}_down ON t{number} (c{i} DESC)")
     if len(table.primary_key) > 1:

@@ -18,7 +18,7 @@ from api import values
 from api.descriptor import ForeignKey, Package, Table
 from api.release import serving
 from api.release.formats.names import reserved, unique
-from api.release.formats.survey import Column, Survey, records
+from api.release.formats.survey import Column, Survey, number_text, records
 
 OWN = ("_package", "_tables", "_fields")
 DETAILS = """
@@ -162,13 +162,19 @@ def _maker(column: Column, kind: str) -> Callable[[str], Any]:
     name = column.kind.type
     if name in values.NUMERIC:
         if kind == "TEXT":
-            return lambda cell: json_text(read(cell))
+            return number_text(column.kind)
+        if column.plain:
+            return _whole if kind == "INTEGER" else float
         return (lambda cell: int(read(cell))) if kind == "INTEGER" else (lambda cell: float(read(cell)))
     if name in ("date", "time", "datetime"):
         return lambda cell: json.loads(json_text(read(cell)))
     if name in values.STRUCTURED:
         return lambda cell: json_text(read(cell))
     return (lambda cell: int(read(cell))) if name == "boolean" else read
+
+
+def _whole(cell: str) -> int:
+    return int(cell.partition(".")[0])
 
 
 def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Target]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from api import values
-from api.release.formats.survey import Survey, records
+from api.release.formats.survey import Survey, number_text, records
 
 
 def write(found: Survey, target: Path) -> None:
@@ -20,4 +20,6 @@ def write(found: Survey, target: Path) -> None:
 
 def _maker(kind: values.Kind) -> Callable[[str], Any]:
     read, json = kind.read, kind.json
+    if kind.type in values.NUMERIC:
+        return number_text(kind)
     return json if read is str else lambda cell: json(read(cell))

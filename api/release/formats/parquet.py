@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from api import values
 from api.descriptor import Package
-from api.release.formats.survey import Column, Memo, Survey, chunks
+from api.release.formats.survey import Cells, Column, Survey, chunks
 
 GROUP_ROWS = 100_000
 GROUP_BYTES = 64 * 2**20
@@ -37,16 +37,10 @@ def write(package: Package, found: Survey, target: Path) -> None:
 
 def _groups(found: Survey, schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows in portions for one row group each, bounded in rows and in bytes."""
-    memos = [
-        Memo(_maker(column, kind), found.table.missing_values, None)
-        for column, kind in zip(found.columns, schema.types, strict=True)
-    ]
+    makers = [_maker(found, column, kind) for column, kind in zip(found.columns, schema.types, strict=True)]
     batches: list[pa.RecordBatch] = []
-    for _, texts in chunks(found.path, len(memos)):
-        arrays = [
-            pa.array(list(map(memo.__getitem__, cells)), type=kind)
-            for memo, cells, kind in zip(memos, texts, schema.types, strict=True)
-        ]
+    for _, texts in chunks(found.path, len(makers)):
+        arrays = [make(cells) for make, cells in zip(makers, texts, strict=True)]
         batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
         rows = sum(batch.num_rows for batch in batches)
         if rows >= GROUP_ROWS or sum(batch.nbytes for batch in batches) >= GROUP_BYTES:
@@ -106,19 +100,24 @@ def _list(column: Column) -> pa.DataType:
     return pa.list_(ITEMS.get(item, pa.utf8()))
 
 
-def _maker(column: Column, kind: pa.DataType) -> Callable[[str], Any]:
+def _maker(found: Survey, column: Column, kind: pa.DataType) -> Callable[[Cells], pa.Array]:
+    """How a column's cells become an array; Arrow itself reads plain numbers."""
+    if column.kind.type in values.NUMERIC and column.plain:
+        texts = found.maker(column, str)
+        return lambda cells: pa.array(texts(cells), type=pa.utf8()).cast(kind)
+    make = found.maker(column, _cell(column, kind))
+    return lambda cells: pa.array(make(cells), type=kind)
+
+
+def _cell(column: Column, kind: pa.DataType) -> Callable[[str], Any]:
     """How a cell becomes what Arrow takes for a type."""
-    read, store = column.kind.read, column.kind.json
+    read, text = column.kind.read, column.kind.json
     if kind == pa.list_(pa.float64()):
         return lambda cell: [float(item) for item in read(cell)]
     if pa.types.is_decimal(kind) or kind in TYPES.values() or pa.types.is_list(kind):
         return read
-    if kind == pa.int64():
-        return lambda cell: int(read(cell))
-    if kind == pa.float64():
-        return lambda cell: float(read(cell))
-    if column.kind.type in values.NUMERIC:
-        return lambda cell: store(read(cell))
-    if column.kind.type in values.STRUCTURED:
-        return lambda cell: store(read(cell))
+    if kind in (pa.int64(), pa.float64()):
+        return (lambda cell: int(read(cell))) if kind == pa.int64() else (lambda cell: float(read(cell)))
+    if column.kind.type in (*values.NUMERIC, *values.STRUCTURED):
+        return lambda cell: text(read(cell))
     return read

@@ -1,0 +1,58 @@
+"""What a mirror knows of itself: mirror.json in its folder."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from api import durable
+
+FILE = "mirror.json"
+
+
+@dataclass(frozen=True)
+class MirrorStatus:
+    """Whose copy a store is, and how old. Times are UTC, as in answers.
+
+    `upstream_version`: the newest release that the upstream had at the last sync. `root`: the fingerprint of the
+    trusted root. `holds`: "all", "latest" or the one version that is copied.
+    """
+
+    upstream: str
+    synced_at: str
+    upstream_version: str | None
+    stale_after: str
+    root: str
+    holds: str = "all"
+
+    @property
+    def stale(self) -> bool:
+        """Whether the copy may be out of date: no sync succeeded for too long, or the signature has expired."""
+        return said(datetime.now(UTC)) > self.stale_after
+
+
+def said(moment: datetime) -> str:
+    """A time as answers and files hold it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def status(root: Path) -> MirrorStatus | None:
+    """What a store says of its upstream; None where it is an origin. Read again only when the file changes."""
+    path = root / FILE
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return _read(path, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, _changed: int, _number: int) -> MirrorStatus:
+    held = json.loads(path.read_bytes())
+    return MirrorStatus(**{field.name: held[field.name] for field in fields(MirrorStatus)})
+
+
+def write(root: Path, found: MirrorStatus) -> None:
+    """Say it, by one rename."""
+    durable.write(root / FILE, (json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n").encode())

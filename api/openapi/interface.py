@@ -1,0 +1,38 @@
+"""Swagger UI around a finished document: an application of flasgger's, with a current Swagger UI of our own host."""
+
+from pathlib import Path
+from typing import Any
+
+import flask_swagger_ui
+from flasgger import Swagger
+from flask import Flask
+
+DIST = Path(flask_swagger_ui.__file__).resolve().parent / "dist"
+# What the page loads, and no more.
+FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-16x16.png", "favicon-32x32.png")
+
+
+def app(document: dict[str, Any], title: str, base: str) -> Flask:
+    """The application that serves /openapi.json, /docs/ and what the page loads."""
+    served = Flask("api", static_folder=None)
+    served.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
+    served.json.ensure_ascii = False  # type: ignore[attr-defined]
+    Swagger(served, config=_config(title, base), template=document)
+    return served
+
+
+def _config(title: str, base: str) -> dict[str, Any]:
+    """Each entry guards against something (see the comments); `headers` and `auth` must be there, even empty."""
+    return {
+        "openapi": "3.0.3",  # else the document is called Swagger 2.0 as well
+        "title": title,
+        "specs": [{"endpoint": "openapi", "route": "/openapi.json"}],
+        "specs_route": "/docs/",
+        "static_url_path": "/docs/static",
+        "static_folder": str(DIST),  # the Swagger UI that flasgger brings obeys ?url= (GHSA-qrmm-w75w-3wpx)
+        "headers": [],
+        "auth": {},
+        "hide_top_bar": True,
+        "connect": base.partition("://")[2].partition("/")[0],  # the one other host that "Try it out" may ask
+        "ui_params": {"docExpansion": "none", "defaultModelsExpandDepth": -1, "filter": True, "deepLinking": True},
+    }

@@ -1,0 +1,64 @@
+"""What is served, operation by operation: one line for each view; routes, words and parameters come from the code."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from api import schemas
+from api.http import ask, downloads, evidence, groups, records, search
+
+JSON_TYPE = "application/json"
+Control = Callable[..., ask.Parameters]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a view's code does not say by itself.
+
+    `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
+    reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
+    types; `also` are statuses beyond those that follow from the rest; `finished`: with ETag and 304; `stable`: the
+    answer depends on this release alone, so that it can stand as an example.
+    """
+
+    answer: str
+    control: Control | None = ask.release_parameters
+    filters: bool = False
+    table: str = ""
+    required: tuple[str, ...] = ()
+    also: tuple[int, ...] = ()
+    media: tuple[str, ...] = (JSON_TYPE,)
+    finished: bool = True
+    stable: bool = True
+
+
+ROWS = tuple(media.partition(";")[0] for media in downloads.FORMATS.values())
+PAGE = ("text/html",)
+ANY = ("*/*",)
+
+# endpoint: operation; None where a route is no address of its own
+OPERATIONS: Mapping[str, Operation | None] = {
+    "pages.home": Operation("Service", ask.no_parameters, media=(*PAGE, JSON_TYPE)),
+    "catalogue.service": Operation("Service"),
+    "catalogue.datasets": Operation("Datasets"),
+    "catalogue.dataset": Operation("Dataset"),
+    "catalogue.schema": Operation("TableSchema"),
+    "records.records": Operation("Rows", schemas.control, filters=True, media=ROWS),
+    "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS, stable=False),
+    "records.record": Operation("Record", records._one_row, also=(410,)),
+    "groups.facets": Operation("Facets", groups.facet_control, filters=True),
+    "groups.aggregates": Operation("Groups", groups.aggregate_control, filters=True, also=(409,)),
+    "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
+    "evidence.all_conflicts": Operation("Conflicts", evidence._control, filters=True, table="conflicts"),
+    "evidence.all_corrections": Operation("Rows", schemas.control, filters=True, table="corrections"),
+    "catalogue.releases": Operation("Releases", ask.no_parameters, stable=False),
+    "catalogue.latest": Operation("Redirect", ask.no_parameters, finished=False, stable=False),
+    "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters, stable=False),
+    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, stable=False),
+    "documentation.as_json": Operation("OpenAPI", ask.no_parameters, stable=False),
+    "documentation.as_yaml": Operation("OpenAPI", ask.no_parameters, media=("application/yaml",), stable=False),
+    "documentation.page": Operation("Page", None, media=PAGE, stable=False),
+    "documentation.part": None,  # the page's own scripts and styles
+    "health.alive": Operation("Alive", ask.no_parameters, finished=False),
+    "health.ready": Operation("Ready", ask.no_parameters, finished=False, also=(503,)),
+    "problems.explain": Operation("Page", None, media=PAGE, finished=False, stable=False),
+}

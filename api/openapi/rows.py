@@ -1,0 +1,135 @@
+"""Table Schema → marshmallow: the rows that answers hold, for apispec to describe."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+
+from api import values
+from api.descriptor import Field, Table
+
+LISTED = {"type": "array", "items": {}}
+POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+# Table Schema type: marshmallow field, what OpenAPI has to be told besides
+TYPES: Mapping[str, tuple[Callable[..., fields.Field[Any]], Mapping[str, Any]]] = {
+    "string": (fields.String, {}),
+    "any": (fields.String, {}),
+    "integer": (fields.Integer, {}),
+    "number": (fields.Float, {}),
+    "boolean": (fields.Boolean, {}),
+    "year": (fields.Integer, {}),
+    "yearmonth": (fields.String, {"pattern": "^-?[0-9]{4}-[0-9]{2}$"}),
+    "date": (fields.Date, {}),
+    "time": (fields.String, {"pattern": r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"}),
+    "datetime": (fields.DateTime, {}),
+    "duration": (fields.String, {"x-format": "ISO 8601 duration"}),
+    "object": (fields.Dict, {}),
+    "geojson": (fields.Dict, {"x-format": "GeoJSON"}),
+    "array": (fields.Raw, LISTED),
+    "list": (fields.Raw, LISTED),
+    "geopoint": (fields.Raw, POINT),
+}
+NUMERIC = ("integer", "number", "year")
+FORMATS = {"email": "email", "uri": "uri", "uuid": "uuid", "binary": "byte"}
+STANDARD = ("name", "type", "format", "title", "description", "example", "constraints", "missingValues")
+LEXICAL = ("decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues", "delimiter")  # of the CSV alone
+BOUNDS = ("minimum", "maximum")
+SIZES = {"minLength": "minItems", "maxLength": "maxItems"}
+
+
+class Row(Schema):
+    """What all rows have in common: clients must ignore keys that they do not know."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def row(table: Table, sample: Mapping[str, Any]) -> type[Schema]:
+    """The schema of a table's rows; examples that the Table Schema lacks are taken from a sample row."""
+    declared = {f"p{i}": _declared(field, sample) for i, field in enumerate(table.fields)}
+    return Row.from_dict(declared, name="Row")
+
+
+def _declared(field: Field, sample: Mapping[str, Any]) -> fields.Field[Any]:
+    make, told = TYPES.get(field.type, TYPES["any"])
+    found = example(field, sample)
+    metadata = {
+        **told,
+        **{name: text for name in ("title", "description") if (text := getattr(field, name))},
+        **({} if found is None else {"example": found}),
+        **constraints(field),
+        **custom(field),
+    }
+    if field.type == "string" and field.format in FORMATS:
+        metadata["format"] = FORMATS[field.format]
+    return make(data_key=field.name, allow_none=not field.required, metadata=metadata)
+
+
+def example(field: Field, sample: Mapping[str, Any]) -> Any:
+    """The field's example as JSON has it: the schema's own where it can be read, else the sample row's value."""
+    if field.example is not None:
+        found = as_json(field, field.example)
+        if found is not None:
+            return found
+    return sample.get(field.name)
+
+
+def as_json(field: Field, value: Any) -> Any:
+    """A value of a descriptor (text in the field's format, or JSON already) as rows hold it; None if it is none."""
+    kind = values.kind(field)
+    if not isinstance(value, str):
+        return value
+    for read in (kind.read, kind.ask):
+        try:
+            return json.loads(kind.json(read(value)))
+        except (ValueError, TypeError):
+            continue
+    return None
+
+
+def constraints(field: Field) -> dict[str, Any]:
+    """The constraints of a field as JSON Schema says them; those it has no word for begin with x-."""
+    found: dict[str, Any] = {}
+    for name, value in field.constraints.items():
+        if name == "enum":
+            listed = [as_json(field, entry) for entry in value]
+            found["enum"] = listed if field.required else [*listed, None]
+        elif name == "pattern":
+            found["pattern" if field.type == "string" and _compiles(str(value)) else "x-pattern"] = _whole(str(value))
+        elif name in ("exclusiveMinimum", "exclusiveMaximum"):
+            found |= _bound(field, name[9:].lower(), value) | {name: True}
+        elif name in BOUNDS:
+            found |= _bound(field, name, value)
+        elif name in SIZES:
+            found[name if field.type in ("string", "any") else SIZES[name]] = value
+        elif name == "unique" and value:
+            found["x-unique"] = True
+    return found
+
+
+def _bound(field: Field, name: str, value: Any) -> dict[str, Any]:
+    found = as_json(field, value)
+    return {name if field.type in NUMERIC and isinstance(found, int | float) else f"x-{name}": found}
+
+
+def _whole(pattern: str) -> str:
+    """A Table Schema pattern is of the whole text, a JSON Schema pattern of any part of it."""
+    whole = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
+    return pattern if whole else f"^(?:{pattern})$"
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
+def custom(field: Field) -> dict[str, Any]:
+    """What a field says beyond the standard (units, categories, what may be added), as x- properties."""
+    extra = {name: value for name, value in field.descriptor.items() if name not in (*STANDARD, *LEXICAL)}
+    return {name if name.startswith("x-") else "x-" + name.replace(":", "-"): value for name, value in extra.items()}

@@ -1,0 +1,27 @@
+"""A part of one table as Parquet or XLSX: run as a process of its own, so that a serving worker never loads their
+libraries. `python -m api.release.extract FOLDER FORMAT` reads FOLDER/datapackage.json and its one table's CSV.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from api.descriptor import package
+from api.release.formats import parquet, workbook
+from api.release.formats.survey import surveys
+
+TARGET = "extract"
+
+
+def write(folder: Path, kind: str) -> None:
+    """Write FOLDER/extract in the format."""
+    model = package(json.loads((folder / "datapackage.json").read_bytes()))
+    found = surveys(model, folder)
+    if kind == "parquet":
+        parquet.write(model, found[0], folder / TARGET)
+    else:
+        workbook.write(model, found, folder / TARGET)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,58 @@
+"""The texts of a release that are made from templates; nothing in them is asked for from elsewhere."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+FOLDER = Path(__file__).resolve().parents[2] / "templates" / "release"
+
+
+def render(name: str, **said: Any) -> str:
+    """A template, filled in."""
+    return _environment(name.endswith(".html")).get_template(name).render(**said)
+
+
+@cache
+def _environment(escaped: bool) -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters |= _FILTERS
+    return found
+
+
+def plain(text: Any) -> str:
+    """Text as Markdown shows it: on one line, nothing in it taken for markup."""
+    line = " ".join(str(text).split())
+    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", line)
+
+
+def code(text: Any) -> str:
+    """Text as a Markdown code span, also where it holds backticks; a pipe would end the cell of a table."""
+    line = " ".join(str(text).split()).replace("|", "\\|")
+    ticks = max(map(len, re.findall("`+", line)), default=0)
+    fence = "`" * (ticks + 1)
+    space = " " if ticks else ""
+    return f"{fence}{space}{line}{space}{fence}" if line else ""
+
+
+def anchor(*names: str) -> str:
+    """The name of a place in a page, made of any text."""
+    return ".".join(quote(name, safe="") for name in names)
+
+
+def grouped(number: int) -> str:
+    return f"{number:,}"
+
+
+_FILTERS: Mapping[str, Any] = {"plain": plain, "code": code, "anchor": anchor, "grouped": grouped}

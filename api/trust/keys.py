@@ -1,0 +1,97 @@
+"""Private keys: one PEM file each in a folder of its own, outside the store; Ed25519."""
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Root
+
+from api import durable, settings
+
+ROLES = ("root", "targets", "snapshot", "timestamp")
+
+
+class TrustError(Exception):
+    """Something that must not be signed, or cannot be."""
+
+
+@dataclass
+class Keyring:
+    """The folder of keys, its passphrase, and for how many days each role's signature is good."""
+
+    folder: Path
+    passphrase: str = field(default="", repr=False)
+    days: Mapping[str, int] = field(default_factory=dict)
+
+    def path(self, role: str, keyid: str) -> Path:
+        return self.folder / f"{role}-{keyid[:16]}.pem"
+
+    def signers(self, root: Root, role: str) -> list[CryptoSigner]:
+        """The keys of a role that are in the folder."""
+        paths = [self.path(role, keyid) for keyid in root.roles[role].keyids]
+        return [self._load(path) for path in paths if path.exists()]
+
+    def _load(self, path: Path) -> CryptoSigner:
+        if path.stat().st_mode & 0o077:
+            raise TrustError(
+                f"the key {path} can be read by others: chmod 600 it, and rotate it if others could see it"
+            )
+        data = path.read_bytes()
+        try:
+            return _signer(data, None)
+        except TypeError:  # what cryptography raises for a key that is encrypted
+            pass
+        if self.passphrase:
+            try:
+                return _signer(data, self.passphrase)
+            except ValueError:
+                pass
+        if not sys.stdin.isatty():
+            raise TrustError(f"the key {path} needs its passphrase: LANTERN_KEYS_PASSPHRASE is wrong or not set")
+        try:
+            return _signer(data, getpass.getpass(f"Passphrase of {path.name}: "))
+        except ValueError as error:
+            raise TrustError(f"that is not the passphrase of {path}") from error
+
+    def new(self, role: str) -> CryptoSigner:
+        """Make a key and write it down, for nobody but this user; encrypted where there is a passphrase."""
+        private = Ed25519PrivateKey.generate()
+        signer = CryptoSigner(private)
+        locked: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if self.passphrase:
+            locked = serialization.BestAvailableEncryption(self.passphrase.encode())
+        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.write(self.path(role, signer.public_key.keyid), pem, mode=0o600)
+        return signer
+
+    def retire(self, role: str, keyid: str) -> None:
+        """Put a key that signs nothing any more aside, into `retired`."""
+        path = self.path(role, keyid)
+        if path.exists():
+            (self.folder / "retired").mkdir(exist_ok=True, mode=0o700)
+            os.replace(path, self.folder / "retired" / path.name)
+
+
+def _signer(data: bytes, passphrase: str | None) -> CryptoSigner:
+    private = serialization.load_pem_private_key(data, passphrase.encode() if passphrase else None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise TrustError("a key in the folder of keys is not an Ed25519 key")
+    return CryptoSigner(private)
+
+
+def keyring(root: Path, values: Mapping[str, object] | None = None) -> Keyring:
+    """The keys that the settings name for a store. Raises TrustError for a folder inside the store."""
+    values = values or settings.load()
+    named = str(values["KEYS"])
+    folder = Path(named).expanduser() if named else root.absolute().parent / "keys"
+    if folder.absolute().is_relative_to(root.absolute()):
+        raise TrustError(f"the keys must not lie in the store, where they would be published: {folder}")
+    days = {role: int(str(values[f"{role.upper()}_DAYS"])) for role in ROLES}
+    return Keyring(folder, str(values["KEYS_PASSPHRASE"]), days)

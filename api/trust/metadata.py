@@ -1,0 +1,100 @@
+"""The signed metadata of a store on disk: where each file stands, and the current state read from it.
+
+{store}/tuf/{n}.root.json {n}.targets.json {n}.snapshot.json   never changed once they are there
+{store}/tuf/root.json timestamp.json                           the newest root; the one file that decides
+{store}/tuf/targets/{sha256}.releases.json                     what the signature covers, under names that a
+{store}/tuf/targets/releases/{version}/{sha256}.manifest.json  TUF client asks for
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+from tuf.api.serialization.json import JSONSerializer
+
+from api import listing
+
+READABLE = JSONSerializer(compact=False)
+FOLDER = "tuf"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a store's timestamp points at. The signatures were not looked at."""
+
+    timestamp: Metadata[Timestamp]
+    snapshot: Metadata[Snapshot]
+    targets: Metadata[Targets]
+
+
+def folder(store: Path) -> Path:
+    return store / FOLDER
+
+
+def root_path(store: Path, version: int) -> Path:
+    return folder(store) / f"{version}.root.json"
+
+
+def manifest_name(version: str) -> str:
+    """The name under which the signature covers a release's manifest."""
+    return f"releases/{version}/manifest.json"
+
+
+def target_path(store: Path, name: str, sha256: str) -> Path:
+    """Where the file that a target's name stands for is kept for TUF clients."""
+    before, _, last = name.rpartition("/")
+    return folder(store) / "targets" / before / f"{sha256}.{last}"
+
+
+def roots(store: Path) -> Iterator[tuple[int, bytes]]:
+    """Every root there is, oldest first, up to the first gap."""
+    numbers = (path.name.split(".")[0] for path in folder(store).glob("*.root.json"))
+    found = sorted(int(number) for number in numbers if number.isdecimal())
+    for place, version in enumerate(found):
+        if version != found[0] + place:
+            return
+        yield version, root_path(store, version).read_bytes()
+
+
+def newest_root(store: Path) -> Metadata[Root] | None:
+    """The root that is in force."""
+    found = list(roots(store))
+    return Metadata[Root].from_bytes(found[-1][1]) if found else None
+
+
+def fingerprint(raw: bytes) -> str:
+    """What identifies a root to people: the SHA-256 of its file."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def state(store: Path) -> State | None:
+    """What the timestamp points at, None where nothing was signed yet.
+
+    Raises RepositoryError for metadata that cannot be read.
+    """
+    path = folder(store) / "timestamp.json"
+    if not path.exists():
+        return None
+    try:
+        timestamp = Metadata[Timestamp].from_bytes(path.read_bytes())
+        number = timestamp.signed.snapshot_meta.version
+        snapshot = Metadata[Snapshot].from_bytes((folder(store) / f"{number}.snapshot.json").read_bytes())
+        number = snapshot.signed.meta["targets.json"].version
+        targets = Metadata[Targets].from_bytes((folder(store) / f"{number}.targets.json").read_bytes())
+    except (OSError, DeserializationError, KeyError) as error:
+        raise RepositoryError(f"the signed metadata in {folder(store)} cannot be read: {error}") from error
+    return State(timestamp, snapshot, targets)
+
+
+def signed_listing(store: Path, targets: Targets) -> tuple[listing.Entry, ...]:
+    """The list of releases that the targets cover. Raises RepositoryError where it is not the one that was signed."""
+    target = targets.targets.get(listing.FILE)
+    if target is None:
+        raise RepositoryError("the signed targets name no list of releases")
+    data = target_path(store, listing.FILE, target.hashes["sha256"]).read_bytes()
+    target.verify_length_and_hashes(data)
+    return listing.read(data)

@@ -1,0 +1,70 @@
+"""The releases of a folder as a list that may be signed."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from api import contents, durable, listing
+from api.store import order
+from api.trust import metadata
+from api.trust.keys import TrustError
+
+Tell = Callable[[str], None]
+
+
+def entries(root: Path, known: Iterable[listing.Entry], tell: Tell) -> tuple[listing.Entry, ...]:
+    """The list of releases, newest first: those signed before (`known`) and those that are new in the folder.
+
+    Raises TrustError where it must not be signed.
+    """
+    folder = root / "releases"
+    there = {path.name for path in folder.glob("*") if (path / contents.MANIFEST).is_file()}
+    found = {entry.version: entry for entry in known}
+    for version, entry in found.items():
+        if version in there:
+            _unchanged(root, entry, tell)
+        elif entry.withdrawn is None:
+            raise TrustError(f"release {version} was published and is missing: restore it, or `lantern withdraw` it")
+    for version in there - found.keys():
+        found[version] = _checked(folder / version)
+    return tuple(sorted(found.values(), key=lambda entry: order(entry.version), reverse=True))
+
+
+def set_aside(root: Path, version: str) -> None:
+    """Take a withdrawn release out of what is served; it stays in `withdrawn` until somebody removes it."""
+    source, target = root / "releases" / version, root / "withdrawn" / version
+    if not source.exists():
+        return
+    target.parent.mkdir(exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    os.rename(source, target)
+    durable.sync(target.parent)
+    durable.sync(source.parent)
+
+
+def _unchanged(root: Path, entry: listing.Entry, tell: Tell) -> None:
+    path = root / "releases" / entry.version / contents.MANIFEST
+    same = contents.digest(path) == entry.manifest
+    if entry.withdrawn is not None and same:
+        set_aside(root, entry.version)
+        tell(f"release {entry.version} was withdrawn ({entry.withdrawn}): it is in {root / 'withdrawn'}")
+    elif entry.withdrawn is not None:
+        raise TrustError(f"release {entry.version} was withdrawn ({entry.withdrawn}): raise the package's version")
+    elif not same:
+        raise TrustError(f"release {entry.version} is not the one that was signed: a release never changes")
+
+
+def _checked(folder: Path) -> listing.Entry:
+    """A release that is new here, checked byte by byte: what is signed is right."""
+    raw = (folder / contents.MANIFEST).read_bytes()
+    try:
+        found = contents.read(raw)
+    except contents.BadManifest as error:
+        raise TrustError(f"release {folder.name} cannot be signed: {error}") from error
+    wrong = [] if found.version == folder.name else [f"its manifest says it is version {found.version}"]
+    wrong += contents.differences(folder, found)
+    if wrong:
+        raise TrustError(f"release {folder.name} cannot be signed: {'; '.join(wrong[:3])}")
+    return listing.Entry(found.version, metadata.fingerprint(raw), found.published_at)
