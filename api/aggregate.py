@@ -14,13 +14,14 @@ from typing import Any
 from api import values
 from api.descriptor import Field, Package, Table
 from api.engine import Layout
-from api.query import Shape, Statement, conditions_sql
+from api.query import Shape, Statement, conditions_sql, rollup
+from api.release import rollups
+from api.release.rollups import CHUNK
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
 WITHIN = "lantern:additiveWithin"
 IF = "lantern:additiveIf"
-CHUNK = 1_000_000_000
 DIGITS = Context(prec=15)
 
 
@@ -50,27 +51,35 @@ def group_sql(
     `order` sorts by place: first the groups, then the measures. The second value names the columns, in order.
     """
     where = conditions_sql(shape)
+    kept = _rollup(shape, layout, groups, measures)
     columns = [(f"g{place}", f"c{position}") for place, position in enumerate(groups)]
     columns.append(("n", "min(n)"))
-    medians = [m for m in measures if m.function == "median"]
     for place, measure in enumerate(measures):
-        columns += _measure_columns(place, measure, layout)
+        columns += _measure_columns(place, measure, layout, kept is not None)
     selected = ", ".join(f"{sql} AS {name}" for name, sql in columns if sql)
     grouped = f" GROUP BY {', '.join(f'c{p}' for p in groups)}" if groups else ""
-    sql = f"SELECT {selected} FROM t{shape.number}{where.sql}{grouped}"
+    sql = f"SELECT {selected} FROM {kept or f't{shape.number}'}{where.sql}{grouped}"
     names = list(where.names)
     keys = [f"g{place}" for place in range(len(groups))]
     for place, measure in enumerate(measures):
-        if measure in medians:
+        if measure.function == "median":
             sql = _with_median(sql, keys, place, measure, shape, groups, where.sql)
-            names = [*where.names, *names]
+            names = [*names, *where.names]
     ordering = [*(_order(groups, measures, place, down) for place, down in order), *(f"{k} IS NULL, {k}" for k in keys)]
     if ordering:
         sql += " ORDER BY " + ", ".join(ordering)
-    sql += " LIMIT ?"
     every = [name for name, _ in columns]
-    wanted = ", ".join(every)
-    return Statement(f"SELECT {wanted} FROM ({sql})", (*names, "rows"), where.fixed), every
+    return Statement(f"SELECT {', '.join(every)} FROM ({sql} LIMIT ?)", (*names, "rows"), where.fixed), every
+
+
+def _rollup(shape: Shape, layout: Layout, groups: Sequence[int], measures: Sequence[Measure]) -> str | None:
+    """The rollup that answers, if all measures are in it."""
+    for measure in measures:
+        if measure.function == "median":
+            return None
+        if measure.position >= 0 and not rollups.scaled(layout.columns[measure.position]):
+            return None
+    return rollup(shape, layout.pairs, groups)
 
 
 def _order(groups: Sequence[int], measures: Sequence[Measure], place: int, down: bool) -> str:
@@ -78,36 +87,29 @@ def _order(groups: Sequence[int], measures: Sequence[Measure], place: int, down:
     return f"{name} IS NULL, {name}{' DESC' if down else ''}"
 
 
-def _measure_columns(place: int, measure: Measure, layout: Layout) -> list[tuple[str, str]]:
-    """The columns of one measure: `m` sorts and, with its parts, gives the exact number."""
-    name = f"m{place}"
+def _measure_columns(place: int, measure: Measure, layout: Layout, kept: bool) -> list[tuple[str, str]]:
+    """The columns of one measure: `m` sorts and, with its parts, gives the exact number. `kept`: from a rollup."""
+    name, position = f"m{place}", measure.position
     if measure.function == "count":
-        return [(name, "count(*)")]
-    column = f"c{measure.position}"
+        return [(name, "sum(rows)" if kept else "count(*)")]
+    column = f"c{position}"
     if measure.function == "median":
         return [(name, "")]
     if measure.function in ("min", "max"):
-        return [(name, f"{measure.function}({column})")]
-    counted = (f"k{place}", f"count({column})")
-    detail = layout.columns[measure.position]
+        source = {"min": f"a{position}", "max": f"z{position}"}[measure.function] if kept else column
+        return [(name, f"{measure.function}({source})")]
+    detail = layout.columns[position]
+    counted = f"sum(k{position})" if kept else f"count({column})"
     if detail["exact"]:
-        total = f"exact_sum({column})"
-        return [(name, total), counted]
-    if not _scaled(detail):
-        return [(name, f"{measure.function}({column})"), counted]
-    whole = column if not detail["scale"] else f"CAST(round({column} * 1e{detail['scale']}) AS INTEGER)"
-    approximate = f"{measure.function}({column} * 1.0)"
-    return [
-        (name, approximate),
-        counted,
-        (f"h{place}", f"sum({whole} / {CHUNK})"),
-        (f"l{place}", f"sum({whole} % {CHUNK})"),
-    ]
-
-
-def _scaled(detail: Mapping[str, Any]) -> bool:
-    """Whether every value of a column is a whole number of 10^-scale that a double holds."""
-    return bool(detail["scale"] == 0 and detail["digits"] <= 19 or detail["digits"] + detail["scale"] <= 15)
+        return [(name, f"exact_sum({column})"), (f"k{place}", counted)]
+    if not rollups.scaled(detail):
+        return [(name, f"{measure.function}({column})"), (f"k{place}", counted)]
+    amount = rollups.whole(column, detail["scale"])
+    high = f"sum(h{position})" if kept else f"sum({amount} / {CHUNK})"
+    low = f"sum(l{position})" if kept else f"sum({amount} % {CHUNK})"
+    total = f"({high} * {CHUNK}.0 + {low})"
+    sorts = f"{total} / {counted}" if measure.function == "avg" else total
+    return [(name, sorts), (f"k{place}", counted), (f"h{place}", high), (f"l{place}", low)]
 
 
 def _with_median(

@@ -6,7 +6,20 @@ from flask import Flask
 
 from api import settings
 from api.cache import Cache
-from api.http import catalogue, documentation, evidence, files, groups, health, pages, paths, problems, records, search
+from api.http import (
+    catalogue,
+    documentation,
+    evidence,
+    files,
+    groups,
+    health,
+    pages,
+    paths,
+    problems,
+    records,
+    search,
+    signed,
+)
 from api.store import Store
 
 
@@ -19,7 +32,7 @@ def create_app(**given: Any) -> Flask:
     app.url_map.merge_slashes = False
     store = app.config["STORE_OPEN"] = Store(app.config["STORE"])
     problems.init_app(app)
-    for part in (catalogue, records, groups, search, evidence, files, health, pages, documentation):
+    for part in (catalogue, records, groups, search, evidence, files, signed, health, pages, documentation):
         app.register_blueprint(part.blueprint)
     app.wsgi_app = Cache(paths.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
     return app

@@ -47,8 +47,9 @@ class Contents:
         return all(file.path != SUMS for file in self.files)
 
     def sums(self) -> bytes:
-        """SHA256SUMS, which follows from the manifest."""
-        return "".join(f"{file.sha256}  {file.path}\n" for file in self.files).encode()
+        """SHA256SUMS, which follows from the manifest: every file and the manifest itself, as api.release writes it."""
+        hashes = {file.path: file.sha256 for file in self.files} | {MANIFEST: hashlib.sha256(self.raw).hexdigest()}
+        return "".join(sorted(f"{sha256}  {path}\n" for path, sha256 in hashes.items())).encode()
 
 
 def read(raw: bytes) -> Contents:

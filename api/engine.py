@@ -35,6 +35,7 @@ class Layout:
     number: int
     rows: int
     columns: tuple[dict[str, Any], ...]
+    pairs: tuple[tuple[int, int], ...]
 
 
 class _ExactSum:
@@ -131,4 +132,7 @@ def layouts(folder: Path) -> dict[str, Layout]:
     """The layout of each dataset of a release, by name."""
     found = connection(folder).execute("SELECT position, name, detail FROM layout ORDER BY position")
     parsed = [(number, name, json.loads(detail)) for number, name, detail in found]
-    return {name: Layout(number, d["rows"], tuple(d["columns"])) for number, name, d in parsed}
+    return {
+        name: Layout(number, d["rows"], tuple(d["columns"]), tuple((a, b) for a, b in d["pairs"]))
+        for number, name, d in parsed
+    }

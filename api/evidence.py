@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from api import engine
-from api.release.serving import FIELD_SEPARATOR
+from api.descriptor import Table
+from api.release.serving import FIELD_SEPARATOR, ROW_SEPARATOR
+from api.rowfile import json_text
 from api.store import Release
 
 CONFLICTS = "conflicts"
@@ -36,9 +38,9 @@ def conflicts(release: Release) -> Conflicts:
         return Conflicts({}, {}, {})
     layouts = engine.layouts(release.folder)
     key = table.index[table.primary_key[0]]
-    own = engine.rows(release.folder, f"SELECT c{key}, j FROM t{layouts[CONFLICTS].number} ORDER BY n", (), 0)
+    own = _rows(release, table, layouts[CONFLICTS], f"c{key}")
     columns = ", ".join(f"c{positions.index[part]}" for part in PARTS)
-    taken = engine.rows(release.folder, f"SELECT {columns}, j FROM t{layouts[POSITIONS].number} ORDER BY n", (), 0)
+    taken = _rows(release, positions, layouts[POSITIONS], columns)
     held: dict[str, list[str]] = defaultdict(list)
     of_row: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
     for conflict, dataset, record, text in taken:
@@ -50,11 +52,18 @@ def conflicts(release: Release) -> Conflicts:
     return Conflicts(dict(own), joined, of_row)
 
 
+def _rows(release: Release, table: Table, layout: engine.Layout, columns: str) -> list[tuple[str, ...]]:
+    """Some columns of every row, with its JSON last."""
+    found = engine.rows(release.folder, f"SELECT {columns} FROM t{layout.number} ORDER BY n", (), 0)
+    text = json_text(release.folder, table, range(1, layout.rows + 1))
+    return [(*row, line) for row, line in zip(found, text.split(ROW_SEPARATOR), strict=False)]
+
+
 def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
     """The number and JSON of the row that a position names; 0 and null where there is none."""
     table = release.package.table(dataset)
     if table is None or len(table.primary_key) != 1:
         return 0, "null"
     number, key = engine.layouts(release.folder)[dataset].number, table.index[table.primary_key[0]]
-    found = engine.row(release.folder, f"SELECT n, j FROM t{number} WHERE c{key} = ?", (record,), 0)
-    return found or (0, "null")
+    found = engine.row(release.folder, f"SELECT n FROM t{number} WHERE c{key} = ?", (record,), 0)
+    return (found[0], json_text(release.folder, table, found)) if found else (0, "null")

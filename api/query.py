@@ -20,9 +20,9 @@ from api import values
 from api.descriptor import Table
 from api.engine import Layout
 from api.question import Filter, Question
+from api.release import rollups
 from api.release.serving import texts
 
-ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 ROW_NUMBER = -1  # the position that stands for a row's number
 _FULL_TEXT = "q"
@@ -145,18 +145,6 @@ def match(text: str) -> str:
     return " ".join(part for part in parts if any(c.isalnum() for c in part)) or '""'
 
 
-@lru_cache(maxsize=4096)
-def page(found: Shape) -> Statement:
-    """One row: the page's rows as JSON text, their numbers, how many. Asks for one row more than the page holds."""
-    compiled = _compile(_limited(found))
-    return Statement(
-        f"SELECT group_concat(t.j, '{ROW_SEPARATOR}'), group_concat(s.n), count(*) "
-        f"FROM ({compiled.sql}) AS s CROSS JOIN t{found.number} AS t ON t.n = s.n",
-        compiled.names,
-        compiled.fixed,
-    )
-
-
 def _limited(found: Shape) -> sa.sql.expression.SelectBase:
     """The page's ranges one after another, up to the limit."""
     ranges = _ranges(found)
@@ -168,10 +156,22 @@ def _limited(found: Shape) -> sa.sql.expression.SelectBase:
 
 
 @lru_cache(maxsize=4096)
-def count(found: Shape) -> Statement:
-    """One row: how many rows the filters leave."""
+def count(found: Shape, kept: str | None) -> Statement:
+    """One row: how many rows the filters leave; from a rollup where one is `kept`."""
+    if kept is not None:
+        where = conditions_sql(found)
+        return Statement(f"SELECT coalesce(sum(rows), 0) FROM {kept}{where.sql}", where.names, where.fixed)
     t = _table(found.number)
     return _compile(sa.select(sa.func.count()).select_from(t).where(*_conditions(found, t)))
+
+
+def rollup(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[int] = ()) -> str | None:
+    """The rollup that knows of all fields that are filtered and grouped by, if there is one."""
+    used = {position for position, _ in found.filters} | set(groups)
+    if found.search or not used or any(op in ("contains", "startswith") for _, op in found.filters):
+        return None
+    pair = next((pair for pair in pairs if used <= set(pair)), None)
+    return rollups.name(found.number, pair) if pair else None
 
 
 @lru_cache(maxsize=4096)
@@ -185,7 +185,7 @@ def conditions_sql(found: Shape) -> Statement:
     """The filters alone, as a WHERE clause (empty without any) for statements that are put together elsewhere."""
     t = _table(found.number)
     compiled = _compile(sa.select(t.c.n).select_from(t).where(*_conditions(found, t)))
-    head, where, rest = compiled.sql.partition("WHERE ")
+    _, where, rest = compiled.sql.partition("WHERE ")
     return Statement(f" WHERE ({rest})" if where else "", compiled.names, compiled.fixed)
 
 
@@ -202,7 +202,7 @@ def _compile(selected: sa.sql.expression.SelectBase) -> Statement:
 
 @lru_cache(maxsize=256)
 def _table(number: int) -> sa.TableClause:
-    return sa.table(f"t{number}", sa.column("n"), sa.column("j"))
+    return sa.table(f"t{number}", sa.column("n"))
 
 
 def _column(position: int) -> sa.ColumnClause[Any]:
@@ -287,8 +287,8 @@ def _ranges(found: Shape) -> list[sa.Select[Any]]:
 
 
 def _first(found: Shape, t: sa.TableClause, where: list[sa.ColumnElement[bool]]) -> list[sa.Select[Any]]:
-    """SQLite counts nulls as the smallest: only an ascending first key needs them in a range of their own."""
-    if not found.sort or not found.sort[0][2] or found.sort[0][1]:
+    """Nulls come last, so where the first key has any they are a range of their own."""
+    if not found.sort or not found.sort[0][2]:
         return [_range(t, where, found.sort, valued=True)]
     column = _column(found.sort[0][0])
     return [

@@ -1,4 +1,4 @@
-"""Rows cut out of a release's CSV or JSON Lines file, in any order."""
+"""Rows cut out of a release's files (CSV, JSON Lines, finished JSON), in any order."""
 
 import mmap
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from api.descriptor import Table
 from api.release.offsets import index_path
+from api.release.serving import ROW_SEPARATOR, rows_path
 
 CHUNK = 256 * 1024
 
@@ -26,7 +28,7 @@ class RowFile:
         return sum([lengths[n - 1] for n in numbers])
 
     def cut(self, numbers: Sequence[int]) -> Iterator[bytes]:
-        """The rows with these numbers, in large pieces; neighbours are cut out together."""
+        """The rows with these numbers, in large pieces that end where a row ends; neighbours are cut out together."""
         parts: list[memoryview] = []
         size, start, end = 0, 0, 0
         starts, lengths, data = self.starts, self.lengths, self.data
@@ -47,7 +49,7 @@ class RowFile:
         yield b"".join(parts)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def open_rows(folder: Path, path: str) -> RowFile:
     """The mapped file of a release, with its index."""
     data = _mapped(folder / path)
@@ -57,6 +59,14 @@ def open_rows(folder: Path, path: str) -> RowFile:
     headed = path.endswith(".csv")
     header = bytes(data[: min(starts)] if count else data) if headed else b""
     return RowFile(data, starts, index[count * 8 :].cast("I"), header)
+
+
+def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
+    """The finished JSON of rows, by their numbers, separated by ROW_SEPARATOR."""
+    if not numbers:
+        return ""
+    pieces = open_rows(folder, rows_path(table)).cut(numbers)
+    return b"".join(pieces).decode().removesuffix(ROW_SEPARATOR)
 
 
 def _mapped(path: Path) -> memoryview:

@@ -14,12 +14,18 @@ YEARS = range(1990, 2025)
 def package(folder: Path, rows: int) -> Path:
     """A package with one table `figures` of so many rows in a folder; made once, then found there."""
     target = folder / f"figures-{rows}"
-    if (target / "datapackage.json").exists():
-        return target
     (target / "data").mkdir(parents=True, exist_ok=True)
+    if not (target / "data" / "figures.csv").exists():
+        _write(target / "data" / "figures.csv.part", rows)
+        (target / "data" / "figures.csv.part").rename(target / "data" / "figures.csv")
+    (target / "datapackage.json").write_text(json.dumps(_descriptor(rows), indent=2))
+    return target
+
+
+def _write(path: Path, rows: int) -> None:
     random.seed(20090405)
     choice, randrange = random.choice, random.randrange
-    with (target / "data" / "figures.csv").open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         file.write("id,country,category,year,day,standing,value,note\n")
         for number in range(rows):
             year = YEARS.start + randrange(len(YEARS))
@@ -29,8 +35,6 @@ def package(folder: Path, rows: int) -> Path:
             file.write(
                 f"f{number:08d},{choice(COUNTRIES)},{choice(CATEGORIES)},{year},{day},{choice(STANDINGS)},{value},{note}\n"
             )
-    (target / "datapackage.json").write_text(json.dumps(_descriptor(rows), indent=2))
-    return target
 
 
 def _descriptor(rows: int) -> dict[str, object]:
@@ -52,7 +56,7 @@ def _descriptor(rows: int) -> dict[str, object]:
         "name": f"figures-{rows}",
         "version": "1.0.0",
         "created": "2026-11-24T00:00:00Z",
-        "licenses": [{"name": "CC0-1.0"}],
+        "licenses": [{"name": "CC0-1.0", "title": "CC0", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}],
         "resources": [
             {
                 "name": "figures",

@@ -111,7 +111,8 @@ def test_inline_data_becomes_text_that_can_be_read_again(tmp_path: Path) -> None
 
 def test_inline_rows_may_be_lists_and_may_be_none(tmp_path: Path) -> None:
     schema = fields("id:integer")
-    described(tmp_path, [{"name": "t", "data": [["id"], [1]], "schema": schema}, {"name": "u", "data": [], "schema": schema}])
+    tables = {"t": [["id"], [1]], "u": []}
+    described(tmp_path, [{"name": name, "data": data, "schema": schema} for name, data in tables.items()])
     assert (written(tmp_path, "t"), written(tmp_path, "u")) == ("id\n1\n", "id\n")
 
 
@@ -175,9 +176,8 @@ def test_another_dialect_becomes_plain_csv(tmp_path: Path, content: str, dialect
 def test_a_comma_is_never_taken_for_something_else(tmp_path: Path) -> None:
     content = "id,x\n" + "".join(f"{n},one; two; three | {n}\n" for n in range(9))
     (tmp_path / "t.csv").write_text(content)
-    described(tmp_path, [{"name": "t", "path": "t.csv", "schema": fields("id", "x")}])
+    described(tmp_path, [{"name": "t", "path": "t.csv", "schema": fields("id", "x"), "encoding": "ascii"}])
     assert written(tmp_path) == content
-    assert written(described(tmp_path, [{"name": "t", "path": "t.csv", "schema": fields("id", "x"), "encoding": "ascii"}]))
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig"])
@@ -201,7 +201,9 @@ def test_fields_may_be_matched_by_name(tmp_path: Path) -> None:
     assert written(tmp_path) == "id,x\na,1\n"
 
 
-@pytest.mark.parametrize("name", ["año y día.csv", "数据 #1.csv", "100%.csv", "a?b [1].csv", "$x.csv", "{a}.csv", "a:b.csv"])
+@pytest.mark.parametrize(
+    "name", ["año y día.csv", "数据 #1.csv", "100%.csv", "a?b [1].csv", "$x.csv", "{a}.csv", "a:b.csv", "*.csv"]
+)
 def test_names_may_hold_spaces_and_other_letters(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("id;día ñ\n1;x\n", encoding="utf-8")
     resource = {"name": "数据 Ñ", "path": name, "schema": fields("id:integer", "día ñ")}
@@ -258,7 +260,7 @@ def test_a_zip_that_leads_out_of_itself_is_refused(tmp_path: Path, entry: str) -
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.package.opening.LARGEST_ARCHIVE", 1000)
+    monkeypatch.setattr("api.package.unpacking.LARGEST", 1000)
     with zipfile.ZipFile(tmp_path / "p.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("datapackage.json", "0" * 1001)
     with pytest.raises(PackageError, match="unpacks to 1001 bytes"), open_source(tmp_path / "p.zip"):

@@ -382,8 +382,11 @@ def test_an_untidy_file_is_an_error_in_a_strict_package_only(
         ({"qualifier": "more_than"}, "value", "quantity"),
         ({"qualifier": "unquantified"}, "value", "quantity"),
         ({"qualifier": "at_most", "value": "", "value_low": "12"}, "value_low", "quantity"),
-        ({"qualifier": "approximate", "value_low": "13", "value_high": "14", "derivation": "worded"}, "value", "bounds"),
-        ({"qualifier": "approximate", "value_low": "1", "value_high": "2", "derivation": "worded"}, "value", "bounds"),
+        (
+            {"qualifier": "approximate", "value_low": "13", "value_high": "14", "derivation": "worded"},
+            "value",
+            "bounds",
+        ),
         ({"year": "2008"}, "period_start", "period"),
         ({"year": ""}, "year", "period"),
         ({"period_start": "2006-09-30"}, "period_start", "period"),
@@ -663,3 +666,17 @@ def test_a_zip_of_a_package_is_validated_like_its_folder(tmp_path: Path) -> None
         for file in sorted(folder.rglob("*")):
             archive.write(file, file.relative_to(tmp_path))
     assert validate(tmp_path / "p.zip") == validate(folder)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"name": "s", "resource": "t", "field": "no", "parts": ["a"], "total": "a"},
+        {"name": "s", "resource": "nowhere", "field": "n", "parts": ["a"], "total": "a"},
+        {"name": "s", "resource": "t"},
+        "a + b",
+    ],
+)
+def test_a_sum_that_cannot_be_checked_is_an_error(tmp_path: Path, rule: Any) -> None:
+    report = validate(write(tmp_path, table("t", ["id", "n:number"], [["a", "1"]]), **{"lantern:sums": [rule]}))
+    assert only(report).type == "descriptor"

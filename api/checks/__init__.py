@@ -14,7 +14,8 @@ __all__ = ["POSITIONS", "checks_of"]
 def checks_of(context: Context, table: Table) -> list[TableCheck]:
     """The checks that apply to a table."""
     this: dict[str, Any] = {"context": context, "table": table}
-    sums = [rule for rule in context.package.descriptor.get("lantern:sums") or [] if rule.get("resource") == table.name]
+    told = context.package.descriptor.get("lantern:sums") or []
+    sums = [rule for rule in told if rule["resource"] == table.name]
     chosen: dict[type[TableCheck], bool] = {
         Readable: True,
         UniqueKeys: bool(table.schema.get("uniqueKeys")),

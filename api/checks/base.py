@@ -84,4 +84,5 @@ def key(table: Table, row: Any) -> str | None:
 
 
 def key_of(table: Table, row: Mapping[str, str | None]) -> str:
-    return ",".join(row[name] or "" for name in table.primary_key)
+    """The same of a row that was read as text; a key that names a missing field is told as such."""
+    return ",".join(row.get(name) or "" for name in table.primary_key)

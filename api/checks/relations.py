@@ -142,7 +142,7 @@ class Conflicts(TableCheck):
             return None
         named = [str(table.figure[part]) for part in COMPARED if part in table.figure]
         named += table.figure.get("series") or []
-        return (table.name, *(_value(table, name, figure[name]) for name in named))
+        return (table.name, *(_value(table, name, figure[name]) for name in named if name in table.index))
 
     def _preference(
         self,
@@ -163,8 +163,8 @@ class Conflicts(TableCheck):
             table = self.context.package.table(str(row["dataset"]))
             field = table.figure.get("standing") if table else None
             figure = records.get((str(row["dataset"]), str(row["record"])))
-            if field and figure and figure[field] != PREFERRED:
-                message = f'{row["record"]} is preferred here but its {field} is "{figure[field]}"'
+            if field and figure and figure.get(field) != PREFERRED:
+                message = f'{row["record"]} is preferred here but its {field} is "{figure.get(field)}"'
                 yield self.at(row, "role", "conflict", message, f"a figure whose {field} is preferred")
 
     def _of(self, number: int, name: str, field: str, value: str, message: str, expected: str) -> Defect:

@@ -8,8 +8,16 @@ from typing import Any
 from api.descriptor import Package, Table, file_stem
 from api.report import Problem
 
-PERIOD_PARTS = ("year", "periodStart", "periodEnd")
-
+Flaw = tuple[str, str, str]  # message, value, expected
+NUMBER, DATE = ("number", "integer"), ("date",)
+PART_TYPES: Mapping[str, tuple[str, ...]] = {
+    "value": NUMBER,
+    "low": NUMBER,
+    "high": NUMBER,
+    "year": ("year", "integer"),
+    "periodStart": DATE,
+    "periodEnd": DATE,
+}
 
 def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with the descriptor in `file`; `known` names all resources, also those that cannot be read."""
@@ -18,10 +26,11 @@ def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem
     for table in package.tables:
         for message, value, expected in _of_table(package, table, known):
             yield Problem("descriptor", message, file, table.name, value=value, expected=expected)
+    unread = set(known) - {table.name for table in package.tables}
     for rule in package.descriptor.get("lantern:sums") or []:
-        flaw = _of_sum(package, rule)
-        if flaw:
-            yield Problem("descriptor", *flaw, expected="name, resource, field, parts and total")
+        message = _of_sum(package, rule)
+        if message and rule["resource"] not in unread:
+            yield Problem("descriptor", message, file, rule["resource"], expected="rows with numbers")
 
 
 def sound(table: Table, known: Sequence[str]) -> bool:
@@ -30,7 +39,6 @@ def sound(table: Table, known: Sequence[str]) -> bool:
     return len(set(names)) == len(names) and all(names) and known.count(table.name) == 1
 
 
-Flaw = tuple[str, str, str]
 
 
 def _repeated(names: Sequence[str], file: str) -> Iterator[Problem]:
@@ -62,7 +70,8 @@ def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[
         for name in [name for entry in entries for name in entry if name not in table.index]:
             yield f'{word} names a field "{name}" that does not exist', name, "a field of the table"
     yield from _of_references(package, table, known)
-    yield from _of_figure(package, table)
+    yield from _of_parts(table)
+    yield from _of_figure(package, table, known)
 
 
 def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
@@ -83,7 +92,15 @@ def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iter
                 yield message, name, f"a field of {key.resource}"
 
 
-def _of_figure(package: Package, table: Table) -> Iterator[Flaw]:
+def _of_parts(table: Table) -> Iterator[Flaw]:
+    """Parts of a figure whose field has a type that cannot hold them."""
+    for part, types in PART_TYPES.items():
+        field = table.figure.get(part)
+        if field in table.index and table.field(field).type not in types:
+            yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
+
+
+def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
     figure = table.figure
     named = [name for name in figure.values() if isinstance(name, str)] + list(figure.get("series") or [])
     for name in named:
@@ -91,17 +108,18 @@ def _of_figure(package: Package, table: Table) -> Iterator[Flaw]:
             yield f'lantern:figure names a field "{name}" that does not exist', name, "a field of the table"
     for field, rule in (figure.get("agrees") or {}).items():
         other = package.table(rule.get("resource", ""))
-        good = field in table.index and rule.get("through") in table.index
-        if not good or not other or rule.get("field") not in other.index:
+        ends = ((rule.get("through"),), rule.get("resource"))
+        leads = ends in [(key.fields, key.resource) for key in table.foreign_keys]
+        if other is None and rule.get("resource") in known:
+            continue  # the table is there and cannot be read, which is told
+        if field not in table.index or not leads or not other or rule.get("field") not in other.index:
             message = f'lantern:figure says that "{field}" agrees with a field that cannot be found'
             yield message, field, "through, resource and field"
 
 
-def _of_sum(package: Package, rule: Any) -> tuple[str, str, str] | None:
-    """Message, file and resource of a sum that cannot be checked."""
-    if not isinstance(rule, Mapping) or not {"name", "resource", "field", "parts", "total"} <= rule.keys():
-        return "a sum of lantern:sums is incomplete", "", ""
+def _of_sum(package: Package, rule: Mapping[str, Any]) -> str | None:
+    """What is wrong with a sum; nothing where its table is there with its field and its key."""
     table = package.table(rule["resource"])
     if table is None or rule["field"] not in table.index:
-        return f'the sum "{rule["name"]}" names a table or field that does not exist', "", str(rule["resource"])
-    return None
+        return f'the sum "{rule["name"]}" names a table or field that does not exist'
+    return None if table.primary_key else f'the sum "{rule["name"]}" names rows of a table without a key'

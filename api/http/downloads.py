@@ -13,25 +13,25 @@ import subprocess
 import sys
 import tempfile
 import threading
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flask import Response, current_app, request, send_file
 
-from api import cursor, engine, query
+from api import engine
 from api.answer import IMMUTABLE, MUTABLE, http_date, tag
 from api.cache import ENCODERS, encoding
 from api.descriptor import Table, file_stem
 from api.http import ask
 from api.http.files import IN_MEMORY, send
-from api.http.page import following, reshape
+from api.http.page import following, numbers, reshape
 from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, address, finish, with_query
 from api.question import Question, written, wrong
 from api.release.offsets import SHEET_ROWS
-from api.rowfile import RowFile, open_rows
+from api.release.serving import ROW_SEPARATOR
+from api.rowfile import RowFile, json_text, open_rows
 from api.store import Release
 
 FORMATS: Mapping[str, str] = {
@@ -59,37 +59,26 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     if not narrowing and whole in release.files:
         links = {"describedby": schema, "canonical": with_query(path, asked.canonical)}
         return send(release, whole, "version" in dict(asked.canonical), links)
-    numbers, after = _numbers(release, table, asked, path)
+    found, after = _numbers(release, table, asked, path)
     links = {"next": after, "describedby": schema}
     name = f'inline; filename="{_ascii(table.name)}.{kind}"'
     if kind in CUT:
-        return _text(release, table, asked, kind, numbers, path, links, name)
-    if kind == "xlsx" and len(numbers) > SHEET_ROWS:
-        raise ProblemError("not-acceptable", f"A sheet holds {SHEET_ROWS} rows, these are {len(numbers)}: filter more.")
-    return _extract(release, table, asked, kind, numbers, path, links, name)
+        return _text(release, table, asked, kind, found, path, links, name)
+    if kind == "xlsx" and len(found) > SHEET_ROWS:
+        raise ProblemError("not-acceptable", f"A sheet holds {SHEET_ROWS} rows, these are {len(found)}: filter more.")
+    return _extract(release, table, asked, kind, found, path, links, name)
 
 
 def _ascii(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
 
-def _numbers(release: Release, table: Table, asked: Question, path: str) -> tuple["array[int]", str | None]:
+def _numbers(release: Release, table: Table, asked: Question, path: str) -> tuple[Sequence[int], str | None]:
     """The numbers of the rows, in order, and the address of the next page where a limit cuts them off."""
     layout = engine.layouts(release.folder)[table.name]
-    bound = query.parameters(table, layout, asked)
-    after: Any = None
-    seconds = current_app.config["TIME_LIMIT"]
-    if asked.cursor is not None:
-        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
-        shape = query.shape(table, layout, asked)
-        after = engine.row(release.folder, query.keys(shape), (last,), seconds) if shape.sort else ()
-        if after is None:
-            raise wrong("cursor", "does not belong to this question")
-        bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
     limited = "limit" in asked.more
-    bound["rows"] = asked.limit + 1 if limited else -1
-    statement = query.numbers(query.shape(table, layout, asked, after))
-    found = engine.numbers(release.folder, statement.sql, statement.bind(bound), seconds)
+    most = asked.limit + 1 if limited else -1
+    found = numbers(release, table, layout, asked, most, current_app.config["TIME_LIMIT"])
     if limited and len(found) > asked.limit:
         found = found[: asked.limit]
         return found, following(release, table, asked, found[-1], path)
@@ -101,19 +90,19 @@ def _text(
     table: Table,
     asked: Question,
     kind: str,
-    numbers: "array[int]",
+    found: Sequence[int],
     path: str,
-    links: dict[str, str | None],
+    links: Mapping[str, str | None],
     name: str,
 ) -> Response:
     """CSV or JSON Lines: small ones as finished answers, large ones as they are cut."""
     if kind == "jsonl" and (asked.fields is not None or asked.expand):
-        pieces: Iterable[bytes] = _json_lines(release, table, asked, numbers)
+        pieces: Iterable[bytes] = _json_lines(release, table, asked, found)
         size = None
     else:
         file = open_rows(release.folder, CUT[kind].format(file_stem(table.name)))
-        size = len(file.header) + file.size(numbers)
-        pieces = _whole_rows(file, numbers)
+        size = len(file.header) + file.size(found)
+        pieces = _whole_rows(file, found)
         if asked.fields is not None:
             pieces, size = _columns(pieces, asked.fields), None
     media_type = FORMATS[kind]
@@ -134,9 +123,9 @@ def _text(
     return _dressed(response, release, asked, path, media_type, links, name, "")
 
 
-def _whole_rows(file: RowFile, numbers: "array[int]") -> Iterator[bytes]:
+def _whole_rows(file: RowFile, found: Sequence[int]) -> Iterator[bytes]:
     yield file.header
-    yield from file.cut(numbers)
+    yield from file.cut(found)
 
 
 def _columns(pieces: Iterable[bytes], kept: tuple[int, ...]) -> Iterator[bytes]:
@@ -148,19 +137,10 @@ def _columns(pieces: Iterable[bytes], kept: tuple[int, ...]) -> Iterator[bytes]:
         yield out.getvalue().encode()
 
 
-def _json_lines(release: Release, table: Table, asked: Question, numbers: "array[int]") -> Iterator[bytes]:
-    number = engine.layouts(release.folder)[table.name].number
-    seconds = current_app.config["TIME_LIMIT"]
-    for start in range(0, len(numbers), BATCH):
-        batch = json.dumps(numbers[start : start + BATCH].tolist())
-        sql = (
-            f"SELECT group_concat(t.j, '{query.ROW_SEPARATOR}') FROM json_each(?) AS s "
-            f"CROSS JOIN t{number} AS t ON t.n = s.value"
-        )
-        found = engine.row(release.folder, sql, (batch,), seconds)
-        assert found is not None
-        text = reshape(release, table, asked, found[0])
-        yield (text.replace(query.ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
+def _json_lines(release: Release, table: Table, asked: Question, found: Sequence[int]) -> Iterator[bytes]:
+    for start in range(0, len(found), BATCH):
+        text = reshape(release, table, asked, json_text(release.folder, table, found[start : start + BATCH]))
+        yield (text.replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
 
 
 def _extract(
@@ -168,23 +148,23 @@ def _extract(
     table: Table,
     asked: Question,
     kind: str,
-    numbers: "array[int]",
+    found: Sequence[int],
     path: str,
-    links: dict[str, str | None],
+    links: Mapping[str, str | None],
     name: str,
 ) -> Response:
     """XLSX or Parquet, written by another process from the rows as CSV."""
     folder = Path(tempfile.mkdtemp(prefix="lantern-"))
     try:
         file = open_rows(release.folder, table.path)
-        pieces: Iterable[bytes] = _whole_rows(file, numbers)
+        pieces: Iterable[bytes] = _whole_rows(file, found)
         if asked.fields is not None:
             pieces = _columns(pieces, asked.fields)
         target = folder / table.path
         target.parent.mkdir()
         with target.open("wb") as out:
             out.writelines(pieces)
-        (folder / "datapackage.json").write_text(json.dumps(_described(release, table, asked, len(numbers))))
+        (folder / "datapackage.json").write_text(json.dumps(_described(release, table, asked, len(found))))
         with _extracts:
             command = [sys.executable, "-m", "api.release.extract", str(folder), kind]
             subprocess.run(command, check=True, timeout=EXTRACT_SECONDS, cwd=Path(__file__).parents[2])
@@ -214,7 +194,7 @@ def _sent(
     asked: Question,
     path: str,
     media_type: str,
-    links: dict[str, str | None],
+    links: Mapping[str, str | None],
     name: str,
     file: Any,
     chosen: str,
@@ -239,7 +219,7 @@ def _dressed(
     asked: Question,
     path: str,
     media_type: str,
-    links: dict[str, str | None],
+    links: Mapping[str, str | None],
     name: str,
     chosen: str,
 ) -> Response:

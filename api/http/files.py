@@ -1,8 +1,7 @@
-"""The release's own files and the signed metadata, byte for byte."""
+"""The release's own files, byte for byte."""
 
 import base64
 from collections.abc import Mapping
-import re
 
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import NotFound
@@ -15,16 +14,13 @@ from api.store import Release
 blueprint = Blueprint("files", __name__)
 IN_MEMORY = 1 << 20  # larger files are sent by the system, smaller ones are kept and compressed
 MANIFESTS = ("manifest.json", "SHA256SUMS")
-# Names that never stand for other bytes, and those that do; nothing else below tuf/ is given out.
-_FIXED = re.compile(r"[0-9]+\.(root|targets|snapshot)\.json|targets/([^\0]+/)?[0-9a-f]{64}\.(releases|manifest)\.json")
-_MOVING = ("timestamp.json", "root.json")
 
 
 @blueprint.get("/releases/<version>/<path:path>")
 def file(version: str, path: str) -> Response:
     """One file of a release; only what its manifest names (and the manifest itself) is given out."""
     ask.plain(ask.no_parameters)
-    return send(ask.store().version(ask.segment(version)), path)
+    return send(ask.store().version(ask.segment(version)), ask.segment(path))
 
 
 def send(

@@ -16,6 +16,7 @@ from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, Raw, address, compact, envelope, finish, pinned, raw_json, with_query
 from api.question import Question
 from api.release.serving import FIELD_SEPARATOR
+from api.rowfile import json_text
 from api.store import Release
 
 blueprint = Blueprint("groups", __name__)
@@ -207,10 +208,7 @@ def _group_json(release: Release, table: Table, layout: engine.Layout, position:
     if kind == "boolean":
         return "true" if stored else "false"
     if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
-        sql = f"SELECT j FROM t{layout.number} WHERE n = ?"
-        found = engine.row(release.folder, sql, (row,), current_app.config["TIME_LIMIT"])
-        assert found is not None
-        text: str = found[0][1:-1].split(FIELD_SEPARATOR)[position]
+        text = json_text(release.folder, table, (row,))[1:-1].split(FIELD_SEPARATOR)[position]
         return text[len(compact(table.fields[position].name)) + 1 :]
     return json.dumps(stored, ensure_ascii=False)
 

@@ -15,7 +15,8 @@ from api.http import ask
 from api.http.problems import ProblemError
 from api.http.respond import address, envelope, finish, pinned, quoted, with_query
 from api.question import Question
-from api.release.serving import FIELD_SEPARATOR
+from api.release.serving import FIELD_SEPARATOR, ROW_SEPARATOR
+from api.rowfile import json_text
 from api.store import Release
 
 
@@ -43,27 +44,34 @@ def page(release: Release, table: Table, asked: Question, path: str) -> Response
 
 def rows(
     release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float
-) -> tuple[str, list[int], bool]:
+) -> tuple[str, Sequence[int], bool]:
     """The page's rows as JSON text, their numbers, and whether more follow."""
+    found = numbers(release, table, layout, asked, asked.limit + 1, limit)
+    more = len(found) > asked.limit
+    kept = found[: asked.limit]
+    return json_text(release.folder, table, kept), kept, more
+
+
+def numbers(
+    release: Release, table: Table, layout: engine.Layout, asked: Question, most: int, limit: float
+) -> Sequence[int]:
+    """The numbers of the first `most` rows (-1: all) that a question asks for, from its cursor on, in its order."""
+    last = 0
+    if asked.cursor is not None:
+        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
+    if not asked.filters and not asked.sort and asked.q is None:
+        return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
     bound = query.parameters(table, layout, asked)
+    bound["rows"] = most
     after = None
     if asked.cursor is not None:
         shape = query.shape(table, layout, asked)
-        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
         after = engine.row(release.folder, query.keys(shape), (last,), limit) if shape.sort else ()
         if after is None:
             raise question.wrong("cursor", "does not belong to this question")
         bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
-    statement = query.page(query.shape(table, layout, asked, after))
-    found = engine.row(release.folder, statement.sql, statement.bind(bound), limit)
-    assert found is not None
-    text, ids, count = found
-    if not count:
-        return "", [], False
-    numbers = [int(part) for part in ids.split(",")]
-    if count <= asked.limit:
-        return text, numbers, False
-    return text[: text.rindex(query.ROW_SEPARATOR)], numbers[:-1], True
+    statement = query.numbers(query.shape(table, layout, asked, after))
+    return engine.numbers(release.folder, statement.sql, statement.bind(bound), limit)
 
 
 def total_of(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> int:
@@ -71,7 +79,7 @@ def total_of(release: Release, table: Table, layout: engine.Layout, asked: Quest
     if not asked.filters and asked.q is None:
         return layout.rows
     shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    statement = query.count(shape)
+    statement = query.count(shape, query.rollup(shape, layout.pairs))
     bound = statement.bind(query.parameters(table, layout, asked))
     return _count(release, statement, tuple(bound), limit)
 
@@ -89,7 +97,7 @@ def following(release: Release, table: Table, asked: Question, last: int, path: 
     return with_query(path, sorted([*rest, ("cursor", sealed)]))
 
 
-def included(release: Release, table: Table, numbers: list[int]) -> str:
+def included(release: Release, table: Table, numbers: Sequence[int]) -> str:
     """The conflicts that rows of the page take part in, as a member of the envelope (without positions)."""
     known = conflicts(release)
     of_row = known.of_row.get(table.name)
@@ -103,11 +111,11 @@ def included(release: Release, table: Table, numbers: list[int]) -> str:
 
 def reshape(release: Release, table: Table, asked: Question, text: str) -> str:
     """Rows with only the fields asked for, foreign keys as objects where asked."""
-    lines = [row[1:-1].split(FIELD_SEPARATOR) for row in text.split(query.ROW_SEPARATOR)] if text else []
+    lines = [row[1:-1].split(FIELD_SEPARATOR) for row in text.split(ROW_SEPARATOR)] if text else []
     for position in asked.expand:
         _expand(release, table, position, lines)
     kept = asked.fields if asked.fields is not None else range(len(table.fields))
-    return query.ROW_SEPARATOR.join("{" + FIELD_SEPARATOR.join(parts[i] for i in kept) + "}" for parts in lines)
+    return ROW_SEPARATOR.join("{" + FIELD_SEPARATOR.join(parts[i] for i in kept) + "}" for parts in lines)
 
 
 def _expand(release: Release, table: Table, position: int, lines: list[list[str]]) -> None:
@@ -123,10 +131,12 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
         return
     number = engine.layouts(release.folder)[target.name].number
     column = target.index[key.reference[0]]
-    chosen = f"c{column} IN (SELECT value FROM json_each(?))"
-    sql = f"SELECT json_group_array(json_array(c{column}, j)) FROM t{number} WHERE {chosen}"
+    wanted = f"c{column} IN (SELECT value FROM json_each(?))"
+    sql = f"SELECT json_group_array(json_array(c{column}, n)) FROM t{number} WHERE {wanted}"
     found = engine.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), current_app.config["TIME_LIMIT"])
-    objects = dict(json.loads(found[0])) if found else {}
+    there = dict(json.loads(found[0])) if found else {}
+    texts = json_text(release.folder, target, list(there.values())).split(ROW_SEPARATOR)
+    objects = dict(zip(there, texts, strict=False))
     for parts in lines:
         text = parts[position][len(head) :]
         if text != "null":
@@ -175,11 +185,11 @@ def row_of(release: Release, table: Table, parts: list[str]) -> tuple[int, str]:
             bound = [query.stored(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
         except ValueError:
             raise missing from None
-    sql = f"SELECT n, j FROM t{layout.number} WHERE {' AND '.join(conditions)}"
+    sql = f"SELECT n FROM t{layout.number} WHERE {' AND '.join(conditions)}"
     found = engine.row(release.folder, sql, bound, current_app.config["TIME_LIMIT"])
     if found is None:
         raise missing
-    return found[0], found[1]
+    return found[0], json_text(release.folder, table, found)
 
 
 def row_links(release: Release, table: Table, text: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from api.http.page import key_path
 from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
 from api.question import Question
 from api.release.serving import texts
+from api.rowfile import json_text
 from api.store import Release
 
 blueprint = Blueprint("search", __name__)
@@ -76,8 +77,6 @@ def hits(release: Release, asked: Question) -> tuple[list[tuple[float, int, int]
 
 def _hit(release: Release, rank: float, number: int, row: int) -> dict[str, Any]:
     table = release.package.tables[number]
-    sql = f"SELECT j FROM t{number} WHERE n = ?"
-    found = engine.row(release.folder, sql, (row,), current_app.config["TIME_LIMIT"])
-    assert found is not None
-    path = key_path(table, found[0], row)
-    return {"dataset": table.name, "score": round(-rank, 6), "record": Raw(found[0]), "links": {"self": path}}
+    text = json_text(release.folder, table, (row,))
+    path = key_path(table, text, row)
+    return {"dataset": table.name, "score": round(-rank, 6), "record": Raw(text), "links": {"self": path}}

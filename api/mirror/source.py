@@ -1,4 +1,4 @@
-"""Asking another server for bytes, bounded in size and in time, and telling what went wrong in words.
+"""Asking another server for bytes, bounded in size and in time, and telling in words what went wrong.
 
 No redirect leaves the server that was named, no proxy is taken from the environment, nothing is decoded: what is
 asked for are bytes whose length and hash are known or bounded beforehand.
@@ -9,33 +9,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urljoin
+from typing import Any, TypeVar
+from urllib.parse import quote, urljoin
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
 from urllib3.util import Timeout, Url, parse_url
 
+from api.mirror.patience import Plain, Secure
+
 BLOCK = 2**16
-SLOWEST = 256  # bytes a second: below this for a whole timeout, a connection is one that wastes our time
+SLOWEST = 256  # bytes a second: who sends less for a whole timeout wastes our time
 LONGEST_WAIT = 120.0  # seconds of Retry-After that are waited for
 REDIRECTS = 3
-USER_AGENT = "lantern-mirror/1 (+https://theupdateframework.io client)"
-Stop = threading.Event
+HEADERS = {"User-Agent": "lantern-mirror", "Accept": "*/*", "Accept-Encoding": "identity"}
+ABSENT = (403, 404, 410)  # bucket servers say 403 of what they do not have
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+T = TypeVar("T")
 
 
 class MirrorError(Exception):
     """The copy cannot be brought up to date; the message says why. What was there stays as it was."""
 
 
-class Refused(MirrorError):
-    """An answer that asking again will not mend."""
-
-
-class Missing(Refused):
-    """404 or 410 (or 403, which bucket servers say instead)."""
+class Missing(MirrorError):
+    """The server does not have it."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -43,86 +43,179 @@ class Missing(Refused):
 
 
 class Interrupted(MirrorError):
-    """Somebody else's error, or the user, ended the work."""
+    """Another thread's error, or the user, ended the work."""
 
 
-class _Again(Exception):
-    """What may be better the next time. `wait`: seconds that the server asks for."""
+class Again(Exception):
+    """What may be better the next time. `wait`: the seconds that the server asks for."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:
         super().__init__(message)
         self.wait = wait
 
 
-class _Patience:
-    """A connection that is shut when its answer's head does not come in time.
-
-    A timeout of the socket begins anew with every byte; a server that sends a byte now and then would hold us for ever.
-    """
-
-    patience: float | None = None
-    sock: Any
-
-    def getresponse(self) -> Any:
-        limit = 2 * self.timeout if isinstance(self.timeout, int | float) else None  # type: ignore[attr-defined]
-        if limit is None:
-            return super().getresponse()  # type: ignore[misc]
-        timer = threading.Timer(limit, self._shut)
-        timer.daemon = True
-        timer.start()
-        try:
-            return super().getresponse()  # type: ignore[misc]
-        finally:
-            timer.cancel()
-
-    def _shut(self) -> None:
-        try:
-            self.sock.shutdown(2)
-        except (OSError, AttributeError):
-            pass
-
-
-class _Plain(_Patience, HTTPConnection):
-    pass
-
-
-class _Secure(_Patience, HTTPSConnection):
-    pass
-
-
 class Source:
     """One server, asked through a few connections that stay open. Its methods may be called from several threads."""
 
     def __init__(self, url: str, connections: int = 4, timeout: float = 30, retries: int = 5) -> None:
-        self.url = url.rstrip("/")
-        self.timeout = max(timeout, 0.1)
-        self.retries = retries
-        self.stop = Stop()
-        self.received = 0
         place = _place(url)
+        self.url = str(place)
+        self.timeout, self.retries = max(timeout, 0.1), retries
+        self.stop = threading.Event()
+        self.received = 0
+        self._lock = threading.Lock()
+        self._base = place.path or ""
         kind: Any = urllib3.HTTPSConnectionPool if place.scheme == "https" else urllib3.HTTPConnectionPool
-        self.pool = kind(
-            (place.host or "").strip("[]"), place.port, maxsize=connections, block=True, timeout=Timeout(self.timeout)
+        limits = Timeout(connect=self.timeout, read=self.timeout)
+        self._pool = kind(
+            place.host, place.port, maxsize=connections, block=True, timeout=limits, patience=2 * self.timeout
         )
-        self.pool.ConnectionCls = _Secure if place.scheme == "https" else _Plain
-        self.base = (place.path or "").rstrip("/")
-        self.origin = (place.scheme, place.host, place.port or self.pool.port)
+        self._pool.ConnectionCls = Secure if place.scheme == "https" else Plain
 
     def close(self) -> None:
-        self.pool.close()
+        self._pool.close()
 
     def read(self, path: str, limit: int) -> bytes:
-        """A small file, at most `limit` bytes. Raises Missing, Refused, or MirrorError after the last try."""
+        """A small file of at most `limit` bytes. Raises Missing, or MirrorError when no try succeeded."""
 
         def once() -> bytes:
-            with self._ask(path, {}) as response:
-                return b"".join(self._blocks(response, path, limit))
+            with self.ask(path) as response:
+                return b"".join(self.blocks(response, path, limit))
 
-        return self.retry(once)
+        return self.tries(once)
 
-    def stream(self, path: str, limit: int, start: int, tag: str | None) -> "Stream":
-        """A file from a byte on, where the server can and the file is the one that `tag` names; one try."""
-        return Stream(self, path, limit, start, tag)
+    def tries(self, once: Callable[[], T], grown: Callable[[], int] = lambda: 0) -> T:
+        """The result of a call that may raise Again, after as many tries as the setting allows.
 
-    def retry[R](self, once: Callable[[], R]) -> R:
-        ...
+        `grown` says how far the work has come: a try that got on by a block does not count.
+        """
+        failed = 0
+        while True:
+            before = grown()
+            try:
+                return once()
+            except Again as error:
+                failed = 1 if grown() - before >= BLOCK else failed + 1
+                if failed > self.retries:
+                    raise MirrorError(f"{error} (tried {failed} times)") from error
+                self._pause(error, failed)
+
+    def _pause(self, error: Again, failed: int) -> None:
+        wait = 0.125 * 2**failed * random.uniform(0.8, 1.2) if error.wait is None else error.wait
+        if wait > LONGEST_WAIT:
+            raise MirrorError(f"{error}: come back in {wait:.0f} seconds") from error
+        if self.stop.wait(wait):
+            raise Interrupted("interrupted")
+
+    @contextmanager
+    def ask(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The answer to one request, its body still to be read. Raises Missing, MirrorError or Again."""
+        target = f"{self._base}/{quote(path, safe='/')}"
+        for _ in range(REDIRECTS + 1):
+            response = self._send(target, {**HEADERS, **(headers or {})}, path)
+            try:
+                if response.status in (301, 302, 303, 307, 308):
+                    target = self._redirected(target, response, path)
+                    continue
+                _check(response, path)
+                yield response
+                return
+            finally:
+                if not response.closed:
+                    response.close()
+                response.release_conn()
+        raise MirrorError(f"{path}: redirected more than {REDIRECTS} times")
+
+    def _send(self, target: str, headers: Mapping[str, str], path: str) -> urllib3.BaseHTTPResponse:
+        try:
+            answer: urllib3.BaseHTTPResponse = self._pool.urlopen(
+                "GET", target, headers=headers, redirect=False, retries=False, preload_content=False
+            )
+            return answer
+        except SSLError as error:
+            raise MirrorError(f"{self.url} cannot prove who it is: {error}") from error
+        except NewConnectionError as error:
+            raise Again(f"{self.url} cannot be reached: {error}") from error
+        except TimeoutError as error:
+            raise Again(f"{path}: no answer within {self.timeout:g} seconds") from error
+        except HTTPError as error:
+            raise Again(f"{path}: the connection broke before an answer came: {error}") from error
+
+    def _redirected(self, target: str, response: urllib3.BaseHTTPResponse, path: str) -> str:
+        """Where a redirect leads on the same server. Raises MirrorError for one that leads elsewhere."""
+        here = self.url.removesuffix(self._base) + target
+        try:
+            place = parse_url(urljoin(here, response.headers.get("Location", "")))
+        except (LocationParseError, ValueError) as error:
+            raise MirrorError(f"{path}: redirected to what is no address") from error
+        if _server(place) != _server(parse_url(self.url)):
+            raise MirrorError(f"{path}: redirected to {place.scheme}://{place.netloc}, another server; refused")
+        return place.request_uri
+
+    def blocks(self, response: urllib3.BaseHTTPResponse, path: str, limit: int) -> Iterator[bytes]:
+        """The body as it comes in. Raises MirrorError beyond `limit` bytes, Again when it breaks off or crawls."""
+        since, received, total = time.monotonic(), 0, 0
+        while not self.stop.is_set():
+            try:
+                block = response.read1(BLOCK, decode_content=False)
+            except TimeoutError as error:
+                raise Again(f"{path}: nothing came for {self.timeout:g} seconds") from error
+            except HTTPError as error:
+                raise Again(f"{path}: the connection broke after {total} bytes") from error
+            if not block:
+                return
+            total, received = total + len(block), received + len(block)
+            with self._lock:
+                self.received += len(block)
+            if total > limit:
+                raise MirrorError(f"{path}: larger than it may be ({limit} bytes)")
+            yield block
+            passed = time.monotonic() - since
+            if passed > self.timeout:
+                if received < SLOWEST * passed:
+                    raise Again(f"{path}: too slow, {received} bytes in {passed:.0f} seconds")
+                since, received = time.monotonic(), 0
+        raise Interrupted("interrupted")
+
+
+def _place(url: str) -> Url:
+    """A server's address, read. Raises MirrorError for one that is none, or holds more than it should."""
+    try:
+        place = parse_url(url)
+    except LocationParseError as error:
+        raise MirrorError(f"{url!r} is no address: expected one such as https://data.example.org") from error
+    if place.scheme not in ("http", "https") or not place.host:
+        raise MirrorError(f"{url!r} is no address: expected one such as https://data.example.org")
+    if place.auth or place.query or place.fragment:
+        raise MirrorError("the address of a source has no user, query or fragment")
+    return Url(place.scheme, None, place.host, place.port, (place.path or "").rstrip("/"))
+
+
+def _server(place: Url) -> tuple[str | None, str | None, int]:
+    return place.scheme, place.host, place.port or (443 if place.scheme == "https" else 80)
+
+
+def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
+    """Raises for every answer whose body is not the bytes that were asked for."""
+    status = response.status
+    if status in ABSENT:
+        raise Missing(f"{path}: not there (status {status})", status)
+    if status in PASSING:
+        raise Again(f"{path}: the server answers with status {status}", _retry_after(response))
+    if status not in (200, 206, 416):
+        raise MirrorError(f"{path}: the server answers with status {status}")
+    if "Content-Length" not in response.headers and "Transfer-Encoding" not in response.headers:
+        raise Again(f"{path}: no length is declared: the connection broke within the head of the answer")
+    coding = response.headers.get("Content-Encoding", "identity")
+    if coding != "identity" and not path.endswith("gz"):
+        raise MirrorError(f"{path}: sent with Content-Encoding {coding}, which was not asked for: something alters it")
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -22,7 +22,6 @@ VERSION = "3.0.3"
 ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
 DATASET = "/v1/datasets/{name}"
 LONG = 300
-BINARY = ("*/*", "application/octet-stream")
 TEXTS = ("text/html", "text/csv", "application/jsonl", "application/atom+xml")
 FAMILIES = {
     "pages": "service",
@@ -301,6 +300,7 @@ def _responses(operation: Operation, missing: bool, slug: str, example: Any) -> 
         found[304] = {"description": answers.WORDS[304], "headers": answers.headers(("ETag",))}
     if operation.control is not None:
         problems |= {400}
+        found[414] = answers.ref("TooLong", "responses")
     if missing or operation.answer == "Page":
         problems |= {404}
     if operation.answer != "File" and operation.finished and operation.control is not None:
@@ -320,7 +320,9 @@ def _success(operation: Operation, slug: str, example: Any) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for media in operation.media:
         content[media] = {"schema": answers.ref(name)}
-        if media in BINARY or media.startswith("application/vnd."):
+        if media == "*/*":
+            content[media] = {"schema": {}}
+        elif media.startswith("application/vnd."):
             content[media] = {"schema": {"type": "string", "format": "binary"}}
         elif media in TEXTS:
             content[media] = {"schema": {"type": "string"}}

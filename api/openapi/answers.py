@@ -149,6 +149,7 @@ WORDS: Mapping[int, str] = {
     406: "None of the media types that Accept names is offered.",
     409: "The sum or average would mix figures that are no parts of one whole.",
     410: "The row was retracted.",
+    414: "The address is longer than the server reads (8,190 bytes). It says so itself, without a problem document.",
     416: "The Range header asks for bytes that the file does not have.",
     503: "The server cannot answer now.",
 }
@@ -184,6 +185,8 @@ def components(spec: APISpec, instance: str) -> None:
         spec.components.header(name, header if name in OPTIONAL else {**header, "required": True})
     for status in (400, 404, 406, 409, 410, 416, 503):
         spec.components.response(f"Problem{status}", _problem(status, instance))
+    too_long = {"description": WORDS[414], "content": {"text/html": {"schema": TEXT}}}
+    spec.components.response("TooLong", too_long)
     spec.components.response("NotModified", {"description": WORDS[304], "headers": headers(UNCHANGED)})
 
 

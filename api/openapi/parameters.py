@@ -15,10 +15,11 @@ from api.openapi import rows
 
 Entry = dict[str, Any]
 NO_NULL = r"^[^\x00]*$"
+PLAIN: Entry = {"type": "string", "pattern": NO_NULL}
 
 # How values of filters are written, by name: component schemas.
 WRITTEN: Mapping[str, Entry] = {
-    "Text": {"type": "string", "pattern": NO_NULL, "description": "Any text but the null character."},
+    "Text": {**PLAIN, "description": "Any text but the null character."},
     "Whole": {"type": "integer", "description": "A whole number of any size."},
     "Number": {"type": "number"},
     "Flag": {"type": "boolean", "description": "true or false."},
@@ -135,10 +136,10 @@ def _shape(field: Field, operator: str) -> Entry:
     if field.type == "list":
         item = BY_TYPE.get(str(field.descriptor.get("itemType") or "string"), "Text")
         return {"schema": {"type": "array", "items": _ref(item), "minItems": 1}, **SEVERAL}
-    one = _ref("Text" if operator in ("contains", "startswith") else BY_TYPE.get(field.type, "Text"))
     if operator in ("in", "not_in"):
-        return {"schema": {"type": "array", "items": one, "minItems": 1}, **SEVERAL}
-    return {"schema": one}
+        items = _ref(BY_TYPE.get(field.type, "Text"))
+        return {"schema": {"type": "array", "items": items, "minItems": 1}, **SEVERAL}
+    return {"schema": _ref(BY_TYPE.get(field.type, "Text"))}
 
 
 def _ref(name: str) -> Entry:

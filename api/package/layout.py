@@ -1,6 +1,7 @@
 """Checks of files as files: how they are written, and whether the descriptor names them all."""
 
 import codecs
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +43,23 @@ def untidy(file: Path, name: str, resource: str) -> Iterator[Problem]:
             block = stream.read(BLOCK)
     if last != b"\n":
         yield Problem("line-end", "the last line has no end", name, resource, line, expected="LF at the end")
+
+
+def altered(source: Source) -> Iterator[Problem]:
+    """Files that are not those the descriptor describes, by size or checksum."""
+    for resource in source.package.descriptor["resources"]:
+        if len(paths(resource)) != 1:
+            continue
+        name, file = str(resource["name"]), paths(resource)[0]
+        size = (source.folder / file).stat().st_size
+        told = resource.get("bytes")
+        if isinstance(told, int) and told != size:
+            message = "the file has not the size that the descriptor says"
+            yield Problem("bytes", message, file, name, value=str(size), expected=str(told))
+        algorithm, _, digest = str(resource.get("hash") or "").rpartition(":")
+        if digest and (algorithm or "md5") in hashlib.algorithms_guaranteed:
+            with (source.folder / file).open("rb") as stream:
+                found = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
+            if found != digest.lower():
+                message = "the file is not the one that the descriptor describes"
+                yield Problem("hash", message, file, name, value=found, expected=digest)

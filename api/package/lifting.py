@@ -18,7 +18,7 @@ DIALECT_PROPERTIES = ("header", "headerRows", "headerJoin", "headerCase", "comme
 def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     """A package's own words as v2 has them; its resources are left as they are."""
     lifted = {key: value for key, value in descriptor.items() if key not in ("profile", "$schema")}
-    if isinstance(lifted.get("contributors"), list):
+    if "contributors" in lifted:
         lifted["contributors"] = [_contributor(entry) for entry in lifted["contributors"]]
     return {"$schema": PACKAGE, **lifted}
 
@@ -43,12 +43,13 @@ def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
 def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON]:
     """A Table Schema whose keys are lists and whose foreign keys name their table."""
     lifted = {key: value for key, value in descriptor.items() if key != "profile"}
-    lifted["fields"] = [_field(entry, v2) for entry in descriptor.get("fields") or []]
+    if "fields" in lifted:
+        lifted["fields"] = [_field(entry, v2) for entry in lifted["fields"]]
     if "primaryKey" in lifted:
         lifted["primaryKey"] = _list(lifted["primaryKey"])
-    if isinstance(lifted.get("uniqueKeys"), list):
+    if "uniqueKeys" in lifted:
         lifted["uniqueKeys"] = [_list(key) for key in lifted["uniqueKeys"]]
-    if isinstance(lifted.get("foreignKeys"), list):
+    if "foreignKeys" in lifted:
         lifted["foreignKeys"] = [_foreign_key(entry, own) for entry in lifted["foreignKeys"]]
     match = lifted.get("fieldsMatch")
     if isinstance(match, list) and match:
@@ -98,33 +99,23 @@ def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON
     return nested
 
 
-def _contributor(entry: JSON) -> JSON:
-    if not isinstance(entry, Mapping) or "role" not in entry:
+def _contributor(entry: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    if "role" not in entry:
         return entry
     rest = {key: value for key, value in entry.items() if key != "role"}
     return {**rest, "roles": rest.get("roles") or [entry["role"]]}
 
 
-def _field(entry: JSON, v2: bool) -> JSON:
+def _field(entry: Mapping[str, JSON], v2: bool) -> Mapping[str, JSON]:
     """A field without a type is a string in v1 and anything in v2."""
-    if not isinstance(entry, Mapping):
-        return entry
     return {"type": "any" if v2 else "string", **entry}
 
 
-def _foreign_key(entry: JSON, own: str) -> JSON:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("reference"), Mapping):
-        return entry
+def _foreign_key(entry: Mapping[str, JSON], own: str) -> Mapping[str, JSON]:
+    """A foreign key that names its table also where that is its own."""
     reference = entry["reference"]
-    return {
-        **entry,
-        "fields": _list(entry.get("fields")),
-        "reference": {
-            **reference,
-            "resource": reference.get("resource") or own,
-            "fields": _list(reference.get("fields")),
-        },
-    }
+    named = {"resource": reference.get("resource") or own, "fields": _list(reference["fields"])}
+    return {**entry, "fields": _list(entry["fields"]), "reference": {**reference, **named}}
 
 
 def _list(value: JSON) -> JSON:

@@ -1,12 +1,8 @@
 """Opens data packages wherever they come from: a folder, a descriptor, a zip; v1 or v2; JSON or YAML."""
 
-import codecs
 import csv
 import json
-import lzma
-import stat
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,16 +12,15 @@ import frictionless
 import yaml
 
 from api import descriptor, values
-from api.package import lifting
-from api.package.reading import Joined, Part, Source, byte_stream, paths, rows, table_resource
+from api.package import lifting, shapes, unpacking
+from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
 from api.report import Problem
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
 TABULAR = ("csv", "tsv", "xlsx", "xls", "ods", "parquet")
-LARGEST_ARCHIVE = 16 * 2**30
-MOST_ENTRIES = 100_000
+UNREADABLE = (frictionless.FrictionlessException, csv.Error, LookupError, ValueError, unpacking.Unsafe)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
@@ -76,10 +71,8 @@ def _unreadable(file: str, message: str, expected: str) -> PackageError:
 def _extracted(archive: Path, target: Path) -> Path:
     """The folder that holds the descriptor, after unpacking: at the root of the archive or one level down."""
     try:
-        with zipfile.ZipFile(archive) as zipped:
-            _refuse_unsafe(archive.name, zipped)
-            zipped.extractall(target)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        unpacking.extract(archive, target)
+    except (*unpacking.UNREADABLE, unpacking.Unsafe) as error:
         raise _unreadable(archive.name, f"the archive cannot be read: {error}", "a whole, plain zip file") from None
     folders = [target, *sorted(entry for entry in target.iterdir() if entry.is_dir())]
     found = [folder for folder in folders if any((folder / name).is_file() for name in DESCRIPTORS)]
@@ -89,55 +82,34 @@ def _extracted(archive: Path, target: Path) -> Path:
     return found[0]
 
 
-def _refuse_unsafe(name: str, zipped: zipfile.ZipFile) -> None:
-    """zipfile itself reads no more of an entry than its declared size, so declared sizes can be trusted."""
-    entries = zipped.infolist()
-    size = sum(entry.file_size for entry in entries)
-    if size > LARGEST_ARCHIVE or len(entries) > MOST_ENTRIES:
-        limit = f"at most {LARGEST_ARCHIVE} bytes in {MOST_ENTRIES} files"
-        raise _unreadable(name, f"unpacks to {size} bytes in {len(entries)} files", limit)
-    for entry in entries:
-        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-        if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
-            raise _unreadable(name, f'the entry "{entry.filename}" leads out of the archive', "paths inside it")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise _unreadable(name, f'the entry "{entry.filename}" is a link', "plain files and folders")
-
-
 def _source(path: Path, scratch: Path) -> Source:
     folder = path.parent
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor names no resources", "a list of at least one resource")
+    _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     v2 = lifting.is_v2(raw)
     resources: list[JSON] = []
     problems: list[Problem] = []
     names: list[str] = []
-    joined: dict[str, Joined] = {}
+    ready: dict[str, Ready] = {}
     for position, entry in enumerate(entries, 1):
         try:
-            if not isinstance(entry, Mapping):
-                raise _unreadable(path.name, f"resource {position} is no object", "a resource with name and path")
             lifted = lifting.resource(entry, position)
             names.append(str(lifted["name"]))
+            _refuse_misfits(lifted, shapes.RESOURCE, path.name, str(lifted["name"]))
             resource = _resource(lifted, folder, path.name, v2)
-            if len(paths(resource)) > 1 and lifting.format_of(resource) in ("csv", "tsv"):
-                whole = scratch / f"joined-{position}.csv"
-                joined[resource["name"]] = (whole, _join(resource, folder, whole))
-            resources.append(_with_schema(resource, folder, joined))
+            resources.append(_as_table(resource, folder, path.name, ready, scratch / f"{position}"))
         except PackageError as error:
             problems += error.problems
-    try:
-        package = descriptor.package({**lifting.package(raw), "resources": resources})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(path.name, f"the descriptor is not well formed ({error})", "a Data Package") from None
-    return Source(package, folder, path, tuple(names), _also_declared(entries), joined, tuple(problems))
+    package = descriptor.package({**lifting.package(raw), "resources": resources})
+    return Source(package, folder, path, tuple(names), _also_declared(entries), ready, tuple(problems))
 
 
 def _also_declared(entries: list[JSON]) -> tuple[str, ...]:
     """The files of schemas and dialects."""
-    named = [entry.get(key) for entry in entries if isinstance(entry, Mapping) for key in ("schema", "dialect")]
+    named = [entry.get(key) for entry in entries for key in ("schema", "dialect")]
     return tuple(path for path in named if isinstance(path, str))
 
 
@@ -176,47 +148,35 @@ _PlainLoader.yaml_implicit_resolvers = {
 }
 
 
+def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
+    """Raises where a part of the descriptor has not the shape that the rest of the program relies on."""
+    found = [Problem("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
+    if found:
+        raise PackageError(*found)
+
+
 def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> dict[str, JSON]:
     """A resource whose files exist, with schema and dialect read in."""
     name = resource["name"]
-    if not isinstance(name, str) or not name:
-        raise _unreadable(file, f"a resource has the name {name!r}", "a name in words")
     if ("path" in resource) == ("data" in resource):
-        raise PackageError(_flaw(file, name, "the resource has neither path nor data, or both", "either path or data"))
+        message = "the resource has neither path nor data, or both"
+        raise PackageError(Problem("descriptor", message, file, name, expected="either path or data"))
     for path in paths(resource):
         _local(folder, path, file, name)
-    for key in ("schema", "dialect"):
+    for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
         if isinstance(resource.get(key), str):
             resource[key] = _loaded(_local(folder, resource[key], file, name), resource[key])
-        if key in resource and not isinstance(resource[key], Mapping):
-            raise PackageError(_flaw(file, name, f"the {key} is no object", f"a {key} as an object"))
-    if "schema" in resource:
-        resource["schema"] = _lifted_schema(resource["schema"], file, name, v2)
+        if key in resource:
+            _refuse_misfits(resource[key], shape, file, name)
+    if resource.get("schema"):
+        resource["schema"] = lifting.schema(resource["schema"], name, v2)
     if "dialect" in resource:
         resource["dialect"] = lifting.dialect(resource["dialect"])
     return resource
 
 
-def _lifted_schema(schema: Mapping[str, JSON], file: str, name: str, v2: bool) -> JSON:
-    fields = schema.get("fields")
-    if not isinstance(fields, list) or not all(
-        isinstance(f, Mapping) and isinstance(f.get("name"), str) for f in fields
-    ):
-        raise PackageError(_flaw(file, name, "the schema has no fields with names", "a list of fields"))
-    try:
-        return lifting.schema(schema, name, v2)
-    except (TypeError, AttributeError) as error:
-        raise PackageError(_flaw(file, name, f"the schema is not well formed ({error})", "a Table Schema")) from None
-
-
-def _flaw(file: str, resource: str, message: str, expected: str) -> Problem:
-    return Problem("descriptor", message, file=file, resource=resource, expected=expected)
-
-
-def _local(folder: Path, path: JSON, file: str, resource: str) -> Path:
+def _local(folder: Path, path: str, file: str, resource: str) -> Path:
     """A file inside the package's folder, links followed."""
-    if not isinstance(path, str) or not path:
-        raise PackageError(_flaw(file, resource, f"the path {path!r} is no text", "a path inside the package"))
     if "://" in path:
         message = f'"{path}" is on the network, which is never read'
         raise PackageError(
@@ -233,84 +193,52 @@ def _local(folder: Path, path: JSON, file: str, resource: str) -> Path:
     return found
 
 
-def _join(resource: Mapping[str, JSON], folder: Path, target: Path) -> tuple[Part, ...]:
-    """Writes several files as one; a header repeated in later files is dropped (v1 and v2 leave open whether it is)."""
-    parts: list[Part] = []
-    header: bytes | None = None
-    line = 1
-    with target.open("wb") as out:
-        for path in paths(resource):
-            skipped = 0
-            with byte_stream(folder / path, lifting.compression_of({"path": path})) as stream:
-                for number, text in enumerate(stream):
-                    text = text.removeprefix(codecs.BOM_UTF8) if not number and header is not None else text
-                    bare = text.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
-                    if not number and header is not None and bare == header:
-                        skipped = 1
-                        continue
-                    if header is None:
-                        header = bare
-                    if number == skipped:
-                        parts.append(Part(path, line, skipped))
-                    out.write(text if text.endswith((b"\n", b"\r")) else text + b"\n")
-                    line += 1
-    return tuple(parts)
-
-
-def _with_schema(
-    resource: dict[str, JSON], folder: Path, joined: Mapping[str, Joined]
+def _as_table(
+    resource: dict[str, JSON], folder: Path, file: str, ready: dict[str, Ready], target: Path
 ) -> dict[str, JSON]:
     """A table with its schema and delimiter, inferred where the descriptor is silent; other resources as they are."""
     format = lifting.format_of(resource)
-    inline = isinstance(resource.get("data"), list)
     told = resource.get("type") == "table" or descriptor.is_table(resource)
-    if not (told or inline or format in TABULAR):
+    if not (told or format in TABULAR or isinstance(resource.get("data"), list)):
         return resource
-    if format in ("csv", "tsv"):
-        dialect = dict(resource.get("dialect") or {})
-        dialect.setdefault("delimiter", "\t" if format == "tsv" else _delimiter(resource, folder))
-        resource = {**resource, "dialect": dialect}
-    if descriptor.is_table(resource):
-        return {**resource, "type": "table"}
+    name, table = resource["name"], {**resource, "type": "table"}
     try:
-        return {**resource, "type": "table", "schema": _inferred(resource, folder, joined)}
-    except (frictionless.FrictionlessException, csv.Error, OSError, EOFError, ValueError, AssertionError) as error:
-        if told:
-            message = f"the table cannot be read: {error}"
-            file = (paths(resource) or (DESCRIPTORS[0],))[0]
-            raise PackageError(Problem("unreadable-table", message, file, str(resource["name"]))) from None
-        return resource
+        if paths(resource):
+            ready[name] = unpacking.ready(resource, folder, target)
+        if format in ("csv", "tsv"):
+            dialect = resource.get("dialect") or {}
+            table["dialect"] = {"delimiter": _delimiter(resource, format, ready[name].path), **dialect}
+        return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, folder, ready)}
+    except (*UNREADABLE, *unpacking.UNREADABLE) as error:
+        if not told:
+            return resource
+        place = (paths(resource) or (file,))[0]
+        raise PackageError(Problem("unreadable-table", f"the table cannot be read: {error}", place, name)) from None
 
 
-def _delimiter(resource: Mapping[str, JSON], folder: Path) -> str:
+def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:
     """A comma, as the standard says, unless the first line has none and has another delimiter."""
-    try:
-        path = folder / paths(resource)[0]
-        with byte_stream(path, lifting.compression_of(resource), resource.get("innerpath")) as stream:
-            line = stream.readline(65536).decode(resource.get("encoding") or "utf-8", "replace")
-    except (OSError, EOFError, LookupError, zipfile.BadZipFile, lzma.LZMAError, KeyError, IndexError):
-        return ","
-    if "," in line:
-        return ","
-    return max(",;\t|", key=line.count)
+    line = "" if format == "tsv" else unpacking.first_line(path, encoding(resource))
+    if format == "tsv":
+        return "\t"
+    return "," if "," in line else max(",;\t|", key=line.count)
 
 
-def _inferred(resource: dict[str, JSON], folder: Path, joined: Mapping[str, Joined]) -> JSON:
+def _inferred(resource: dict[str, JSON], folder: Path, ready: Mapping[str, Ready]) -> JSON:
     """A schema that fits every row: frictionless infers from a sample, and what the rest contradicts becomes text."""
-    source = Source(descriptor.package({}), folder, folder / DESCRIPTORS[0], joined=joined)
-    opened = table_resource(source, resource)
-    with opened:
-        fields = [{"name": field.name, "type": field.type} for field in opened.schema.fields]
+    source = Source(descriptor.package({}), folder, folder / DESCRIPTORS[0], ready=ready)
+    with table_resource(source, resource) as sample:
+        fields = [{"name": field.name, "type": field.type} for field in sample.schema.fields]
     if not fields:
-        raise ValueError("no columns")
+        raise ValueError("it has no columns")
     table = descriptor.table({**resource, "schema": {"fields": fields}})
     readers = {field.name: values.kind(field).read for field in table.fields if field.type not in ("string", "any")}
     for _, row in rows(source, table):
-        for name, read in list(readers.items()):
-            if row[name] is not None and not _fits(read, str(row[name])):
-                table.field(name).descriptor["type"] = "string"  # type: ignore[index]
+        for name, text in row.items():
+            if text is not None and name in readers and not _fits(readers[name], text):
                 del readers[name]
-    return {"fields": fields, "missingValues": [""]}
+    settled = [{**field, "type": field["type"] if field["name"] in readers else "string"} for field in fields]
+    return {"fields": settled, "missingValues": [""]}
 
 
 def _fits(read: Callable[[str], Any], text: str) -> bool:
@@ -323,5 +251,3 @@ def _fits(read: Callable[[str], Any], text: str) -> bool:
     except ValueError:
         return False
     return True
-
-

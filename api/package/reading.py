@@ -1,20 +1,14 @@
 """Reads the tables of an opened package cell by cell, as text; never cast."""
 
-import bz2
 import csv
-import gzip
 import hashlib
-import io
 import json
-import lzma
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any
 
 import frictionless
 
@@ -32,8 +26,8 @@ CSV_OPTIONS: Mapping[str, str] = {
     "skipInitialSpace": "skipinitialspace",
 }
 BY_NAME = ("equal", "subset", "superset", "partial")
-COUNTED = ("hash", "bytes", "rows", "fields")
-FED_TO_FRICTIONLESS = ("name", "path", "data", "innerpath", *COUNTED)
+COUNTED = ("rows", "fields")
+FED_TO_FRICTIONLESS = ("name", "data", *COUNTED)
 FED_OF_SCHEMAS = ("missingValues", "fieldsMatch")
 FED_OF_FIELDS = (
     *("name", "type", "format", "constraints", "missingValues", "trueValues", "falseValues"),
@@ -50,7 +44,12 @@ class Part:
     skipped: int
 
 
-Joined = tuple[Path, tuple[Part, ...]]
+@dataclass(frozen=True)
+class Ready:
+    """A table's data as one unpacked file with a harmless name, and the parts it was joined from."""
+
+    path: Path
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Source:
     """An opened package.
 
     `names` are those of all resources, also of such that could not be read (`problems` says why); `also_declared`
-    are the files of schemas and dialects; `joined` holds the tables that are kept in several files, as one each.
+    are the files of schemas and dialects; `ready` holds the data of each table that is kept in files.
     """
 
     package: Package
@@ -66,7 +65,7 @@ class Source:
     descriptor_path: Path
     names: tuple[str, ...] = ()
     also_declared: tuple[str, ...] = ()
-    joined: Mapping[str, Joined] = field(default_factory=dict)
+    ready: Mapping[str, Ready] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def file(self, table: Table) -> str:
@@ -75,8 +74,8 @@ class Source:
 
     def place(self, table: Table, line: int) -> tuple[str, int]:
         """The file and the line in it, of a line of the table."""
-        parts = self.joined[table.name][1] if table.name in self.joined else ()
-        part = next((part for part in reversed(parts) if part.first_line <= line), None)
+        parts = reversed(self.ready[table.name].parts)
+        part = next((part for part in parts if part.first_line <= line), None)
         return (part.path, line - part.first_line + 1 + part.skipped) if part else (self.file(table), line)
 
 
@@ -98,12 +97,10 @@ def encoding(resource: Mapping[str, JSON]) -> str:
 def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mapping[str, JSON]) -> Any:
     """A table as frictionless reads it, beside the tables it refers to; nothing is left for frictionless to guess."""
     entries = [_fed(source, entry) for entry in (resource, *others)]
-    package = frictionless.Package.from_descriptor(
-        {"$schema": lifting.PACKAGE, "resources": entries}, basepath=str(source.folder)
-    )
+    package = frictionless.Package.from_descriptor({"$schema": lifting.PACKAGE, "resources": entries})
     for found in package.resources:
-        if found.name in source.joined:
-            found.basepath = str(source.joined[str(found.name)][0].parent)
+        if found.name in source.ready:
+            found.basepath = str(source.ready[str(found.name)].path.parent)
     return package.get_table_resource(str(resource["name"]))
 
 
@@ -112,14 +109,8 @@ def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     format = lifting.format_of(resource)
     fed = {key: resource[key] for key in FED_TO_FRICTIONLESS if key in resource}
     fed |= {"type": "table", "format": format}
-    if name in source.joined:
-        # What is said of several files' bytes and hash cannot mean the joined file.
-        fed = {key: value for key, value in fed.items() if key not in COUNTED}
-        fed["path"] = source.joined[name][0].name
-    elif lifting.compression_of(resource):
-        fed["compression"] = lifting.compression_of(resource)
-    if format != "inline":
-        fed |= {"scheme": "file", "encoding": encoding(resource)}
+    if name in source.ready:
+        fed |= {"path": source.ready[name].path.name, "scheme": "file", "encoding": encoding(resource)}
     if descriptor.is_table(resource):
         fed["schema"] = resource["schema"]
     fed["dialect"] = lifting.for_frictionless(resource.get("dialect") or {}, format)
@@ -217,34 +208,12 @@ def _moment(moment: date | time, type: str, pattern: str) -> str:
 # Files
 
 
-@contextmanager
-def byte_stream(path: Path, compression: str, innerpath: str | None = None) -> Iterator[IO[bytes]]:
-    """A file's bytes, unpacked."""
-    if compression == "zip":
-        with zipfile.ZipFile(path) as archive, archive.open(innerpath or archive.namelist()[0]) as stream:
-            yield stream
-        return
-    openers: Mapping[str, Any] = {"": Path.open, "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
-    with openers[compression](path, "rb") as stream:
-        yield stream
-
-
-@contextmanager
-def text_stream(source: Source, table: Table) -> Iterator[TextIO]:
-    """A table of comma- or tab-separated text as one stream; what is not in its encoding is replaced."""
-    resource = table.descriptor
-    joined = source.joined.get(table.name)
-    path = joined[0] if joined else source.folder / paths(resource)[0]
-    compression = "" if joined else lifting.compression_of(resource)
-    with byte_stream(path, compression, resource.get("innerpath")) as stream:
-        yield io.TextIOWrapper(stream, encoding(resource), "replace", newline="")
-
-
 def lines(source: Source, table: Table) -> Iterator[int]:
     """The line at which each row of a table of text begins, the header's first: a cell may hold line ends."""
     dialect = table.descriptor.get("dialect") or {}
     options = {python: dialect[name] for name, python in CSV_OPTIONS.items() if dialect.get(name) is not None}
-    with text_stream(source, table) as stream:
+    path = source.ready[table.name].path
+    with path.open(encoding=encoding(table.descriptor), errors="replace", newline="") as stream:
         reader = csv.reader(stream, **options)
         begins = 1
         for _ in reader:

@@ -10,9 +10,7 @@ from api.descriptor import Field, Table
 from api.report import Problem
 
 # By frictionless' word for an error: ours, what is wrong, and (of constraints) what was expected.
-OF_FILES: Mapping[str, tuple[str, str]] = {
-    "hash-count": ("hash", "the file is not the one that the descriptor describes"),
-    "byte-count": ("bytes", "the file has not the size that the descriptor says"),
+OF_TABLES: Mapping[str, tuple[str, str]] = {
     "row-count": ("row-count", "the table has not as many rows as the descriptor says"),
     "field-count": ("field-count", "the table has not as many fields as the descriptor says"),
 }
@@ -54,8 +52,8 @@ def problem(error: Any, table: Table, file: str, row: Any = None) -> Problem | N
     place: dict[str, Any] = {"file": file, "resource": table.name}
     if row is not None:
         return _of_row(error, table, row, {**place, "row": row.row_number, "key": key(table, row)})
-    if error.type in OF_FILES:
-        type, message = OF_FILES[error.type]
+    if error.type in OF_TABLES:
+        type, message = OF_TABLES[error.type]
         counts = COUNTS.match(error.note)
         expected, actual = counts.groups() if counts else (None, None)
         return Problem(type, message, **place, value=actual, expected=expected)

@@ -24,6 +24,8 @@ from api.report import Problem, Report, TableReport, unique
 MOST_SHOWN = 1_000  # problems of one kind in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
 
+OF_DESCRIPTORS = ("package-error", "resource-error", "dialect-error", "control-error", "schema-error", "field-error")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -51,7 +53,7 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
     file, package = source.descriptor_path.name, source.package
     structural = [*structure.flaws(package, file, source.names)]
     flawed = {problem.resource for problem in structural}
-    errors = [*source.problems, *structural, *_metadata(source, flawed)]
+    errors = [*source.problems, *structural, *_metadata(source, flawed), *layout.altered(source)]
     strict = package.descriptor.get("lantern:strict") is True
     undeclared = list(layout.undeclared(source))
     warnings = [] if strict else undeclared
@@ -72,10 +74,14 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
 
 def _ordered(source: Source, problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Problems of the package first, then table by table and line by line; what is counted only comes last."""
+    resources = source.package.descriptor["resources"]
     place = {name: position for position, name in enumerate(source.names)}
+    part = {(r["name"], path): position for r in resources for position, path in enumerate(paths(r))}
 
-    def order(problem: Problem) -> tuple[int, bool, int]:
-        return place.get(problem.resource or "", -1), problem.type == "more", problem.row or 0
+    def order(problem: Problem) -> tuple[int, bool, int, int]:
+        resource = problem.resource or ""
+        within = part.get((resource, problem.file), -1)
+        return place.get(resource, -1), problem.type == "more", within, problem.row or 0
 
     return tuple(sorted(unique(problems), key=order))
 
@@ -87,7 +93,8 @@ def _metadata(source: Source, flawed: set[str | None]) -> Iterator[Problem]:
     yield from _complaints({**source.package.descriptor, "resources": [stand_in]}, file, None)
     for resource in source.package.descriptor["resources"]:
         if resource["name"] not in flawed:
-            known = {**resource, "data": []} if "data" in resource else resource
+            # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
+            known = {**{k: v for k, v in resource.items() if k not in ("path", "data")}, "data": []}
             yield from _complaints({"$schema": lifting.PACKAGE, "resources": [known]}, file, resource["name"])
 
 
@@ -139,7 +146,7 @@ def _finding(source: Source, name: str, sound: bool) -> Finding:
         rows = _check_rows(source, table, sound, tally)
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
-            if isinstance(error, frictionless.errors.MetadataError):
+            if error.type in OF_DESCRIPTORS:
                 tally.add(_flaw(error, source.descriptor_path.name, name))
             else:
                 tally.take(error, table)
@@ -276,7 +283,7 @@ def _moved(problem: Problem, places: Mapping[int, tuple[str, int]]) -> Problem:
 
 def _places(source: Source, name: str, wanted: set[int]) -> dict[int, tuple[str, int]]:
     table = source.package.table(name)
-    if table is None or lifting.format_of(table.descriptor) not in ("csv", "tsv"):
+    if table is None or name not in source.ready or lifting.format_of(table.descriptor) not in ("csv", "tsv"):
         return {}
     begins = enumerate(reading.lines(source, table), 1)
     return {number: source.place(table, line) for number, line in begins if number in wanted}

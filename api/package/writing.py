@@ -44,7 +44,7 @@ def _plain_file(source: Source, table: Table) -> Path | None:
         return None
     if not all(_is_plain(key, value) for key, value in (resource.get("dialect") or {}).items()):
         return None
-    path = source.folder / own[0]
+    path = source.ready[table.name].path
     with path.open(encoding="utf-8", newline="") as file:  # a byte order mark would be part of the first name
         header = next(csv.reader(file), [])
     return path if header == [field.name for field in table.fields] else None

@@ -1,18 +1,30 @@
-"""Building: validate, make every file beside the store, publish by one rename."""
+"""Building: validate, make every file beside the store, publish by one rename.
 
+A package carries its former versions (api.release.history): those that the store lacks are built first, in order. Each
+version is checked against the one before, and says what changed since; nothing in a release depends on which releases
+the store holds.
+"""
+
+import contextlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api import descriptor, package, store
-from api.release import files, manifest, offsets, serving
+from api import contents, descriptor, durable, names, package, store
+from api.release import changes, files, history, manifest, notes, offsets, serving
+from api.release.history import CHANGES
 
 TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
+PLACE = "build-"  # how the folders of builds under way begin
+FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
+IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
 Say = Callable[[str], None]
 
 
@@ -20,145 +32,265 @@ class BuildError(Exception):
     """A release that cannot be made; nothing was left behind."""
 
 
+@dataclass(frozen=True)
+class _Version:
+    """One version to build: its opened package, the one before, and what validation says."""
+
+    source: package.Source
+    previous: history.Previous | None
+    report: package.Report
+
+    @property
+    def model(self) -> descriptor.Package:
+        return self.source.package
+
+
 def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
     """Validate a package and add it to a store as a release; the release, also where it was there already.
 
-    Raises package.PackageError for a package that cannot be read, BuildError for one that is not valid or whose
-    version is in the store with other content.
+    Former versions that the package carries and the store lacks come first. Raises package.PackageError for a package
+    that cannot be read, BuildError for one that is not valid or whose version is in the store with other content.
     """
-    say("validating")
-    report = package.validate(source)
+    with ExitStack() as stack:
+        last = _version(stack.enter_context(package.open_source(source)), say)
+        wanted = history.former(last.source.folder, last.model.version)
+        missing = [folder for folder in wanted if not (root / "releases" / folder.name).exists()]
+        former = [_version(stack.enter_context(package.open_source(folder)), say) for folder in missing]
+        for version in (*former, last):
+            _add(version, root, say)
+    # Here the store is whole: trust.sign_store(root) signs it.
+    return store.open_release(root / "releases" / last.model.version)
+
+
+def _version(source: package.Source, say: Say) -> _Version:
+    """A version that may be built. Raises BuildError for one that may not."""
+    model = source.package
+    fault = names.version_fault(model.version)
+    if fault:
+        raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
+    previous = history.previous(source)
+    say(f"validating {model.version}")
+    report = package.validate(source.descriptor_path, previous.folder if previous else None)
     if not report.valid:
         raise BuildError(report.text())
-    with package.open_source(source) as opened:
-        version = opened.package.version
-        target = root / "releases" / version
-        if not version or version.startswith(".") or "/" in version:
-            raise BuildError(f"the package's version {version!r} cannot name a release: expected one such as 1.0.0")
-        with _workplace(root) as folder:
-            _make(opened, report, folder, root, say)
-            if target.exists():
-                _same(folder, target)
-                say(f"release {version} is in the store already")
-                return store.open_release(target)
-            _publish(folder, target)
-    say(f"published {version}")
-    return store.open_release(target)
+    _in_time(model, previous)
+    return _Version(source, previous, report)
+
+
+def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
+    """A release is dated, and not before the one that it follows. Raises BuildError."""
+    made = _moment(model)
+    if previous is None or previous.folder is None:
+        return
+    with package.open_source(previous.folder) as before:
+        if _moment(before.package) >= made:
+            told = f"version {model.version} was created {model.created}, version {previous.version} not before that"
+            raise BuildError(f"{told} ({before.package.created}): releases are dated when they are made")
+
+
+def _moment(model: descriptor.Package) -> str:
+    """When a package was made, in UTC as answers hold it."""
+    try:
+        found = datetime.fromisoformat(model.created)
+    except ValueError:
+        message = f"created is {model.created!r}: expected a time such as 2026-11-24T09:30:00Z"
+        raise BuildError(message) from None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _add(version: _Version, root: Path, say: Say) -> None:
+    """Put one version into the store, unless it is there with the same content."""
+    target = root / "releases" / version.model.version
+    with _workplace(root) as folder:
+        described = pack(version.source, version.previous, version.report, folder)
+        if not target.exists():
+            _make(version, described, folder, say)
+            if _publish(folder, target):
+                say(f"published {target.name}")
+                return
+        _same(folder, target)
+        say(f"release {target.name} is in the store already")
+
+
+# The place where a release is made
 
 
 @contextmanager
 def _workplace(root: Path) -> Iterator[Path]:
-    """A folder on the store's own file system, so that publishing is one rename; gone afterwards in any case."""
-    (root / "tmp").mkdir(parents=True, exist_ok=True)
-    (root / "releases").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=root / "tmp"))
-    folder.chmod(0o755)
-    try:
+    """A folder on the store's own file system, so that publishing is one rename; gone afterwards in any case.
+
+    Its lock tells others that somebody is at work in it; what dead builds left is removed here.
+    """
+    (root / "releases").mkdir(parents=True, exist_ok=True)
+    place = root / "tmp"
+    with ExitStack() as held:
+        with durable.locked(place):
+            _sweep(place)
+            work = Path(tempfile.mkdtemp(dir=place, prefix=PLACE))
+            held.enter_context(durable.locked(work))
+        held.callback(shutil.rmtree, work, ignore_errors=True)
+        folder = work / "release"
+        folder.mkdir()
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make(source: package.Source, report: package.Report, folder: Path, root: Path, say: Say) -> None:
-    model = source.package
+def _sweep(place: Path) -> None:
+    for work in place.glob(f"{PLACE}*"):
+        with contextlib.suppress(durable.Busy), durable.locked(work, wait=0):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+# What a release holds
+
+
+def pack(
+    source: package.Source, previous: history.Previous | None, report: package.Report, folder: Path
+) -> dict[str, Any]:
+    """Write what a package is into a folder: its data as plain CSV, its other files, its texts, its descriptor.
+
+    That is what package.zip holds and the history keeps; the descriptor is also returned.
+    """
     (folder / "data").mkdir()
-    for table in model.tables:
-        say(f"writing {table.path}")
+    for table in source.package.tables:
         package.write_csv(source, table, folder / table.path)
     for resource in package.files(source):
         for origin, name in zip(resource.paths, resource.relative, strict=True):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(origin, folder / name)
-    say("writing the serving file")
-    rows = serving.write(model, folder)
-    described = _describe(model, folder, rows)
-    (folder / store.DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8")
-    files.write(model, described, folder, report.to_json(), _texts(source), "", say)
-    copies = {t.name: (t.path, f"jsonl/{descriptor.file_stem(t.name)}.jsonl") for t in model.tables}
-    offsets.write(model, folder, copies)
-    by_path = {path: rows[name] for name, paths in copies.items() for path in paths}
-    entries = manifest.entries(folder, by_path)
-    said = {
-        "version": model.version,
-        "previous": _previous(root, model.version),
-        "published_at": model.created,
-        "change_kinds": [],
-        "files": entries,
-    }
-    (folder / store.MANIFEST).write_text(manifest.dump(said), encoding="utf-8")
-    sums = [*entries, {"path": store.MANIFEST, "sha256": manifest.sha256(folder / store.MANIFEST)}]
-    lines = sorted(f"{entry['sha256']}  {entry['path']}\n" for entry in sums)
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    for name, text in texts(source).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    rows = {table.name: table.rows for table in report.tables}
+    described = _describe(source.package, folder, rows, previous.version if previous else None)
+    (folder / store.DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
+    return described
 
 
-def _texts(source: package.Source) -> dict[str, str]:
+def texts(source: package.Source) -> dict[str, str]:
     """The texts that stand beside the descriptor and go into every release."""
     found = (source.descriptor_path.parent / name for name in TEXTS)
     return {path.name: path.read_text(encoding="utf-8") for path in found if path.is_file()}
 
 
-def _describe(model: descriptor.Package, folder: Path, rows: dict[str, int]) -> dict[str, Any]:
+def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], previous: str | None) -> dict[str, Any]:
     """The package's descriptor as the release has it: schemas inlined, path, bytes, hash and rows of each table."""
-    described = dict(model.descriptor)
-    resources = []
     tables = {table.name: table for table in model.tables}
+    resources = []
     for resource in model.descriptor.get("resources", []):
         table = tables.get(str(resource.get("name")))
-        if table is None:
-            resources.append(resource)
-            continue
-        path = folder / table.path
-        plain = {
-            k: v for k, v in resource.items() if k not in ("data", "dialect", "compression", "extrapaths", "innerpath")
-        }
-        resources.append(
-            plain
-            | {
-                "path": table.path,
-                "format": "csv",
-                "mediatype": "text/csv",
-                "encoding": "utf-8",
-                "bytes": path.stat().st_size,
-                "hash": f"sha256:{manifest.sha256(path)}",
-                "rows": rows[table.name],
-            }
-        )
-    described["resources"] = resources
-    return described
+        resources.append(resource if table is None else _of_table(resource, table, folder, rows[table.name]))
+    return {**history.named(model.descriptor, previous), "resources": resources}
 
 
-def _previous(root: Path, version: str) -> str | None:
-    """The next lower version in the store."""
-    there = [p.name for p in (root / "releases").iterdir() if (p / store.MANIFEST).is_file()]
-    lower = [name for name in there if store.order(name) < store.order(version)]
-    return max(lower, key=store.order, default=None)
+def _of_table(resource: Mapping[str, Any], table: descriptor.Table, folder: Path, rows: int) -> dict[str, Any]:
+    path = folder / table.path
+    return {key: value for key, value in resource.items() if key not in IN_THE_SOURCE_ONLY} | {
+        "path": table.path,
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "bytes": path.stat().st_size,
+        "hash": f"sha256:{manifest.sha256(path)}",
+        "rows": rows,
+    }
+
+
+def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) -> None:
+    """Write every other file of the release."""
+    model = version.model
+    say(f"finding what changed in {model.version}")
+    found = _changes(version, folder)
+    say("writing the serving file")
+    rows = serving.write(model, folder)
+    files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
+    copies: dict[str, tuple[str, ...]] = {
+        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl") for table in model.tables
+    }
+    offsets.write(model, folder, copies)
+    entries = manifest.entries(folder, {path: rows[name] for name, paths in copies.items() for path in paths})
+    said = {
+        "version": model.version,
+        "previous": version.previous.version if version.previous else None,
+        "published_at": _moment(model),
+        "change_kinds": _kinds(version, found),
+        "changes": found,
+        "notes": notes.section(texts(version.source).get("CHANGELOG.md", ""), model.version),
+        "files": entries,
+    }
+    raw = manifest.dump(said).encode()
+    (folder / store.MANIFEST).write_bytes(raw)
+    try:
+        (folder / contents.SUMS).write_bytes(contents.read(raw).sums())
+    except contents.BadManifest as error:
+        raise BuildError(f"the package has names that cannot be files everywhere: {error}") from error
+
+
+def _changes(version: _Version, folder: Path) -> dict[str, dict[str, int]]:
+    """Write changes.jsonl; how many changes of each kind it holds, by dataset.
+
+    Of a first version it is empty: nothing was published that could have changed, and every row of it stands in data/.
+    """
+    target, previous = folder / CHANGES, version.previous
+    if previous is None:
+        target.touch()
+    elif previous.folder is None:
+        assert previous.changes is not None
+        shutil.copyfile(previous.changes, target)
+    else:
+        new = changes.Side(version.model, {table.name: folder / table.path for table in version.model.tables})
+        with tempfile.TemporaryDirectory(prefix="lantern-") as scratch:
+            with history.side(previous.folder, Path(scratch)) as old:
+                changes.write(old, new, target)
+    try:
+        return changes.counts(target)
+    except (ValueError, KeyError) as error:
+        raise BuildError(f"{CHANGES} cannot be read: {error}") from error
+
+
+def _kinds(version: _Version, found: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What kinds of change a version brings: of rows, of tables and fields, and those of its corrections."""
+    if version.previous is None:
+        return [FIRST]
+    had = {kind for counts in found.values() for kind, count in counts.items() if count}
+    kinds = [kind for kind in changes.ROWS if kind in had]
+    kinds += ["schema"] if had - set(changes.ROWS) else []
+    return kinds + notes.correction_kinds(version.source)
+
+
+# Publishing
 
 
 def _same(folder: Path, target: Path) -> None:
-    """Refuse to build a version again with other content."""
-    new, old = (json.loads((p / store.MANIFEST).read_bytes())["files"] for p in (folder, target))
-    if new != old:
-        before = {entry["path"]: entry["sha256"] for entry in old}
-        after = {entry["path"]: entry["sha256"] for entry in new}
-        names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
+    """Refuse to build a version again with other content: what `pack` wrote is compared with the release."""
+    try:
+        held = {entry["path"]: entry["sha256"] for entry in json.loads((target / store.MANIFEST).read_bytes())["files"]}
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{target} is no release: {error}") from error
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    found = {path.relative_to(folder).as_posix(): path for path in paths}
+    packed = {name: path for name, path in found.items() if name in held or name.startswith("data/")}
+    differ = sorted(name for name, path in packed.items() if held.get(name) != manifest.sha256(path))
+    differ += sorted(name for name in held if name.startswith("data/") and name not in found)
+    if differ:
         raise BuildError(
-            f"release {target.name} is in the store with other content ({', '.join(names[:5])} differ): "
-            "a release never changes; raise the package's version"
+            f"release {target.name} is in the store with other content ({', '.join(differ[:5])} differ): "
+            "a release never changes; raise the package's version (`lantern release`)"
         )
 
 
-def _publish(folder: Path, target: Path) -> None:
-    """Everything on disk first, then one rename: a crash leaves the old state or the new one."""
+def _publish(folder: Path, target: Path) -> bool:
+    """Everything on disk first, then one rename: a crash leaves the old state or the new one.
+
+    False where another build was first.
+    """
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-        _sync(path)
-    os.rename(folder, target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+        durable.sync(path)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        os.rename(folder, target)
+    except OSError:
+        if target.exists():
+            return False
+        raise
+    durable.sync(target.parent)
+    return True

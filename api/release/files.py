@@ -9,12 +9,15 @@ from typing import Any
 
 from api import descriptor
 from api.descriptor import Package, file_stem
+from api.release import charts
 from api.release.formats import archive
 from api.release.formats.survey import Survey, surveys
+from api.release.words import catalogues, citation, codebook, validation
 
 JSON = Any
 Say = Callable[[str], None]
 DESCRIPTOR = "datapackage.json"
+TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 
 
 def write(
@@ -38,6 +41,15 @@ def write(
         _typed(package, table, folder)
     say("writing package.sqlite and package.xlsx")
     _whole(package, found, folder)
+    say("drawing the charts")
+    charts.write(package, found, folder)
+    say("writing package.zip")
+    texts = _texts(package, extra, base_url)
+    _save(folder, texts)
+    since = ["changes.jsonl"] if described.get("lantern:previous") else []  # a zip carries no history: see history.py
+    archive.write(folder, [*_packed(described, extra), *since], folder / "package.zip", package.created)
+    say("writing the descriptions")
+    _save(folder, _descriptions(package, found, folder, report, base_url))
 
 
 def _typed(package: Package, found: Survey, folder: Path) -> None:
@@ -55,3 +67,46 @@ def _whole(package: Package, found: Sequence[Survey], folder: Path) -> None:
 
     database.write(package, found, folder / "package.sqlite")
     workbook.write(package, found, folder / "package.xlsx")
+
+
+def _texts(package: Package, extra: Mapping[str, str], base_url: str) -> dict[str, str]:
+    """The texts of the package, those it brings as they are."""
+    where = catalogues.address(package, base_url)
+    made = {
+        "README.md": citation.readme(package),
+        "CHANGELOG.md": citation.changelog(package),
+        "LICENSE": citation.licence(package),
+        "CITATION.cff": citation.cff(package, where),
+    }
+    own = {
+        "citation.txt": citation.text(package, where),
+        "citation.bib": citation.bibtex(package, where),
+    }
+    return {**made, **extra, **own}
+
+
+def _packed(described: Mapping[str, JSON], extra: Mapping[str, str]) -> list[str]:
+    """The files of package.zip: all that a build takes from a package's folder, so that it can be built again."""
+    resources = described.get("resources") or []
+    paths = [path for r in resources for path in _paths(r.get("path"))]
+    return [DESCRIPTOR, *TEXTS, *extra, *paths]
+
+
+def _paths(path: JSON) -> list[str]:
+    return [] if path is None else [str(path)] if isinstance(path, str) else [str(one) for one in path]
+
+
+def _descriptions(
+    package: Package, found: Sequence[Survey], folder: Path, report: Mapping[str, JSON], base_url: str
+) -> dict[str, str]:
+    cite = citation.text(package, catalogues.address(package, base_url))
+    return {
+        **codebook.write(package, found, cite),
+        **validation.write(package, report),
+        **catalogues.write(package, found, folder, base_url),
+    }
+
+
+def _save(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")

@@ -13,16 +13,14 @@ from contextlib import closing
 from pathlib import Path
 
 from api.descriptor import Package
-from api.release.serving import FILE
+from api.release.serving import FILE, FOLDER
 
 SUFFIX = ".rows"
-FOLDER = "serving"
 SHEET_ROWS = 1_048_575  # of data, under one row of headings: what a sheet of XLSX holds
 
 
 def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:
     """Index the files of each table: paths by table name, CSV first; headers are no rows."""
-    (folder / FOLDER).mkdir(exist_ok=True)
     with closing(sqlite3.connect(folder / FILE)) as db:
         for number, table in enumerate(package.tables):
             for path in paths[table.name]:

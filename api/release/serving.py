@@ -1,8 +1,8 @@
-"""The SQLite file that a release is served from.
+"""The files that a release is served from: an SQLite file of what is compared, and each row's finished JSON.
 
-One table a dataset, its columns numbered (so that any field name works), rows in the order of the primary key,
-and beside the compared values each row's finished JSON. What the query module must know of the columns stands in
-the file itself, in the table `layout`.
+One table a dataset, its columns numbered (so that any field name works), rows in the order of the primary key. It
+answers which rows, by number; their JSON is cut out of a file beside it. What the query module must know of the
+columns stands in the file itself, in the table `layout`.
 
 Fields inside a row's JSON are separated by ",\\t": no JSON string can hold a raw tab, so a reader can cut a row
 into its fields without parsing it.
@@ -12,7 +12,7 @@ import csv
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from json.encoder import encode_basestring
@@ -21,14 +21,19 @@ from typing import Any
 
 from api import values
 from api.descriptor import Package, Table
+from api.release import rollups
 
-FILE = "serving.sqlite"
+FOLDER = "serving"
+FILE = f"{FOLDER}/index.sqlite"
+ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 FIELD_SEPARATOR = ",\t"
 KEPT_CELLS = 50_000
 EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
 SQLITE_VERSION = 3_038_000
 MAX_INDEXED = 40
+CROWD = 200  # rows a value on the average
+TIMES = ("year", "yearmonth", "date", "datetime")
 csv.field_size_limit(2**31 - 1)
 
 
@@ -92,13 +97,13 @@ class Column(dict[str, tuple[values.Stored, str, str | None]]):
 
 
 def write(package: Package, folder: Path) -> dict[str, int]:
-    """Write the serving file of the CSV tables in a release folder; the rows of each table by name.
+    """Write the serving files of the CSV tables in a release folder; the rows of each table by name.
 
     Raises CellError naming the file, line, field and value of a cell that cannot be read.
     """
     path = folder / FILE
-    work = folder / (FILE + ".work")
-    with closing(sqlite3.connect(work, isolation_level=None)) as db:
+    path.parent.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
         layouts = [_table(db, number, table, folder) for number, table in enumerate(package.tables)]
         db.execute("CREATE TABLE layout (position INTEGER PRIMARY KEY, name TEXT NOT NULL, detail TEXT NOT NULL)")
@@ -108,10 +113,13 @@ def write(package: Package, folder: Path) -> dict[str, int]:
         )
         db.execute("COMMIT")
         db.executescript("PRAGMA analysis_limit=2000; ANALYZE;")
-        db.execute("VACUUM INTO ?", (str(path),))
-    work.unlink()
     settle(path)
     return {table.name: detail["rows"] for table, detail in zip(package.tables, layouts, strict=True)}
+
+
+def rows_path(table: Table) -> str:
+    """Where a release keeps the finished JSON of a table's rows: an object a line, each with the comma after it."""
+    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}.rows.json"
 
 
 def settle(path: Path) -> None:
@@ -127,15 +135,18 @@ def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> d
     while True:
         columns = [Column(table, i, i in exact) for i in range(len(table.fields))]
         try:
-            rows = _fill(db, number, table, folder / table.path, columns)
+            rows = _fill(db, number, table, folder, columns)
             break
         except _NotExact as found:
             exact.add(found.position)
             db.execute(f"DROP TABLE t{number}")
     _sort(db, number, table, columns)
     _search(db, number, table)
-    _index(db, number, table, columns)
-    return {"rows": rows, "columns": [column.layout() for column in columns]}
+    pairs = rollups.pairs(table, [len(column) for column in columns], rows)
+    crowded = [rows > CROWD * len(column) for column in columns]
+    _index(db, number, table, pairs, crowded)
+    rollups.write(db, number, table, pairs, [column.layout() for column in columns])
+    return {"rows": rows, "columns": [column.layout() for column in columns], "pairs": pairs}
 
 
 def texts(table: Table) -> list[int]:
@@ -147,21 +158,23 @@ def _declare(db: sqlite3.Connection, number: int, table: Table, columns: list[Co
     """Create the table; the INSERT statement for it."""
     parts = [f"c{i} {'TEXT' if c.exact else c.kind.column}" for i, c in enumerate(columns)]
     parts += [f"f{i} TEXT" for i in texts(table)]
-    db.execute(f"CREATE TABLE t{number} (n INTEGER PRIMARY KEY, {', '.join(parts)}, j TEXT NOT NULL)")
-    marks = ", ".join("?" * (len(parts) + 2))
+    db.execute(f"CREATE TABLE t{number} (n INTEGER PRIMARY KEY, {', '.join(parts)})")
+    marks = ", ".join("?" * (len(parts) + 1))
     return f"INSERT INTO t{number} VALUES ({marks})"
 
 
-def _fill(db: sqlite3.Connection, number: int, table: Table, path: Path, columns: list[Column]) -> int:
-    """Insert the rows of a CSV file; how many there are."""
+def _fill(db: sqlite3.Connection, number: int, table: Table, folder: Path, columns: list[Column]) -> int:
+    """Insert the rows of a CSV file and write their JSON; how many there are."""
     insert = _declare(db, number, table, columns)
-    db.executemany(insert, _rows(table, path, columns))
+    with (folder / rows_path(table)).open("w", encoding="utf-8", newline="") as out:
+        db.executemany(insert, _rows(table, folder / table.path, columns, out.write))
     return int(db.execute(f"SELECT count(*) FROM t{number}").fetchone()[0])
 
 
-def _rows(table: Table, path: Path, columns: list[Column]) -> Iterator[list[Any]]:
-    """The rows as they are inserted: their number, the compared values, the folded texts, the JSON."""
+def _rows(table: Table, path: Path, columns: list[Column], write: Callable[[str], object]) -> Iterator[list[Any]]:
+    """The rows as they are inserted: their number, the compared values, the folded texts; their JSON is written."""
     folded = texts(table)
+    end = "}" + ROW_SEPARATOR
     for number, (line, cells) in enumerate(read_cells(path), 1):
         if len(cells) != len(columns):
             raise CellError(f"{table.path}:{line}: {len(cells)} cells, expected {len(columns)}")
@@ -169,9 +182,8 @@ def _rows(table: Table, path: Path, columns: list[Column]) -> Iterator[list[Any]
             found = [column[cell] for column, cell in zip(columns, cells, strict=True)]
         except ValueError:
             raise CellError(_wrong(table, columns, line, cells)) from None
-        row: list[Any] = [number, *[entry[0] for entry in found], *[found[i][2] for i in folded]]
-        row.append("".join([entry[1] for entry in found]) + "}")
-        yield row
+        write("".join([entry[1] for entry in found]) + end)
+        yield [number, *[entry[0] for entry in found], *[found[i][2] for i in folded]]
 
 
 def _wrong(table: Table, columns: list[Column], line: int, cells: list[str]) -> str:
@@ -235,8 +247,14 @@ def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
     db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM t{number}")
 
 
-def _index(db: sqlite3.Connection, number: int, table: Table, columns: list[Column]) -> None:
-    """An index a direction for each field that is compared and sorted, and one for the key."""
+def _index(
+    db: sqlite3.Connection, number: int, table: Table, pairs: list[tuple[int, int]], crowded: list[bool]
+) -> None:
+    """An index for each field that is compared and sorted, one for the key, one for each pair of fields that
+    questions are likely to filter by together, followed by the field they are likely to sort by.
+
+    Where many rows share a value (`crowded`) a descending sort, whose ties still ascend, needs an index of its own.
+    """
     key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     if key is not None:
         db.execute(f"CREATE INDEX t{number}_key ON t{number} (c{key})")
@@ -244,10 +262,15 @@ def _index(db: sqlite3.Connection, number: int, table: Table, columns: list[Colu
         if i == key:  # rows stand in the order of the key: their number sorts
             continue
         db.execute(f"CREATE INDEX t{number}_c{i} ON t{number} (c{i})")
-        db.execute(f"CREATE INDEX t{number}_c{i}_down ON t{number} (c{i} DESC)")
+        if crowded[i]:
+            db.execute(f"CREATE INDEX t{number}_c{i}_down ON t{number} (c{i} DESC)")
     if len(table.primary_key) > 1:
         keys = ", ".join(f"c{table.index[name]}" for name in table.primary_key)
         db.execute(f"CREATE INDEX t{number}_key ON t{number} ({keys})")
+    timed = next((i for i, f in enumerate(table.fields) if f.type in TIMES), None)
+    for a, b in pairs:
+        last = f", c{timed}" if timed is not None and timed not in (a, b) else ""
+        db.execute(f"CREATE INDEX t{number}_c{a}_c{b} ON t{number} (c{a}, c{b}{last})")
 
 
 def indexed(table: Table) -> Iterable[int]:

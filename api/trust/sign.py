@@ -21,7 +21,7 @@ from api.trust.keys import ROLES, Keyring, TrustError, keyring
 from api.trust.rounds import Round, due, expiry, needed, sealed
 
 Tell = Callable[[str], None]
-MIRRORED = "mirror.json"  # what makes a folder a mirror; see api.mirror
+MIRRORED = ("mirror.json", "upstream")  # what only a mirror has; see api.mirror
 
 
 def _stderr(message: str) -> None:
@@ -123,7 +123,7 @@ def rotate(root: Path, roles: Sequence[str], keys: Keyring, tell: Tell = _stderr
 def _signing(root: Path) -> Iterator[None]:
     """One at a time, and never in a mirror; metadata that cannot be read is an error that says so."""
     with durable.locked(root):
-        if (root / MIRRORED).exists():
+        if any((root / name).exists() for name in MIRRORED):
             raise TrustError(f"{root} is a mirror: only its origin can sign it, and nothing is built into it")
         for folder in (root, metadata.folder(root)):
             durable.sweep(folder)

@@ -29,7 +29,7 @@ def repack(source: Path, target: Path, created: str) -> None:
 
 
 def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, size: int) -> None:
-    entry = zipfile.ZipInfo(name, _moment(created))
+    entry = zipfile.ZipInfo(name, _stamp(created))
     entry.create_system = 3
     entry.external_attr = MODE << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
@@ -40,9 +40,17 @@ def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, siz
             out.write(block)
 
 
-def _moment(created: str) -> tuple[int, int, int, int, int, int]:
+def moment(created: str) -> datetime:
+    """When a package says it was made, in UTC; the first second of 1970 where it does not say so in ISO 8601."""
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _stamp(created: str) -> tuple[int, int, int, int, int, int]:
     """A zip file has whole seconds from 1980 on, and no zone: UTC."""
-    moment = datetime.fromisoformat(created)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    found = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    when = moment(created)
+    found = (when.year, when.month, when.day, when.hour, when.minute, when.second)
     return min(max(found, EARLIEST), LATEST)

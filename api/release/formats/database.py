@@ -101,13 +101,12 @@ def _fill(
     table = target.found.table
     if table.primary_key:
         parts.append(f"PRIMARY KEY ({target.of(table.primary_key)})")
-    for key in _unique_keys(table):
-        parts.append(f"UNIQUE ({target.of(key)})")
+    parts += [f"UNIQUE ({target.of(names)})" for names in _unique_keys(table)]
     for position in _declared(targets, target.name, left_out):
         key = table.foreign_keys[position]
         other = targets[key.resource]
-        parts.append(f"FOREIGN KEY ({target.of(key.fields)}) REFERENCES {_quoted(other.name)}"
-                     f" ({other.of(key.reference)})")
+        there = f"{_quoted(other.name)} ({other.of(key.reference)})"
+        parts.append(f"FOREIGN KEY ({target.of(key.fields)}) REFERENCES {there}")
     db.execute(f"CREATE TABLE {_quoted(target.name)} (\n  " + ",\n  ".join(parts) + "\n)")
     marks = ", ".join("?" * len(target.columns))
     makers = [_maker(c, kind) for c, kind in zip(target.found.columns, target.types, strict=True)]
@@ -162,7 +161,7 @@ def _maker(column: Column, kind: str) -> Callable[[str], Any]:
     name = column.kind.type
     if name in values.NUMERIC:
         if kind == "TEXT":
-            return number_text(column.kind)
+            return number_text(column)
         if column.plain:
             return _whole if kind == "INTEGER" else float
         return (lambda cell: int(read(cell))) if kind == "INTEGER" else (lambda cell: float(read(cell)))
@@ -202,8 +201,11 @@ def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Ta
 
 def _field_rows(target: Target) -> Iterator[tuple[Any, ...]]:
     table = target.found.table
-    points = {name: f"{key.resource}.{other}" for key in table.foreign_keys
-              for name, other in zip(key.fields, key.reference, strict=False)}
+    points = {
+        name: f"{key.resource}.{other}"
+        for key in table.foreign_keys
+        for name, other in zip(key.fields, key.reference, strict=False)
+    }
     for position, field in enumerate(table.fields):
         yield (
             target.name,

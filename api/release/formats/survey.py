@@ -25,6 +25,7 @@ LARGEST_CHUNK = 1_024
 PLAIN = re.compile(r"(?:-?[0-9]{1,18}(?:\.[0-9]{1,18})?\n)+")
 CANONICAL = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,10}[1-9])?")
 DOUBLE_DIGITS = 15
+LONGEST_PLAIN = 40
 Cells = Sequence[str]
 
 
@@ -121,10 +122,26 @@ def records(found: Survey, makers: Sequence[Callable[[str], Any]], absent: Any =
         yield from zip(*(make(cells) for make, cells in zip(whole, texts, strict=True)), strict=True)
 
 
-def number_text(kind: values.Kind) -> Callable[[str], str]:
-    """A number's JSON; most cells hold it already."""
-    read, text, canonical = kind.read, kind.json, CANONICAL.fullmatch
-    return lambda cell: cell if canonical(cell) else text(read(cell))
+def number_text(column: Column) -> Callable[[str], str]:
+    """A number's JSON with every digit; most cells hold it already."""
+    read, text, canonical = column.kind.read, column.kind.json, CANONICAL.fullmatch
+    usual = _usual(column.field)
+
+    def write(cell: str) -> str:
+        if usual and canonical(cell):
+            return cell
+        number = read(cell)
+        if not number or abs(number.adjusted()) > LONGEST_PLAIN:
+            return text(number)
+        plain = f"{number:f}"
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+    return write
+
+
+def _usual(field: Field) -> bool:
+    """Whether a field's numbers are written as numbers are in most places."""
+    return not field.descriptor.keys() & {"groupChar", "decimalChar", "bareNumber"}
 
 
 def in_double(number: Decimal) -> bool:
@@ -134,9 +151,8 @@ def in_double(number: Decimal) -> bool:
 
 
 def _look_at_numbers(column: Column, cells: set[str]) -> None:
-    if not column.field.descriptor.keys() & {"groupChar", "decimalChar", "bareNumber"}:
-        if PLAIN.fullmatch("\n".join(cells) + "\n"):
-            return _look_at_texts(column, cells)
+    if _usual(column.field) and PLAIN.fullmatch("\n".join(cells) + "\n"):
+        return _look_at_texts(column, cells)
     column.plain = False
     for cell in cells:
         number = column.kind.read(cell)

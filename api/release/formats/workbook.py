@@ -29,6 +29,12 @@ CONTENTS = "Contents"
 FIRST_DATE = date(1900, 3, 1)  # spreadsheets believe in 29 February 1900
 NARROWEST, WIDEST = 9, 60
 MOMENTS = {"date": "yyyy-mm-dd", "time": "hh:mm:ss", "datetime": "yyyy-mm-dd hh:mm:ss"}
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "title": {"bold": True, "font_size": 14},
+    "head": {"bold": True, "bottom": 1},
+    "wrap": {"text_wrap": True, "valign": "top"},
+    "top": {"valign": "top"},
+}
 OPTIONS = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -41,12 +47,10 @@ def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     """Write the workbook."""
     work = path.with_suffix(".work")
     book = xlsxwriter.Workbook(str(work), {**OPTIONS, "tmpdir": str(path.parent)})
-    created = datetime.fromisoformat(package.created).replace(tzinfo=None)
+    created = archive.moment(package.created).replace(tzinfo=None)
     book.set_properties({"title": package.title, "author": package.publisher, "created": created})
     formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
-    formats |= {"head": book.add_format({"bold": True, "bottom": 1}), "title": book.add_format({"bold": True, "size": 14})}
-    formats["wrap"] = book.add_format({"text_wrap": True, "valign": "top"})
-    formats["top"] = book.add_format({"valign": "top"})
+    formats |= {name: book.add_format(look) for name, look in LOOKS.items()}
     kept = [found for found in surveys if not too_large(found)]
     names = dict(zip((f.table.name for f in kept), sheet_names([f.table.name for f in kept]), strict=True))
     _contents(book, package, surveys, names, formats)
@@ -116,7 +120,7 @@ def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, s
     yield "Cite as", package.citation
     yield "Numbers", "A number with more digits than a spreadsheet keeps exactly is text. Times are UTC."
     if any(column.width > LONGEST_TEXT for found in surveys for column in found.columns):
-        yield "Texts", f"A cell holds {LONGEST_TEXT:,} characters: longer texts are cut here, and whole in the CSV files."
+        yield "Texts", f"A cell holds {LONGEST_TEXT:,} characters: longer texts are cut here, not in the CSV files."
 
 
 def _sheet(sheet: Any, found: Survey, formats: Mapping[str, Any]) -> None:

@@ -1,0 +1,90 @@
+"""Brings data into plain reach: packages out of zip files, tables out of packed or several files."""
+
+import bz2
+import codecs
+import gzip
+import lzma
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from api.package import lifting
+from api.package.reading import Part, Ready, paths
+
+LARGEST = 16 * 2**30  # bytes: what a package may unpack to
+MOST_ENTRIES = 100_000
+UNREADABLE = (OSError, EOFError, KeyError, IndexError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+
+
+class Unsafe(Exception):
+    """An archive that must not be unpacked."""
+
+
+def extract(archive: Path, target: Path) -> None:
+    """Unpacks a zip; zipfile reads no more of an entry than its declared size, so declared sizes can be trusted."""
+    with zipfile.ZipFile(archive) as zipped:
+        entries = zipped.infolist()
+        size = sum(entry.file_size for entry in entries)
+        if size > LARGEST or len(entries) > MOST_ENTRIES:
+            raise Unsafe(f"the archive unpacks to {size} bytes in {len(entries)} files")
+        for entry in entries:
+            parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+            if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
+                raise Unsafe(f'the entry "{entry.filename}" leads out of the archive')
+            if stat.S_ISLNK(entry.external_attr >> 16):
+                raise Unsafe(f'the entry "{entry.filename}" is a link')
+        zipped.extractall(target)
+
+
+def ready(resource: Mapping[str, Any], folder: Path, target: Path) -> Ready:
+    """A table's data as one unpacked file at `target`: a link to it, where it is that already."""
+    own = paths(resource)
+    if len(own) == 1 and not lifting.compression_of(resource):
+        target.symlink_to((folder / own[0]).resolve())
+        return Ready(target)
+    return Ready(target, _join(resource, folder, target))
+
+
+def first_line(path: Path, encoding: str) -> str:
+    with path.open(encoding=encoding, errors="replace") as file:
+        return file.readline(65_536)
+
+
+def _join(resource: Mapping[str, Any], folder: Path, target: Path) -> tuple[Part, ...]:
+    """Writes several files as one; a later file may repeat the header or not, v1 and v2 leave that open."""
+    parts: list[Part] = []
+    header: bytes | None = None
+    line, size = 1, 0
+    with target.open("wb") as out:
+        for path in paths(resource):
+            compression = lifting.compression_of({**resource, "path": path})
+            with _byte_stream(folder / path, compression, resource.get("innerpath")) as stream:
+                for number, text in enumerate(stream):
+                    bare = text.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") if number == 0 else b""
+                    repeated = number == 0 and header is not None and bare == header
+                    if number == 0:
+                        parts.append(Part(path, line, int(repeated)))
+                        text = text if header is None else text.removeprefix(codecs.BOM_UTF8)
+                        header = bare if header is None else header
+                    if repeated:
+                        continue
+                    size += out.write(text if text.endswith((b"\n", b"\r")) else text + b"\n")
+                    line += 1
+                    if size > LARGEST:
+                        raise Unsafe(f"{path} unpacks to more than {LARGEST} bytes")
+    return tuple(parts)
+
+
+@contextmanager
+def _byte_stream(path: Path, compression: str, innerpath: str | None) -> Iterator[IO[bytes]]:
+    if compression == "zip":
+        with zipfile.ZipFile(path) as archive, archive.open(innerpath or archive.namelist()[0]) as stream:
+            yield stream
+        return
+    openers: Mapping[str, Any] = {"": Path.open, "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    with openers[compression](path, "rb") as stream:
+        yield stream

@@ -1,0 +1,227 @@
+"""The charts that a package names in its property lantern:charts, drawn from the rows of the release.
+
+A chart's entry holds its words, the resource, a filter and a Vega-Lite fragment without data. It becomes a whole
+Vega-Lite document with the rows inside, an SVG with its alternative text, and a PNG. Drawing happens in a process of
+its own with a fixed time zone and locale (draw.py): Vega asks for both, and a server never needs the library.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from api.descriptor import Field, Package, file_stem
+from api.release import manifest
+from api.release.formats.survey import Survey, records
+
+JSON = Any
+PROPERTY = "lantern:charts"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+WIDTH = 640
+# Characters that fit into the width, by the size of their letters.
+TITLE_LENGTH, SUBTITLE_LENGTH, SOURCE_LENGTH = 66, 98, 112
+MOST_ROWS = 5_000
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+INK, SOFT, LINE = "#1b1f24", "#5c6470", "#d9d4c7"
+# Told apart by people who see colours otherwise, and in grey: Okabe and Ito's palette, the vermilion darker.
+COLOURS = ["#0072B2", "#B84F00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
+CONFIG: Mapping[str, JSON] = {
+    "font": FONT,
+    "background": "white",
+    "padding": {"left": 16, "right": 16, "top": 14, "bottom": 12},
+    "view": {"stroke": None},
+    "range": {"category": COLOURS},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": SOFT,
+        "labelFontSize": 13,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "gridColor": "#e6e2d8",
+        "domainColor": SOFT,
+        "tickColor": SOFT,
+        "labelPadding": 6,
+    },
+    "header": {"labelFontSize": 14, "labelFontWeight": "bold", "labelColor": INK, "titleColor": SOFT},
+    "legend": {"labelFontSize": 13, "titleFontSize": 13, "labelColor": INK, "titleColor": SOFT},
+    "text": {"font": FONT, "fontSize": 13, "color": INK},
+    "title": {
+        "anchor": "start",
+        "frame": "group",
+        "font": FONT,
+        "fontSize": 19,
+        "fontWeight": "bold",
+        "color": INK,
+        "offset": 18,
+        "lineHeight": 24,
+        "subtitleFont": FONT,
+        "subtitleFontSize": 14,
+        "subtitleColor": SOFT,
+        "subtitleLineHeight": 19,
+        "subtitlePadding": 8,
+    },
+}
+
+
+class ChartError(ValueError):
+    """A chart that cannot be drawn as the descriptor asks."""
+
+
+def write(package: Package, surveys: Sequence[Survey], folder: Path) -> None:
+    """Draw every chart of a package into charts/; a package without charts gets no such folder."""
+    entries = package.descriptor.get(PROPERTY) or []
+    if not entries:
+        return
+    (folder / "charts").mkdir(exist_ok=True)
+    jobs = []
+    for entry in entries:
+        chart = document(package, surveys, entry)
+        path = folder / "charts" / file_stem(str(entry["name"]))
+        Path(f"{path}.vl.json").write_text(manifest.dump(chart), encoding="utf-8", newline="\n")
+        jobs.append({"spec": chart, "svg": f"{path}.svg", "png": f"{path}.png"})
+    _draw(jobs)
+    for entry, job in zip(entries, jobs, strict=True):
+        svg = Path(str(job["svg"]))
+        named = alternative(svg.read_text("utf-8"), str(entry["title"]), str(entry.get("alt") or ""))
+        svg.write_text(named, encoding="utf-8", newline="\n")
+
+
+def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A chart as one whole Vega-Lite document.
+
+    `indent` in the entry is the room that the chart's vertical axis takes: the words start left of it.
+    """
+    lost = [key for key in ("name", "title", "resource", "spec") if not entry.get(key)]
+    if lost:
+        raise ChartError(f"the chart {entry.get('name') or '?'} lacks {', '.join(lost)}")
+    found = next((s for s in surveys if s.table.name == entry["resource"]), None)
+    if found is None:
+        raise ChartError(f"the chart {entry['name']} is of {entry['resource']}, which is no table of the package")
+    spec = dict(entry["spec"])
+    indent = int(entry.get("indent") or 0)
+    title = {
+        "text": lines(str(entry["title"]), TITLE_LENGTH),
+        "subtitle": lines(str(entry.get("subtitle") or ""), SUBTITLE_LENGTH),
+        "dx": -indent,
+    }
+    chart = {
+        "$schema": SCHEMA,
+        "description": str(entry.get("alt") or ""),
+        "title": title,
+        "data": {"name": "rows", "values": rows(found, entry)},
+        "config": CONFIG,
+    }
+    if "vconcat" not in spec and "hconcat" not in spec and "facet" not in spec:
+        spec = {"width": WIDTH - indent, **spec}
+    return {**chart, **_with_source(spec, source_line(package, entry), indent)}
+
+
+def source_line(package: Package, entry: Mapping[str, JSON]) -> str:
+    """What stands under a chart: whose figures, and which release of them."""
+    stated = str(entry.get("source") or package.publisher or package.name)
+    return f"Source: {stated}\n{package.publisher or package.name}, {package.name} {package.version}"
+
+
+def _with_source(spec: Mapping[str, JSON], source: str, indent: int) -> dict[str, JSON]:
+    """The chart above its source line."""
+    words = {"text": lines(source, SOURCE_LENGTH), "fontSize": 12, "color": SOFT, "lineHeight": 16}
+    place = {"align": "left", "baseline": "top", "x": -indent, "y": 4}
+    note = {"data": {"values": [{}]}, "width": WIDTH - indent, "height": 1, "mark": {"type": "text", **words, **place}}
+    return {"vconcat": [dict(spec), note], "spacing": 18}
+
+
+def lines(text: str, width: int) -> list[str]:
+    """Text broken at spaces; a line break in it stays."""
+    found: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            if line and len(line) + 1 + len(word) > width:
+                found.append(line)
+                line = word
+            else:
+                line = f"{line} {word}".strip()
+        found.append(line)
+    return found
+
+
+def rows(found: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:
+    """The rows that pass the chart's filter, with the fields it asks for (`fields`; all where it names none)."""
+    table = found.table
+    tests = {table.index[name]: _test(table.field(name), asked) for name, asked in _known(found, entry, "filter")}
+    wanted = _known(found, {**entry, "fields": dict.fromkeys(entry.get("fields") or table.index)}, "fields")
+    shown = [(name, table.index[name]) for name, _ in wanted]
+    readers = [column.kind.read for column in found.columns]
+    kept = []
+    for row in records(found, readers):
+        if all(test(row[place]) for place, test in tests.items()):
+            kept.append({name: _json(found, place, row[place]) for name, place in shown})
+            if len(kept) > MOST_ROWS:
+                raise ChartError(f"the chart {entry['name']} has more than {MOST_ROWS:,} rows: filter them")
+    return kept
+
+
+def _known(found: Survey, entry: Mapping[str, JSON], key: str) -> list[tuple[str, JSON]]:
+    asked = list((entry.get(key) or {}).items())
+    for name, _ in asked:
+        if name not in found.table.index:
+            raise ChartError(f"the chart {entry['name']} asks for {name}, which {found.table.name} does not have")
+    return asked
+
+
+def _test(field: Field, asked: JSON) -> Callable[[JSON], bool]:
+    """A filter as a test of a value: one value, {"in": […]}, or {"from": …, "to": …}; null is a value too."""
+    from api.values import kind
+
+    read = kind(field).read
+
+    def value(said: JSON) -> JSON:
+        if said is None:
+            return None
+        return read(("true" if said else "false") if isinstance(said, bool) else str(said))
+
+    if not isinstance(asked, Mapping):
+        only = value(asked)
+        return lambda found: bool(found == only)
+    if "in" in asked:
+        allowed = [value(said) for said in asked["in"]]
+        return lambda found: found in allowed
+    low, high = value(asked.get("from")), value(asked.get("to"))
+    return lambda found: found is not None and (low is None or found >= low) and (high is None or found <= high)
+
+
+def _json(found: Survey, place: int, value: JSON) -> JSON:
+    if value is None:
+        return None
+    if isinstance(value, Decimal):
+        whole = value == value.to_integral_value()
+        return int(value) if whole else float(value)
+    return json.loads(found.columns[place].kind.json(value))
+
+
+def alternative(svg: str, title: str, words: str) -> str:
+    """An SVG that says what it shows: to screen readers, and where it is opened alone."""
+    head = re.match(r"(<svg[^>]*?)>", svg)
+    if head is None:
+        raise ChartError("the drawing is no SVG")
+    named = f"<title>{escape(' '.join(title.split()))}</title><desc>{escape(words)}</desc>"
+    return f'{head[1]} role="img">{named}{svg[head.end() :]}\n'
+
+
+def _draw(jobs: Sequence[Mapping[str, JSON]]) -> None:
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("draw.py"))],
+        input=json.dumps(jobs).encode(),
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ChartError("the charts cannot be drawn: " + done.stderr.decode(errors="replace").strip()[-2_000:])

@@ -1,0 +1,108 @@
+"""The versions of a package that were published before, as the package itself carries them.
+
+Beside its descriptor a package keeps `history/{version}/` for each former version: what the release's package.zip
+holds, as plain files (the descriptor with its schemas inside and the bytes, hash and rows of each table; the data; the
+texts). So a fresh machine can build every version again from the repository alone, in order, and what a release says
+of the one before (`previous`, changes.jsonl) depends on the package and never on which releases a store happens to
+hold. Plain files and not a zip: git keeps a file that did not change once, people can read and compare them, and the
+hashes in the descriptor make validation fail if one is altered.
+
+A package.zip has no history: its descriptor names the previous version (`lantern:previous`) and it brings the finished
+changes.jsonl, which is all that a release takes from the version before.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api import package
+from api.package import PackageError, Source
+from api.release.changes import Side
+from api.report import Problem
+from api.store import order
+
+FOLDER = "history"
+PREVIOUS = "lantern:previous"
+CHANGES = "changes.jsonl"
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The version before: its package where the history holds it, else the finished list of what changed since."""
+
+    version: str
+    folder: Path | None
+    changes: Path | None
+
+
+def former(folder: Path, version: str) -> tuple[Path, ...]:
+    """The packages of the versions below `version` that a package's folder carries, oldest first.
+
+    Raises PackageError for a folder that is not named like the version in it.
+    """
+    own = folder / FOLDER
+    shelf = own if own.is_dir() else folder.parent if folder.parent.name == FOLDER else None
+    if shelf is None:
+        return ()
+    found = [path for path in shelf.iterdir() if path.is_dir() and order(path.name) < order(version)]
+    for path in found:
+        _check(path)
+    return tuple(sorted(found, key=lambda path: order(path.name)))
+
+
+def _check(folder: Path) -> None:
+    with package.open_source(folder) as opened:
+        held = opened.package.version
+    if held != folder.name:
+        message = f"the folder holds version {held}"
+        raise PackageError(Problem("history", message, f"{FOLDER}/{folder.name}", expected=folder.name))
+
+
+def previous(source: Source) -> Previous | None:
+    """The version before that of an opened package; None for a first version.
+
+    Raises PackageError for a descriptor that names one of which nothing is there.
+    """
+    before = former(source.folder, source.package.version)
+    if before:
+        return Previous(before[-1].name, before[-1], None)
+    named = source.package.descriptor.get(PREVIOUS)
+    if not named:
+        return None
+    finished = source.folder / CHANGES
+    if not finished.is_file():
+        message = f"the descriptor names the previous version {named}, of which nothing is here"
+        problem = Problem("history", message, source.descriptor_path.name, expected=f"{FOLDER}/{named} or {CHANGES}")
+        raise PackageError(problem)
+    return Previous(str(named), None, finished)
+
+
+def of(path: Path) -> Path | None:
+    """The package to validate a package against: its newest former version, where it carries one."""
+    with package.open_source(path) as opened:
+        before = former(opened.folder, opened.package.version)
+    return before[-1] if before else None
+
+
+@contextmanager
+def side(path: Path, scratch: Path) -> Iterator[Side]:
+    """A version, from a package (folder, descriptor, zip) or a release's folder; `scratch` is an empty folder."""
+    with package.open_source(path) as opened:
+        yield plain(opened, scratch)
+
+
+def plain(source: Source, scratch: Path) -> Side:
+    """An opened package with every table as plain CSV."""
+    paths = {}
+    for number, table in enumerate(source.package.tables):
+        paths[table.name] = scratch / f"{number}.csv"
+        package.write_csv(source, table, paths[table.name])
+    return Side(source.package, paths)
+
+
+def named(descriptor: Mapping[str, Any], version: str | None) -> dict[str, Any]:
+    """A descriptor that names the previous version, or none."""
+    rest = {key: value for key, value in descriptor.items() if key != PREVIOUS or version is not None}
+    return rest if version is None else {**rest, PREVIOUS: version}

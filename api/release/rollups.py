@@ -1,0 +1,91 @@
+"""Counts and sums kept for pairs of fields with few values: what totals, facets and groups are answered from.
+
+A pair of fields is kept where the table is large and both have few values. A rollup has a row for each two values that
+occur together: how many rows, and for each numeric field how many values, their exact sum in two parts, the least
+and the greatest.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from api import values
+from api.descriptor import Table
+
+ROWS_FROM = 5_000
+VALUES_MOST = 1_000
+FIELDS_MOST = 4
+CHUNK = 1_000_000_000
+
+
+def pairs(table: Table, distinct: Sequence[int], rows: int) -> list[tuple[int, int]]:
+    """The pairs of fields to keep, by position: among the first FIELDS_MOST fields with few values (`distinct`)."""
+    if rows < ROWS_FROM:
+        return []
+    few = [
+        position
+        for position, field in enumerate(table.fields)
+        if field.type not in values.STRUCTURED
+        and field.type not in ("number", "duration")
+        and 1 < distinct[position] <= min(VALUES_MOST, rows // 50)
+    ]
+    return list(combinations(few[:FIELDS_MOST], 2))
+
+
+def name(number: int, pair: tuple[int, int]) -> str:
+    return f"r{number}_{pair[0]}_{pair[1]}"
+
+
+def numeric(table: Table, columns: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The positions of the numeric fields whose sums are exact in whole numbers of 10^-scale."""
+    return [i for i, f in enumerate(table.fields) if f.type in values.NUMERIC and scaled(columns[i])]
+
+
+def scaled(column: Mapping[str, Any]) -> bool:
+    """Whether every value of a column is a whole number of 10^-scale that a 64-bit integer or a double holds."""
+    if column["exact"]:
+        return False
+    return bool(column["scale"] == 0 and column["digits"] <= 18 or column["digits"] + column["scale"] <= 15)
+
+
+def whole(column: str, scale: int) -> str:
+    """SQL for a value as a whole number of 10^-scale."""
+    return column if not scale else f"CAST(round({column} * 1e{scale}) AS INTEGER)"
+
+
+def write(
+    db: sqlite3.Connection,
+    number: int,
+    table: Table,
+    kept: Sequence[tuple[int, int]],
+    columns: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write the rollups of one table, all from one pass over its rows."""
+    if not kept:
+        return
+    used = sorted({position for pair in kept for position in pair})
+    sums = []
+    for i in numeric(table, columns):
+        amount = whole(f"c{i}", columns[i]["scale"])
+        sums += [
+            f"count(c{i}) AS k{i}",
+            f"sum({amount} / {CHUNK}) AS h{i}",
+            f"sum({amount} % {CHUNK}) AS l{i}",
+            f"min(c{i}) AS a{i}",
+            f"max(c{i}) AS z{i}",
+        ]
+    by = ", ".join(f"c{p}" for p in used)
+    every = ", ".join([by, "count(*) AS rows", "min(n) AS n", *sums])
+    db.execute(f"CREATE TEMP TABLE cube AS SELECT {every} FROM t{number} GROUP BY {by}")
+    again = []
+    for i in numeric(table, columns):
+        again += [f"sum(k{i}) AS k{i}", f"sum(h{i}) AS h{i}", f"sum(l{i}) AS l{i}"]
+        again += [f"min(a{i}) AS a{i}", f"max(z{i}) AS z{i}"]
+    for pair in kept:
+        a, b = pair
+        parts = ", ".join([f"c{a}", f"c{b}", "sum(rows) AS rows", "min(n) AS n", *again])
+        db.execute(f"CREATE TABLE {name(number, pair)} AS SELECT {parts} FROM cube GROUP BY c{a}, c{b} ORDER BY 1, 2")
+        db.execute(f"CREATE INDEX {name(number, pair)}_ab ON {name(number, pair)} (c{a}, c{b})")
+        db.execute(f"CREATE INDEX {name(number, pair)}_b ON {name(number, pair)} (c{b})")
+    db.execute("DROP TABLE cube")

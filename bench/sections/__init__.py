@@ -1,0 +1,58 @@
+"""The measurements: each module has `run`, which says in its docstring what exactly is compared."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bench.environments import InstallError
+from bench.goals import Measured
+from bench.processes import Server
+from bench.rounds import HEADER, Ratio, Rounds
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How much is measured: rows of the table, rounds, seconds a target and round, rows of the large table."""
+
+    rows: int
+    rounds: int
+    seconds: float
+    large: int
+
+
+@dataclass
+class Found:
+    """What a section found: values for goals, tables for the report, what could not be measured and why."""
+
+    measured: list[Measured] = field(default_factory=list)
+    tables: list[tuple[str, Sequence[str], list[list[str]]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def goal(self, goal: str, value: Ratio, note: str = "") -> None:
+        """Judge a ratio by the median of its rounds."""
+        said = f"of medians {value.of_medians:.3g}" + (f"; {note}" if note else "")
+        self.measured.append(Measured(goal, value.median, value.least, value.most, said))
+
+    def rates(self, rounds: Rounds, goals: Iterable[tuple[str, str, str]]) -> None:
+        """Judge ratios of requests a second: goal, target above, target below."""
+        for goal, above, below in goals:
+            if rounds.has(above, below):
+                self.goal(goal, rounds.rates(above, below))
+            else:
+                self.problems.append(f"{goal}: {above} or {below} gave no answers")
+
+    def rounds(self, title: str, rounds: Rounds) -> None:
+        self.tables.append((title, HEADER, rounds.table()))
+
+    def failed(self, problems: dict[str, str]) -> None:
+        self.problems += [f"{name} did not start: {reason}" for name, reason in problems.items()]
+
+
+def peers(found: Found, makers: Iterable[Callable[[], Server]]) -> list[Server]:
+    """The peers whose environment could be made; the others become problems."""
+    servers = []
+    for maker in makers:
+        try:
+            servers.append(maker())
+        except (InstallError, OSError) as error:
+            found.problems.append(f"not installed: {error}")
+    return servers

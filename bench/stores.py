@@ -1,0 +1,94 @@
+"""What is served: releases for Lantern, the same rows as one SQLite file with fitting indexes for the peers."""
+
+import csv
+import hashlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bench import tables
+from bench.places import ROOT, folder
+from bench.processes import memory, tree
+
+# What decides the bytes of a serving file: a change there makes a new store.
+SOURCES = ("api/release/serving.py", "api/release/offsets.py", "api/release/files.py", "api/values.py")
+# What somebody who knows the questions would create by hand.
+INDEXES = ("country, category", "country, year, value", "category, year, value", "day")
+
+
+def package(rows: int) -> Path:
+    """The package with a table of so many rows."""
+    return tables.package(folder("packages"), rows)
+
+
+def store(rows: int) -> Path:
+    """A store that holds its release, built if there is none of today's code."""
+    digest = hashlib.sha256()
+    for path in [*(ROOT / "api" / "release").rglob("rollups*.py"), *(ROOT / name for name in SOURCES)]:
+        digest.update(path.read_bytes() if path.exists() else b"")
+    name = f"{rows}-{digest.hexdigest()[:8]}"
+    target = folder("stores") / name
+    if not (target / "releases" / "1.0.0" / "manifest.json").exists():
+        for old in folder("stores").glob(f"{rows}-*"):
+            shutil.rmtree(old)
+        print(f"  building the release of {rows:,} rows", flush=True)
+        build(package(rows), target)
+    return target
+
+
+BUILD = """
+import json, sys, time
+from pathlib import Path
+from api.release.build import build
+start, said = time.perf_counter(), []
+build(Path(sys.argv[1]), Path(sys.argv[2]), lambda text: said.append((round(time.perf_counter() - start, 2), text)))
+print(json.dumps({"seconds": time.perf_counter() - start, "steps": said}))
+"""
+
+
+def build(source: Path, target: Path, patience: float = 3600) -> dict[str, Any]:
+    """Build a release in a process of its own: seconds, the steps with their start, the highest heap in MiB."""
+    command = [sys.executable, "-c", BUILD, str(source), str(target)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    highest, end = 0.0, time.monotonic() + patience
+    try:
+        while process.poll() is None and time.monotonic() < end:
+            highest = max(highest, memory(tree(process.pid))[1])
+            time.sleep(0.25)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        out, errors = process.communicate()
+    if process.returncode:
+        raise RuntimeError("the build failed: " + " | ".join(errors.strip().splitlines()[-3:]))
+    found: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
+    return {**found, "heap": highest}
+
+
+def database(rows: int) -> Path:
+    """The peers' SQLite file: plain columns and the indexes of INDEXES."""
+    target = folder("peers", str(rows)) / "peers.sqlite"
+    if target.exists():
+        return target
+    work = target.with_suffix(".work")
+    work.unlink(missing_ok=True)
+    with (package(rows) / "data" / "figures.csv").open(newline="") as file, closing(sqlite3.connect(work)) as db:
+        db.execute(
+            "CREATE TABLE figures (id TEXT PRIMARY KEY, country TEXT, category TEXT, year INTEGER, day TEXT, "
+            "standing TEXT, value REAL, note TEXT)"
+        )
+        reader = csv.reader(file)
+        next(reader)
+        db.executemany("INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reader)
+        for number, columns in enumerate(INDEXES):
+            db.execute(f"CREATE INDEX figures_{number} ON figures ({columns})")
+        db.execute("ANALYZE")
+        db.commit()
+    work.rename(target)
+    return target

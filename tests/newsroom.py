@@ -1,0 +1,146 @@
+"""Small signed stores, their copies, and real servers over them: what the tests of mirrors begin with."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import packages
+import pytest
+
+from api import settings
+from api.mirror.copy import Copied, Wish, mirror
+from api.mirror.follow import Trust
+from api.release.build import build
+from api.trust import sign_store
+
+ROOT = Path(__file__).resolve().parents[1]
+VALUES = {**settings.load({}), "MIRROR_TIMEOUT": 1, "MIRROR_RETRIES": 1}
+STATES = {"one": ["1.0.0"], "two": ["1.0.0", "1.1.0"], "three": ["1.0.0", "1.1.0", "1.2.0"]}
+BIG = "files/big.bin"
+
+
+def package(folder: Path, version: str) -> Path:
+    """A package with a table that differs from version to version, and a large file that does not."""
+    rows = [[number, f"row {number} of {version if number == 7 else 'all'}"] for number in range(40)]
+    table = packages.table("things", ["id:integer", "name"], rows)
+    packages.write(folder, table, version=version, created=f"2026-0{version[2]}-01T00:00:00Z".replace("-00-", "-09-"))
+    described = json.loads((folder / "datapackage.json").read_text())
+    described["resources"].append({"name": "big", "path": BIG, "format": "bin"})
+    (folder / "datapackage.json").write_text(json.dumps(described))
+    (folder / BIG).parent.mkdir()
+    (folder / BIG).write_bytes(random.Random(5).randbytes(300_000))
+    return folder
+
+
+def _made(folder: Path) -> None:
+    """The three states of one origin, under the same keys: {folder}/one, two, three and keys."""
+    latest = folder / "three"
+    for state, versions in STATES.items():
+        build(package(folder / f"package-{versions[-1]}", versions[-1]), latest)
+        sign_store(latest, lambda _: None)
+        if state != "three":
+            shutil.copytree(latest, folder / state)
+
+
+@pytest.fixture(scope="session")
+def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the three states; all workers of pytest-xdist share it, nobody changes it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "states.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "states").exists():
+            shutil.rmtree(shared / "states.unfinished", ignore_errors=True)
+            _made(shared / "states.unfinished")
+            (shared / "states.unfinished").rename(shared / "states")
+    return shared / "states"
+
+
+@contextmanager
+def serving(store: Path, log: Path) -> Iterator[str]:
+    """The address of a gunicorn over a store."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {**os.environ, "LANTERN_STORE": str(store), "LANTERN_BASE_URL": "", "LANTERN_WORKERS": "1"}
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
+    command += ["--no-control-socket", "wsgi:app"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out)
+    try:
+        _wait(process, f"http://127.0.0.1:{port}/healthz", log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def origin(states: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server over the second state, which nobody changes."""
+    with serving(states / "two", tmp_path_factory.mktemp("origin") / "log") as url:
+        yield url
+
+
+def own_store(states: Path, folder: Path, state: str = "two") -> Path:
+    """A store of one's own in a state, with its keys beside it."""
+    shutil.copytree(states / "keys", folder / "keys")
+    (folder / "keys").chmod(0o700)
+    return Path(shutil.copytree(states / state, folder / "store"))
+
+
+def publish(states: Path, store: Path, version: str) -> None:
+    """Add a release that the third state has."""
+    shutil.copytree(states / "three" / "releases" / version, store / "tmp" / version)
+    (store / "tmp" / version).rename(store / "releases" / version)
+    sign_store(store)
+
+
+def copy(url: str, folder: Path, *, told: list[str] | None = None, values: Any = None, **wish: Any) -> Copied:
+    """`lantern mirror`, in this process."""
+    trust = Trust(wish.pop("root", None), wish.pop("fingerprint", ""))
+    tell = (told if told is not None else []).append
+    return mirror(url, folder, Wish(**wish, trust=trust), tell, values=values or VALUES)
+
+
+def shown(folder: Path) -> dict[str, str]:
+    """Everything that a mirror gives out, by path: the SHA-256 of each file."""
+    paths = [folder / "releases.json", folder / "mirror.json", *(folder / "releases").rglob("*")]
+    paths += [path for path in (folder / "tuf").glob("*")]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file()
+    }
+
+
+def released(folder: Path) -> dict[str, str]:
+    """The files of the releases alone."""
+    return {path: digest for path, digest in shown(folder).items() if path.startswith("releases/")}
