@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 KEY = "lantern.answer"  # where in the WSGI environ a view leaves its answer for api.cache
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
@@ -43,6 +44,7 @@ class Answer:
         return found
 
 
+@lru_cache(maxsize=256)
 def http_date(moment: str) -> str:
     """An ISO 8601 time as HTTP writes it (RFC 9110, 5.6.7)."""
     found = datetime.fromisoformat(moment)

@@ -10,6 +10,7 @@ from api.http import (
     catalogue,
     documentation,
     evidence,
+    feeds,
     files,
     groups,
     health,
@@ -32,7 +33,7 @@ def create_app(**given: Any) -> Flask:
     app.url_map.merge_slashes = False
     store = app.config["STORE_OPEN"] = Store(app.config["STORE"])
     problems.init_app(app)
-    for part in (catalogue, records, groups, search, evidence, files, signed, health, pages, documentation):
+    for part in (catalogue, records, groups, search, evidence, feeds, files, signed, health, pages, documentation):
         app.register_blueprint(part.blueprint)
     app.wsgi_app = Cache(paths.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
     return app

@@ -100,6 +100,32 @@ def releases(config: dict[str, Any]) -> None:
         click.echo(f"{release.version}\t{release.published_at}\t{release.tag}")
 
 
+@main.command()
+@click.option("--output", type=click.Path(path_type=Path), default="openapi/openapi.yaml", show_default=True)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if the file is not what would be written.")
+@click.pass_obj
+def openapi(config: dict[str, Any], output: Path, check: bool) -> None:
+    """Write the OpenAPI document of the package, as a server of its release serves it."""
+    from tempfile import TemporaryDirectory
+
+    from api.app import create_app
+    from api.package import PackageError
+    from api.release.build import BuildError
+    from api.release.build import build as make
+
+    with TemporaryDirectory() as folder:
+        try:
+            make(config["PACKAGE"], Path(folder), say)
+        except (BuildError, PackageError) as error:
+            fail(str(error))
+        text = create_app(STORE=Path(folder), BASE_URL="").test_client().get("/openapi.yaml").text
+    if not check:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    elif not output.is_file() or output.read_text(encoding="utf-8") != text:
+        fail(f"{output} is not what is served: run lantern openapi")
+
+
 @main.command("settings")
 def show_settings() -> None:
     """List every setting with its default and meaning."""

@@ -13,7 +13,7 @@ FREE = ("cursor", "limit", "fields", "expand", "version", "as_of")
 def _seal(body: bytes, asked: Question, *scope: str) -> bytes:
     """What a cursor is bound to: the release, the resource, and all of the question but how much of it."""
     rest = [entry for entry in asked.canonical if entry[0] not in FREE]
-    text = "\0".join((*scope, question.written(rest))).encode()
+    text = "\0".join((*scope, question.written(tuple(rest)))).encode()
     key = hashlib.blake2b(text, digest_size=32).digest()
     return hashlib.blake2b(body, key=key, digest_size=SEAL).digest()
 

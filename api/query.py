@@ -76,11 +76,16 @@ def shape(table: Table, layout: Layout, question: Question, after: Sequence[Any]
     return Shape(
         number=layout.number,
         filters=tuple((f.position, _operator(f)) for f in question.filters),
-        folded=frozenset(texts(table)),
+        folded=_folded(table),
         search=question.q is not None,
         sort=tuple(sort),
         after=None if after is None else tuple(value is None for value in after),
     )
+
+
+@lru_cache(maxsize=1_000)
+def _folded(table: Table) -> frozenset[int]:
+    return frozenset(texts(table))
 
 
 def _operator(found: Filter) -> str:

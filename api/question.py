@@ -196,7 +196,8 @@ def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[
     return tuple(found)
 
 
-def written(canonical: Iterable[tuple[str, str]]) -> str:
+@lru_cache(maxsize=4096)
+def written(canonical: tuple[tuple[str, str], ...]) -> str:
     """Parameters as a query string, commas inside a list's values written as %2C again."""
     return "&".join(
         f"{schemas.encode(name)}={schemas.encode(value).replace('%1F', '%2C')}" for name, value in canonical

@@ -222,6 +222,7 @@ def loader(table: Table, names: frozenset[str], extra: Callable[[Table], Mapping
     return Schema.from_dict(declared, name="Question")()
 
 
+@lru_cache(maxsize=4096)
 def encode(text: str) -> str:
     """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
     return quote(text, safe="-._~,:/")

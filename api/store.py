@@ -1,21 +1,28 @@
-"""The shelf of releases: which there are, which is the latest, which stood on a given day."""
+"""The shelf of releases: which there are, which is the latest, which stood on a given day.
+
+A withdrawn release (api.listing says which, and why) is never the latest and answers to no day; who names its version
+still gets it, for what was written with its figures must stay checkable.
+"""
 
 import hashlib
 import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from api import listing
 from api.descriptor import Package, package
 
 MANIFEST = "manifest.json"
 DESCRIPTOR = "datapackage.json"
 RECHECK_SECONDS = 1.0
+FOLDERS = ("releases", "withdrawn")  # where releases stand; what was withdrawn may stand in the second
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
 
@@ -25,7 +32,10 @@ class NotInStore(LookupError):
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """One release on disk. `tag` names its content: two releases with one tag hold the same bytes."""
+    """One release on disk. `tag` names its content: two releases with one tag hold the same bytes.
+
+    `withdrawn` says why the release must not be used any more, if so.
+    """
 
     folder: Path
     version: str
@@ -33,6 +43,7 @@ class Release:
     tag: str
     package: Package
     manifest: Mapping[str, Any] = field(repr=False, compare=False)
+    withdrawn: str | None = None
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
@@ -50,19 +61,26 @@ def order(version: str) -> tuple[Any, ...]:
     return (1, int(found[1]), int(found[2]), int(found[3]), not before, parts)
 
 
-def open_release(folder: Path) -> Release:
+def open_release(folder: Path, withdrawn: str | None = None) -> Release:
     """Read a release's manifest and descriptor."""
-    raw = (folder / MANIFEST).read_bytes()
-    manifest = json.loads(raw)
-    return _open(folder, raw, manifest["version"])
+    return _open(folder, (folder / MANIFEST).read_bytes(), withdrawn)
 
 
 @lru_cache(maxsize=64)
-def _open(folder: Path, raw: bytes, version: str) -> Release:
+def _open(folder: Path, raw: bytes, withdrawn: str | None) -> Release:
     manifest = json.loads(raw)
     descriptor = json.loads((folder / DESCRIPTOR).read_bytes())
-    tag = hashlib.sha256(raw).hexdigest()[:24]
-    return Release(folder, version, manifest["published_at"], tag, package(descriptor), manifest)
+    tag = hashlib.sha256(raw + (withdrawn or "").encode()).hexdigest()[:24]
+    return Release(folder, manifest["version"], manifest["published_at"], tag, package(descriptor), manifest, withdrawn)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a folder's names or a file's bytes do."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return (found.st_mtime_ns, found.st_ino, found.st_nlink)
 
 
 class Store:
@@ -70,14 +88,10 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[tuple[int, ...], ...] = ()
         self._checked = float("-inf")
         self._releases: tuple[Release, ...] = ()
         self.generation = 0
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "releases"
 
     def releases(self) -> tuple[Release, ...]:
         """All releases, newest version first."""
@@ -88,34 +102,46 @@ class Store:
         return self._releases
 
     def _look(self) -> None:
-        try:
-            seen: tuple[int, ...] = (self.folder.stat().st_mtime_ns,)
-        except FileNotFoundError:
-            seen = ()
+        seen = tuple(_stamp(self.root / name) for name in (*FOLDERS, listing.FILE))
         if seen == self._seen:
             return
-        folders = [p for p in self.folder.iterdir() if (p / MANIFEST).is_file()] if seen else []
-        found = sorted((open_release(path) for path in folders), key=lambda r: order(r.version), reverse=True)
-        self._releases = tuple(found)
-        self._seen = seen
-        self.generation += 1
+        with suppress(FileNotFoundError):  # a release that is being moved: the next look finds it
+            self._releases = self._read()
+            self._seen = seen
+            self.generation += 1
+
+    def _read(self) -> tuple[Release, ...]:
+        reasons = listing.withdrawn(self.root)
+        found = {}
+        for name, reason in zip(FOLDERS, (None, "no reason is known"), strict=True):
+            for path in (self.root / name).glob("*"):
+                if (path / MANIFEST).is_file():
+                    found.setdefault(path.name, open_release(path, reasons.get(path.name, reason)))
+        return tuple(sorted(found.values(), key=lambda release: order(release.version), reverse=True))
+
+    def withdrawn(self) -> dict[str, listing.Entry]:
+        """The releases that were withdrawn, by version; also those of which nothing is here any more."""
+        return {entry.version: entry for entry in listing.of(self.root) if entry.withdrawn is not None}
 
     def latest(self) -> Release:
-        """The newest release. Raises NotInStore when there is none."""
+        """The newest release that was not withdrawn. Raises NotInStore when there is none."""
         for release in self.releases():
-            return release
-        raise NotInStore("the store holds no release")
+            if release.withdrawn is None:
+                return release
+        raise NotInStore("the store holds no release" if not self.releases() else "every release was withdrawn")
 
     def version(self, version: str) -> Release:
         """The release of a version. Raises NotInStore naming it."""
         for release in self.releases():
             if release.version == version:
                 return release
-        raise NotInStore(f"there is no release {version}")
+        gone = self.withdrawn().get(version)
+        why = f"release {version} was withdrawn: {gone.withdrawn}" if gone else f"there is no release {version}"
+        raise NotInStore(why)
 
     def as_of(self, day: date) -> Release:
-        """The newest release published on or before a day (UTC). Raises NotInStore before the first."""
+        """The newest release published on or before a day (UTC) and not withdrawn. Raises NotInStore before it."""
         for release in self.releases():
-            if release.published_at[:10] <= day.isoformat():
+            if release.published_at[:10] <= day.isoformat() and release.withdrawn is None:
                 return release
         raise NotInStore(f"nothing was published on or before {day.isoformat()}")

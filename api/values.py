@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -57,6 +58,7 @@ class Kind:
     json: Callable[[Any], str]
 
 
+@lru_cache(maxsize=10_000)
 def kind(field: Field) -> Kind:
     """How the values of a field are read, compared and written; a type the standard does not know reads as text."""
     kind_type = field.type if field.type in OPERATORS else "any"

@@ -19,7 +19,7 @@ SPARE_SECONDS = 60
 
 @dataclass
 class Target:
-    """What is asked of a server: one path, or many, each of which is asked once and then the next."""
+    """What is asked of a server: one path, or many in turn; `once` says that none of them should come twice."""
 
     name: str
     server: str
@@ -27,12 +27,13 @@ class Target:
     connections: int = 8
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: int = 200
+    once: bool = True
     at: int = 0
 
     @property
     def wrapped(self) -> bool:
         """Whether questions that should each be new were asked again."""
-        return 1 < len(self.paths) < self.at
+        return self.once and 1 < len(self.paths) < self.at
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("LANTERN_BENCH", ROOT / "var" / "bench")).absolute()
-RESULTS = ROOT / "bench" / "RESULTS.md"
+
+
+def results(rows: int) -> Path:
+    """Where the report goes: only that of a million rows is kept in the repository."""
+    return ROOT / "bench" / "RESULTS.md" if rows == 1_000_000 else folder("results") / f"{rows}.md"
 
 
 def folder(*parts: str) -> Path:

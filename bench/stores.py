@@ -16,8 +16,9 @@ from bench import tables
 from bench.places import ROOT, folder
 from bench.processes import memory, tree
 
-# What decides the bytes of a serving file: a change there makes a new store.
-SOURCES = ("api/release/serving.py", "api/release/offsets.py", "api/release/files.py", "api/values.py")
+# What decides how a release is served: a change there makes a new store.
+SOURCES = ("api/release/*.py", "api/rowfile.py", "api/values.py", "api/descriptor.py")
+APART = ("charts.py", "draw.py", "extract.py", "manifest.py")
 # What somebody who knows the questions would create by hand.
 INDEXES = ("country, category", "country, year, value", "category, year, value", "day")
 
@@ -30,8 +31,8 @@ def package(rows: int) -> Path:
 def store(rows: int) -> Path:
     """A store that holds its release, built if there is none of today's code."""
     digest = hashlib.sha256()
-    for path in [*(ROOT / "api" / "release").rglob("rollups*.py"), *(ROOT / name for name in SOURCES)]:
-        digest.update(path.read_bytes() if path.exists() else b"")
+    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern) if path.name not in APART):
+        digest.update(path.read_bytes())
     name = f"{rows}-{digest.hexdigest()[:8]}"
     target = folder("stores") / name
     if not (target / "releases" / "1.0.0" / "manifest.json").exists():

@@ -9,7 +9,7 @@ from api import descriptor
 from api.release import files, manifest
 
 OWN = Path(__file__).parent.parent / "datapackage"
-CREATED = "2026-03-04T05:06:07Z"
+CREATED = "2026-03-04T05:06:08Z"
 
 # One field of every type, in the ways that cells may be written, and rows that try each.
 AWKWARD_FIELDS: list[dict[str, Any]] = [
@@ -45,12 +45,21 @@ AWKWARD_ROWS = [
     [
         *("a", "=1+1", "x", "X", "0", "7", "$1 234", "12.50", "1.234,5", "0.1234567890123456789012345678901234567"),
         *("1e-20", "sí", "2007", "2007-03", "01/10/2006", "1899-12-31", "13:30", "2007-10-01T13:30:00+02:00"),
-        *("P1Y2M", "a;b", "1,2", "0.5,2", '{"b": [1, 2.5], "a": null}', "[1, \"x\"]", "-99.13,19.43"),
+        *("P1Y2M", "a;b", "1,2", "0.5,2", '{"b": [1, 2.5], "a": null}', '[1, "x"]', "-99.13,19.43"),
         *('{"type": "Point", "coordinates": [1, 2]}', "https://example.org"),
     ],
     [
         *("b", "line\none", ' "q" ', "007", "-5", "99999999999999999999", "-12", "-0.07", "0", "3"),
-        *("123456789012345.5", "no", "-0044", "1999-12", "28/02/1999", "2100-01-01", "13:30:00.5", "1850-01-01T00:00:00Z"),
+        *(
+            "123456789012345.5",
+            "no",
+            "-0044",
+            "1999-12",
+            "28/02/1999",
+            "2100-01-01",
+            "13:30:00.5",
+            "1850-01-01T00:00:00Z",
+        ),
         *("PT36H", "só", "9007199254740993", "1e3", "{}", "[]", "0,0", '{"type": "Point", "coordinates": []}', "été"),
     ],
     ["c", "tab\tand _x0041_ \x01", *("NA" for _ in range(25))],
@@ -84,7 +93,9 @@ def package(tables: dict[str, tuple[dict[str, Any], list[list[str]]]], **said: A
         "title": "Made up",
         "version": "1.2.3",
         "created": CREATED,
-        "licenses": [{"name": "CC-BY-4.0", "title": "Creative Commons", "path": "https://creativecommons.org/licenses/"}],
+        "licenses": [
+            {"name": "CC-BY-4.0", "title": "Creative Commons", "path": "https://creativecommons.org/licenses/"}
+        ],
         "contributors": [{"title": "The Lantern & Co", "roles": ["author"]}],
         **said,
         "resources": resources,

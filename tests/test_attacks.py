@@ -3,17 +3,28 @@
 A real server stands behind a proxy that misbehaves; nothing is mocked.
 """
 
+import os
+import re
+import resource
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import proxy
 import pytest
-from newsroom import VALUES, copy, origin, shown, states
+from newsroom import ROOT, VALUES, copy, origin, own_store, serving, shown, states
 from proxy import Proxy
 
+from api import contents, listing
 from api.mirror.source import MirrorError
-from api.trust import verify
+from api.release.manifest import dump
+from api.trust import TrustError, metadata, sign_store, verify
+from api.trust.keys import keyring
+from api.trust.rounds import Round
 
 __all__ = ["origin", "states"]
 
@@ -29,8 +40,6 @@ def between(origin: str) -> Iterator[Proxy]:
 def copies(states: Path, origin: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Mirrors of the origin's first and second state: one and two. Nobody changes them."""
     folder = tmp_path_factory.mktemp("copies")
-    from newsroom import serving
-
     with serving(states / "one", folder / "log") as first:
         copy(first, folder / "one")
     copy(origin, folder / "two")
@@ -84,7 +93,7 @@ def test_one_altered_answer_of_a_resumed_file_is_fetched_again(between: Proxy, h
 
 
 def test_swapped_releases_are_refused(between: Proxy, held: Path) -> None:
-    between.mapped = lambda path: path.replace("/releases/1.1.0/", "/releases/1.0.0/")
+    between.mapped = lambda path: re.sub("^/releases/1.1.0/", "/releases/1.0.0/", path)
     refuse(between, held, r"releases/1\.1\.0/.*(altered|declares)")
 
 
@@ -113,7 +122,7 @@ def test_connections_cut_once_each_are_survived(between: Proxy, held: Path, phas
     for place in [r"2\.root\.json", *META.values(), FILE, r"package\.sqlite"]:
         between.play(place, proxy.cut_at(phase), times=1)
     between.refused = 1
-    assert copy(between.url, held).added == ("1.1.0",)
+    assert copy(between.url, held, values={**VALUES, "MIRROR_RETRIES": 2}).added == ("1.1.0",)
     assert verify(held).problems == []
 
 
@@ -206,3 +215,233 @@ def test_parts_of_different_states_are_refused(between: Proxy, held: Path, state
     between.play(r"2\.snapshot\.json", proxy.replaced((old / "1.snapshot.json").read_bytes()))
     between.play(r"2\.targets\.json", proxy.replaced((old / "1.targets.json").read_bytes()))
     refuse(between, held, "altered, or changed while it was read")
+
+
+def test_a_frozen_state_is_refused(between: Proxy, held: Path, states: Path, tmp_path: Path) -> None:
+    store = own_store(states, tmp_path)
+    sign_store(store, refresh=True, now=datetime.now(UTC) - timedelta(days=15))
+    between.play(r"timestamp\.json", proxy.replaced((store / "tuf" / "timestamp.json").read_bytes()))
+    refuse(between, held, "out of date .timestamp.json is expired.*holds back what is newer", recovers=False)
+
+
+def test_the_signature_of_somebody_else_is_refused(between: Proxy, held: Path, states: Path, tmp_path: Path) -> None:
+    shutil.copytree(states / "two" / "releases", tmp_path / "store" / "releases")
+    sign_store(tmp_path / "store", lambda _: None)
+    for path in (tmp_path / "store" / "tuf").glob("*.json"):
+        between.play(rf"/tuf/{re.escape(path.name)}", proxy.replaced(path.read_bytes()))
+    refuse(between, held, "not signed by the keys that are trusted here")
+
+
+def test_a_root_of_somebody_else_is_refused(between: Proxy, held: Path, states: Path, tmp_path: Path) -> None:
+    shutil.copytree(states / "two" / "releases", tmp_path / "store" / "releases")
+    sign_store(tmp_path / "store", lambda _: None)
+    other = metadata.newest_root(tmp_path / "store")
+    assert other
+    other.signed.version = 2
+    for signer in keyring(tmp_path / "store").signers(other.signed, "root"):
+        other.sign(signer)
+    between.play(r"/2\.root\.json", proxy.replaced(other.to_bytes()))
+    refuse(between, held, "not signed by the keys that are trusted here")
+
+
+@pytest.mark.parametrize("place", ["root", "timestamp", "list", "manifest", "data"])
+def test_a_first_copy_that_fails_shows_nothing(between: Proxy, tmp_path: Path, place: str) -> None:
+    pattern = {"root": r"1\.root\.json", "data": FILE, **META}[place]
+    between.play(pattern, proxy.altered(proxy.flipped))
+    with pytest.raises(MirrorError):
+        copy(between.url, tmp_path / "copy")
+    assert [path for path in shown(tmp_path / "copy") if "1.1.0" in path or not path.startswith("releases/")] == []
+    with pytest.raises(TrustError, match="holds no signed releases"):
+        verify(tmp_path / "copy")
+    between.forget()
+    assert copy(between.url, tmp_path / "copy").status.upstream_version == "1.1.0"
+    assert verify(tmp_path / "copy").problems == []
+
+
+@pytest.mark.parametrize("trusted", ["file", "fingerprint"])
+def test_a_root_that_is_not_the_trusted_one_is_refused(between: Proxy, tmp_path: Path, trusted: str) -> None:
+    sign_store(tmp_path / "other", lambda _: None)
+    other = (tmp_path / "other" / "tuf" / "1.root.json").read_bytes()
+    wish = {"root": other} if trusted == "file" else {"fingerprint": metadata.fingerprint(other)}
+    with pytest.raises(MirrorError, match="no root with the fingerprint|not signed by the keys"):
+        copy(between.url, tmp_path / "copy", **wish)
+    assert shown(tmp_path / "copy") == {}
+    copy(between.url, tmp_path / "copy")
+    with pytest.raises(MirrorError, match="copy another store into another folder"):
+        copy(between.url, tmp_path / "copy", **wish)
+
+
+EVIL = [
+    "../escaped",
+    "/tmp/escaped",
+    "data/../../escaped",
+    "data/./x",
+    "data//x",
+    "data\\..\\x",
+    "C:/x",
+    "nul\0byte",
+    "new\nline",
+    "CON",
+    "data/aux.csv",
+    "data/lpt1",
+    "dot.",
+    "space ",
+    ".hidden",
+    "",
+    "x" * 256,
+    "/".join("x" * 100 for _ in range(11)),
+    "manifest.json",
+    "\u202egnp.exe",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("names", [[name] for name in EVIL] + [["a", "A"], ["é", "e\u0301"], ["a", "a/b"], ["a", "a"]])
+def test_names_that_leave_the_folder_are_refused_even_when_signed(
+    states: Path, tmp_path: Path, names: list[str]
+) -> None:
+    """The origin's keys are in wrong hands: what is signed may say anything."""
+    store = own_store(states, tmp_path, "one")
+    folder = Path(shutil.copytree(store / "releases" / "1.0.0", store / "releases" / "1.1.0"))
+    said = {"version": "1.1.0", "previous": "1.0.0", "published_at": "2026-02-01T00:00:00Z", "change_kinds": []}
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    files = [{"path": name, "bytes": 0, "sha256": empty, "media_type": "text/plain"} for name in names]
+    raw = dump({**said, "files": files}).encode("utf-8", "backslashreplace")
+    with pytest.raises(contents.BadManifest, match="the path|is a file and a folder"):
+        contents.read(raw)
+    (folder / "manifest.json").write_bytes(raw)
+    with pytest.raises(TrustError, match="release 1.1.0 cannot be signed: "):
+        sign_store(store)
+
+
+@pytest.mark.parametrize("place", ["manifest", "list"])
+def test_evil_names_do_nothing_to_a_mirror(states: Path, tmp_path: Path, place: str, held: Path) -> None:
+    store = own_store(states, tmp_path, "two")
+    entries = listing.of(store)
+    path = store / "releases" / "1.1.0" / "manifest.json"
+    if place == "manifest":
+        path.write_text(path.read_text().replace("data/things.csv", "../../../escaped"))
+        entries = (listing.Entry("1.1.0", contents.digest(path), entries[0].published_at), entries[1])
+    else:
+        entries = (listing.Entry("../../escaped", entries[0].manifest, entries[0].published_at), entries[1])
+        shutil.copytree(store / "releases" / "1.1.0", store / "releases" / "../../escaped")
+    root = metadata.newest_root(store)
+    assert root
+    Round(store, keyring(store), root.signed, datetime.now(UTC), print).publish(entries)
+    before = shown(held)
+    with serving(store, tmp_path / "log") as url, pytest.raises(MirrorError, match="leaves its folder|holds a slash"):
+        copy(url, held)
+    assert shown(held) == before
+    assert not list(tmp_path.glob("copy*/**/escaped"))
+
+
+def test_two_mirrors_at_once_do_not_meet(between: Proxy, held: Path) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def waiting(answer: proxy.Answer, write: proxy.Write) -> None:
+        reached.set()
+        go_on.wait(20)
+        proxy.honest(answer, write)
+
+    between.play(r"timestamp\.json", waiting, times=1)
+    first = subprocess.Popen([*LANTERN, "mirror", between.url, str(held)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        assert reached.wait(20)
+        with pytest.raises(MirrorError, match=f"another lantern works here: process {first.pid} is at work"):
+            copy(between.url, held)
+    finally:
+        go_on.set()
+        assert first.wait(20) == 0
+    assert copy(between.url, held).added == ()
+
+
+LANTERN = [sys.executable, "-c", "from api.cli import main; from api.commands.mirror import add; add(main); main()"]
+
+
+def test_a_full_disk_is_survived(between: Proxy, held: Path) -> None:
+    """A limit on the size of files stands in for the disk where no file system can be mounted: the errors are alike."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+
+    before = shown(held)
+    run = subprocess.run(
+        [*LANTERN, "mirror", between.url, str(held)], cwd=ROOT, preexec_fn=limited, capture_output=True, text=True
+    )
+    assert run.returncode == 1
+    assert "the disk is full" in run.stderr and "it goes on where it stopped" in run.stderr
+    assert shown(held) == before
+    assert copy(between.url, held).added == ("1.1.0",)
+    assert verify(held).problems == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of three megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "lantern-test", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_is_survived(between: Proxy, copies: Path, small_disk: Path) -> None:
+    folder = Path(shutil.copytree(copies / "one", small_disk / "copy", symlinks=True))
+    before, filler = shown(folder), small_disk / "filler"
+
+    def filling(answer: proxy.Answer, write: proxy.Write) -> None:
+        with filler.open("wb", buffering=0) as out:
+            try:
+                while out.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+        proxy.honest(answer, write)
+
+    between.play(FILE, filling, times=1)
+    with pytest.raises(MirrorError, match=r"the disk is full \(\d+ bytes free"):
+        copy(between.url, folder)
+    assert shown(folder) == before
+    filler.unlink()
+    assert copy(between.url, folder).added == ("1.1.0",)
+    assert verify(folder).problems == []
+
+
+def test_a_disk_that_is_too_small_is_said_before(between: Proxy, copies: Path, small_disk: Path) -> None:
+    folder = Path(shutil.copytree(copies / "one", small_disk / "copy", symlinks=True))
+    before = shown(folder)
+    size = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    (small_disk / "filler").write_bytes(b"x" * (size - 1_050_000))
+    with pytest.raises(MirrorError, match=r"the disk is too small: \d+ bytes are needed, \d+ are free"):
+        copy(between.url, folder)
+    assert shown(folder) == before
+    assert not [path for path in between.paths() if path.startswith("/releases/")]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/", "127.0.0.1", "http://", "http://u:p@127.0.0.1/", "http://h/?q", "http://["]
+)
+def test_what_is_no_address_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(MirrorError, match="is no address|has no user"):
+        copy(url, tmp_path / "copy")
+
+
+def test_a_proxy_in_the_environment_is_not_used(origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert copy(origin, tmp_path / "copy").added == ("1.1.0", "1.0.0")
+
+
+def test_nothing_listens(held: Path) -> None:
+    before = shown(held)
+    with pytest.raises(MirrorError, match="cannot be reached"):
+        copy("http://127.0.0.1:9", held)
+    assert shown(held) == before
+
+
+def test_a_store_of_its_own_is_not_overwritten(origin: str, states: Path, tmp_path: Path) -> None:
+    store = own_store(states, tmp_path, "one")
+    with pytest.raises(MirrorError, match="is a store of its own"):
+        copy(origin, store)

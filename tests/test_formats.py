@@ -1,4 +1,4 @@
-"""Every typed file of a release holds the same rows, is the same bytes everywhere, and opens in other people's tools."""
+"""Every typed file of a release holds the same rows, has the same bytes everywhere, and opens in other tools."""
 
 import csv
 import hashlib
@@ -16,15 +16,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import frictionless
 import openpyxl
+import pandas
 import pyarrow.parquet as pq
 import pytest
+import release_made
 from openpyxl.utils.escape import unescape
 
-import release_made
 from api import descriptor, package, values
 from api.descriptor import Field, Table, file_stem
-from api.release.formats import workbook
+from api.release.formats import parquet, workbook
 from api.release.formats.survey import survey
 
 WHOLE = ("package.sqlite", "package.xlsx", "package.zip")
@@ -86,7 +89,7 @@ def test_sqlite_has_keys_and_types_and_passes_its_own_checks(awkward: Path) -> N
     with closing(sqlite3.connect(f"file:{awkward / 'package.sqlite'}?mode=ro", uri=True)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        keys = db.execute("SELECT \"table\", \"from\", \"to\" FROM pragma_foreign_key_list('order by_2')").fetchall()
+        keys = db.execute('SELECT "table", "from", "to" FROM pragma_foreign_key_list(\'order by_2\')').fetchall()
         assert keys == [("Order By", "to", "Clave única")]
         columns = db.execute("SELECT name, type, \"notnull\", pk FROM pragma_table_info('Order By')").fetchall()
     assert columns[:5] == [
@@ -120,7 +123,7 @@ def test_sqlite_leaves_a_foreign_key_out_that_rows_break(tmp_path: Path) -> None
     with closing(sqlite3.connect(folder / "package.sqlite")) as db:
         found = [db.execute(f"PRAGMA foreign_key_list({name})").fetchall() for name in "bc"]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert db.execute("SELECT \"to\" FROM b").fetchall() == [("x",), ("y",)]
+        assert db.execute('SELECT "to" FROM b').fetchall() == [("x",), ("y",)]
     assert [len(keys) for keys in found] == [0, 1]
 
 
@@ -248,14 +251,36 @@ def test_two_hundred_columns_and_no_rows_make_every_file(awkward: Path) -> None:
     assert pq.read_table(awkward / "parquet" / f"{file_stem(table.name)}.parquet").num_rows == 0
 
 
-def test_row_groups_hold_a_hundred_thousand_rows(tmp_path: Path) -> None:
+def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 1_000)
     schema = {"fields": [{"name": "n", "type": "integer"}]}
-    made_up = release_made.package({"t": (schema, [[str(n)] for n in range(150_000)])})
-    folder = release_made.release(tmp_path, made_up)
+    folder = release_made.release(tmp_path, release_made.package({"t": (schema, [[str(n)] for n in range(3_000)])}))
     found = pq.read_metadata(folder / "parquet" / "t.parquet")
-    sizes = [found.row_group(i).num_rows for i in range(found.num_row_groups)]
-    assert sum(sizes) == 150_000
-    assert len(sizes) == 2
+    assert [found.row_group(i).num_rows for i in range(found.num_row_groups)] == [1_024, 1_024, 952]
+
+
+def test_pandas_and_duckdb_read_parquet_with_its_types(awkward: Path) -> None:
+    path = awkward / "parquet" / "Order By.parquet"
+    frame = pandas.read_parquet(path)
+    assert frame["amount"].tolist()[:2] == [Decimal("12.50"), Decimal("-0.07")]
+    assert str(frame["moment"].dtype) == "datetime64[us, UTC]"
+    query = f'SELECT sum("整数"), sum(amount), min("plain day") FROM read_parquet(\'{path}\')'
+    assert duckdb.sql(query).fetchall() == [(-5, Decimal("12.43"), date(1899, 12, 31))]
+
+
+def test_pandas_reads_sqlite_and_adds_up(made: Path) -> None:
+    with closing(sqlite3.connect(made / "package.sqlite")) as db:
+        assert len(pandas.read_sql("SELECT * FROM _fields", db)) == sum(len(t.fields) for t in opened(made).tables)
+
+
+def test_frictionless_finds_the_zip_valid(tmp_path: Path) -> None:
+    fields = [{"name": "n", "type": "integer"}, {"name": "día", "type": "date"}]
+    rows = [["1", "2020-01-01"], ["2", ""]]
+    folder = release_made.release(
+        tmp_path, release_made.package({"t": ({"fields": fields, "primaryKey": ["n"]}, rows)})
+    )
+    report = frictionless.validate(str(folder / "package.zip"), type="package")
+    assert (report.valid, [task.name for task in report.tasks]) == (True, ["t"])
 
 
 def test_a_survey_finds_digits_scale_and_missing_values(tmp_path: Path) -> None:
@@ -269,7 +294,8 @@ def test_a_survey_finds_digits_scale_and_missing_values(tmp_path: Path) -> None:
 
 
 def test_serving_needs_none_of_the_heavy_libraries() -> None:
-    code = "import sys, api.release.files; print(sorted({'pyarrow', 'xlsxwriter', 'pandas', 'vl_convert'} & set(sys.modules)))"
+    heavy = {"pyarrow", "xlsxwriter", "pandas", "altair", "vl_convert"}
+    code = f"import sys, api.release.files; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -679,4 +679,4 @@ def test_a_zip_of_a_package_is_validated_like_its_folder(tmp_path: Path) -> None
 )
 def test_a_sum_that_cannot_be_checked_is_an_error(tmp_path: Path, rule: Any) -> None:
     report = validate(write(tmp_path, table("t", ["id", "n:number"], [["a", "1"]]), **{"lantern:sums": [rule]}))
-    assert only(report).type == "descriptor"
+    assert {error.type for error in report.errors} == {"descriptor"}

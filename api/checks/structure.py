@@ -28,9 +28,9 @@ def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem
             yield Problem("descriptor", message, file, table.name, value=value, expected=expected)
     unread = set(known) - {table.name for table in package.tables}
     for rule in package.descriptor.get("lantern:sums") or []:
-        message = _of_sum(package, rule)
-        if message and rule["resource"] not in unread:
-            yield Problem("descriptor", message, file, rule["resource"], expected="rows with numbers")
+        flaw = _of_sum(package, rule)
+        if flaw and rule["resource"] not in unread:
+            yield Problem("descriptor", flaw, file, rule["resource"], expected="rows with numbers")
 
 
 def sound(table: Table, known: Sequence[str]) -> bool:
@@ -95,7 +95,7 @@ def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iter
 def _of_parts(table: Table) -> Iterator[Flaw]:
     """Parts of a figure whose field has a type that cannot hold them."""
     for part, types in PART_TYPES.items():
-        field = table.figure.get(part)
+        field = str(table.figure.get(part))
         if field in table.index and table.field(field).type not in types:
             yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
 

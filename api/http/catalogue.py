@@ -1,5 +1,6 @@
 """The catalogue: the service document, datasets, their schemas, and the releases."""
 
+import hashlib
 from typing import Any
 
 from flask import Blueprint, Response, redirect
@@ -7,8 +8,10 @@ from flask import Blueprint, Response, redirect
 from api import engine
 from api.descriptor import Table
 from api.http import ask
-from api.http.respond import JSON_TYPE, address, compact, document, finish
-from api.store import Release
+from api.http.respond import JSON_TYPE, address, compact, document, envelope, finish
+from api.listing import Entry
+from api.schemas import encode
+from api.store import Release, order
 
 blueprint = Blueprint("catalogue", __name__)
 ROLES = ("conflicts", "corrections")
@@ -27,10 +30,13 @@ def service() -> Response:
 def service_links(release: Release) -> dict[str, str]:
     """The addresses of everything that a release offers."""
     there = {role: address("v1", role) for role in ROLES if role in ask.tables(release)}
+    if "corrections" in there:
+        there["corrections-feed"] = address("v1", "corrections.atom")
     return {
         "datasets": address("v1", "datasets"),
         **there,
         "releases": address("v1", "releases"),
+        "changes": address("v1", "changes"),
         "latest": address("v1", "releases", "latest"),
         "datapackage": address("releases", release.version, "datapackage.json"),
         "service-desc": address("openapi.json"),
@@ -111,12 +117,25 @@ def schema(name: str) -> Response:
 
 @blueprint.get("/v1/releases")
 def releases() -> Response:
-    """All releases, newest first."""
+    """All releases, newest first, those too that were withdrawn."""
     asked = ask.plain(ask.no_parameters)
-    latest = ask.store().latest()
-    data = [_release(entry) for entry in ask.store().releases()]
+    here = ask.store().releases()
+    gone = [entry for version, entry in ask.store().withdrawn().items() if version not in {r.version for r in here}]
+    data = [*map(_release, here), *map(_gone, gone)]
+    data.sort(key=lambda entry: order(entry["version"]), reverse=True)
     meta = {"count": len(data), "total": len(data)}
-    return document(data, latest, address("v1", "releases"), asked.canonical, meta, {})
+    ask.acceptable({"json": JSON_TYPE})
+    path = address("v1", "releases")
+    body = envelope(compact(data), _current(), meta, {"self": path, "latest": address("v1", "releases", "latest")})
+    digest = hashlib.blake2b(body, digest_size=12).hexdigest()  # the answer is of all releases, not of the latest alone
+    return finish(body, _current(), f"{path}#{digest}", asked.canonical, links={"canonical": path})
+
+
+def _current() -> Release:
+    """The latest release; where every release was withdrawn, the newest of them. Raises NotInStore for none."""
+    here = ask.store().releases()
+    usable = any(release.withdrawn is None for release in here)
+    return ask.store().latest() if usable or not here else here[0]
 
 
 @blueprint.get("/v1/releases/latest")
@@ -143,15 +162,38 @@ def release(version: str) -> Response:
 
 def _release(release: Release) -> dict[str, Any]:
     manifest = release.manifest
+    path = address("v1", "releases", release.version)
+    previous = manifest.get("previous")
+    since = f"{address('v1', 'changes')}?since={encode(previous)}&until={encode(release.version)}" if previous else None
     return {
         "version": release.version,
         "published_at": release.published_at,
-        "previous": manifest.get("previous"),
+        "previous": previous,
+        "withdrawn": release.withdrawn,
         "change_kinds": manifest.get("change_kinds", []),
+        "changes": manifest.get("changes", {}),
+        "notes": manifest.get("notes", ""),
         "rows": {table.name: engine.layouts(release.folder)[table.name].rows for table in release.package.tables},
         "bytes": sum(entry["bytes"] for entry in manifest["files"]),
         "links": {
-            "self": address("v1", "releases", release.version),
+            "self": path,
             "manifest": address("releases", release.version, "manifest.json"),
+            "changes": since,
         },
+    }
+
+
+def _gone(entry: Entry) -> dict[str, Any]:
+    """A withdrawn release of which nothing is here any more."""
+    return {
+        "version": entry.version,
+        "published_at": entry.published_at,
+        "previous": None,
+        "withdrawn": entry.withdrawn,
+        "change_kinds": [],
+        "changes": {},
+        "notes": "",
+        "rows": {},
+        "bytes": 0,
+        "links": {},
     }

@@ -57,8 +57,8 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     narrowing = {name for name, _ in asked.canonical} - {"version", "as_of"}
     whole = WHOLE.get(kind, "").format(file_stem(table.name))
     if not narrowing and whole in release.files:
-        links = {"describedby": schema, "canonical": with_query(path, asked.canonical)}
-        return send(release, whole, "version" in dict(asked.canonical), links)
+        whole_links = {"describedby": schema, "canonical": with_query(path, asked.canonical)}
+        return send(release, whole, "version" in dict(asked.canonical), whole_links)
     found, after = _numbers(release, table, asked, path)
     links = {"next": after, "describedby": schema}
     name = f'inline; filename="{_ascii(table.name)}.{kind}"'

@@ -1,6 +1,8 @@
 """Conflicts and corrections, joined for reading."""
 
 import json
+from collections.abc import Sequence
+from functools import partial
 
 from flask import Blueprint, Response, current_app
 
@@ -8,12 +10,14 @@ from api import engine, question, schemas
 from api.descriptor import Table
 from api.evidence import CONFLICTS, conflicts
 from api.http import ask
-from api.http.page import following, page, rows, total_of
+from api.http.page import following, page, row_if_any, row_path, rows, total_of
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, with_query
+from api.http.respond import JSON_TYPE, address, compact, envelope, finish, pinned, with_query
+from api.release.serving import FIELD_SEPARATOR
+from api.retractions import CORRECTIONS
+from api.store import Release
 
 blueprint = Blueprint("evidence", __name__)
-CORRECTIONS = "corrections"
 
 
 @blueprint.get("/v1/conflicts")
@@ -54,7 +58,7 @@ def _control(table: Table) -> ask.Parameters:
 
 @blueprint.get("/v1/corrections")
 def all_corrections() -> Response:
-    """The corrections of published figures."""
+    """The corrections of published figures, each with the row as it is now (null where there is none)."""
     given = ask.given()
     release = ask.chosen(given)
     table = ask.tables(release).get(CORRECTIONS)
@@ -62,4 +66,24 @@ def all_corrections() -> Response:
         raise ProblemError("not-found", f"The package has no table {CORRECTIONS!r}.")
     asked = question.read(table, given, schemas.control)
     ask.acceptable({"json": JSON_TYPE})
-    return page(release, table, asked, address("v1", CORRECTIONS))
+    return page(release, table, asked, address("v1", CORRECTIONS), joined)
+
+
+def joined(release: Release, table: Table, lines: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """Corrections (`shown` may hold only some of the fields) with the row that each is about, and its address."""
+    return [
+        f'{text[:-1]}{FIELD_SEPARATOR}"row":{row},"links":{compact({"record": path})}}}'
+        for text, (row, path) in zip(shown, map(partial(_row_of, release), lines), strict=True)
+    ]
+
+
+def _row_of(release: Release, line: str) -> tuple[str, str | None]:
+    """The JSON and the address of the row that a correction is about; null where the table has no such row."""
+    said = json.loads(line)
+    table = ask.tables(release).get(str(said.get("dataset")))
+    if table is None:
+        return "null", None
+    record = str(said.get("record"))
+    parts = record.split(",") if len(table.primary_key) > 1 else [record]
+    found = row_if_any(release, table, parts)
+    return (found[1] if found else "null"), row_path(table, parts)

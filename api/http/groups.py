@@ -309,5 +309,5 @@ def _example(
         rest = [e for e in asked.canonical if e[0] not in ("group_by", "measure", "sort")]
         names = ",".join(table.fields[p].name.replace(",", schemas.COMMA) for p in wider)
         path = address("v1", "datasets", table.name, "aggregate")
-        return with_query(path, sorted([*rest, ("group_by", names), ("measure", measure.name)]))
+        return with_query(path, tuple(sorted([*rest, ("group_by", names), ("measure", measure.name)])))
     return None

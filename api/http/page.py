@@ -1,7 +1,7 @@
 """Pages of rows, and rows by their key."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
@@ -16,19 +16,25 @@ from api.http.problems import ProblemError
 from api.http.respond import address, envelope, finish, pinned, quoted, with_query
 from api.question import Question
 from api.release.serving import FIELD_SEPARATOR, ROW_SEPARATOR
+from api.retractions import retraction
 from api.rowfile import json_text
 from api.store import Release
 
+Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
-def page(release: Release, table: Table, asked: Question, path: str) -> Response:
-    """The page that a question asks for, in the envelope."""
+
+def page(release: Release, table: Table, asked: Question, path: str, join: Join | None = None) -> Response:
+    """The page that a question asks for, in the envelope; `join` adds to rows (whole and as shown) what they speak of."""
     layout = engine.layouts(release.folder)[table.name]
     limit = current_app.config["TIME_LIMIT"]
     text, numbers, more = rows(release, table, layout, asked, limit)
     total = total_of(release, table, layout, asked, limit)
     after = following(release, table, asked, numbers[-1], path) if more else None
+    whole = text
     if asked.fields is not None or asked.expand:
         text = reshape(release, table, asked, text)
+    if join is not None and text:
+        text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(numbers), "total": total}
     links = {
@@ -94,7 +100,7 @@ def following(release: Release, table: Table, asked: Question, last: int, path: 
     """The address of the page after the row with that number."""
     sealed = cursor.write(last.to_bytes(6, "big"), asked, release.tag, table.name)
     rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
-    return with_query(path, sorted([*rest, ("cursor", sealed)]))
+    return with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
 
 
 def included(release: Release, table: Table, numbers: Sequence[int]) -> str:
@@ -167,29 +173,43 @@ def key_text(value: Any) -> str:
 
 
 def row_of(release: Release, table: Table, parts: list[str]) -> tuple[int, str]:
-    """The number and JSON of the row with a key; for a table without a key, of the row at that position."""
+    """The number and JSON of the row with a key; for a table without a key, of the row at that position.
+
+    Raises a problem where there is none: gone, with its retraction, for one that was published and retracted.
+    """
+    found = row_if_any(release, table, parts)
+    if found is not None:
+        return found
+    name = ",".join(parts)
+    why = retraction(release, table.name, name)
+    if why is None:
+        raise ProblemError("not-found", f"There is no row {name!r} in {table.name!r}.")
+    told = json.loads(why)
+    detail = f"The row {name!r} of {table.name!r} was retracted in version {told['version']}: {told.get('reason')}"
+    raise ProblemError("gone", detail, retraction=told)
+
+
+def row_if_any(release: Release, table: Table, parts: list[str]) -> tuple[int, str] | None:
+    """The number and JSON of the row with a key, or at a position; None where there is none."""
     layout = engine.layouts(release.folder)[table.name]
-    missing = ProblemError("not-found", f"There is no row {','.join(parts)!r} in {table.name!r}.")
     conditions: list[str] = ["n = ?"]
     bound: list[Any] = []
     if not table.primary_key:
         if not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 18):
-            raise missing
+            return None
         bound = [int(parts[0])]
     elif len(parts) != len(table.primary_key):
-        raise missing
+        return None
     else:
         positions = [table.index[name] for name in table.primary_key]
         conditions = [f"c{i} = ?" for i in positions]
         try:
             bound = [query.stored(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
         except ValueError:
-            raise missing from None
+            return None
     sql = f"SELECT n FROM t{layout.number} WHERE {' AND '.join(conditions)}"
     found = engine.row(release.folder, sql, bound, current_app.config["TIME_LIMIT"])
-    if found is None:
-        raise missing
-    return found[0], json_text(release.folder, table, found)
+    return None if found is None else (found[0], json_text(release.folder, table, found))
 
 
 def row_links(release: Release, table: Table, text: str) -> dict[str, str]:

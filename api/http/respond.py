@@ -17,9 +17,12 @@ JSON_TYPE = "application/json"
 CODE = "1"  # part of every entity tag: raised when the same question to the same release gives other bytes
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def compact(value: Any) -> str:
     """JSON as answers hold it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 class Raw(str):
@@ -48,23 +51,23 @@ def quoted(part: str) -> str:
     return encode(part).replace("/", "%2F").replace(",", "%2C").replace("%1F", ",")
 
 
-def with_query(path: str, canonical: Sequence[tuple[str, str]]) -> str:
+def with_query(path: str, canonical: tuple[tuple[str, str], ...]) -> str:
     """A path with its parameters in their one order."""
     text = question.written(canonical)
     return f"{path}?{text}" if text else path
 
 
-def pinned(path: str, canonical: Sequence[tuple[str, str]], release: Release) -> str:
+def pinned(path: str, canonical: tuple[tuple[str, str], ...], release: Release) -> str:
     """The address that keeps giving this answer: the same question of this version."""
     rest = [entry for entry in canonical if entry[0] not in ("version", "as_of")]
-    return with_query(path, sorted([*rest, ("version", release.version)]))
+    return with_query(path, tuple(sorted([*rest, ("version", release.version)])))
 
 
 def finish(
     body: bytes,
     release: Release,
     path: str,
-    canonical: Sequence[tuple[str, str]] = (),
+    canonical: tuple[tuple[str, str], ...] = (),
     media_type: str = JSON_TYPE,
     links: Mapping[str, str | None] | None = None,
     disposition: str = "",
@@ -93,6 +96,7 @@ def finish(
 def release_meta(release: Release) -> str:
     """What the meta of every answer says of the release, as members of a JSON object."""
     said = {"version": release.version, "published_at": release.published_at}
+    said |= {"withdrawn": release.withdrawn} if release.withdrawn is not None else {}
     return compact(said)[1:-1]
 
 
@@ -118,7 +122,7 @@ def document(
     data: Any,
     release: Release,
     path: str,
-    canonical: Sequence[tuple[str, str]],
+    canonical: tuple[tuple[str, str], ...],
     meta: Mapping[str, Any],
     links: Mapping[str, Any],
 ) -> Response:

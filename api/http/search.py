@@ -42,7 +42,7 @@ def search() -> Response:
     if more:
         sealed = cursor.write(PLACE.pack(*found[-1]), asked, release.tag, "search")
         rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
-        after = with_query(path, sorted([*rest, ("cursor", sealed)]))
+        after = with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
     meta = {"count": len(data), "total": sum(counts.values()), "datasets": counts}
     links = {
         "self": with_query(path, asked.canonical),

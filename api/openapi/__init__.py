@@ -169,8 +169,10 @@ def _sample(app: Flask, table: Table) -> dict[str, Any]:
 
 
 def _asked(app: Flask, path: str) -> Any:
-    """The app's own JSON answer to a path; None for anything but 200."""
+    """The app's own JSON answer to a path; None where the data has none. Raises for one that failed."""
     answer = app.test_client().get(path, headers={"Accept": JSON_TYPE})
+    if answer.status_code == 500:
+        raise RuntimeError(f"{path} cannot be described: {answer.text}")
     return json.loads(answer.data) if answer.status_code == 200 else None
 
 

@@ -13,14 +13,12 @@ BLOCK = 2**20
 
 def undeclared(source: Source) -> Iterator[Problem]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
-    declared = {path for resource in source.package.descriptor["resources"] for path in paths(resource)}
-    declared |= set(source.also_declared)
-    folders = {str(Path(path).parent) for path in declared} - {"."}
+    folders = {str(Path(path).parent) for path in source.declared} - {"."}
     tops = sorted(folder for folder in folders if not any(str(parent) in folders for parent in Path(folder).parents))
     for folder in tops:
         for file in sorted((source.folder / folder).rglob("*")):
             name = file.relative_to(source.folder).as_posix()
-            if file.is_file() and name not in declared:
+            if file.is_file() and name not in source.declared:
                 yield Problem("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
 
 

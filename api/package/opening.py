@@ -104,13 +104,18 @@ def _source(path: Path, scratch: Path) -> Source:
         except PackageError as error:
             problems += error.problems
     package = descriptor.package({**lifting.package(raw), "resources": resources})
-    return Source(package, folder, path, tuple(names), _also_declared(entries), ready, tuple(problems))
+    return Source(package, folder, path, tuple(names), _declared(entries), ready, tuple(problems))
 
 
-def _also_declared(entries: list[JSON]) -> tuple[str, ...]:
-    """The files of schemas and dialects."""
-    named = [entry.get(key) for entry in entries for key in ("schema", "dialect")]
-    return tuple(path for path in named if isinstance(path, str))
+def _declared(entries: list[JSON]) -> tuple[str, ...]:
+    """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
+    named = [path for entry in entries for key in ("schema", "dialect", "path") for path in _list(entry.get(key))]
+    parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
+    return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
+
+
+def _list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else [value]
 
 
 def _loaded(path: Path, name: str) -> JSON:

@@ -56,15 +56,15 @@ class Ready:
 class Source:
     """An opened package.
 
-    `names` are those of all resources, also of such that could not be read (`problems` says why); `also_declared`
-    are the files of schemas and dialects; `ready` holds the data of each table that is kept in files.
+    `names` are those of all resources, also of such that could not be read (`problems` says why); `declared`
+    are all files that the descriptor names; `ready` holds the data of each table that is kept in files.
     """
 
     package: Package
     folder: Path
     descriptor_path: Path
     names: tuple[str, ...] = ()
-    also_declared: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
     ready: Mapping[str, Ready] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 

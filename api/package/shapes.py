@@ -6,7 +6,7 @@ No more than that: what the standard asks for beyond it is judged by frictionles
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 
 Shape = Mapping[str, Any]
 TEXT: Shape = {"type": "string"}
@@ -26,11 +26,9 @@ FIELD = _object(("name",), name=TEXT, type=TEXT, format=TEXT, constraints={"type
 REFERENCE = _object(("fields",), resource=TEXT, fields=NAMES)
 FOREIGN_KEY = _object(("fields", "reference"), fields=NAMES, reference=REFERENCE)
 MISSING_VALUE: Shape = {"anyOf": [TEXT, _object(("value",), value=TEXT)]}
-AGREES: Shape = {"type": "object", "additionalProperties": _object(("through", "resource", "field"), through=TEXT, resource=TEXT, field=TEXT)}
-FIGURE: Shape = {
-    **_object(series=_list(TEXT), agrees=AGREES),
-    "additionalProperties": TEXT,
-}
+RULE = _object(("through", "resource", "field"), through=TEXT, resource=TEXT, field=TEXT)
+AGREES: Shape = {"type": "object", "additionalProperties": RULE}
+FIGURE: Shape = {**_object(series=_list(TEXT), agrees=AGREES), "additionalProperties": TEXT}
 SCHEMA: Shape = {
     **_object(fields=_list(FIELD), primaryKey=NAMES, uniqueKeys=_list(NAMES)),
     "patternProperties": {

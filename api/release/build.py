@@ -204,7 +204,8 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     rows = serving.write(model, folder)
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
     copies: dict[str, tuple[str, ...]] = {
-        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl") for table in model.tables
+        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", serving.rows_path(table))
+        for table in model.tables
     }
     offsets.write(model, folder, copies)
     entries = manifest.entries(folder, {path: rows[name] for name, paths in copies.items() for path in paths})

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> d
     return {"rows": rows, "columns": [column.layout() for column in columns], "pairs": pairs}
 
 
+@lru_cache(maxsize=1_000)
 def texts(table: Table) -> list[int]:
     """The positions of the fields that full text and `contains` look into."""
     return [i for i, f in enumerate(table.fields) if f.type in ("string", "any") or f.type not in values.OPERATORS]

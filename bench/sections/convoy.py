@@ -9,7 +9,7 @@ from bench.rounds import Rounds, number
 from bench.sections import Found, Setup
 from bench.stores import store
 
-THREADS = (8, 1)
+THREADS = {"8 threads": 8, "1 thread": 1}
 
 
 def run(setup: Setup) -> Found:
@@ -22,19 +22,19 @@ def run(setup: Setup) -> Found:
     found = Found()
     options = ("--worker-class", "gthread", "--threads")
     listed = [
-        servers.lantern(setup.rows, f"{count} threads", [*options, str(count)], WORKERS="1") for count in THREADS
+        servers.lantern(setup.rows, name, [*options, str(count)], WORKERS="1") for name, count in THREADS.items()
     ]
     with serving(listed) as (running, problems):
         found.failed(problems)
         asked = never_asked("lantern")
         half = len(asked) * 4 // 5
         targets = []
-        for count in THREADS:
-            targets.append(Target(f"{count} threads", f"{count} threads", asked[:half]))
-            targets.append(Target(f"{count} threads, 1 connection", f"{count} threads", asked[half:], 1))
+        for name in THREADS:
+            targets.append(Target(name, name, asked[:half]))
+            targets.append(Target(f"{name}, 1 connection", name, asked[half:], 1))
         rounds = Rounds(targets, running).run(setup.rounds, setup.seconds)
     found.rounds("One worker, questions never asked before", rounds)
-    found.rates(rounds, [("convoy", "8 threads", "1 threads")])
+    found.rates(rounds, [("convoy", "8 threads", "1 thread")])
     if rounds.has("8 threads"):
         found.goal("convoy-p99", rounds.p99("8 threads"), "8 connections, closed loop")
     inside = ask_python("threads", store(setup.rows))

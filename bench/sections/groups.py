@@ -25,14 +25,11 @@ def run(setup: Setup) -> Found:
     with serving([lantern, *peers(found, makers)]) as (running, problems):
         found.failed(problems)
         targets = [
-            Target(f"{name}, {said}", name, by_year(name), count)
+            Target(f"{name}, {said}", name, by_year(name), count, once=False)
             for name in ("lantern", "datasette", "fastapi")
             for said, count in CONNECTIONS.items()
         ]
-        rounds = Rounds(targets, running)
-        for target in rounds.targets:
-            target.paths = [*target.paths] * 500
-        rounds.run(setup.rounds, setup.seconds)
+        rounds = Rounds(targets, running).run(setup.rounds, setup.seconds)
     found.rounds("Sum and count by year under one filter, cache off", rounds)
     found.rates(rounds, [("group-datasette", "lantern, 8 connections", "datasette, 8 connections")])
     _whole(setup, found)

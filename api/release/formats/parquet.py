@@ -32,7 +32,7 @@ def write(package: Package, found: Survey, target: Path) -> None:
         target, schema, compression="zstd", compression_level=3, write_page_index=True, store_decimal_as_integer=True
     ) as writer:
         for group in _groups(found, schema):
-            writer.write_table(group, row_group_size=GROUP_ROWS)
+            writer.write_table(group, row_group_size=group.num_rows)
 
 
 def _groups(found: Survey, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -3,6 +3,7 @@
 Paths of Croissant files are relative, so that it works in any copy of the release; DCAT and schema.org name addresses.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 from api.descriptor import Field, Package, Table, file_stem
 from api.release import manifest
+from api.release.formats.names import unique
 from api.release.formats.survey import Survey, records
 from api.release.words import citation
 
@@ -34,6 +36,8 @@ DATA_TYPES: Mapping[str, str] = {
     "number": "sc:Float",
     "date": "sc:Date",
 }
+# What readers of CSV take for no value without being told.
+USUAL_MISSING = {"", "NA", "N/A", "NaN", "nan", "n/a", "null", "NULL"}
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,35 @@ def unit(field: Field) -> str:
 # Croissant
 
 
+@dataclass(frozen=True)
+class Ids:
+    """What Croissant calls a table, its file and its fields: readers allow no white space and little else in these."""
+
+    table: str
+    file: str
+    fields: tuple[str, ...]
+
+
+def croissant_ids(tables: Sequence[Table]) -> list[Ids]:
+    names = unique(_id(table.name) for table in tables)
+    fields = [
+        [f"{name}/{field}" for field in unique(_id(field.name) for field in table.fields)]
+        for name, table in zip(names, tables, strict=True)
+    ]
+    taken = [*names, *(one for several in fields for one in several)]
+    files = unique((f"{name}.csv" for name in names), taken=taken)
+    return [Ids(n, file, tuple(of)) for n, file, of in zip(names, files, fields, strict=True)]
+
+
+def _id(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name) or "_"
+
+
 def croissant(release: Release) -> dict[str, JSON]:
     """Croissant 1.0: files with checksums, and a record set a table, read from the CSV files."""
     package = release.package
+    tables = [found.table for found in release.surveys]
+    named = list(zip(tables, croissant_ids(tables), strict=True))
     return _present(
         {
             "@context": CROISSANT_CONTEXT,
@@ -117,16 +147,16 @@ def croissant(release: Release) -> dict[str, JSON]:
             "citeAs": citation.bibtex(package, release.address),
             "creator": [_agent(entry) for entry in citation.authors(package)],
             "keywords": package.descriptor.get("keywords"),
-            "distribution": [_file_object(release, found.table) for found in release.surveys],
-            "recordSet": [_record_set(found.table) for found in release.surveys],
+            "distribution": [_file_object(release, table, ids) for table, ids in named],
+            "recordSet": [_record_set(table, ids) for table, ids in named],
         }
     )
 
 
-def _file_object(release: Release, table: Table) -> dict[str, JSON]:
+def _file_object(release: Release, table: Table, ids: Ids) -> dict[str, JSON]:
     return {
         "@type": "cr:FileObject",
-        "@id": f"file/{table.name}",
+        "@id": ids.file,
         "name": Path(table.path).name,
         "contentUrl": table.path,
         "contentSize": f"{release.size(table.path)} B",
@@ -135,34 +165,38 @@ def _file_object(release: Release, table: Table) -> dict[str, JSON]:
     }
 
 
-def _record_set(table: Table) -> dict[str, JSON]:
+def _record_set(table: Table, ids: Ids) -> dict[str, JSON]:
     return _present(
         {
             "@type": "cr:RecordSet",
-            "@id": table.name,
+            "@id": ids.table,
             "name": table.name,
             "description": table.description or table.title,
-            "key": [{"@id": f"{table.name}/{name}"} for name in table.primary_key],
-            "field": [_croissant_field(table, field) for field in table.fields],
+            "key": [{"@id": ids.fields[table.index[name]]} for name in table.primary_key],
+            "field": [
+                _croissant_field(table, field, ids, name) for field, name in zip(table.fields, ids.fields, strict=True)
+            ],
         }
     )
 
 
-def _croissant_field(table: Table, field: Field) -> dict[str, JSON]:
+def _croissant_field(table: Table, field: Field, ids: Ids, name: str) -> dict[str, JSON]:
     return {
         "@type": "cr:Field",
-        "@id": f"{table.name}/{field.name}",
+        "@id": name,
         "name": field.name,
         "description": _words(field),
-        "dataType": _data_type(field),
-        "source": {"fileObject": {"@id": f"file/{table.name}"}, "extract": {"column": field.name}},
+        "dataType": _data_type(table, field),
+        "source": {"fileObject": {"@id": ids.file}, "extract": {"column": field.name}},
     }
 
 
-def _data_type(field: Field) -> str:
+def _data_type(table: Table, field: Field) -> str:
     """Text wherever a cell is not written as every reader of CSV expects."""
     special = {"groupChar", "decimalChar", "bareNumber", "trueValues", "falseValues"} & field.descriptor.keys()
-    return "sc:Text" if special or field.format not in ("default", "any") else DATA_TYPES.get(field.type, "sc:Text")
+    if special or field.format not in ("default", "any") or not set(table.missing_values) <= USUAL_MISSING:
+        return "sc:Text"
+    return DATA_TYPES.get(field.type, "sc:Text")
 
 
 def _words(field: Field) -> str:
@@ -302,7 +336,7 @@ def _dcat_package(release: Release) -> dict[str, JSON]:
     kept = [path for path in WHOLE if (release.folder / path).is_file()]
     return _dcat_dataset(
         release,
-        "package",
+        None,
         package.title,
         package.description,
         [_distribution(release, path, TITLES[path]) for path in kept],
@@ -319,17 +353,17 @@ def _dcat_table(release: Release, found: Survey) -> dict[str, JSON]:
         table.description,
         [_distribution(release, path, f"{table.title} as {name}") for path, name in _files(table)],
         _coverage([found]),
-    ) | {"dct:isPartOf": {"@id": _dataset_id(release, "package")}}
+    ) | {"dct:isPartOf": {"@id": _dataset_id(release, None)}}
 
 
-def _dataset_id(release: Release, name: str) -> str:
-    kind = "#package" if name == "package" else "#table-" + quote(name, safe="")
-    return release.url("dcat.jsonld") + kind
+def _dataset_id(release: Release, name: str | None) -> str:
+    """The identity of a table in the catalogue, or of the package as a whole."""
+    return release.url("dcat.jsonld") + ("#package" if name is None else "#table-" + quote(name, safe=""))
 
 
 def _dcat_dataset(
     release: Release,
-    name: str,
+    name: str | None,
     title: str,
     description: str,
     distributions: list[JSON],
@@ -342,7 +376,7 @@ def _dcat_dataset(
             "@type": "dcat:Dataset",
             "dct:title": _literal(release, title),
             "dct:description": _literal(release, description or title),
-            "dct:identifier": citation.doi(package) if name == "package" else f"{package.name}/{name}",
+            "dct:identifier": f"{package.name}/{name}" if name else citation.doi(package) or package.name,
             "dct:publisher": {"@id": _publisher_id(release)},
             "dct:issued": _moment(package),
             "dct:language": _languages(release),

@@ -1,0 +1,53 @@
+"""Building a release."""
+
+import json
+import shutil
+
+from bench import stores
+from bench.places import folder
+from bench.rounds import number, ratio
+from bench.sections import Found, Setup
+
+
+def run(setup: Setup) -> Found:
+    """`lantern build` of the table into an empty store: validation, every format, the serving file, once.
+
+    Then the same table under the next version and another title into the same store; a table that has not changed
+    need not be validated twice.
+    """
+    found = Found()
+    source = stores.package(setup.rows)
+    target = folder("build")
+    shutil.rmtree(target)
+    try:
+        first = stores.build(source, target / "store")
+        again = stores.build(_next(source, target / "next"), target / "store")
+        release = target / "store" / "releases" / "1.0.0"
+        sizes = [[str(p.relative_to(release)), f"{p.stat().st_size / 1e6:,.1f}"] for p in release.rglob("*.*")]
+    finally:
+        shutil.rmtree(target)
+    large = sorted((line for line in sizes if line[1] != "0.0"), key=lambda line: -float(line[1].replace(",", "")))
+    found.tables.append(("Steps of the build", ("step", "begins at s", ""), _steps(first, again)))
+    found.tables.append(("Files of the release", ("file", "MB"), large))
+    if setup.rows == 1_000_000:
+        found.goal("build", ratio([first["seconds"]], [1.0]), f"highest heap {first['heap']:.0f} MiB")
+    else:
+        found.problems.append(f"build: {setup.rows:,} rows took {first['seconds']:.1f} s; the goal is of a million")
+    found.goal("build-again", ratio([again["seconds"]], [first["seconds"]]), f"{again['seconds']:.1f} s")
+    return found
+
+
+def _steps(first, again) -> list[list[str]]:
+    lines = [[text, number(at), "first"] for at, text in first["steps"]]
+    lines += [[text, number(at), "again"] for at, text in again["steps"]]
+    return lines
+
+
+def _next(source, target):
+    """The same package with a higher version and another title, over the same file."""
+    (target / "data").mkdir(parents=True)
+    (target / "data" / "figures.csv").hardlink_to(source / "data" / "figures.csv")
+    descriptor = json.loads((source / "datapackage.json").read_bytes())
+    descriptor |= {"version": "1.0.1", "title": "The same table"}
+    (target / "datapackage.json").write_text(json.dumps(descriptor))
+    return target

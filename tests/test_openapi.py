@@ -1,0 +1,377 @@
+"""The OpenAPI document says what is served, all of it and nothing else; its page shows it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import packages
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+
+from api import openapi, question, schemas, values
+from api.app import create_app
+from api.descriptor import Table
+from api.http import ask
+from api.openapi import parameters, rows
+from api.openapi.operations import OPERATIONS
+from api.release.build import build
+from api.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMITTED = ROOT / "openapi" / "openapi.yaml"
+BROWSER_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> dict[str, Any]:
+    found: dict[str, Any] = app.test_client().get("/openapi.json").get_json()
+    return found
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
+    """Path, operation and parameters (references followed) of everything in a document."""
+    known = document["components"]["parameters"]
+    for path, item in document["paths"].items():
+        entries = [known[p["$ref"].rpartition("/")[2]] if "$ref" in p else p for p in item["get"].get("parameters", [])]
+        yield path, item["get"], entries
+
+
+def written(entry: Mapping[str, Any], value: Any) -> str:
+    """A value in a query string, as OpenAPI's style=form, explode=false says."""
+    if "content" in entry:
+        return quote(json.dumps(value), safe="")
+    parts = value if isinstance(value, list) else [value]
+    return ",".join(quote(str(p).lower() if isinstance(p, bool) else str(p), safe="") for p in parts)
+
+
+def sample(path: str, entries: list[dict[str, Any]]) -> str:
+    """The operation's address with its own examples for what must be given."""
+    for entry in entries:
+        if entry["in"] == "path":
+            path = path.replace("{" + entry["name"] + "}", quote(str(entry["example"]), safe=",/"))
+    needed = [f"{quote(e['name'])}={written(e, e['example'])}" for e in entries if e["in"] == "query" and e["required"]]
+    return f"{path}?{'&'.join(needed)}" if needed else path
+
+
+def with_parameter(address: str, name: str, value: str) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{quote(name, safe='')}={value}"
+
+
+def test_the_committed_document_is_the_one_served(document: dict[str, Any]) -> None:
+    assert yaml.safe_load(COMMITTED.read_text(encoding="utf-8")) == document, "run lantern openapi"
+
+
+def test_the_yaml_served_is_the_committed_text(client: FlaskClient) -> None:
+    assert client.get("/openapi.yaml").text == COMMITTED.read_text(encoding="utf-8")
+
+
+def test_the_committed_document_shares_nothing_between_places() -> None:
+    assert not re.search(r"(^|[\s\[{,-])[&*]id\d+", COMMITTED.read_text(encoding="utf-8"))
+
+
+def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any], store: Path) -> None:
+    package = Store(store).latest().package
+    missing = {rule.endpoint for rule in app.url_map.iter_rules()} - set(OPERATIONS)
+    assert not missing, f"add a line to api.openapi.operations.OPERATIONS for each of {sorted(missing)}"
+    gone = set(OPERATIONS) - {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert not gone, f"OPERATIONS describes views that are no more: {sorted(gone)}"
+    expected = set()
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        if OPERATIONS[rule.endpoint] is None:
+            continue
+        names = [table.name for table in package.tables] if "{name}" in path else [""]
+        expected |= {path.replace("{name}", name) for name in names}
+    assert set(document["paths"]) == expected
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+    with pytest.raises(OpenAPIValidationError):
+        validate({**document, "paths": {"/x": {"get": {}}}})
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, operation, _ in operations(document)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
+
+
+def test_documented_parameters_are_those_that_are_read(
+    app: Flask, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What each view hands to question.read is what the document says of it: names of filters and of the rest."""
+    asked: list[set[str]] = []
+    plain = question.read
+
+    def spying(table: Table, given: Any, control: Any) -> question.Question:
+        named = {n for n, field in control(table).items() if getattr(field, "known", True)}
+        asked.append(named | {name for name in schemas.filters(table) if name not in named})
+        return plain(table, given, control)
+
+    monkeypatch.setattr(question, "read", spying)
+    client = app.test_client()
+    for number, (path, _, entries) in enumerate(operations(document)):
+        asked.clear()
+        address = sample(path, entries)
+        # An Accept header that nobody sent before: the answer is not taken from the cache.
+        client.get(address, headers={"Accept": f"*/*;q=0.9, text/x-{number}"})
+        known = {entry["name"] for entry in entries if entry["in"] == "query"}
+        assert known == max(asked, key=len, default=set()), address
+
+
+def test_every_example_of_a_parameter_is_accepted(client: FlaskClient, document: dict[str, Any]) -> None:
+    """Each filter by itself: 200, and its answer's ETag differs from the answer without it."""
+    for path, _, entries in operations(document):
+        if "{extension}" in path:
+            continue
+        address = sample(path, entries)
+        for entry in entries:
+            if entry["in"] == "query" and not entry["required"] and "example" in entry:
+                found = client.get(with_parameter(address, entry["name"], written(entry, entry["example"])))
+                assert found.status_code in (200, 409), (address, entry["name"], found.text)
+
+
+def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
+    client: FlaskClient, document: dict[str, Any]
+) -> None:
+    for path, _, entries in operations(document):
+        if not path.endswith("/records"):
+            continue
+        for entry in entries:
+            shape = json.dumps(entry.get("schema", {}))
+            if "/Text" in shape or (entry.get("schema", {}).get("type") == "string" and "format" not in shape):
+                continue
+            found = client.get(with_parameter(path, entry["name"], "%20x%20"))
+            assert found.status_code == 400, (path, entry["name"])
+            assert found.get_json()["errors"][0]["parameter"] == entry["name"]
+
+
+def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client: FlaskClient) -> None:
+    for question_text in ("period_type=nonsense", "id=NOT%20AN%20ID", "year=1", "value__lt=-1e300"):
+        found = client.get(f"/v1/datasets/exports/records?{question_text}")
+        assert (found.status_code, found.get_json()["data"]) == (200, [])
+
+
+def test_rows_have_exactly_the_documented_keys(client: FlaskClient, document: dict[str, Any], store: Path) -> None:
+    for table in Store(store).latest().package.tables:
+        row = client.get(f"/v1/datasets/{table.name}/records?limit=1").get_json()["data"][0]
+        documented = document["components"]["schemas"][f"Row.{table.name}"]["properties"]
+        assert list(row) == list(documented)
+
+
+def test_every_answer_says_what_it_is_and_what_can_go_wrong(document: dict[str, Any]) -> None:
+    for path, operation, entries in operations(document):
+        answers = operation["responses"]
+        assert answers.keys() & {"200", "302"}, path
+        assert all(answer.get("description") or "$ref" in answer for answer in answers.values()), path
+        assert ("400" in answers) == (path not in ("/docs/", "/problems/{kind}")), path
+        if any(entry["in"] == "query" and entry["name"] == "version" for entry in entries):
+            assert "404" in answers, path
+
+
+def test_examples_are_answers_of_the_service(client: FlaskClient, document: dict[str, Any]) -> None:
+    for path, operation, entries in operations(document):
+        content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+        if "example" in content:
+            assert openapi.shortened(client.get(sample(path, entries), headers={"Accept": "application/json"}).json) == (
+                content["example"]
+            )
+
+
+def test_every_type_of_field_is_described() -> None:
+    assert set(rows.TYPES) == set(values.OPERATORS)
+    assert {*parameters.BY_TYPE, *parameters.JSON_TEXT, "string", "any", "list"} == set(values.OPERATORS)
+
+
+def test_links_and_servers_follow_the_public_address(store: Path) -> None:
+    app = create_app(STORE=store, BASE_URL="https://data.example.org/lantern")
+    found = app.test_client().get("/openapi.json").get_json()
+    assert found["servers"] == [{"url": "https://data.example.org/lantern"}]
+    assert "connect-src 'self' data.example.org;" in app.test_client().get("/docs/").text
+
+
+def test_the_document_is_a_finished_answer(client: FlaskClient) -> None:
+    for path, media_type in (("/openapi.json", "application/json"), ("/openapi.yaml", "application/yaml")):
+        first = client.get(path, headers={"Accept-Encoding": "gzip"})
+        assert first.mimetype == media_type
+        assert first.headers["Content-Encoding"] == "gzip"
+        again = client.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+        assert client.get(path, headers={"Accept": "image/png"}).status_code == 406
+        assert client.get(f"{path}?x=1").status_code == 400
+
+
+def test_unknown_parts_of_the_documentation_are_problems(client: FlaskClient) -> None:
+    for path in ("/docs/nothing", "/docs/static/", "/docs/static/..%2f..%2fapp.py", "/docs/static/%00", "/docs/index.html"):
+        found = client.get(path)
+        assert (found.status_code, found.mimetype) == (404, "application/problem+json"), path
+    for path in ("/docs/", "/docs/static/swagger-ui.css", "/openapi.json", "/openapi.yaml"):
+        found = client.post(path)
+        assert (found.status_code, found.mimetype) == (405, "application/problem+json"), path
+        assert set(found.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_a_new_release_is_described_at_once(tmp_path: Path) -> None:
+    def small(version: str, name: str) -> Path:
+        folder = tmp_path / version
+        return packages.write(folder, packages.table("t", ["id", name], [["a", "b"]]), version=version)
+
+    store = tmp_path / "store"
+    build(small("1.0.0", "old"), store)
+    app = create_app(STORE=store, BASE_URL="")
+    client = app.test_client()
+    assert "old" in client.get("/openapi.json").get_json()["components"]["schemas"]["Row.t"]["properties"]
+    build(small("1.1.0", "new"), store)
+    app.config["STORE_OPEN"]._checked = float("-inf")
+    found = client.get("/openapi.json").get_json()
+    assert found["info"]["version"] == "1.1.0"
+    assert "new" in found["components"]["schemas"]["Row.t"]["properties"]
+
+
+ODD = ["id", "limit", "select", "a b", 'say "x"', "Größe:integer", "数:number", "a{b}", "x__in", "день:date", "q:boolean"]
+ROW = ["k/1", "5", "*", "1", "2", "3", "4.5", "6", "7", "2001-02-03", "true"]
+KINDS = ["t:time", "m:yearmonth", "d:datetime", "p:duration", "o:object", "a:array", "g:geopoint", "l:list", "j:geojson"]
+KIND_ROW = ["10:30:00", "2001-02", "2001-02-03T04:05:06Z", "P1D", "{}", "[1]", "1.5,2", "a,b", '{"type": "Point"}']
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    """A package from elsewhere with names that nobody would choose."""
+    folder = tmp_path_factory.mktemp("odd")
+    source = packages.write(
+        folder / "package",
+        packages.table("Année 1", ODD, [ROW], path="data/one.csv"),
+        packages.table("select", ["order", *KINDS], [["1", *KIND_ROW]], path="data/two.csv"),
+        packages.table("表", ["a", "b"], [["1", "2"]], path="data/three.csv", primaryKey=[]),
+        packages.table("conflicts", ["id"], [], path="data/four.csv"),
+    )
+    build(source, folder / "store")
+    return create_app(STORE=folder / "store", BASE_URL="").test_client()
+
+
+def test_packages_with_odd_names_are_described(odd: FlaskClient) -> None:
+    found = odd.get("/openapi.json").get_json()
+    validate(found)
+    assert "/v1/datasets/Ann%C3%A9e%201/records" in found["paths"]
+    for path, _, entries in operations(found):
+        address = sample(path, entries)
+        for entry in entries:
+            if entry["in"] == "query" and not entry["required"] and "example" in entry and "{extension}" not in path:
+                answer = odd.get(with_parameter(address, entry["name"], written(entry, entry["example"])))
+                assert answer.status_code == 200, (path, entry["name"], answer.text)
+    names = {e["name"] for p, _, entries in operations(found) if p.endswith("1/records") for e in entries}
+    assert {"limit", "limit__eq", "a b", 'say "x"', "Größe__gte", "数", "день__lt", "q__eq", "x__in"} <= names
+    assert odd.get("/docs/").status_code == 200
+    assert yaml.safe_load(odd.get("/openapi.yaml").text) == found
+
+
+LAZY = """
+import sys
+from wsgi import app
+answer = app.test_client().get("/v1/datasets/exports/records?limit=1")
+assert answer.status_code == 200, answer.text
+print(sorted(set(sys.modules) & {"flasgger", "apispec", "flask_swagger_ui", "openapi_spec_validator", "yaml", "api.openapi"}))
+"""
+
+
+def test_answering_questions_imports_nothing_of_the_documentation(store: Path) -> None:
+    environ = {"LANTERN_STORE": str(store), "PATH": "/usr/bin"}
+    done = subprocess.run([sys.executable, "-c", LAZY], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_the_command_notices_a_document_that_is_not_served(tmp_path: Path) -> None:
+    stale = tmp_path / "openapi.yaml"
+    stale.write_text(COMMITTED.read_text(encoding="utf-8") + "# by hand\n", encoding="utf-8")
+    command = [sys.executable, "-m", "api.cli", "openapi", "--check", "--output"]
+    environ = {"LANTERN_PACKAGE": str(ROOT / "datapackage"), "LANTERN_BASE_URL": "https://example.org", "PATH": "/usr/bin"}
+    for path, status in ((COMMITTED, 0), (stale, 1), (tmp_path / "none.yaml", 1)):
+        done = subprocess.run([*command, str(path)], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+        assert done.returncode == status, done.stderr
+
+
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return found or pytest.skip("no Chromium here: on Debian, apt-get install chromium")
+
+
+class Prefixed(BaseHTTPRequestHandler):
+    """A proxy that serves the app below /some/prefix/ and keeps what it is asked for."""
+
+    app: FlaskClient
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        inner = self.path.removeprefix("/some/prefix")
+        found = self.app.get(inner) if inner != self.path else None
+        self.send_response(found.status_code if found else 404)
+        self.send_header("Content-Type", found.content_type if found else "text/plain")
+        self.end_headers()
+        self.wfile.write(found.data if found else b"")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.fixture
+def behind_a_prefix(app: Flask) -> Iterator[tuple[str, list[str]]]:
+    asked: list[str] = []
+    handler = type("Handler", (Prefixed,), {"app": app.test_client(), "asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_page_shows_the_operations_and_asks_no_other_host(
+    behind_a_prefix: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    """In a browser whose every request to another host is caught, behind a prefix, with a document that is not ours."""
+    host, asked = behind_a_prefix
+    log = tmp_path / "net.json"
+    command = [browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}", "--virtual-time-budget=20000"]
+    command += ["--dump-dom", f"{host}/some/prefix/docs/?url={host}/some/prefix/elsewhere.json&configUrl=/other"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BROWSER_SECONDS)
+    assert "Figures on US arms exports to Mexico" in done.stdout, done.stderr[-2000:]
+    assert 'id="operations-tag-exports"' in done.stdout
+    assert not [path for path in asked if "elsewhere.json" in path and "/docs/" not in path]
+    assert not [path for path in asked if path.startswith("/other")]
+    assert {re.sub(r"\?.*", "", path) for path in asked} <= {
+        "/some/prefix/docs/",
+        "/some/prefix/openapi.json",
+        *(f"/some/prefix/docs/static/{name}" for name in ("swagger-ui.css", "swagger-ui-bundle.js")),
+        *(f"/some/prefix/docs/static/favicon-{size}.png" for size in ("16x16", "32x32")),
+    }
+    assert requested(log, asked_by=host) == set()
+
+
+def requested(log: Path, asked_by: str) -> set[str]:
+    """The other hosts that the page's own requests went to, from Chromium's network log."""
+    text = log.read_text(encoding="utf-8")
+    found = set(re.findall(r'"(?:initiator)":"' + re.escape(asked_by) + r'"[^{}]*?"url":"(https?://[^/"]+)', text))
+    return found - {asked_by}
+
+
+def test_the_page_names_no_other_host(client: FlaskClient) -> None:
+    text = client.get("/docs/").text
+    assert not re.findall(r'(?:src|href|url)\s*[=:(]\s*["\']?(?:https?:)?//', text)
+    assert ask.PLAIN.fields == ()
