@@ -26,7 +26,7 @@ from api.store import Store
 
 def create_app(**given: Any) -> Flask:
     """The application; `given` settings (by name, without prefix) come before the environment's."""
-    app = Flask("api")
+    app = Flask("api", static_folder=None)
     app.config.update({**settings.load(), **given})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     app.url_map.strict_slashes = True

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from api import settings
+from api.commands import editing
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,8 +45,10 @@ def say(message: str) -> None:
 def validate(config: dict[str, Any], source: Path | None, as_json: bool) -> None:
     """Check a package: a folder, a descriptor or a zip. Every error names file, row, field and value."""
     from api import package
+    from api.release import history
 
-    report = package.validate(source or config["PACKAGE"])
+    path = source or config["PACKAGE"]
+    report = package.validate(path, history.of(path))
     click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2) if as_json else report.text())
     if not report.valid:
         sys.exit(1)
@@ -97,7 +100,8 @@ def releases(config: dict[str, Any]) -> None:
     from api.store import Store
 
     for release in Store(config["STORE"]).releases():
-        click.echo(f"{release.version}\t{release.published_at}\t{release.tag}")
+        gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
+        click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
 
 
 @main.command()
@@ -131,3 +135,6 @@ def show_settings() -> None:
     """List every setting with its default and meaning."""
     for setting in settings.SETTINGS:
         click.echo(f"{settings.PREFIX}{setting.name}\t{setting.default or '(empty)'}\t{setting.help}")
+
+
+editing.add(main)

@@ -23,6 +23,7 @@ class Field:
     example: JSON
     constraints: Mapping[str, JSON]
     descriptor: Mapping[str, JSON]
+    missing: tuple[str, ...] = ("",)
 
     @property
     def required(self) -> bool:
@@ -131,7 +132,8 @@ def table(resource: Mapping[str, JSON]) -> Table:
     """The model of one tabular resource."""
     schema = resource["schema"]
     name = str(resource["name"])
-    fields = tuple(_field(entry) for entry in schema["fields"])
+    missing = _missing(schema.get("missingValues"))
+    fields = tuple(_field(entry, missing) for entry in schema["fields"])
     return Table(
         name=name,
         title=str(resource.get("title") or name),
@@ -139,7 +141,7 @@ def table(resource: Mapping[str, JSON]) -> Table:
         fields=fields,
         primary_key=_names(schema.get("primaryKey")),
         foreign_keys=tuple(_foreign_key(entry, name) for entry in schema.get("foreignKeys") or []),
-        missing_values=_missing(schema.get("missingValues")),
+        missing_values=missing,
         schema=schema,
         descriptor=resource,
         index={entry.name: position for position, entry in enumerate(fields)},
@@ -156,7 +158,8 @@ def _escaped(character: str) -> str:
     return f"%{ord(character):02X}"
 
 
-def _field(entry: Mapping[str, JSON]) -> Field:
+def _field(entry: Mapping[str, JSON], missing: tuple[str, ...]) -> Field:
+    """A field; its own missing values come before those of the schema (Data Package v2)."""
     return Field(
         name=str(entry["name"]),
         type=str(entry.get("type") or "any"),
@@ -166,6 +169,7 @@ def _field(entry: Mapping[str, JSON]) -> Field:
         example=entry.get("example"),
         constraints=entry.get("constraints") or {},
         descriptor=entry,
+        missing=_missing(entry["missingValues"]) if "missingValues" in entry else missing,
     )
 
 

@@ -49,7 +49,7 @@ def conflicts(release: Release) -> Conflicts:
         if number:
             of_row[dataset][number] = (*of_row[dataset].get(number, ()), conflict)
     joined = {name: f'{text[:-1]}{FIELD_SEPARATOR}"positions":[{",".join(held.get(name, []))}]}}' for name, text in own}
-    return Conflicts(dict(own), joined, of_row)
+    return Conflicts({name: text for name, text in own}, joined, of_row)
 
 
 def _rows(release: Release, table: Table, layout: engine.Layout, columns: str) -> list[tuple[str, ...]]:

@@ -106,7 +106,7 @@ def parameters(table: Table, layout: Layout, question: Question) -> dict[str, An
 
 def _bound(entry: Filter, kind: values.Kind, exact: bool) -> Any:
     if entry.operator in ("in", "not_in"):
-        return values.canonical([_json_safe(_stored(value, kind, exact)) for value in entry.value])
+        return values.canonical([_json_safe(_stored(value, kind, exact, "eq")) for value in entry.value])
     if entry.operator in ("contains", "startswith"):
         if kind.type == "list":
             return values.canonical(entry.value[0]) if len(entry.value) == 1 else values.canonical(entry.value)
@@ -114,24 +114,24 @@ def _bound(entry: Filter, kind: values.Kind, exact: bool) -> Any:
         return f"%{text}%" if entry.operator == "contains" else f"{text}%"
     if entry.operator == "isnull":
         return None
-    return _stored(entry.value, kind, exact)
+    return _stored(entry.value, kind, exact, entry.operator)
 
 
-def _stored(value: Any, kind: values.Kind, exact: bool) -> values.Stored:
-    if exact and isinstance(value, Decimal):
-        return values.sortable(value)
+def _stored(value: Any, kind: values.Kind, exact: bool, operator: str) -> values.Stored:
+    if isinstance(value, Decimal):
+        return values.sortable(value) if exact else values.number_compared(value, operator)
     return kind.store(value)
 
 
 def stored(table: Table, layout: Layout, position: int, text: str) -> values.Stored:
     """A value in its canonical form, as a field's column holds it. Raises ValueError for one that cannot be read."""
     kind = values.kind(table.fields[position])
-    return _stored(kind.ask(text), kind, layout.columns[position]["exact"])
+    return _stored(kind.ask(text), kind, layout.columns[position]["exact"], "eq")
 
 
 def _json_safe(value: values.Stored) -> values.Stored:
-    """A double beyond JSON's reach equals nothing that is stored."""
-    return None if isinstance(value, float) and abs(value) == float("inf") else value
+    """JSON has no infinity, which stands for what equals no stored number: no more does a text."""
+    return "infinity" if isinstance(value, float) and abs(value) == float("inf") else value
 
 
 def match(text: str) -> str:

@@ -1,5 +1,6 @@
 """A query string → a question: strictly read, every wrong part named."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +14,7 @@ from marshmallow.fields import Field as Parameter
 from api import schemas
 from api.descriptor import Table
 
+_ESCAPED_COMMA = re.compile("%2[Cc]")
 Declared = Mapping[str, Parameter[Any]]
 
 
@@ -59,6 +61,7 @@ def wrong(parameter: str, detail: str, **more: Any) -> BadQuestion:
 def pairs(query: str) -> list[tuple[str, str]]:
     """The parameters of a raw query string, decoded; a comma written as %2C stays apart from a bare one.
 
+    As WSGI hands it over each character is a byte: what a client did not escape is UTF-8 too.
     Raises BadQuestion for text that is not UTF-8, a question that is too long, and a parameter given twice.
     """
     if len(query) > schemas.QUERY_MAX:
@@ -71,10 +74,11 @@ def pairs(query: str) -> list[tuple[str, str]]:
             continue
         name, _, value = part.partition("=")
         try:
+            if not part.isascii():
+                name, value = name.encode("latin-1").decode(), value.encode("latin-1").decode()
             name = unquote_plus(name, errors="strict")
-            kept = value.replace("%2C", "%1F").replace("%2c", "%1F") if "%1F" not in value else value
-            value = unquote_plus(kept, errors="strict")
-        except UnicodeDecodeError:
+            value = schemas.COMMA.join(unquote_plus(piece, errors="strict") for piece in _ESCAPED_COMMA.split(value))
+        except UnicodeError:
             reason = "is not UTF-8"
             raise BadQuestion("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
         if "\x00" in value or "\x00" in name:
@@ -90,14 +94,16 @@ def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
-def read(table: Table, given: Iterable[tuple[str, str]], control: Callable[[Table], Declared]) -> Question:
-    """The question that parameters ask of a table; `control` declares the parameters beside the filters.
+def read(
+    table: Table, given: Iterable[tuple[str, str]], control: Callable[[Table], Declared], filtered: bool = True
+) -> Question:
+    """The question that parameters ask of a table; `control` declares the parameters beside the filters, if any.
 
     Raises BadQuestion with every wrong parameter.
     """
     given = list(given)
     known = _known(table, control)
-    unknown = [name for name, _ in given if name not in known and not schemas.resolve(table, name)]
+    unknown = [name for name, _ in given if name not in known and not (filtered and schemas.resolve(table, name))]
     if unknown:
         raise _unknown(table, unknown, known)
     if len(given) - sum(name in known for name, _ in given) > schemas.FILTERS_MAX:
@@ -199,6 +205,4 @@ def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[
 @lru_cache(maxsize=4096)
 def written(canonical: tuple[tuple[str, str], ...]) -> str:
     """Parameters as a query string, commas inside a list's values written as %2C again."""
-    return "&".join(
-        f"{schemas.encode(name)}={schemas.encode(value).replace('%1F', '%2C')}" for name, value in canonical
-    )
+    return "&".join(f"{schemas.encode(name)}={schemas.encode(value)}" for name, value in canonical)

@@ -124,7 +124,9 @@ def cut(value: str, known: Container[str], signed: bool = False) -> list[str]:
     return found
 
 
-COMMA = "\x1f"  # stands for a comma that was percent-encoded, until the list it is in has been cut
+# Stands for a comma that was percent-encoded, until the list it is in has been cut: a lone surrogate, which no UTF-8
+# decodes to.
+COMMA = "\udc2c"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -225,4 +227,4 @@ def loader(table: Table, names: frozenset[str], extra: Callable[[Table], Mapping
 @lru_cache(maxsize=4096)
 def encode(text: str) -> str:
     """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
-    return quote(text, safe="-._~,:/")
+    return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

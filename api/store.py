@@ -112,7 +112,7 @@ class Store:
 
     def _read(self) -> tuple[Release, ...]:
         reasons = listing.withdrawn(self.root)
-        found = {}
+        found: dict[str, Release] = {}
         for name, reason in zip(FOLDERS, (None, "no reason is known"), strict=True):
             for path in (self.root / name).glob("*"):
                 if (path / MANIFEST).is_file():

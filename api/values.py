@@ -12,7 +12,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    Context,
+    Decimal,
+    InvalidOperation,
+)
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
@@ -77,7 +86,7 @@ def sortable(number: Decimal) -> str:
     """
     if number == 0:
         return "1"
-    sign, digits, _ = number.normalize().as_tuple()
+    sign, digits, _ = _WIDE.normalize(number).as_tuple()
     body = f"{number.adjusted() + 500_000:06d}" + "".join(map(str, digits))
     return "2" + body if not sign else "0" + body.translate(_COMPLEMENT) + "~"
 
@@ -93,6 +102,7 @@ def unsorted(text: str) -> Decimal:
 
 
 _PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatch
+_WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the usual one rounds to 28 digits
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -103,8 +113,8 @@ def number_json(number: Decimal) -> str:
         return text
     if number == number.to_integral_value() and number.adjusted() < 30:
         return f"{number:.0f}" if number else "0"
-    shortest = number.normalize()
-    return f"{shortest:f}" if shortest.adjusted() > -12 else str(shortest)
+    shortest = _WIDE.normalize(number)
+    return f"{shortest:f}" if -12 < shortest.adjusted() < 400 else str(shortest)
 
 
 def number_stored(number: Decimal) -> int | float:
@@ -120,6 +130,26 @@ def is_exact(number: Decimal) -> bool:
     """Whether number_stored keeps the number as it is (so that comparing and adding are exact)."""
     stored = number_stored(number)
     return isinstance(stored, int) or (math.isfinite(stored) and Decimal(repr(stored)) == number)
+
+
+def number_compared(number: Decimal, operator: str) -> int | float:
+    """What stands for a number where stored ones are compared with it.
+
+    A number that cannot be stored equals none of them, and has a neighbour on the right side that can be.
+    """
+    if is_exact(number):
+        return number_stored(number)
+    if operator not in ("lt", "lte", "gt", "gte"):
+        return math.inf
+    up = operator in ("lt", "gte")
+    nearest = float(number)
+    if not math.isfinite(nearest) or (Decimal(repr(nearest)) < number) == up:
+        nearest = math.nextafter(nearest, math.inf if up else -math.inf)
+    if number.adjusted() < 19:
+        whole = int(number.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+        if -INT64 <= whole < INT64:
+            return min(nearest, whole) if up else max(nearest, whole)
+    return nearest
 
 
 def _text(field: Field) -> Kind:
@@ -149,6 +179,8 @@ def _number(field: Field) -> Kind:
 
     def read(text: str) -> Decimal:
         clean = _bare(text.replace(group, "") if group else text, bare).replace(point, ".")
+        if "_" in clean:
+            raise ValueError("a number")
         try:
             number = Decimal(clean.strip())
         except InvalidOperation:
@@ -171,7 +203,8 @@ def _grouping(field: Field) -> tuple[str, bool]:
 
 def _bare(text: str, bare: bool) -> str:
     """With bareNumber false, what stands before and after the digits (a currency, a percent sign) is dropped."""
-    return text if bare else re.sub(r"^\D*?(?=[-+.]?\d)|(?<=\d)\D*$", "", text.strip())
+    found = None if bare else re.search(r"[-+]?\.?\d(?:.*\d)?", text)
+    return found[0] if found else text
 
 
 def _boolean(field: Field) -> Kind:

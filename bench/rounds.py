@@ -78,6 +78,10 @@ class Rounds:
         """How many times the requests a second of another target."""
         return ratio([s.rate for s in self.samples[above]], [s.rate for s in self.samples[below]])
 
+    def cpu(self, above: str, below: str) -> Ratio:
+        """How many times the requests for the same CPU of the server, which the machine's noise moves least."""
+        return ratio([s.cpu for s in self.samples[below]], [s.cpu for s in self.samples[above]])
+
     def p99(self, name: str) -> Ratio:
         """The p99 in milliseconds with its spread, as a ratio to one."""
         return ratio([s.p99 for s in self.samples[name]], [1.0] * len(self.samples[name]))

@@ -1,12 +1,12 @@
 """Small signed stores, their copies, and real servers over them: what the tests of mirrors begin with."""
 
-import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,19 +29,21 @@ from api.trust import sign_store
 ROOT = Path(__file__).resolve().parents[1]
 VALUES = {**settings.load({}), "MIRROR_TIMEOUT": 1, "MIRROR_RETRIES": 1}
 STATES = {"one": ["1.0.0"], "two": ["1.0.0", "1.1.0"], "three": ["1.0.0", "1.1.0", "1.2.0"]}
-BIG = "files/big.bin"
+BIG, NEW = "files/big.bin", "files/new.bin"
 
 
 def package(folder: Path, version: str) -> Path:
-    """A package with a table that differs from version to version, and a large file that does not."""
+    """A package with a table and a file that differ from version to version, and a large file that does not."""
     rows = [[number, f"row {number} of {version if number == 7 else 'all'}"] for number in range(40)]
     table = packages.table("things", ["id:integer", "name"], rows)
     packages.write(folder, table, version=version, created=f"2026-0{version[2]}-01T00:00:00Z".replace("-00-", "-09-"))
     described = json.loads((folder / "datapackage.json").read_text())
-    described["resources"].append({"name": "big", "path": BIG, "format": "bin"})
+    for name, path in (("big", BIG), ("new", NEW)):
+        described["resources"].append({"name": name, "path": path, "format": "bin"})
     (folder / "datapackage.json").write_text(json.dumps(described))
     (folder / BIG).parent.mkdir()
     (folder / BIG).write_bytes(random.Random(5).randbytes(300_000))
+    (folder / NEW).write_bytes(random.Random(version).randbytes(60_000))
     return folder
 
 
@@ -79,15 +81,12 @@ def serving(store: Path, log: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
     command += ["--no-control-socket", "wsgi:app"]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out)
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out, start_new_session=True)
     try:
         _wait(process, f"http://127.0.0.1:{port}/healthz", log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # with its workers; nothing of it is to be kept
         process.wait()
 
 

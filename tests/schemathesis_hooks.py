@@ -18,6 +18,7 @@ RULES = (
     "stands there twice",  # sort=year,-year
     "is not a group or measure of this answer",  # sort of an aggregate, by what it is not grouped by
     "expected at least one value",  # field__in=, of one empty text, is an empty list
+    "expected a release before",  # since and until the wrong way round
     "rows of csv are flat",  # expand in formats without objects
     "rows of xlsx are flat",
     "rows of parquet are flat",

@@ -175,7 +175,8 @@ def test_the_codebook_defines_the_codes_of_indicators(tmp_path: Path) -> None:
 def test_pages_ask_for_nothing_from_elsewhere_and_their_links_lead_somewhere(made: Path, name: str) -> None:
     page = Page((made / name).read_text("utf-8"))
     assert page.fetched == []
-    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
     assert "prefers-color-scheme: dark" in page.source
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page.source
 
@@ -327,7 +328,7 @@ class Page(HTMLParser):
         super().__init__()
         self.source = source
         self.code: set[str] = set()
-        self.ids: set[str] = set()
+        self.ids: list[str] = []
         self.links: list[str] = []
         self.fetched: list[str] = []
         self.words: list[str] = []
@@ -340,7 +341,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
         self.inside.append(tag)
-        self.ids |= {said["id"] or ""} if "id" in said else set()
+        self.ids += [said["id"] or ""] if "id" in said else []
         self.links += [said["href"] or ""] if tag == "a" and "href" in said else []
         self.fetched += [value or "" for name, value in attrs if name in ("src", "srcset", "poster", "data")]
         self.fetched += [tag] if tag in ("link", "script", "iframe", "object") else []

@@ -334,55 +334,78 @@ from pathlib import Path
 from newsroom import VALUES
 from api.mirror.copy import mirror
 for line in sys.stdin:
+    url, folder, done = line.split()
     child = os.fork()
     if child == 0:
-        mirror(line.strip(), Path(sys.argv[1]), tell=lambda _: None, values={**VALUES, "MIRROR_RETRIES": 0})
+        mirror(url, Path(folder), tell=lambda _: None, values={**VALUES, "MIRROR_RETRIES": 0})
+        Path(done).touch()
         os._exit(0)
     print(child, flush=True)
+    sys.stdin.readline()
     print(os.waitpid(child, 0)[1], flush=True)
 """
 
 
+class Hatchery:
+    """A process that has loaded everything and forks a mirror when asked: starting Python fifty times takes long."""
+
+    def __init__(self, process: "subprocess.Popen[str]", done: Path) -> None:
+        self.process, self.done = process, done
+
+    def killed(self, url: str, folder: Path, between: Proxy, size: int, seconds: float) -> bool:
+        """Run a mirror and kill it when so many bytes were sent or so much time has passed; whether it came to that."""
+        self.done.unlink(missing_ok=True)
+        end, until = time.monotonic() + seconds, between.sent + size
+        child = int(self._say(f"{url} {folder} {self.done}"))
+        while time.monotonic() < end and between.sent < until and not self.done.exists():
+            time.sleep(0.001)
+        os.kill(child, signal.SIGKILL)
+        return int(self._say("")) == signal.SIGKILL
+
+    def _say(self, line: str) -> str:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+
 @pytest.fixture
-def hatchery(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process that has loaded everything and forks a mirror for each line: starting Python fifty times takes long."""
+def hatchery(tmp_path: Path) -> Iterator[Hatchery]:
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    command = [sys.executable, "-c", HATCHERY, str(tmp_path / "copy")]
     pipe = subprocess.PIPE
+    command = [sys.executable, "-c", HATCHERY]
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdin=pipe, stdout=pipe, text=True) as process:
-        yield process
+        yield Hatchery(process, tmp_path / "done")
         assert process.stdin
         process.stdin.close()
 
 
 def test_a_mirror_killed_fifty_times_loses_nothing_and_shows_nothing_half(
-    states: Path, tmp_path: Path, hatchery: "subprocess.Popen[str]"
+    states: Path, tmp_path: Path, hatchery: Hatchery
 ) -> None:
-    """kill -9 at random moments, while the origin publishes; the copy is whole after each, and complete in the end."""
-    assert hatchery.stdin and hatchery.stdout
-    chance = random.Random(4)
+    """kill -9 at random moments, while the origin publishes; the copy is whole after each, and complete in the end.
+
+    A run that ends before it is killed is followed by a new release, and in the end by another copy from nothing.
+    """
+    chance, whole = random.Random(4), released(states / "three")
     store, folder = own_store(states, tmp_path, "one"), tmp_path / "copy"
-    had: dict[str, str] = {}
-    killed = 0
+    waiting, had, kills = ["1.2.0", "1.1.0"], dict[str, str](), 0
     with serving(store, tmp_path / "log") as url, proxy.between(url) as between:
-        between.play(".", proxy.throttled(1_500_000))
-        for number in range(50):
-            if number in (15, 30):
-                publish(states, store, f"1.{number // 15}.0")
-            hatchery.stdin.write(f"{between.url}\n")
-            hatchery.stdin.flush()
-            child = int(hatchery.stdout.readline())
-            time.sleep(chance.uniform(0, 0.3))
-            os.kill(child, signal.SIGKILL)
-            killed += int(hatchery.stdout.readline()) == signal.SIGKILL
-            has = shown(folder)
-            assert {path for path in had if path.startswith("releases/")} <= has.keys()
-            assert all(has[path] == digest for path, digest in had.items() if path.startswith("releases/"))
-            assert all(has[path] == shown(states / "three")[path] for path in has if path.startswith("releases/"))
+        between.play("big|new", proxy.throttled(400_000))
+        while kills < 50:
+            size = chance.choice([chance.randrange(400_000), 10**9])
+            if hatchery.killed(between.url, folder, between, size, chance.uniform(0.01, 0.6)):
+                kills += 1
+            elif waiting:
+                publish(states, store, waiting.pop())
+            else:
+                assert released(folder) == whole
+                folder, had = tmp_path / f"copy{kills}", {}
+            has = released(folder)
+            assert had.items() <= has.items() <= whole.items()
             if (folder / "tuf" / "timestamp.json").exists():
                 assert verify(folder).problems == []
             had = has
-        assert killed > 25
         between.forget()
         copy(between.url, folder)
     assert released(folder) == released(store)

@@ -89,9 +89,13 @@ def _made(app: Flask, release: Release, base: str) -> Documentation:
     from api.openapi import interface
 
     served = interface.app(openapi.document(app, release), release.package.title, base)
-    client = served.test_client()
-    parts = {f"static/{name}": client.get(f"/docs/static/{name}").data for name in interface.FILES}
-    return Documentation(release, base, client.get("/openapi.json").data, client.get("/docs/").data, parts)
+    parts = {f"static/{name}": _body(served, f"/docs/static/{name}") for name in interface.FILES}
+    return Documentation(release, base, _body(served, "/openapi.json"), _body(served, "/docs/"), parts)
+
+
+def _body(served: Flask, path: str) -> bytes:
+    with served.test_client().get(path) as answer:
+        return bytes(answer.data)
 
 
 def _finish(found: Documentation, body: bytes, media_type: str, *path: str) -> Response:

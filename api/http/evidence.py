@@ -28,7 +28,7 @@ def all_conflicts() -> Response:
     table = ask.tables(release).get(CONFLICTS)
     if table is None:
         raise ProblemError("not-found", f"The package has no table {CONFLICTS!r}.")
-    asked = question.read(table, given, _control)
+    asked = question.read(table, given, control)
     ask.acceptable({"json": JSON_TYPE})
     layout = engine.layouts(release.folder)[table.name]
     limit = current_app.config["TIME_LIMIT"]
@@ -51,7 +51,7 @@ def all_conflicts() -> Response:
     return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 
 
-def _control(table: Table) -> ask.Parameters:
+def control(table: Table) -> ask.Parameters:
     """A joined row is always whole."""
     return {k: v for k, v in schemas.control(table).items() if k not in ("fields", "expand")}
 

@@ -11,16 +11,18 @@ from typing import Any
 from flask import Blueprint, Response, request
 from marshmallow import fields, validate
 
-from api import engine, question, schemas
+from api import engine, question
 from api.answer import MUTABLE, http_date, tag
+from api.cache import ENCODERS, encoding
 from api.descriptor import Table
 from api.http import ask
 from api.http.files import IN_MEMORY
 from api.http.problems import ProblemError
-from api.http.respond import address, finish, with_query
+from api.http.respond import address, finish, quoted, with_query
 from api.release.changes import head
+from api.release.serving import ROW_SEPARATOR
 from api.retractions import CORRECTIONS
-from api.rowfile import ROW_SEPARATOR, json_text
+from api.rowfile import json_text
 from api.store import Release, order
 
 blueprint = Blueprint("changes", __name__)
@@ -28,6 +30,7 @@ CHANGES = "changes.jsonl"
 LINES_TYPE = "application/jsonl"
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 BLOCK = 1 << 18
+PACKED = 1 << 26  # larger bodies are sent as they are: packing them would take as much memory
 Span = tuple[int, int]  # where records stand in a file: start and length
 
 
@@ -63,15 +66,21 @@ def changes() -> Response:
         marked = f"{path}#{_mark(chain)}"
         links = {"canonical": with_query(path, asked.canonical)}
         return finish(body, until, marked, asked.canonical, LINES_TYPE, links)
-    response = Response(_pieces(spans) if request.method == "GET" else (), content_type=LINES_TYPE)
-    response.content_length = size
+    chosen = encoding(request.headers.get("Accept-Encoding", "")) if size <= PACKED else ""
+    pieces = [ENCODERS[chosen](b"".join(_pieces(spans)))] if chosen else _pieces(spans)
+    response = Response(pieces, content_type=LINES_TYPE)
+    response.content_length = len(pieces[0]) if isinstance(pieces, list) else size
     response.headers["Last-Modified"] = http_date(until.published_at)
     response.headers["Cache-Control"] = MUTABLE
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["X-Data-Version"] = until.version
     response.headers["Link"] = f'<{with_query(path, asked.canonical)}>; rel="canonical"'
-    response.set_etag(tag(_mark(chain), path, question.written(asked.canonical)))
-    return response.make_conditional(request)
+    mark = tag(_mark(chain), path, question.written(asked.canonical))
+    response.set_etag(f"{mark}-{chosen}" if chosen else mark)
+    if chosen:
+        response.headers["Content-Encoding"] = chosen
+    response.make_conditional(request)
+    return response
 
 
 def _back(until: Release, since: str | None) -> Iterator[Release]:
@@ -148,7 +157,7 @@ def corrections_feed() -> Response:
     return finish(body, release, path, asked.canonical, ATOM_TYPE)
 
 
-def _atom(release: Release, table: Table, path: str, canonical: Sequence[tuple[str, str]]) -> bytes:
+def _atom(release: Release, table: Table, path: str, canonical: tuple[tuple[str, str], ...]) -> bytes:
     """The feed; everything in it comes from the release, so that it says the same at any time."""
     from feedgen.feed import FeedGenerator
 
@@ -190,7 +199,7 @@ def _entry(entry: Any, row: Mapping[str, Any], package: str) -> None:
     change = f"{field}: {old} → {new}\n" if field else ""
     entry.content(f"{said.get('reason', '')}\n{change}Since version {said.get('version', '')}.", type="text")
     record = address("v1", "datasets", said.get("dataset", ""), "records")
-    entry.link(href=f"{record}/{','.join(map(schemas.encode, said.get('record', '').split(',')))}", rel="related")
+    entry.link(href=f"{record}/{','.join(map(quoted, said.get('record', '').split(',')))}")
 
 
 def _urn(*parts: str) -> str:

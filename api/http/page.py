@@ -24,7 +24,7 @@ Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
 
 def page(release: Release, table: Table, asked: Question, path: str, join: Join | None = None) -> Response:
-    """The page that a question asks for, in the envelope; `join` adds to rows (whole and as shown) what they speak of."""
+    """The page that a question asks for, in the envelope; `join` adds to rows (whole, as shown) what they name."""
     layout = engine.layouts(release.folder)[table.name]
     limit = current_app.config["TIME_LIMIT"]
     text, numbers, more = rows(release, table, layout, asked, limit)

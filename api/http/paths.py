@@ -23,7 +23,7 @@ def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
             kept = raw
             for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
                 kept = kept.replace(escape, "%25" + escape[1:])
-            environ["PATH_INFO"] = unquote_to_bytes(kept).decode("latin-1")
+            environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")
             environ["lantern.escaped"] = True
         return app(environ, start_response)
 

@@ -45,7 +45,7 @@ def record(name: str, key: str) -> Response:
     given = ask.given()
     release = ask.chosen(given)
     table = ask.dataset(release, ask.segment(name))
-    asked = question.read(table, given, _one_row)
+    asked = question.read(table, given, row_control, filtered=False)
     ask.acceptable({"json": JSON_TYPE})
     parts = [ask.segment(part) for part in key.split(",")] if len(table.primary_key) > 1 else [ask.segment(key)]
     number, text = row_of(release, table, parts)
@@ -69,6 +69,7 @@ def record(name: str, key: str) -> Response:
     return finish(body, release, path, asked.canonical, links={"describedby": schema})
 
 
-def _one_row(table: Table) -> ask.Parameters:
+def row_control(table: Table) -> ask.Parameters:
+    """The parameters of one row."""
     known = schemas.control(table)
     return {name: known[name] for name in ("fields", "expand", "version", "as_of")}

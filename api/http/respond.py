@@ -48,7 +48,7 @@ def address(*parts: str) -> str:
 @lru_cache(maxsize=4096)
 def quoted(part: str) -> str:
     """One part of a path; slashes and commas in it are escaped."""
-    return encode(part).replace("/", "%2F").replace(",", "%2C").replace("%1F", ",")
+    return encode(part).replace("/", "%2F").replace(",", "%2C")
 
 
 def with_query(path: str, canonical: tuple[tuple[str, str], ...]) -> str:

@@ -30,6 +30,7 @@ FAMILIES = {
     "groups": "service",
     "files": "releases",
     "changes": "releases",
+    "signed": "releases",
     "documentation": "documentation",
     "health": "health",
     "problems": "documentation",
@@ -80,7 +81,7 @@ def document(app: Flask, release: Release) -> dict[str, Any]:
 
 def written(found: Mapping[str, Any]) -> str:
     """The document as YAML."""
-    ordered = {name: found[name] for name in ORDER if name in found} | found
+    ordered = {**{name: found[name] for name in ORDER if name in found}, **found}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -89,10 +90,12 @@ def _places(app: Flask, package: Package) -> list[tuple[Rule, Operation, Table |
     found = []
     for rule in app.url_map.iter_rules():
         operation = OPERATIONS.get(rule.endpoint)
-        for table in tables_of(rule, operation, package) if operation else ():
+        if operation is None:
+            continue
+        for table in tables_of(rule, operation, package):
             of_dataset = table is not None and not operation.table
             section = 1 if of_dataset else 0 if rule.rule in ("/v1/", "/v1/datasets") else 2
-            place = package.tables.index(table) if of_dataset else 0
+            place = package.tables.index(table) if table is not None and of_dataset else 0
             found.append(((section, place, not rule.rule.startswith("/v1"), rule.rule), (rule, operation, table)))
     return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
 
@@ -139,7 +142,7 @@ def _info(package: Package) -> dict[str, Any]:
         found["license"] = {"name": package.license}
         if package.license_path.startswith("http"):
             found["license"]["url"] = package.license_path
-    person = next(iter(package.descriptor.get("contributors") or []), {})
+    person: Mapping[str, Any] = next(iter(package.descriptor.get("contributors") or []), {})
     contact = {"name": person.get("title"), "url": person.get("path"), "email": person.get("email")}
     if any(contact.values()):
         found["contact"] = {name: str(value) for name, value in contact.items() if value}
@@ -232,7 +235,7 @@ def _operation(
     variables = [_variable(name, release, table, sample) for name in re.findall(r"{([^}]+)}", path)]
     asked = _example(app, operation, path, variables, query)
     return {
-        "operationId": f"{slug}_{view}" if table and not operation.table else view,
+        "operationId": f"{slug}_{view}" if table and not operation.table else operation.name or view,
         "summary": f"{table.title}: {said.partition('.')[0].lower()}" if table else said.partition("\n")[0].rstrip("."),
         "description": said,
         "tags": [table.name if table else FAMILIES.get(family, "service")],
@@ -256,6 +259,7 @@ def _variable(name: str, release: Release, table: Table | None, sample: Mapping[
     words, value = {
         "version": ("A release's version.", release.version),
         "path": ("A file's path, as in the release's manifest.", "datapackage.json"),
+        "name": ("A file of the metadata.", "timestamp.json"),
         "kind": ("A type of problem.", "not-found"),
     }.get(name, (name, ""))
     return {**entry, "description": words, **({"example": value} if value else {})}
@@ -294,18 +298,19 @@ def _responses(operation: Operation, missing: bool, slug: str, example: Any) -> 
     found: dict[int, Any] = {200: _success(operation, slug, example)}
     if operation.answer == "Redirect":
         found = {302: {"description": answers.WORDS[302], "headers": answers.headers(("Location", *answers.EVERY))}}
-    if operation.finished:
+    if operation.headers == "finished":
         found[304] = answers.ref("NotModified", "responses")
+    elif operation.headers != "plain":
+        found[304] = {"description": answers.WORDS[304], "headers": answers.headers(("ETag",))}
     problems = {*operation.also} - {206}
     if 206 in operation.also:
         found[206] = {**found[200], "description": answers.WORDS[206]}
-        found[304] = {"description": answers.WORDS[304], "headers": answers.headers(("ETag",))}
     if operation.control is not None:
         problems |= {400}
         found[414] = answers.ref("TooLong", "responses")
     if missing or operation.answer == "Page":
         problems |= {404}
-    if operation.answer != "File" and operation.finished and operation.control is not None:
+    if operation.headers == "finished" and operation.control is not None:
         problems |= {406}
     if operation.filters:
         problems |= {503}
@@ -316,9 +321,6 @@ def _responses(operation: Operation, missing: bool, slug: str, example: Any) -> 
 def _success(operation: Operation, slug: str, example: Any) -> dict[str, Any]:
     own = operation.answer in ("Rows", "Record")
     name = f"{operation.answer}.{slug}" if own else operation.answer
-    names = answers.FINISHED if operation.finished else answers.EVERY
-    if operation.answer == "File":
-        names = answers.FILE_HEADERS
     content: dict[str, Any] = {}
     for media in operation.media:
         content[media] = {"schema": answers.ref(name)}
@@ -330,4 +332,4 @@ def _success(operation: Operation, slug: str, example: Any) -> dict[str, Any]:
             content[media] = {"schema": {"type": "string"}}
         elif example is not None:
             content[media]["example"] = example
-    return {"description": "OK.", "headers": answers.headers(names), "content": content}
+    return {"description": "OK.", "headers": answers.headers(answers.HEADERS_OF[operation.headers]), "content": content}

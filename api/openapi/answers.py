@@ -89,6 +89,7 @@ SHARED: Mapping[str, Entry] = {
     "TableSchema": told(
         {"fields": listed(OBJECT)}, {}, "A Table Schema (https://datapackage.org/standard/table-schema/)."
     ),
+    "Signed": told({"signed": OBJECT, "signatures": listed(OBJECT)}, {}, "Signed metadata, as TUF has it."),
     "OpenAPI": told({"openapi": TEXT, "info": OBJECT, "paths": OBJECT}, {}, "This document."),
 }
 # What stands in `data`, by the name of the answer; component schemas named after it with the envelope around.
@@ -137,8 +138,10 @@ HEADERS: Mapping[str, tuple[Entry, str]] = {
 }
 EVERY = ("Content-Length", "X-Request-Id", "Access-Control-Allow-Origin")
 FINISHED = ("ETag", "Last-Modified", "Cache-Control", "Link", "Vary", "X-Data-Version", *EVERY)
-UNCHANGED = tuple(name for name in FINISHED if name != "Content-Length")
 FILE_HEADERS = ("ETag", "Last-Modified", "Cache-Control", "X-Data-Version", *EVERY)
+TAGGED = ("ETag", "Cache-Control", *EVERY)
+HEADERS_OF = {"finished": FINISHED, "file": FILE_HEADERS, "tagged": TAGGED, "plain": EVERY}
+UNCHANGED = tuple(name for name in FINISHED if name != "Content-Length")
 OPTIONAL = ("Retry-After",)
 WORDS: Mapping[int, str] = {
     206: "The bytes that the Range header asks for.",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api import schemas
-from api.http import ask, downloads, evidence, groups, records, search
+from api.http import ask, downloads, evidence, feeds, groups, records, search
 
 JSON_TYPE = "application/json"
 Control = Callable[..., ask.Parameters]
@@ -16,8 +16,9 @@ class Operation:
 
     `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
     reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
-    types; `also` are statuses beyond those that follow from the rest; `finished`: with ETag and 304; `stable`: the
-    answer depends on this release alone, so that it can stand as an example.
+    types; `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
+    (api.openapi.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
+    example; `name`: the operationId, where the view's own name is taken.
     """
 
     answer: str
@@ -27,8 +28,9 @@ class Operation:
     required: tuple[str, ...] = ()
     also: tuple[int, ...] = ()
     media: tuple[str, ...] = (JSON_TYPE,)
-    finished: bool = True
+    headers: str = "finished"
     stable: bool = True
+    name: str = ""
 
 
 ROWS = tuple(media.partition(";")[0] for media in downloads.FORMATS.values())
@@ -44,21 +46,27 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "catalogue.schema": Operation("TableSchema"),
     "records.records": Operation("Rows", schemas.control, filters=True, media=ROWS),
     "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS, stable=False),
-    "records.record": Operation("Record", records._one_row, also=(410,)),
+    "records.record": Operation("Record", records.row_control, also=(410,)),
     "groups.facets": Operation("Facets", groups.facet_control, filters=True),
     "groups.aggregates": Operation("Groups", groups.aggregate_control, filters=True, also=(409,)),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
-    "evidence.all_conflicts": Operation("Conflicts", evidence._control, filters=True, table="conflicts"),
+    "evidence.all_conflicts": Operation("Conflicts", evidence.control, filters=True, table="conflicts"),
     "evidence.all_corrections": Operation("Rows", schemas.control, filters=True, table="corrections"),
+    "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
+    "changes.changes": Operation("Changes", feeds.control, also=(404,), media=("application/jsonl",), stable=False),
     "catalogue.releases": Operation("Releases", ask.no_parameters, stable=False),
-    "catalogue.latest": Operation("Redirect", ask.no_parameters, finished=False, stable=False),
+    "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain", stable=False),
     "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters, stable=False),
-    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, stable=False),
+    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, headers="file", stable=False),
+    "signed.releases": Operation(
+        "Signed", ask.no_parameters, also=(404,), headers="tagged", stable=False, name="signed_releases"
+    ),
+    "signed.metadata": Operation("Signed", ask.no_parameters, headers="tagged", stable=False, name="signed_metadata"),
     "documentation.as_json": Operation("OpenAPI", ask.no_parameters, stable=False),
     "documentation.as_yaml": Operation("OpenAPI", ask.no_parameters, media=("application/yaml",), stable=False),
     "documentation.page": Operation("Page", None, media=PAGE, stable=False),
     "documentation.part": None,  # the page's own scripts and styles
-    "health.alive": Operation("Alive", ask.no_parameters, finished=False),
-    "health.ready": Operation("Ready", ask.no_parameters, finished=False, also=(503,)),
-    "problems.explain": Operation("Page", None, media=PAGE, finished=False, stable=False),
+    "health.alive": Operation("Alive", ask.no_parameters, headers="plain"),
+    "health.ready": Operation("Ready", ask.no_parameters, headers="plain", also=(503,)),
+    "problems.explain": Operation("Page", None, media=PAGE, headers="plain", stable=False),
 }

@@ -10,6 +10,7 @@ from api.package.reading import Source, digest, rows
 from api.report import Problem
 
 TABLE = "corrections"
+TODO = "TODO"
 FIELDS = ("dataset", "record", "field", "version")
 Row = Mapping[str, str | None]
 
@@ -28,6 +29,7 @@ def missing(new: Source, old: Source) -> Iterator[Problem]:
     if not set(FIELDS) <= ledger.index.keys():
         return
     told = _told(new, ledger)
+    yield from _unwritten(new, ledger)
     for before in old.package.tables:
         after = new.package.table(before.name)
         if before.name == TABLE:
@@ -39,6 +41,15 @@ def missing(new: Source, old: Source) -> Iterator[Problem]:
 def _told(source: Source, ledger: Table) -> set[tuple[str | None, ...]]:
     version = source.package.version
     return {(r["dataset"], r["record"], r["field"]) for _, r in rows(source, ledger) if r["version"] == version}
+
+
+def _unwritten(source: Source, ledger: Table) -> Iterator[Problem]:
+    """A drafted correction (`lantern release`) whose reason nobody wrote yet says nothing."""
+    for number, row in rows(source, ledger):
+        if row.get("reason") == TODO:
+            key = key_of(ledger, row)
+            message, expected = "the reason of the correction is still to be written", "why the figure changed"
+            yield Problem("correction", message, source.file(ledger), TABLE, number, "reason", key, TODO, expected)
 
 
 def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[Problem]:

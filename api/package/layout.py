@@ -13,7 +13,8 @@ BLOCK = 2**20
 
 def undeclared(source: Source) -> Iterator[Problem]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
-    folders = {str(Path(path).parent) for path in source.declared} - {"."}
+    resources = source.package.descriptor["resources"]
+    folders = {str(Path(path).parent) for resource in resources for path in paths(resource)} - {"."}
     tops = sorted(folder for folder in folders if not any(str(parent) in folders for parent in Path(folder).parents))
     for folder in tops:
         for file in sorted((source.folder / folder).rglob("*")):

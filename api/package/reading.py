@@ -136,7 +136,7 @@ def cells(source: Source, table: Table) -> Iterator[tuple[int, list[str]]]:
     """Each row's number and cells as text, in the order of the schema's fields."""
     if table.descriptor.get("data") == []:
         return
-    writers = [_writer(field, table.missing_values) for field in table.fields]
+    writers = [_writer(field, field.missing) for field in table.fields]
     with table_resource(source, bare(table)) as opened:
         columns = _columns(table, opened.labels)
         writing = list(zip(writers, columns, strict=True))
@@ -155,10 +155,11 @@ def _columns(table: Table, labels: Sequence[str]) -> list[int | None]:
 
 def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Each row's number, and its cells as text by field name with missing values as None."""
-    names = [field.name for field in table.fields]
-    missing = frozenset(table.missing_values)
+    names = [(field.name, frozenset(field.missing)) for field in table.fields]
     for number, row in cells(source, table):
-        yield number, {name: None if text in missing else text for name, text in zip(names, row, strict=True)}
+        yield number, {
+            name: None if text in missing else text for (name, missing), text in zip(names, row, strict=True)
+        }
 
 
 def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]:

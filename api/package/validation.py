@@ -66,8 +66,12 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
         errors += finding.errors
         warnings += finding.warnings
     if previous is not None:
-        with opened(previous) as earlier:
-            errors += _with_lines(source, corrections.missing(source, earlier))
+        try:
+            with opened(previous) as earlier:
+                errors += _with_lines(source, corrections.missing(source, earlier))
+        except frictionless.FrictionlessException:
+            if not errors:  # a table of this version that cannot be read is told already
+                raise
     tables = [TableReport(t.name, source.file(t), f.rows) for t, f in zip(readable, findings, strict=True)]
     return Report(_ordered(source, errors), _ordered(source, warnings), tuple(tables))
 

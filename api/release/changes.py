@@ -200,11 +200,15 @@ def _sorted(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
 # Rows
 
 
+def _missing(table: Table, name: str) -> frozenset[str]:
+    return frozenset(table.field(name).missing if name in table.index else table.missing_values)
+
+
 class _Cell(dict[str, str]):
     """A column's cells as JSON, each text read once: a mapping that fills itself."""
 
     def __init__(self, table: Table, position: int) -> None:
-        super().__init__({text: "null" for text in table.missing_values})
+        super().__init__({text: "null" for text in table.fields[position].missing})
         self.kind = values.kind(table.fields[position])
 
     def __missing__(self, text: str) -> str:
@@ -268,7 +272,7 @@ class _Differences:
             _Pair(
                 name,
                 (before.index.get(name), after.index.get(name)),
-                (frozenset(before.missing_values), frozenset(after.missing_values)),
+                (_missing(before, name), _missing(after, name)),
                 tuple(c.cells[t.index[name]] if name in t.index else {} for t, c in zip(tables, columns, strict=True)),  # type: ignore[arg-type]
             )
             for name in names

@@ -80,9 +80,12 @@ def previous(source: Source) -> Previous | None:
 
 
 def of(path: Path) -> Path | None:
-    """The package to validate a package against: its newest former version, where it carries one."""
-    with package.open_source(path) as opened:
-        before = former(opened.folder, opened.package.version)
+    """The package to validate a package against: its newest former version, where it carries one that can be read."""
+    try:
+        with package.open_source(path) as opened:
+            before = former(opened.folder, opened.package.version)
+    except PackageError:  # validation says what is wrong
+        return None
     return before[-1] if before else None
 
 

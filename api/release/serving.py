@@ -61,7 +61,7 @@ class Column(dict[str, tuple[values.Stored, str, str | None]]):
         self.position = position
         self.exact = exact
         self.kind = values.kind(table.fields[position])
-        self.missing = frozenset(table.missing_values)
+        self.missing = frozenset(table.fields[position].missing)
         self.head = ("{" if position == 0 else FIELD_SEPARATOR) + encode_basestring(table.fields[position].name) + ":"
         self.text = position in texts(table)
         self.nulls = False

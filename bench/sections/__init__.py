@@ -36,7 +36,7 @@ class Found:
         """Judge ratios of requests a second: goal, target above, target below."""
         for goal, above, below in goals:
             if rounds.has(above, below):
-                self.goal(goal, rounds.rates(above, below))
+                self.goal(goal, rounds.rates(above, below), f"by server CPU {rounds.cpu(above, below).median:.3g}")
             else:
                 self.problems.append(f"{goal}: {above} or {below} gave no answers")
 

@@ -59,7 +59,7 @@ class Survey:
 
     def maker(self, column: Column, make: Callable[[str], Any], absent: Any = None) -> Callable[[Cells], Sequence[Any]]:
         """How a column's cells become values: each text once where texts come again; `absent` for a missing value."""
-        missing = self.table.missing_values
+        missing = column.field.missing
         if column.repeats:
             memo = Memo(make, missing, absent)
             return lambda cells: list(map(memo.__getitem__, cells))
@@ -88,14 +88,13 @@ def surveys(package: Package, folder: Path) -> list[Survey]:
 def survey(table: Table, path: Path) -> Survey:
     """Read a table's CSV once."""
     columns = tuple(Column(field, values.kind(field)) for field in table.fields)
-    missing = frozenset(table.missing_values)
-    looks = [(column, _LOOKS.get(column.kind.type), set(missing)) for column in columns]
+    looks = [(column, _LOOKS.get(column.kind.type), set(column.field.missing)) for column in columns]
     rows = 0
     for size, texts in chunks(path, len(columns)):
         rows += size
         for (column, look, seen), cells in zip(looks, texts, strict=True):
             fresh = set(cells)
-            column.nulls = column.nulls or not missing.isdisjoint(fresh)
+            column.nulls = column.nulls or not fresh.isdisjoint(column.field.missing)
             fresh -= seen
             if fresh:
                 column.width = max(column.width, max(map(len, fresh)))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api import values
 from api.descriptor import Field, Package, Table
 from api.release.formats.survey import Survey, records
 from api.release.words import templates
@@ -36,10 +37,13 @@ LIMITS: Mapping[str, str] = {
     "maximum": "at most {}",
     "exclusiveMinimum": "more than {}",
     "exclusiveMaximum": "less than {}",
-    "minLength": "at least {} characters or items",
-    "maxLength": "at most {} characters or items",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
     "pattern": "matches {}",
 }
+ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
 def write(package: Package, surveys: Sequence[Survey], cite: str) -> dict[str, str]:
@@ -49,9 +53,8 @@ def write(package: Package, surveys: Sequence[Survey], cite: str) -> dict[str, s
         "cite": cite.strip(),
         "tables": [_table(found) for found in surveys],
         "codes": _codes(surveys),
-        "code_fields": CODE_FIELDS,
-        "licenses": package.descriptor.get("licenses") or [],
-        "sources": package.descriptor.get("sources") or [],
+        "licenses": _named(package.descriptor.get("licenses")),
+        "sources": _named(package.descriptor.get("sources")),
     }
     names = ("codebook.md", "codebook.html")
     return {name: templates.render(name, **said) for name in names}
@@ -91,7 +94,9 @@ def _field(table: Table, field: Field) -> dict[str, JSON]:
 
 def _rules(field: Field, table: Table) -> list[str]:
     """A field's constraints in words."""
-    limits = field.constraints
+    limits = dict(field.constraints)
+    if field.type in values.STRUCTURED:  # of these the standard counts items, not characters
+        limits |= {of: limits.pop(length) for length, of in ITEMS.items() if length in limits}
     needed = limits.get("required") or field.name in table.primary_key
     rules = ["always given" if needed else "may be empty"]
     if limits.get("unique") or table.primary_key == (field.name,):
@@ -129,4 +134,15 @@ def _codes(surveys: Sequence[Survey]) -> list[dict[str, str]]:
         return []
     names = [field.name for field in found.table.fields]
     rows = records(found, [str] * len(names), "")
-    return [{name: text for name, text in zip(names, row, strict=True) if name in CODE_FIELDS} for row in rows]
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{name: row.get(name, "") for name in CODE_FIELDS} for row in told]
+
+
+def _named(entries: JSON) -> list[dict[str, str]]:
+    """Licences or sources: what each is called, and where it stands on the web."""
+    found = []
+    for entry in entries or []:
+        path = str(entry.get("path") or "")
+        title = str(entry.get("title") or entry.get("name") or path)
+        found.append({"title": title, "path": path if path.startswith(("http://", "https://")) else ""})
+    return found

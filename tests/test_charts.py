@@ -1,0 +1,179 @@
+"""The charts a package names are drawn from its rows, say in words what they show, and reach for nothing outside."""
+
+import json
+import struct
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+import release_made
+
+from api import descriptor
+from api.release import charts
+from api.release.formats.survey import Survey, survey
+
+SVG = "{http://www.w3.org/2000/svg}"
+FIELDS = [
+    {"name": "id", "type": "string"},
+    {"name": "year", "type": "year"},
+    {"name": "value", "type": "number"},
+    {"name": "kind", "type": "string"},
+    {"name": "sure", "type": "boolean"},
+    {"name": "day", "type": "date"},
+]
+ROWS = [
+    ["a", "2001", "1.5", "x", "true", "2001-02-03"],
+    ["b", "2002", "2", "y", "false", ""],
+    ["c", "", "12345678901", "", "true", "2003-01-01"],
+]
+SPEC = {
+    "height": 100,
+    "mark": "bar",
+    "encoding": {"x": {"field": "id"}, "y": {"field": "value", "type": "quantitative"}},
+}
+CHART = {
+    "name": "bars & more",
+    "title": "Bars of < three",
+    "subtitle": "What is shown",
+    "source": "The ministry",
+    "alt": "Three bars & a line.",
+    "resource": "t",
+    "spec": SPEC,
+}
+
+
+def table(tmp_path: Path) -> Survey:
+    path = tmp_path / "t.csv"
+    lines = [",".join(str(field["name"]) for field in FIELDS), *(",".join(row) for row in ROWS)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return survey(descriptor.table({"name": "t", "schema": {"fields": FIELDS}}), path)
+
+
+def drawn(tmp_path: Path, *entries: dict[str, Any]) -> Path:
+    made = release_made.package({"t": ({"fields": FIELDS}, ROWS)}, **{"lantern:charts": list(entries)})
+    return release_made.release(tmp_path, made) / "charts"
+
+
+def package_of(tmp_path: Path) -> descriptor.Package:
+    return descriptor.package(release_made.package({"t": ({"fields": FIELDS}, ROWS)}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ({}, ["a", "b", "c"]),
+        ({"kind": "x"}, ["a"]),
+        ({"kind": None}, ["c"]),
+        ({"kind": {"in": ["x", None]}}, ["a", "c"]),
+        ({"year": 2002}, ["b"]),
+        ({"year": {"from": 2001, "to": 2001}}, ["a"]),
+        ({"year": {"from": 2002}}, ["b"]),
+        ({"value": {"to": 2}}, ["a", "b"]),
+        ({"sure": True}, ["a", "c"]),
+        ({"day": {"from": "2002-01-01"}}, ["c"]),
+        ({"sure": True, "year": {"in": [2001, 2002]}}, ["a"]),
+        ({"kind": "z"}, []),
+    ],
+    ids=str,
+)
+def test_a_filter_keeps_the_rows_it_names(tmp_path: Path, asked: dict[str, Any], kept: list[str]) -> None:
+    rows = charts.rows(table(tmp_path), {**CHART, "filter": asked})
+    assert [row["id"] for row in rows] == kept
+
+
+def test_rows_stand_in_the_chart_with_their_types(tmp_path: Path) -> None:
+    found = charts.document(
+        package_of(tmp_path), [table(tmp_path)], {**CHART, "fields": ["value", "sure", "year", "day"]}
+    )
+    assert found["data"]["values"] == [
+        {"value": 1.5, "sure": True, "year": 2001, "day": "2001-02-03"},
+        {"value": 2, "sure": False, "year": 2002, "day": None},
+        {"value": 12345678901, "sure": True, "year": None, "day": "2003-01-01"},
+    ]
+
+
+def test_a_chart_carries_title_alternative_text_and_source(tmp_path: Path) -> None:
+    found = charts.document(package_of(tmp_path), [table(tmp_path)], CHART)
+    assert found["title"]["text"] == ["Bars of < three"]
+    assert found["title"]["subtitle"] == ["What is shown"]
+    assert found["description"] == "Three bars & a line."
+    assert found["vconcat"][1]["mark"]["text"] == ["Source: The ministry", "The Lantern & Co, made-up 1.2.3"]
+
+
+def test_long_words_are_broken_into_lines_that_fit() -> None:
+    assert charts.lines("one two three\nfour", 7) == ["one two", "three", "four"]
+    assert charts.lines("unbreakable", 3) == ["unbreakable"]
+
+
+def test_every_chart_becomes_vega_lite_svg_and_png(tmp_path: Path) -> None:
+    folder = drawn(tmp_path, CHART, {**CHART, "name": "second"})
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("bars & more.png", "bars & more.svg", "bars & more.vl.json", "second.png", "second.svg", "second.vl.json")
+    ]
+    assert (folder / "second.vl.json").read_bytes() == (folder / "bars & more.vl.json").read_bytes()
+
+
+def test_the_svg_says_in_words_what_it_shows(tmp_path: Path) -> None:
+    root = ElementTree.parse(drawn(tmp_path, CHART) / "bars & more.svg").getroot()
+    assert root.get("role") == "img"
+    assert (root[0].tag, root[0].text) == (f"{SVG}title", "Bars of < three")
+    assert (root[1].tag, root[1].text) == (f"{SVG}desc", "Three bars & a line.")
+    words = "".join(root.itertext())
+    assert "Source: The ministry" in words
+
+
+def test_the_png_is_twice_as_wide_as_the_svg_so_that_it_is_sharp(tmp_path: Path) -> None:
+    folder = drawn(tmp_path, CHART)
+    root = ElementTree.parse(folder / "bars & more.svg").getroot()
+    width, height = struct.unpack(">II", (folder / "bars & more.png").read_bytes()[16:24])
+    assert (width, height) == (2 * int(root.get("width", "")), 2 * int(root.get("height", "")))
+
+
+def test_the_fonts_have_the_same_measures_everywhere(tmp_path: Path) -> None:
+    root = ElementTree.parse(drawn(tmp_path, CHART) / "bars & more.svg").getroot()
+    fonts = {element.get("font-family") for element in root.iter(f"{SVG}text")}
+    assert fonts == {charts.FONT}
+
+
+def test_a_package_without_charts_gets_no_folder_of_them(tmp_path: Path) -> None:
+    assert not drawn(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({**CHART, "resource": "u"}, "the chart bars & more is of u, which is no table of the package"),
+        ({**CHART, "filter": {"colour": 1}}, "the chart bars & more asks for colour, which t does not have"),
+        ({**CHART, "fields": ["size"]}, "the chart bars & more asks for size, which t does not have"),
+        ({"name": "n", "title": "T", "resource": "t"}, "the chart n lacks spec"),
+        ({**CHART, "spec": {"mark": "no such mark"}}, "the charts cannot be drawn"),
+    ],
+    ids=["resource", "filter", "fields", "spec", "mark"],
+)
+def test_a_chart_that_cannot_be_drawn_stops_the_build(tmp_path: Path, entry: dict[str, Any], told: str) -> None:
+    with pytest.raises(charts.ChartError, match=told):
+        drawn(tmp_path, entry)
+
+
+def test_a_chart_of_too_many_rows_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charts, "MOST_ROWS", 2)
+    with pytest.raises(charts.ChartError, match="more than 2 rows"):
+        drawn(tmp_path, CHART)
+
+
+def test_a_chart_that_asks_for_data_from_the_network_is_refused(tmp_path: Path) -> None:
+    layer = [SPEC, {"data": {"url": "https://example.org/rows.json"}, "mark": "point"}]
+    with pytest.raises(charts.ChartError):
+        drawn(tmp_path, {**CHART, "spec": {"layer": layer}})
+
+
+def test_our_own_charts_show_the_rows_they_name(tmp_path: Path) -> None:
+    made = release_made.own()
+    folder = release_made.release(tmp_path, made)
+    for entry in made.get("lantern:charts") or []:
+        said = json.loads((folder / "charts" / f"{entry['name']}.vl.json").read_text("utf-8"))
+        assert said["data"]["values"], entry["name"]
+        assert len(said["description"]) > 100
+        root = ElementTree.parse(folder / "charts" / f"{entry['name']}.svg").getroot()
+        assert int(root.get("width", "")) <= 700
