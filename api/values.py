@@ -129,7 +129,12 @@ def number_stored(number: Decimal) -> int | float:
 def is_exact(number: Decimal) -> bool:
     """Whether number_stored keeps the number as it is (so that comparing and adding are exact)."""
     stored = number_stored(number)
-    return isinstance(stored, int) or (math.isfinite(stored) and Decimal(repr(stored)) == number)
+    return isinstance(stored, int) or (math.isfinite(stored) and _meant(stored) == number)
+
+
+def _meant(stored: float) -> Decimal:
+    """The decimal that a double stands for: the shortest one, but for what SQLite takes for a 64-bit integer."""
+    return Decimal(stored) if stored.is_integer() and -INT64 <= stored < INT64 else Decimal(repr(stored))
 
 
 def number_compared(number: Decimal, operator: str) -> int | float:
@@ -143,13 +148,15 @@ def number_compared(number: Decimal, operator: str) -> int | float:
         return math.inf
     up = operator in ("lt", "gte")
     nearest = float(number)
-    if not math.isfinite(nearest) or (Decimal(repr(nearest)) < number) == up:
+    if not math.isfinite(nearest) or (_meant(nearest) < number) == up:
         nearest = math.nextafter(nearest, math.inf if up else -math.inf)
-    if number.adjusted() < 19:
-        whole = int(number.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
-        if -INT64 <= whole < INT64:
-            return min(nearest, whole) if up else max(nearest, whole)
-    return nearest
+    if abs(number) < 1:
+        return nearest
+    bounded = min(max(number, Decimal(-INT64)), Decimal(INT64 - 1))
+    whole = int(bounded.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+    if up:
+        return min(nearest, whole) if whole >= number else nearest
+    return max(nearest, whole) if whole <= number else nearest
 
 
 def _text(field: Field) -> Kind:

@@ -84,7 +84,9 @@ def load(port: int, connections: int, seconds: float, file: str, offset: int, *h
                     at += 1
         took = time.perf_counter() - start
     times.sort()
-    found = {name: times[int(len(times) * part)] * 1e3 if times else 0.0 for name, part in (("p50", 0.5), ("p99", 0.99))}
+    found = {
+        name: times[int(len(times) * part)] * 1e3 if times else 0.0 for name, part in (("p50", 0.5), ("p99", 0.99))
+    }
     return {"requests": len(times), "seconds": took, "bytes": received, **found, "errors": errors, "at": at}
 
 

@@ -61,7 +61,9 @@ def ask(target: Target, running: Running, seconds: float) -> Sample:
     if len(target.paths) > 1:
         target.at = found["at"]
     requests = max(found["requests"], 1)
-    return Sample(found["requests"] / found["seconds"], found["p50"], found["p99"], cpu / requests * 1e6, found["errors"])
+    return Sample(
+        found["requests"] / found["seconds"], found["p50"], found["p99"], cpu / requests * 1e6, found["errors"]
+    )
 
 
 def _command(target: Target, port: int, seconds: float, listed: Path) -> list[str]:

@@ -68,7 +68,9 @@ def fastapi(rows: int) -> Server:
     """FastAPI with hand-written sqlite3 over the peers' file, under uvicorn with as many workers."""
     program = environment("fastapi") / "uvicorn"
     argv = [str(program), "bench.apps.fast:app", "--port", "{port}", "--workers", str(WORKERS)]
-    return Server("fastapi", [*argv, "--log-level", "warning"], PAGE["fastapi"], {"BENCH_DB": str(stores.database(rows))})
+    return Server(
+        "fastapi", [*argv, "--log-level", "warning"], PAGE["fastapi"], {"BENCH_DB": str(stores.database(rows))}
+    )
 
 
 def roapi(rows: int) -> Server:

@@ -2,9 +2,7 @@
 
 from bench.apps.bodies import BODIES
 
-HEADERS = {
-    path: [("Content-Type", "application/json"), ("Content-Length", str(len(b)))] for path, b in BODIES.items()
-}
+HEADERS = {path: [("Content-Type", "application/json"), ("Content-Length", str(len(b)))] for path, b in BODIES.items()}
 
 
 def app(environ, start_response):

@@ -21,9 +21,7 @@ def run(setup: Setup) -> Found:
     """
     found = Found()
     options = ("--worker-class", "gthread", "--threads")
-    listed = [
-        servers.lantern(setup.rows, name, [*options, str(count)], WORKERS="1") for name, count in THREADS.items()
-    ]
+    listed = [servers.lantern(setup.rows, name, [*options, str(count)], WORKERS="1") for name, count in THREADS.items()]
     with serving(listed) as (running, problems):
         found.failed(problems)
         asked = never_asked("lantern")

@@ -5,7 +5,7 @@ from functools import partial
 from bench import servers
 from bench.load import Target
 from bench.places import WORK
-from bench.processes import fetch, serving
+from bench.processes import Running, fetch, serving
 from bench.questions import PAGE
 from bench.rounds import Rounds
 from bench.sections import Found, Setup, peers
@@ -33,14 +33,16 @@ def run(setup: Setup) -> Found:
         page = WORK / "page.json"
         page.write_bytes(body)
         others = servers.bare(page)
-        others += peers(found, [partial(make, setup.rows) for make in (servers.datasette, servers.fastapi, servers.roapi)])
+        others += peers(
+            found, [partial(make, setup.rows) for make in (servers.datasette, servers.fastapi, servers.roapi)]
+        )
         with serving(others) as (more, problems):
             found.failed(problems)
             _measure(setup, found, {**running, **more}, headers["etag"])
     return found
 
 
-def _measure(setup, found, running, etag) -> None:
+def _measure(setup: Setup, found: Found, running: dict[str, Running], etag: str) -> None:
     targets = [Target(name, name, [PAGE[name]], CONNECTIONS) for name in PAGE]
     targets += [
         Target("lantern, 304", "lantern", [PAGE["lantern"]], CONNECTIONS, {"If-None-Match": etag}, 304),

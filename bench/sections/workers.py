@@ -3,7 +3,7 @@
 from bench import servers
 from bench.environments import environment
 from bench.load import Target
-from bench.processes import serving
+from bench.processes import Server, serving
 from bench.questions import PAGE, never_asked
 from bench.rounds import Rounds
 from bench.sections import Found, Setup, peers
@@ -24,7 +24,7 @@ def run(setup: Setup) -> Found:
     found = Found()
     listed = [servers.lantern(setup.rows, name, more) for name, more in CLASSES.items()]
 
-    def gevent():
+    def gevent() -> Server:
         return servers.lantern(
             setup.rows, "gevent", ("--worker-class", "gevent"), str(environment("gevent") / "python")
         )
@@ -37,5 +37,7 @@ def run(setup: Setup) -> Found:
         for title, paths in kinds.items():
             targets = [Target(name, name, paths, CONNECTIONS) for name in running if name != "flask"]
             targets.append(Target("bare Flask, 5 KB", "flask", ["/small"], CONNECTIONS))
-            found.rounds(f"{title}, {CONNECTIONS} connections", Rounds(targets, running).run(setup.rounds, setup.seconds))
+            found.rounds(
+                f"{title}, {CONNECTIONS} connections", Rounds(targets, running).run(setup.rounds, setup.seconds)
+            )
     return found
