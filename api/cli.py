@@ -4,12 +4,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from api import settings
 from api.commands import editing
+
+
+if TYPE_CHECKING:
+    from api.store import Release
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,16 +63,24 @@ def validate(config: dict[str, Any], source: Path | None, as_json: bool) -> None
 @click.option("--store", "root", type=click.Path(path_type=Path), help="The store (default: LANTERN_STORE).")
 @click.pass_obj
 def build(config: dict[str, Any], source: Path | None, root: Path | None) -> None:
-    """Validate a package and add it to the store as a release."""
+    """Validate a package, add it to the store as a release, and sign the store."""
+    release = _built(source or config["PACKAGE"], root or config["STORE"])
+    click.echo(f"{release.version} {release.folder}")
+
+
+def _built(source: Path, root: Path) -> "Release":
+    """Build and sign; end with status 1 where the package or the store does not allow it."""
+    from api import trust
     from api.package import PackageError
     from api.release.build import BuildError
     from api.release.build import build as make
 
     try:
-        release = make(source or config["PACKAGE"], root or config["STORE"], say)
-    except (BuildError, PackageError) as error:
+        release = make(source, root, say)
+        trust.sign_store(root, lambda message: click.echo(message, err=True))
+    except (BuildError, PackageError, trust.TrustError) as error:
         fail(str(error))
-    click.echo(f"{release.version} {release.folder}")
+    return release
 
 
 @main.command()
@@ -80,17 +92,9 @@ def serve(config: dict[str, Any]) -> None:
     try:
         Store(config["STORE"]).latest()
     except NotInStore:
-        from api.package import PackageError
-        from api.release.build import BuildError
-        from api.release.build import build as make
-
-        try:
-            make(config["PACKAGE"], config["STORE"], say)
-        except (BuildError, PackageError) as error:
-            fail(str(error))
-    here = Path(__file__).resolve().parent
-    command = [sys.executable, "-m", "gunicorn", "--config", str(here / "gunicorn.conf.py"), "wsgi:app"]
-    os.execv(sys.executable, command)
+        _built(config["PACKAGE"], config["STORE"])
+    configuration = Path(__file__).resolve().parents[1] / "gunicorn.conf.py"
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", str(configuration), "api.app:create_app()"])
 
 
 @main.command()
