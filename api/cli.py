@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from api import settings
-from api.commands import editing
-
+from api.commands import editing, mirror
 
 if TYPE_CHECKING:
     from api.store import Release
@@ -70,15 +69,18 @@ def build(config: dict[str, Any], source: Path | None, root: Path | None) -> Non
 
 def _built(source: Path, root: Path) -> "Release":
     """Build and sign; end with status 1 where the package or the store does not allow it."""
-    from api import trust
+    from api import durable, trust
+    from api import mirror as mirrored
     from api.package import PackageError
     from api.release.build import BuildError
     from api.release.build import build as make
 
+    if mirrored.status(root) is not None:
+        fail(f"{root} is a mirror: what stands in it is the upstream's, nothing is built into it")
     try:
         release = make(source, root, say)
         trust.sign_store(root, lambda message: click.echo(message, err=True))
-    except (BuildError, PackageError, trust.TrustError) as error:
+    except (BuildError, PackageError, trust.TrustError, durable.Busy) as error:
         fail(str(error))
     return release
 
@@ -142,3 +144,4 @@ def show_settings() -> None:
 
 
 editing.add(main)
+mirror.add(main)

@@ -22,6 +22,7 @@ from api.descriptor import Package, package
 MANIFEST = "manifest.json"
 DESCRIPTOR = "datapackage.json"
 RECHECK_SECONDS = 1.0
+MIRROR = "mirror.json"  # what a mirror keeps of where and when it copied; see api.mirror
 FOLDERS = ("releases", "withdrawn")  # where releases stand; what was withdrawn may stand in the second
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
@@ -102,7 +103,7 @@ class Store:
         return self._releases
 
     def _look(self) -> None:
-        seen = tuple(_stamp(self.root / name) for name in (*FOLDERS, listing.FILE))
+        seen = tuple(_stamp(self.root / name) for name in (*FOLDERS, listing.FILE, MIRROR))
         if seen == self._seen:
             return
         with suppress(FileNotFoundError):  # a release that is being moved: the next look finds it

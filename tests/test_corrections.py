@@ -112,13 +112,13 @@ def test_a_row_stands_in_the_versions_before_its_retraction(ask: FlaskClient) ->
     assert ask.get("/v1/datasets/guns/records/b?as_of=2026-04-01").status_code == 410
 
 
-@pytest.mark.parametrize(("version", "status"), [("1.0.0", 200), ("1.1.0", 410), ("1.2.0", 200)])
-def test_a_reinstated_row_is_back(tmp_path: Path, version: str, status: int) -> None:
+def test_a_reinstated_row_is_back(tmp_path: Path) -> None:
     early = corrections(["cor-1", "b", "", "retraction", "not a gun", "1.1.0"])
     versions = {"1.0.0": [guns(ROWS), corrections()], "1.1.0": [guns(ROWS[:1]), early], "1.2.0": [guns(ROWS), BACK]}
     build(package(tmp_path / "p", versions), tmp_path / "store")
     client = create_app(STORE=tmp_path / "store", BASE_URL="").test_client()
-    assert client.get(f"/v1/datasets/guns/records/b?version={version}").status_code == status
+    found = [client.get(f"/v1/datasets/guns/records/b?version={version}").status_code for version in versions]
+    assert found == [200, 410, 200]
 
 
 def test_a_reinstated_row_that_is_missing_again_is_not_gone(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 EXAMPLES = 50
-SECONDS = 240
-KEPT = 6
+SECONDS = 900
+KEPT = 4
 FULL = "/v1/datasets/exports/"
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
@@ -23,7 +23,7 @@ def thinned(document: dict[str, Any]) -> dict[str, Any]:
     """The document with few filters: some operations have 250, which differ in their names only.
 
     Schemathesis makes some ten requests for each parameter, so the operations of one dataset keep one filter of each
-    kind (operator, and how its value is written), the others six kinds, others each time; tests/test_openapi.py asks
+    kind (operator, and how its value is written), the others four kinds, others each time; tests/test_openapi.py asks
     every single filter. XLSX and Parquet, each answer of which a process of its own writes, are asked of one dataset.
     """
     found = copy.deepcopy(document)
@@ -68,6 +68,7 @@ def test_every_operation_keeps_its_word(part: int, server: str, tmp_path: Path) 
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(path), "--url", server, "--checks", "all"]
     command += ["--max-examples", str(EXAMPLES), "--no-color", "--workers", "1"]
     command += ["--generation-deterministic", "--continue-on-failure"]
+    command += ["--phases", "examples,coverage,fuzzing"]  # the fourth, stateful, has nothing to do: all is read-only
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-3_000:]

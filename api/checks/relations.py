@@ -65,7 +65,7 @@ class Sums(TableCheck):
         names = [str(part) for part in rule["parts"]] + ([total] if isinstance(total, str) else [])
         absent = [name for name in names if name not in self.found or self.found[name][field] is None]
         for name in absent:
-            what = f'has no {field}' if name in self.found else "does not exist"
+            what = f"has no {field}" if name in self.found else "does not exist"
             message = f'the row {name} of the sum "{rule["name"]}" {what}'
             yield self._problem(name, field, "sum", message, "a row with a number")
         if absent:

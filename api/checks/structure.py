@@ -19,6 +19,7 @@ PART_TYPES: Mapping[str, tuple[str, ...]] = {
     "periodEnd": DATE,
 }
 
+
 def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with the descriptor in `file`; `known` names all resources, also those that cannot be read."""
     names = [str(resource["name"]) for resource in package.descriptor["resources"]]
@@ -37,8 +38,6 @@ def sound(table: Table, known: Sequence[str]) -> bool:
     """Whether a table's own names are in order, so that its rows can be checked."""
     names = [field.name for field in table.fields]
     return len(set(names)) == len(names) and all(names) and known.count(table.name) == 1
-
-
 
 
 def _repeated(names: Sequence[str], file: str) -> Iterator[Problem]:

@@ -20,15 +20,14 @@ from typing import Any
 from flask import Response, current_app, request, send_file
 
 from api import engine
-from api.answer import IMMUTABLE, MUTABLE, http_date, tag
+from api.answer import IMMUTABLE, MUTABLE, http_date
 from api.cache import ENCODERS, encoding
 from api.descriptor import Table, file_stem
-from api.http import ask
 from api.http.files import IN_MEMORY, send
 from api.http.page import following, numbers, reshape
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, finish, with_query
-from api.question import Question, written, wrong
+from api.http.respond import JSON_TYPE, address, etag, finish, with_query
+from api.question import Question, wrong
 from api.release.offsets import SHEET_ROWS
 from api.release.serving import ROW_SEPARATOR
 from api.rowfile import RowFile, json_text, open_rows
@@ -224,7 +223,7 @@ def _dressed(
     chosen: str,
 ) -> Response:
     """The headers of a data answer on one that is too large to be kept."""
-    mark = tag("1", release.tag, ask.base(), path, media_type, written(asked.canonical))
+    mark = etag(release, path, media_type, asked.canonical)
     response.headers["Content-Type"] = media_type
     response.headers["Content-Disposition"] = name
     response.headers["Last-Modified"] = http_date(release.published_at)

@@ -42,6 +42,8 @@ class Measures(fields.Field[tuple[Measure, ...]]):
         function, colon, field = name.partition(":")
         if name == "count":
             return Measure(name, name, -1)
+        if function == "count":
+            raise ValidationError({"reason": ["count stands alone: it counts rows"], "did_you_mean": "count"})
         if function not in aggregate.FUNCTIONS:
             near = schemas.nearest(function, aggregate.FUNCTIONS)
             reason = f"{function[:60]!r} is not one of {', '.join(aggregate.FUNCTIONS)}"

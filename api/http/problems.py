@@ -4,9 +4,11 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import RequestRedirect
 
 from api.engine import TooSlow
 from api.question import BadQuestion
@@ -122,7 +124,10 @@ def _http(error: HTTPException) -> Response:
     """Flask's and Werkzeug's own errors; their headers (Allow, Location) are kept."""
     original = error.get_response()
     if error.code is not None and error.code < 400:
-        return make_response(original)
+        response = make_response(original)
+        if isinstance(error, RequestRedirect):  # to the same path with a slash; which host that is, a proxy knows
+            response.headers["Location"] = current_app.config["BASE_URL"] + urlsplit(error.new_url).path
+        return response
     if isinstance(error, MethodNotAllowed):
         response = problem("method-not-allowed", f"{request.method} is not offered here.")
     elif isinstance(error, NotFound):

@@ -1,13 +1,13 @@
 """Answers put together: the envelope, links and headers that all of them share."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from flask import Response, request
 
-from api import question
+from api import mirror, question
 from api.answer import KEY, Answer, tag
 from api.http import ask
 from api.schemas import encode
@@ -75,14 +75,15 @@ def finish(
     """Leave the answer for the cache layer, which sends it."""
     names = {name for name, _ in canonical}
     found = {name: link for name, link in (links or {}).items() if link}
-    found.setdefault("canonical", with_query(path, canonical))
+    copied = mirror.status(ask.store().root)
+    found.setdefault("canonical", (copied.upstream if copied else "") + with_query(path, canonical))
     licence = release.package.license_path
     if licence:
         found["license"] = licence
     request.environ[KEY] = Answer(
         body=body,
         media_type=media_type,
-        etag=tag(CODE, release.tag, ask.base(), path, media_type, question.written(canonical)),
+        etag=etag(release, path, media_type, canonical),
         version=release.version,
         modified=release.published_at,
         immutable="version" in names,
@@ -90,6 +91,27 @@ def finish(
         disposition=disposition,
     )
     return Response()
+
+
+def etag(release: Release, path: str, media_type: str, canonical: tuple[tuple[str, str], ...]) -> str:
+    """The entity tag of an answer: of the release, the question, and of a mirror's sync, which answers tell."""
+    copied = mirror.status(ask.store().root)
+    synced = copied.synced_at if copied else ""
+    return tag(CODE, release.tag, ask.base(), synced, path, media_type, question.written(canonical))
+
+
+def mirror_meta() -> str:
+    """What a mirror says of itself in every meta, as a member of a JSON object; nothing where this is the origin."""
+    copied = mirror.status(ask.store().root)
+    if copied is None:
+        return ""
+    said = {
+        "upstream": copied.upstream,
+        "synced_at": copied.synced_at,
+        "upstream_version": copied.upstream_version,
+        "stale_after": copied.stale_after,
+    }
+    return compact({"mirror": said})[1:-1]
 
 
 @lru_cache(maxsize=256)
@@ -112,7 +134,13 @@ def envelope(data: str, release: Release, meta: Mapping[str, Any], links: Mappin
     rest = {name: value for name, value in meta.items() if name != "dataset"}
     parts = [
         part
-        for part in (compact(first)[1:-1], release_meta(release), compact(rest)[1:-1], rights_meta(release))
+        for part in (
+            compact(first)[1:-1],
+            release_meta(release),
+            compact(rest)[1:-1],
+            rights_meta(release),
+            mirror_meta(),
+        )
         if part
     ]
     return f'{{"data":{data},\n"meta":{{{",".join(parts)}}},\n"links":{compact(links)}{more}}}\n'.encode()

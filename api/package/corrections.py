@@ -73,12 +73,12 @@ def _untold(
         if (name, key, None) in told:
             continue
         if now is None or after is None:
-            message = f'the row {key} of {name} was removed without a correction'
+            message = f"the row {key} of {name} was removed without a correction"
             yield Problem("correction", message, file, name, key=key, expected=expected)
             continue
         for field in (field.name for field in before.fields if field.name in after.index):
             if (name, key, field) not in told and _differ(before, after, field, was[field], now[field]):
-                message = f'{name} {key}: {field} changed from {_quoted(was[field])} to {_quoted(now[field])}'
+                message = f"{name} {key}: {field} changed from {_quoted(was[field])} to {_quoted(now[field])}"
                 message += " without a correction"
                 yield Problem("correction", message, file, name, number, field, key, now[field] or "", expected)
 

@@ -215,7 +215,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "published_at": _moment(model),
         "change_kinds": _kinds(version, found),
         "changes": found,
-        "notes": notes.section(texts(version.source).get("CHANGELOG.md", ""), model.version),
+        "notes": notes.section((folder / "CHANGELOG.md").read_text(encoding="utf-8"), model.version),
         "files": entries,
     }
     raw = manifest.dump(said).encode()

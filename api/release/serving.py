@@ -75,7 +75,7 @@ class Column(dict[str, tuple[values.Stored, str, str | None]]):
         else:
             value = self.kind.read(cell)
             stored = self._number(value) if isinstance(value, Decimal) else self.kind.store(value)
-            folded = cell.casefold() if self.text and not cell.isascii() else None
+            folded = _folded(cell) if self.text and not (cell.isascii() and "\0" not in cell) else None
             found = (stored, self.head + self.kind.json(value), folded)
         if len(self) < KEPT_CELLS:
             self[cell] = found
@@ -95,6 +95,11 @@ class Column(dict[str, tuple[values.Stored, str, str | None]]):
 
     def layout(self) -> dict[str, Any]:
         return {"exact": self.exact, "nulls": self.nulls, "scale": self.scale, "digits": self.digits}
+
+
+def _folded(cell: str) -> str:
+    """A text without case; SQLite's LIKE would stop at a null character."""
+    return cell.casefold().replace("\0", "\ufffd")
 
 
 def write(package: Package, folder: Path) -> dict[str, int]:
