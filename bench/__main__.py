@@ -55,7 +55,9 @@ def _show(found: Found, took: float) -> None:
         widths = [max(len(str(line[i])) for line in [header, *lines]) for i in range(len(header))]
         print(f"  {title}")
         for line in [header, *lines]:
-            print("    " + "  ".join(str(cell).ljust(width) for cell, width in zip(line, widths)).rstrip())
+            print(
+                "    " + "  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
+            )
     for problem in found.problems:
         print(f"  ! {problem}")
     for m in found.measured:

@@ -60,10 +60,8 @@ def ask(target: Target, running: Running, seconds: float) -> Sample:
     found = json.loads(ended.stdout.strip().splitlines()[-1])
     if len(target.paths) > 1:
         target.at = found["at"]
-    requests = max(found["requests"], 1)
-    return Sample(
-        found["requests"] / found["seconds"], found["p50"], found["p99"], cpu / requests * 1e6, found["errors"]
-    )
+    rate, each = found["requests"] / found["seconds"], cpu / max(found["requests"], 1) * 1e6
+    return Sample(rate, found["p50"], found["p99"], each, found["errors"])
 
 
 def _command(target: Target, port: int, seconds: float, listed: Path) -> list[str]:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from packages import write
 from releases import TWO, guns, package
 
-from api import durable
+from api import durable, listing
 from api.cli import main
 from api.release.build import BuildError, build
 
@@ -205,6 +205,17 @@ def test_what_a_dead_build_left_is_removed_and_what_a_live_one_makes_is_not(tmp_
     with durable.locked(alive):
         build(write(tmp_path / "p", guns(ROWS)), tmp_path)
         assert left(tmp_path) == [alive]
+
+
+def test_a_withdrawn_version_is_not_built_again(tmp_path: Path) -> None:
+    source = package(tmp_path / "p", TWO)
+    (tmp_path / "store").mkdir()
+    gone = [listing.Entry("1.0.0", "0" * 64, "2026-03-01T10:00:00Z", "wrong unit")]
+    (tmp_path / "store" / listing.FILE).write_bytes(listing.dump(gone))
+    build(source, tmp_path / "store")
+    assert whole(tmp_path / "store") == ["1.1.0"]
+    with pytest.raises(BuildError, match=r"withdrawn \(wrong unit\)"):
+        build(source / "history/1.0.0", tmp_path / "store")
 
 
 def test_builds_at_the_same_time_publish_one_release(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_draft_is_refused_until_its_reasons_are_written(source: Path) -> None:
     ledger = source / "data/corrections.csv"
     ledger.write_text(ledger.read_text().replace("TODO", "A slip."))
     done = lantern("build", "--package", source, store=source.parent / "store")
-    assert (done.exit_code, done.output.split()[0]) == (0, "1.1.0")
+    assert (done.exit_code, done.stdout.split()[0]) == (0, "1.1.0")
 
 
 def test_drafting_again_keeps_what_was_written_and_follows_the_data(source: Path) -> None:

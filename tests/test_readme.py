@@ -19,16 +19,9 @@ SERVER = "http://127.0.0.1:8000"
 def examples() -> list[tuple[str, str]]:
     """Each curl of the README with what it is said to print (up to an ellipsis; empty where nothing is said)."""
     blocks = re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", README, re.M)
-    lines = [line[4:] for block in blocks for line in [*block.splitlines(), ""]]
-    found: list[tuple[str, list[str]]] = []
-    for line in lines:
-        if line.startswith("curl "):
-            found.append((line, []))
-        elif found and re.match(r"(make|lantern|\.venv|docker|git) ", line):
-            found.append(("", []))
-        elif found:
-            found[-1][1].append(line)
-    return [(command, "\n".join(said).strip()) for command, said in found if command]
+    texts = [re.sub(r"^    ", "", block, flags=re.M) for block in blocks]
+    split = [text.partition("\n") for text in texts if text.startswith("curl ")]
+    return [(command, said.strip()) for command, _, said in split]
 
 
 @pytest.mark.parametrize(("command", "said"), examples(), ids=lambda value: value[:60])

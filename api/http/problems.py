@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import RequestRedirect
 
 from api.engine import TooSlow
 from api.question import BadQuestion
@@ -111,6 +110,15 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(TooSlow, _too_slow)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _internal)
+    app.after_request(_without_host)
+
+
+def _without_host(response: Response) -> Response:
+    """Werkzeug's redirect to the path with a slash names this machine, where a proxy may stand before it."""
+    if response.status_code == 308:
+        to = urlsplit(response.headers["Location"])
+        response.headers["Location"] = current_app.config["BASE_URL"] + to.path + (f"?{to.query}" if to.query else "")
+    return response
 
 
 def _too_slow(error: TooSlow) -> Response:
@@ -124,10 +132,7 @@ def _http(error: HTTPException) -> Response:
     """Flask's and Werkzeug's own errors; their headers (Allow, Location) are kept."""
     original = error.get_response()
     if error.code is not None and error.code < 400:
-        response = make_response(original)
-        if isinstance(error, RequestRedirect):  # to the same path with a slash; which host that is, a proxy knows
-            response.headers["Location"] = current_app.config["BASE_URL"] + urlsplit(error.new_url).path
-        return response
+        return make_response(original)
     if isinstance(error, MethodNotAllowed):
         response = problem("method-not-allowed", f"{request.method} is not offered here.")
     elif isinstance(error, NotFound):

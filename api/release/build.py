@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api import contents, descriptor, durable, names, package, store
+from api import contents, descriptor, durable, listing, names, package, store
 from api.release import changes, files, history, manifest, notes, offsets, serving
 from api.release.history import CHANGES
 
@@ -51,9 +51,13 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
     Former versions that the package carries and the store lacks come first. Raises package.PackageError for a package
     that cannot be read, BuildError for one that is not valid or whose version is in the store with other content.
     """
+    gone = listing.withdrawn(root)
     with ExitStack() as stack:
         last = _version(stack.enter_context(package.open_source(source)), say)
-        wanted = history.former(last.source.folder, last.model.version)
+        if last.model.version in gone:
+            why = gone[last.model.version]
+            raise BuildError(f"release {last.model.version} was withdrawn ({why}): raise the package's version")
+        wanted = [f for f in history.former(last.source.folder, last.model.version) if f.name not in gone]
         missing = [folder for folder in wanted if not (root / "releases" / folder.name).exists()]
         former = [_version(stack.enter_context(package.open_source(folder)), say) for folder in missing]
         for version in (*former, last):

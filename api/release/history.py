@@ -11,6 +11,7 @@ A package.zip has no history: its descriptor names the previous version (`lanter
 changes.jsonl, which is all that a release takes from the version before.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from api import package
 from api.package import PackageError, Source
 from api.release.changes import Side
 from api.report import Problem
-from api.store import order
+from api.store import DESCRIPTOR, order
 
 FOLDER = "history"
 PREVIOUS = "lantern:previous"
@@ -53,8 +54,11 @@ def former(folder: Path, version: str) -> tuple[Path, ...]:
 
 
 def _check(folder: Path) -> None:
-    with package.open_source(folder) as opened:
-        held = opened.package.version
+    try:
+        held = json.loads((folder / DESCRIPTOR).read_bytes()).get("version")
+    except (OSError, ValueError, AttributeError) as error:
+        message = f"the former version cannot be read: {error}"
+        raise PackageError(Problem("history", message, f"{FOLDER}/{folder.name}/{DESCRIPTOR}")) from None
     if held != folder.name:
         message = f"the folder holds version {held}"
         raise PackageError(Problem("history", message, f"{FOLDER}/{folder.name}", expected=folder.name))

@@ -41,7 +41,7 @@ def figures(
     if column not in NAMES:
         return Response(status_code=400)
     sql = f"SELECT * FROM figures WHERE {where} ORDER BY {column}{down} LIMIT ?"
-    return answer([dict(zip(NAMES, row)) for row in rows(sql, [*found.values(), min(limit, 1000)])])
+    return answer([dict(zip(NAMES, row, strict=True)) for row in rows(sql, [*found.values(), min(limit, 1000)])])
 
 
 @app.get("/years")
@@ -49,4 +49,4 @@ def years(country: str | None = None, category: str | None = None) -> Response:
     """Sums by year."""
     name, value = ("country", country) if country else ("category", category)
     sql = f"SELECT year, sum(value), count(*) FROM figures WHERE {name} = ? GROUP BY year"
-    return answer([dict(zip(("year", "sum", "count"), row)) for row in rows(sql, [value])])
+    return answer([dict(zip(("year", "sum", "count"), row, strict=True)) for row in rows(sql, [value])])

@@ -18,7 +18,8 @@ def run(setup: Setup) -> Found:
 
     Lantern answers from memory; raw WSGI and bare Flask send as many bytes (and 5 KB) from memory on the same
     gunicorn, worker class and workers. Datasette, FastAPI and ROAPI are asked for the same 100 rows; they keep no
-    answers. Datasette has one process, as it comes; the server CPU a request compares whatever the processes. 304: the same page with its entity tag in If-None-Match, against bare Flask's 200 of equal bytes.
+    answers. Datasette has one process, as it comes; the server CPU a request compares whatever the processes. 304: the
+    same page with its entity tag in If-None-Match, against bare Flask's 200 of equal bytes.
     """
     found = Found()
     lantern = servers.lantern(setup.rows)
