@@ -6,6 +6,7 @@ still gets it, for what was written with its figures must stay checkable.
 
 import hashlib
 import json
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from typing import Any
 
 from api import listing
 from api.descriptor import Package, package
+from api.release.serving import LAYOUT
+
+log = logging.getLogger("lantern")
 
 MANIFEST = "manifest.json"
 DESCRIPTOR = "datapackage.json"
@@ -116,8 +120,13 @@ class Store:
         found: dict[str, Release] = {}
         for name, reason in zip(FOLDERS, (None, "no reason is known"), strict=True):
             for path in (self.root / name).glob("*"):
-                if (path / MANIFEST).is_file():
-                    found.setdefault(path.name, open_release(path, reasons.get(path.name, reason)))
+                if not (path / MANIFEST).is_file():
+                    continue
+                release = open_release(path, reasons.get(path.name, reason))
+                if release.manifest.get("layout") == LAYOUT:
+                    found.setdefault(path.name, release)
+                else:
+                    log.warning("%s was built by another version of the program and is not served", path)
         return tuple(sorted(found.values(), key=lambda release: order(release.version), reverse=True))
 
     def withdrawn(self) -> dict[str, listing.Entry]:

@@ -23,6 +23,12 @@ def home() -> Response:
     layouts = engine.layouts(release.folder)
     datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
     html = render_template(
-        "home.html", package=package, release=release, datasets=datasets, links=service_links(release), address=address
+        "home.html",
+        package=package,
+        release=release,
+        datasets=datasets,
+        links=service_links(release),
+        charts=package.descriptor.get("lantern:charts") or [],
+        address=address,
     )
     return finish(html.encode(), release, address(""), media_type=HTML_TYPE)

@@ -219,6 +219,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "published_at": _moment(model),
         "change_kinds": _kinds(version, found),
         "changes": found,
+        "layout": serving.LAYOUT,
         "notes": notes.section((folder / "CHANGELOG.md").read_text(encoding="utf-8"), model.version),
         "files": entries,
     }

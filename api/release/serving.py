@@ -28,6 +28,7 @@ FOLDER = "serving"
 FILE = f"{FOLDER}/index.sqlite"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 FIELD_SEPARATOR = ",\t"
+LAYOUT = 1  # raised when the serving files of older releases can no longer be read
 KEPT_CELLS = 50_000
 EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
