@@ -37,7 +37,7 @@ class NotInStore(LookupError):
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """One release on disk. `tag` names its content: two releases with one tag hold the same bytes.
+    """One release on disk. `tag` names its data, whatever program built it; `build` names every byte of it.
 
     `withdrawn` says why the release must not be used any more, if so.
     """
@@ -46,6 +46,7 @@ class Release:
     version: str
     published_at: str
     tag: str
+    build: str
     package: Package
     manifest: Mapping[str, Any] = field(repr=False, compare=False)
     withdrawn: str | None = None
@@ -74,9 +75,12 @@ def open_release(folder: Path, withdrawn: str | None = None) -> Release:
 @lru_cache(maxsize=64)
 def _open(folder: Path, raw: bytes, withdrawn: str | None) -> Release:
     manifest = json.loads(raw)
-    descriptor = json.loads((folder / DESCRIPTOR).read_bytes())
-    tag = hashlib.sha256(raw + (withdrawn or "").encode()).hexdigest()[:24]
-    return Release(folder, manifest["version"], manifest["published_at"], tag, package(descriptor), manifest, withdrawn)
+    words = (folder / DESCRIPTOR).read_bytes()
+    descriptor = json.loads(words)
+    said = (withdrawn or "").encode()
+    tag, build = (hashlib.sha256(part + said).hexdigest()[:24] for part in (words, raw))
+    model = package(descriptor)
+    return Release(folder, manifest["version"], manifest["published_at"], tag, build, model, manifest, withdrawn)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -76,10 +76,10 @@ def documentation() -> Documentation:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy: threads need the app itself
     release, base = ask.store().latest(), ask.base()
     found: Documentation | None = app.extensions.get("documentation")
-    if found is None or (found.release.tag, found.base) != (release.tag, base):
+    if found is None or (found.release.build, found.base) != (release.build, base):
         with _lock:
             found = app.extensions.get("documentation")
-            if found is None or (found.release.tag, found.base) != (release.tag, base):
+            if found is None or (found.release.build, found.base) != (release.build, base):
                 found = app.extensions["documentation"] = _made(app, release, base)
     return found
 

@@ -103,7 +103,7 @@ def _back(until: Release, since: str | None) -> Iterator[Release]:
 
 
 def _mark(chain: Sequence[Release]) -> str:
-    return hashlib.blake2b("\0".join(release.tag for release in chain).encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b("\0".join(release.build for release in chain).encode(), digest_size=12).hexdigest()
 
 
 def _span(release: Release, dataset: str | None) -> Span:

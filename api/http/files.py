@@ -38,7 +38,7 @@ def send(
         request.environ[KEY] = Answer(
             body=target.read_bytes(),
             media_type=media_type,
-            etag=entry["sha256"] if entry else release.tag,
+            etag=entry["sha256"] if entry else release.build,
             version=release.version,
             modified=release.published_at,
             immutable=immutable,
@@ -46,7 +46,7 @@ def send(
             digest=True,
         )
         return Response()
-    response = send_file(target, mimetype=media_type, etag=entry["sha256"] if entry else release.tag, conditional=True)
+    response = send_file(target, mimetype=media_type, etag=entry["sha256"] if entry else release.build, conditional=True)
     response.headers["Content-Type"] = media_type
     response.headers["Last-Modified"] = http_date(release.published_at)
     response.headers["Cache-Control"] = IMMUTABLE if immutable else MUTABLE

@@ -97,7 +97,7 @@ def etag(release: Release, path: str, media_type: str, canonical: tuple[tuple[st
     """The entity tag of an answer: of the release, the question, and of a mirror's sync, which answers tell."""
     copied = mirror.status(ask.store().root)
     synced = copied.synced_at if copied else ""
-    return tag(CODE, release.tag, ask.base(), synced, path, media_type, question.written(canonical))
+    return tag(CODE, release.build, ask.base(), synced, path, media_type, question.written(canonical))
 
 
 def mirror_meta() -> str:
