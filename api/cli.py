@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from api import settings
-from api.commands import editing, mirror
+from api.commands import editing, export, mirror
 
 if TYPE_CHECKING:
     from api.store import Release
@@ -145,3 +145,4 @@ def show_settings() -> None:
 
 editing.add(main)
 mirror.add(main)
+export.add(main)

@@ -1,0 +1,4 @@
+"""The static site: a store and everything that a server says of it without being asked more, as plain files.
+
+Importing this loads nothing; `api.export.write` makes the site.
+"""

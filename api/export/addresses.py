@@ -1,0 +1,164 @@
+"""What a static site answers: every address without parameters, and the file that stands for it.
+
+A document's file is {address}/index.json (.html, .jsonl): a folder may hold more addresses below it. What has a name
+with an ending keeps it. Web servers decode an address before they look for a file, so files have decoded names.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from flask import Flask
+
+from api import engine
+from api.descriptor import Table
+from api.http import downloads, problems
+from api.http.page import key_path
+from api.http.respond import JSON_TYPE, quoted
+from api.release.manifest import media_type
+from api.release.serving import ROW_SEPARATOR
+from api.rowfile import json_text
+from api.store import Release, Store
+
+# Answers that only a running server can give, and places of which the files or the rows are listed one by one.
+ALIVE = ("health.alive", "health.ready")
+APART = ("files.file", "signed.metadata", "records.record", "documentation.part")
+# XLSX is written anew for each table; package.xlsx holds them all.
+FORMATS = tuple(name for name in downloads.FORMATS if name != "xlsx")
+ENDINGS = {
+    JSON_TYPE: "json",
+    "text/html": "html",
+    "application/jsonl": "jsonl",
+    "application/linkset+json": "linkset",
+}
+OF_RELEASE = ("manifest.json", "SHA256SUMS")
+BATCH = 1_000
+LONGEST_PART = 255
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address as a URL has it (without the host), its file below the site's folder, and its media type.
+
+    `goal` is where its bytes come from: itself, or what it redirects to.
+    """
+
+    path: str
+    file: str
+    media_type: str
+    goal: str = ""
+
+
+def release_files(release: Release) -> Iterator[Address]:
+    """The files of a release, as its manifest has them."""
+    kinds = {path: str(entry["media_type"]) for path, entry in release.files.items()}
+    kinds |= {path: media_type(path) for path in OF_RELEASE if (release.folder / path).is_file()}
+    for path, kind in kinds.items():
+        yield _plain(["releases", release.version, *path.split("/")], kind)
+
+
+def signed_file(path: str) -> Address:
+    """A file of the signed metadata, by its path in the store."""
+    return _plain(path.split("/"), JSON_TYPE)
+
+
+def _plain(parts: list[str], kind: str) -> Address:
+    return Address("/" + "/".join(map(quoted, parts)), "/".join(parts), kind)
+
+
+def documents(app: Flask, store: Store) -> Iterator[Address]:
+    """Whatever the app answers without parameters, but for files of releases and single rows."""
+    for path, named in _candidates(app, store):
+        kind, goal = _asked(app, path)
+        if kind is not None:
+            yield Address(path, _file(path, named, kind), kind, goal)
+
+
+def rows(app: Flask, release: Release) -> Iterator[Address]:
+    """Every row of the latest release by its key."""
+    for table in release.package.tables:
+        for path in _row_paths(app, release, table):
+            yield Address(path, _file(path, False, JSON_TYPE), JSON_TYPE)
+
+
+def apart(found: Iterable[Address]) -> tuple[list[Address], list[tuple[Address, str]]]:
+    """Those that a web server can tell apart, and those that it cannot, with the reason."""
+    every = list(found)
+    uses = Counter(address.file for address in every)
+    kept, out = [], []
+    for address in every:
+        why = _fault(address.file) or _clash(address.file, uses)
+        if why:
+            out.append((address, why))
+        else:
+            kept.append(address)
+    return kept, out
+
+
+def _clash(file: str, uses: Counter[str]) -> str | None:
+    if uses[file] > 1:
+        return "decodes to the same path as another address"
+    parts = file.split("/")
+    if any("/".join(parts[:length]) in uses for length in range(1, len(parts))):
+        return "would need a folder where another address has a file"
+    return None
+
+
+def _fault(file: str) -> str | None:
+    for part in file.split("/"):
+        if part in ("", ".", ".."):
+            return "has a part that is empty, '.' or '..' once it is decoded"
+        if "\0" in part or len(part.encode()) > LONGEST_PART:
+            return f"has a part that is no file name (longer than {LONGEST_PART} bytes, or with a null byte)"
+    return None
+
+
+def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
+    """Addresses that may have an answer; whether each is a file's name."""
+    from api.openapi.interface import FILES
+
+    known: dict[str, Iterable[str]] = {
+        "name": [table.name for table in store.latest().package.tables],
+        "version": [release.version for release in store.releases()],
+        "kind": problems.TYPES,
+        "extension": FORMATS,
+    }
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.endpoint in (*ALIVE, *APART) or not rule.arguments <= known.keys():
+            continue
+        names = sorted(rule.arguments)
+        for values in itertools.product(*(known[name] for name in names)):
+            path = rule.rule
+            for name, value in zip(names, values, strict=True):
+                path = path.replace(f"<{name}>", quoted(value))
+            yield path, "." in rule.rule.rpartition("/")[2]
+    yield from ((f"/docs/static/{name}", True) for name in FILES)
+
+
+def _asked(app: Flask, path: str) -> tuple[str | None, str]:
+    """The media type of the app's answer, None where it has none without parameters; and where a redirect leads."""
+    with app.test_client().head(path) as answer:
+        if 300 < answer.status_code < 304:
+            return _asked(app, answer.headers["Location"].removeprefix(app.config["BASE_URL"]))
+        return (answer.content_type if answer.status_code == 200 else None), path
+
+
+def _file(path: str, named: bool, kind: str) -> str:
+    decoded = unquote(path).removeprefix("/")
+    if named:
+        return decoded
+    ending = ENDINGS.get(kind.partition(";")[0], "bin")
+    return f"{decoded.removesuffix('/')}/index.{ending}".removeprefix("/")
+
+
+def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
+    base = app.config["BASE_URL"]
+    last = engine.layouts(release.folder)[table.name].rows
+    for start in range(1, last + 1, BATCH):
+        numbers = range(start, min(start + BATCH, last + 1))
+        lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
+        with app.test_request_context():
+            paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
+        yield from (path.removeprefix(base) for path in paths)

@@ -1,0 +1,48 @@
+"""Files for web servers that read their rules from the site itself, and the list of addresses."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+
+from api.answer import IMMUTABLE, MUTABLE
+from api.export.files import Entry
+from api.release.manifest import MEDIA_TYPES
+
+LIST = "_addresses.json"
+MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list
+# What is no release file's ending, or has another type than its last ending says.
+ALSO = {".atom": "application/atom+xml; charset=utf-8", ".vl.json": "application/vnd.vegalite+json"}
+PLAIN = ("LICENSE", "SHA256SUMS")
+
+
+def listed(entries: Iterable[Entry], left_out: list[dict[str, str]]) -> bytes:
+    """Every address with its file, media type, bytes and SHA-256; one a line, so that a difference can be read."""
+    lines = ",\n".join(json.dumps(entry.said(), ensure_ascii=False) for entry in entries)
+    return f'{{"addresses": [\n{lines}\n],\n"left_out": {json.dumps(left_out, ensure_ascii=False)}}}\n'.encode()
+
+
+def headers() -> bytes:
+    """_headers, as Netlify and Cloudflare Pages read it."""
+    rules: list[tuple[str, Mapping[str, str]]] = [
+        ("/*", {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}),
+        ("/v1/*", {"Cache-Control": MUTABLE}),
+        ("/releases/*", {"Cache-Control": IMMUTABLE}),
+        ("/tuf/timestamp.json", {"Cache-Control": "no-cache"}),
+        ("/tuf/root.json", {"Cache-Control": "no-cache"}),
+        ("/releases.json", {"Cache-Control": "no-cache"}),
+        *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**MEDIA_TYPES, **ALSO}.items()),
+        *((f"/releases/:version/{name}", {"Content-Type": "text/plain; charset=utf-8"}) for name in PLAIN),
+    ]
+    lines = [line for path, named in rules for line in (path, *(f"  {name}: {value}" for name, value in named.items()))]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def redirects(entries: Iterable[Entry], rows: Collection[str]) -> bytes:
+    """_redirects: which file stands for a document's address; all rows of a dataset by one rule."""
+    lines, folders = [], dict[str, None]()
+    for entry in entries:
+        if entry.address in rows:
+            folders[entry.address.partition("/records/")[0] + "/records"] = None
+        elif entry.file.rpartition("/")[2].startswith("index.") and not entry.address.endswith("/"):
+            lines.append(f"{entry.address} {entry.address}/{entry.file.rpartition('/')[2]} 200")
+    lines += [f"{folder}/* {folder}/:splat/index.json 200" for folder in folders]
+    return ("\n".join(lines) + "\n").encode()
