@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
-export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: run test check bench openapi clean
 
@@ -21,7 +20,7 @@ check: .venv/test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/lantern openapi --check
 
-bench: .venv/bench
+bench: .venv/run
 	$(BIN)/python -m bench
 
 openapi: .venv/run
@@ -34,10 +33,6 @@ openapi: .venv/run
 
 .venv/test: .venv/run
 	$(PIP) --editable '.[test,check]'
-	touch $@
-
-.venv/bench: .venv/test
-	$(PIP) --editable '.[bench]'
 	touch $@
 
 clean:

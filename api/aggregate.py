@@ -33,6 +33,9 @@ class Measure:
     function: str
     position: int
 
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class Variation:

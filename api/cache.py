@@ -130,8 +130,12 @@ class Cache:
         given = environ.get("HTTP_X_REQUEST_ID")
         request_id = given if given and _REQUEST_ID(given) else f"{self.start}-{next(self.counter):x}"
         method = environ["REQUEST_METHOD"]
-        if (method != "GET" and method != "HEAD") or "HTTP_RANGE" in environ:
+        if method != "GET" and method != "HEAD":
             return self._pass(environ, start_response, request_id)
+        if "HTTP_RANGE" in environ:  # an answer that is no file is sent whole
+            body = self._pass(environ, start_response, request_id)
+            whole = environ.get(KEY)
+            return body if whole is None else _send(Finished(whole), environ, start_response, request_id, method)
         self.store.releases()
         if self.store.generation != self.generation:
             self._forget()
@@ -147,7 +151,11 @@ class Cache:
             self._keep(key, found, generation)
         else:
             self._touch(key)
-        return _send(found, environ, start_response, request_id, method)
+        size = found.size
+        body = _send(found, environ, start_response, request_id, method)
+        if found.size != size:
+            self._grow(key, found, found.size - size)
+        return body
 
     def _pass(self, environ: "WSGIEnvironment", start_response: "StartResponse", request_id: str) -> Iterable[bytes]:
         """Ask Flask; what it does not leave as a finished answer goes out with the common headers."""
@@ -174,8 +182,18 @@ class Cache:
             self.size = (
                 sum(entry.size for entry in self.kept.values()) if len(self.kept) % 64 == 0 else self.size + found.size
             )
-            while self.size > self.room and self.kept:
-                self.size -= self.kept.popitem(last=False)[1].size
+            self._make_room()
+
+    def _grow(self, key: tuple[str, str], found: Finished, by: int) -> None:
+        """An answer that was packed takes more memory than it did."""
+        with self.lock:
+            if self.kept.get(key) is found:
+                self.size += by
+                self._make_room()
+
+    def _make_room(self) -> None:
+        while self.size > self.room and self.kept:
+            self.size -= self.kept.popitem(last=False)[1].size
 
     def _touch(self, key: tuple[str, str]) -> None:
         try:

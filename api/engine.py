@@ -28,7 +28,7 @@ class TooSlow(Exception):
     """A question that took longer than the setting TIME_LIMIT."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """How one dataset is stored: its number, its rows, and for each column what the query must know."""
 
@@ -36,6 +36,7 @@ class Layout:
     rows: int
     columns: tuple[dict[str, Any], ...]
     pairs: tuple[tuple[int, int], ...]
+    orders: tuple[int, ...]
 
 
 class _ExactSum:
@@ -133,6 +134,6 @@ def layouts(folder: Path) -> dict[str, Layout]:
     found = connection(folder).execute("SELECT position, name, detail FROM layout ORDER BY position")
     parsed = [(number, name, json.loads(detail)) for number, name, detail in found]
     return {
-        name: Layout(number, d["rows"], tuple(d["columns"]), tuple((a, b) for a, b in d["pairs"]))
+        name: Layout(number, d["rows"], tuple(d["columns"]), tuple((a, b) for a, b in d["pairs"]), tuple(d["orders"]))
         for number, name, d in parsed
     }

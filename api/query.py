@@ -186,6 +186,13 @@ def numbers(found: Shape) -> Statement:
 
 
 @lru_cache(maxsize=4096)
+def rollup_place(found: Shape, pairs: tuple[tuple[int, int], ...]) -> Statement:
+    """Where the rows of two fixed values begin in the orders of their pair, and how many there are."""
+    where = conditions_sql(found)
+    return Statement(f"SELECT begins, rows FROM {rollup(found, pairs)}{where.sql}", where.names, where.fixed)
+
+
+@lru_cache(maxsize=4096)
 def conditions_sql(found: Shape) -> Statement:
     """The filters alone, as a WHERE clause (empty without any) for statements that are put together elsewhere."""
     t = _table(found.number)

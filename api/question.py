@@ -131,7 +131,7 @@ def _listed(table: Table, name: str, value: str, known: frozenset[str]) -> str:
     if name in known:
         return value if name in LISTS else value.replace(schemas.COMMA, ",")
     found = schemas.resolve(table, name)
-    listed = found is not None and found[1] in ("in", "not_in")
+    listed = found is not None and found[1] in ("in", "not_in") and schemas.holds_commas(found[0])
     return value if listed else value.replace(schemas.COMMA, ",")
 
 
@@ -197,6 +197,9 @@ def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[
                 found.append((name, str(values["limit"])))
         elif isinstance(values[name], date) and name == "as_of":
             found.append((name, values[name].isoformat()))
+        elif name in LISTS and isinstance(values[name], tuple):
+            parts = (str(part).replace(",", schemas.COMMA) for part in values[name])
+            found.append((name, ",".join(parts)))
         else:
             found.append((name, raw[name]))
     return tuple(found)

@@ -52,8 +52,8 @@ class RowFile:
 @lru_cache(maxsize=256)
 def open_rows(folder: Path, path: str) -> RowFile:
     """The mapped file of a release, with its index."""
-    data = _mapped(folder / path)
-    index = _mapped(folder / index_path(path))
+    data = mapped(folder / path)
+    index = mapped(folder / index_path(path))
     count = len(index) // 12
     starts = index[: count * 8].cast("Q")
     headed = path.endswith(".csv")
@@ -69,7 +69,7 @@ def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
     return b"".join(pieces).decode().removesuffix(ROW_SEPARATOR)
 
 
-def _mapped(path: Path) -> memoryview:
+def mapped(path: Path) -> memoryview:
     """A file as memory that the system shares between processes; an empty file cannot be mapped."""
     if not path.stat().st_size:
         return memoryview(b"")

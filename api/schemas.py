@@ -48,8 +48,7 @@ class Value(fields.Field[Any]):
     def _several(self, value: str) -> list[Any]:
         if not value:
             raise ValidationError("expected at least one value")
-        text = "contains" in values.operators(self.field) or self.field.type == "geopoint"
-        parts = split(value if text else value.replace(COMMA, ","))
+        parts = split(value)
         if len(parts) > IN_MAX:
             raise ValidationError(f"expected at most {IN_MAX} values, found {len(parts)}")
         return [self._one(part) for part in parts]
@@ -102,6 +101,11 @@ class Day(fields.Date):
             return date.fromisoformat(value)
         except ValueError:
             raise ValidationError("expected a day, such as 2026-11-30") from None
+
+
+def holds_commas(field: Field) -> bool:
+    """Whether a value of a field may hold a comma, so that in a list those inside it are told from those between."""
+    return "contains" in values.operators(field) or field.type == "geopoint"
 
 
 def split(value: str) -> list[str]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -100,15 +101,22 @@ class Store:
         self._seen: tuple[tuple[int, ...], ...] = ()
         self._checked = float("-inf")
         self._releases: tuple[Release, ...] = ()
+        self._looking = threading.Lock()
         self.generation = 0
 
     def releases(self) -> tuple[Release, ...]:
         """All releases, newest version first."""
-        now = time.monotonic()
-        if now - self._checked >= RECHECK_SECONDS:
-            self._checked = now
-            self._look()
+        if self._due() and self._looking.acquire(blocking=not self.generation):  # all wait for the very first look
+            try:
+                if self._due():
+                    self._look()
+                    self._checked = time.monotonic()
+            finally:
+                self._looking.release()
         return self._releases
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._checked >= RECHECK_SECONDS
 
     def _look(self) -> None:
         seen = tuple(_stamp(self.root / name) for name in (*FOLDERS, listing.FILE, MIRROR))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from flask import Flask
 from flask.testing import FlaskClient
 from packages import write
 from werkzeug.test import TestResponse
@@ -18,10 +19,24 @@ JSON = Any
 PROBLEM = "application/problem+json"
 
 
+class Client(FlaskClient):
+    """A client that reads each answer to its end, as one over the wire would."""
+
+    def open(self, *args: Any, buffered: bool = True, **kwargs: Any) -> TestResponse:
+        return super().open(*args, buffered=buffered, **kwargs)
+
+
 def client_of(source: Path, store: Path) -> FlaskClient:
     """A client of the app over a store with the release of a package."""
     build(source, store)
-    return create_app(STORE=store, BASE_URL="").test_client()
+    return app_of(store).test_client()
+
+
+def app_of(store: Path, **given: Any) -> Flask:
+    """The app over a store, without a public address whatever the environment says."""
+    app = create_app(STORE=store, BASE_URL="", **given)
+    app.test_client_class = Client
+    return app
 
 
 def served(folder: Path, *tables: dict[str, JSON], **words: JSON) -> FlaskClient:

@@ -20,9 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packages import write
 from plainly import Row
-from served import all_rows, answer, client_of, pages, parameter, problem, rows_path, served
+from served import all_rows, answer, app_of, client_of, pages, parameter, problem, rows_path, served
 
-from api.app import create_app
 from api.release.build import BuildError, build
 
 NULL = "NA"
@@ -409,7 +408,7 @@ def test_a_cursor_ends_with_the_release_it_came_from(tmp_path: Path) -> None:
     client = client_of(write(tmp_path / "old", table.resource(), version="1.0.0"), store)
     sealed = cursor_of(client, rows_path("unsorted", "limit=3"))
     build(write(tmp_path / "new", table.resource(), version="1.1.0"), store)
-    client = create_app(STORE=store, BASE_URL="").test_client()
+    client = app_of(store).test_client()
     assert refusal(client, rows_path("unsorted", f"limit=3&cursor={sealed}")) == [ALTERED]
     assert refusal(client, rows_path("unsorted", f"limit=3&cursor={sealed}&version=1.1.0")) == [ALTERED]
     old = answer(client, rows_path("unsorted", f"limit=3&cursor={sealed}&version=1.0.0"))

@@ -5,14 +5,17 @@ with an ending keeps it. Web servers decode an address before they look for a fi
 """
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 from flask import Flask
 
-from api import engine
+from api import contents, engine
+from api.contents import File
 from api.descriptor import Table
 from api.http import downloads, problems
 from api.http.page import key_path
@@ -33,7 +36,7 @@ ENDINGS = {
     "application/jsonl": "jsonl",
     "application/linkset+json": "linkset",
 }
-OF_RELEASE = ("manifest.json", "SHA256SUMS")
+OF_RELEASE = (contents.MANIFEST, contents.SUMS)
 BATCH = 1_000
 LONGEST_PART = 255
 
@@ -51,12 +54,15 @@ class Address:
     goal: str = ""
 
 
-def release_files(release: Release) -> Iterator[Address]:
-    """The files of a release, as its manifest has them."""
-    kinds = {path: str(entry["media_type"]) for path, entry in release.files.items()}
-    kinds |= {path: media_type(path) for path in OF_RELEASE if (release.folder / path).is_file()}
-    for path, kind in kinds.items():
-        yield _plain(["releases", release.version, *path.split("/")], kind)
+def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
+    """The files of a release with what its manifest promises of each (nothing of itself)."""
+    raw = (folder / contents.MANIFEST).read_bytes()
+    held = contents.read(raw)
+    kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(raw)["files"]}
+    every: dict[str, File | None] = {file.path: file for file in held.files}
+    every |= {path: None for path in OF_RELEASE if path not in every and (folder / path).is_file()}
+    for path, file in every.items():
+        yield _plain(["releases", held.version, *path.split("/")], kinds.get(path) or media_type(path)), file
 
 
 def signed_file(path: str) -> Address:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +16,15 @@ from pathlib import Path
 from flask import Flask, render_template
 
 from api import contents, durable, listing, mirror, trust
-from api.contents import File
 from api.export import addresses, sidecars
 from api.export.addresses import Address
 from api.export.files import Entry, Files
 from api.export.swap import swap
-from api.store import NotInStore, Release, Store
+from api.store import MIRROR, NotInStore, Store
 
 Tell = Callable[[str], None]
 LIST = sidecars.LIST
-OWN = (LIST, "_contents.html", "_headers", "_redirects", "404.html", ".nojekyll", "mirror.json")
+OWN = (LIST, "_contents.html", "_headers", "_redirects", "404.html", ".nojekyll", MIRROR)
 TRIES = 3
 SHOWN = 5
 
@@ -36,7 +35,7 @@ class ExportError(Exception):
 
 @dataclass(frozen=True)
 class Exported:
-    """What was made: addresses, files that are new or other than before, addresses that no file can stand for."""
+    """What was made. `changed`: whether it differs from what was there; `left_out`: addresses no file can stand for."""
 
     addresses: int
     bytes: int
@@ -63,16 +62,14 @@ def export(root: Path, folder: Path, base_url: str = "", tell: Tell = print, row
 def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, rows: bool) -> Exported:
     from api.app import create_app
 
-    files = _staged(root, folder if folder.exists() else None, work, tell)
+    files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.config["STORE_OPEN"]
-    tell("asking the app")
-    linked = [address for release in _standing(store) for address in addresses.release_files(release)]
-    linked += [addresses.signed_file(path) for path in _signed(files.folder)]
     asked = [address for address in addresses.documents(app, store) if address.file != listing.FILE]
     single = list(addresses.rows(app, store.latest())) if rows else []
     kept, out = addresses.apart([*linked, *asked, *single])
-    entries = _written(app, store, files, kept, {address.path for address in linked})
+    here = {entry.sha256: files.folder / entry.file for entry in linked.values() if entry.bytes}
+    entries = [linked.get(address) or _answer(app, files, address, here) for address in kept]
     for address, why in out[:SHOWN]:
         tell(f"left out: {address.path} {why}")
     if out[SHOWN:]:
@@ -118,43 +115,42 @@ def _aside(folder: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> Files:
+def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files, dict[Address, Entry]]:
     """The store's releases and signed metadata, verified; again where the store changed meanwhile."""
-    for last in (False,) * (TRIES - 1) + (True,):
+    why = ""
+    for _ in range(TRIES):
         files = Files(work / "site", old)
         try:
-            _link(root, files)
+            linked = _link(root, files)
             found = trust.verify(files.folder, partial=_partial(root))
         except trust.TrustError as error:
             raise ExportError(f"{root} is not signed: run `lantern sign` first ({error})") from error
-        except FileNotFoundError:
-            if last:
-                raise
+        except (FileNotFoundError, contents.BadManifest) as error:
+            why = str(error)
         else:
             if not found.problems:
                 for warning in found.warnings:
                     tell(f"warning: {warning}")
-                return files
-            if last:
-                raise ExportError(f"{root} is not as it was signed: {'; '.join(found.problems[:SHOWN])}")
+                return files, linked
+            why = "; ".join(found.problems[:SHOWN])
         shutil.rmtree(files.folder)
-    raise AssertionError
+    raise ExportError(f"{root} is not as it was signed: {why}")
 
 
-def _link(root: Path, files: Files) -> None:
-    for release in _standing(Store(root)):
-        known = {file.path: file for file in contents.read((release.folder / contents.MANIFEST).read_bytes()).files}
-        for address in addresses.release_files(release):
-            path = address.file.split("/", 2)[2]
-            files.link(address, release.folder / path, known.get(path))
+def _link(root: Path, files: Files) -> dict[Address, Entry]:
+    """The store's own files in the site: releases that are not withdrawn, signed metadata, a mirror's state."""
+    linked = {}
+    for entry in listing.of(root):
+        folder = root / "releases" / entry.version
+        if entry.withdrawn is None and folder.is_dir():
+            for address, file in addresses.release_files(folder):
+                linked[address] = files.link(address, root / address.file, file)
     for path in _signed(root):
-        files.link(addresses.signed_file(path), root / path)
+        address = addresses.signed_file(path)
+        linked[address] = files.link(address, root / path)
     if mirror.status(root) is not None:
-        files.link(Address("", "mirror.json", ""), root / "mirror.json")
-
-
-def _standing(store: Store) -> list[Release]:
-    return [release for release in store.releases() if release.withdrawn is None]
+        files.link(Address("", MIRROR, ""), root / MIRROR)
+    return linked
 
 
 def _signed(root: Path) -> list[str]:
@@ -172,7 +168,7 @@ def _partial(root: Path) -> bool:
 def _view(root: Path, site: Path, work: Path) -> Path:
     """What the app answers from: the site's own files, and what was withdrawn, of which it must know."""
     view = Path(tempfile.mkdtemp(dir=work, prefix="view-"))
-    for name in ("releases", "tuf", listing.FILE, "mirror.json"):
+    for name in ("releases", "tuf", listing.FILE, MIRROR):
         if (site / name).exists():
             (view / name).symlink_to(site / name)
     if (root / "withdrawn").exists():
@@ -180,26 +176,12 @@ def _view(root: Path, site: Path, work: Path) -> Path:
     return view
 
 
-def _written(app: Flask, store: Store, files: Files, kept: list[Address], linked: set[str]) -> list[Entry]:
-    """Everything in the folder, as the list of addresses has it."""
-    known = {
-        f"releases/{release.version}/{path}": File(path, entry["bytes"], entry["sha256"])
-        for release in _standing(store)
-        for path, entry in release.files.items()
-    }
-    here = {file.sha256: files.folder / path for path, file in known.items()}
-    client, found = app.test_client(), []
-    for address in kept:
-        if address.path in linked:
-            path = files.folder / address.file
-            file = known.get(address.file) or File("", path.stat().st_size, contents.digest(path))
-            found.append(Entry(address.path, address.file, address.media_type, file.bytes, file.sha256))
-            continue
-        with client.get(address.goal or address.path) as answer:
-            if answer.status_code != 200:
-                raise ExportError(f"{address.path}: the app answers with status {answer.status_code}")
-            found.append(files.write(address, answer.iter_encoded(), here))
-    return found
+def _answer(app: Flask, files: Files, address: Address, here: Mapping[str, Path]) -> Entry:
+    """The app's answer as a file."""
+    with app.test_client().get(address.goal or address.path) as answer:
+        if answer.status_code != 200:
+            raise ExportError(f"{address.path}: the app answers with status {answer.status_code}")
+        return files.write(address, answer.iter_encoded(), here)
 
 
 def _own(app: Flask, files: Files, entries: list[Entry], out: list[tuple[Address, str]], single: set[str]) -> None:

@@ -1,5 +1,6 @@
 """What a request asks: which release, which dataset, which parameters."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from api.http.problems import ProblemError
 from api.question import Question
 from api.store import Release, Store
 
+_WEIGHT = re.compile(r"(?:^|;)\s*q\s*=\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:;|$)")
 Parameters = Mapping[str, fields.Field[Any]]
 # A table without fields: what a resource is that has parameters but no filters.
 PLAIN = table({"name": "", "schema": {"fields": []}})
@@ -84,18 +86,35 @@ def segment(text: str) -> str:
     return unquote(text) if request.environ.get("lantern.escaped") else text
 
 
+@lru_cache(maxsize=512)
+def _liked(header: str) -> Mapping[str, float]:
+    """The quality of each media range that an Accept header names (RFC 9110, 12.5.1).
+
+    Parameters tell no two formats apart here: a charset, which some clients always send, changes nothing.
+    """
+    found: dict[str, float] = {}
+    for part in header.lower().split(","):
+        name, _, rest = part.partition(";")
+        name = "*/*" if name.strip() == "*" else name.strip()
+        weight = _WEIGHT.search(rest)
+        found[name] = max(found.get(name, 0.0), min(1.0, float(weight[1])) if weight else 1.0)
+    return found
+
+
 def acceptable(offered: Mapping[str, str]) -> str:
     """The name of the offered media type (name → type) that the Accept header likes best.
 
     The first offered wins a tie. Raises a not-acceptable problem that lists them.
     """
-    header = request.headers.get("Accept", "")
+    header = request.headers.get("Accept", "").strip()
     if not header or header == "*/*":
         return next(iter(offered))
-    accepted = request.accept_mimetypes
+    liked = _liked(header)
     best, quality = "", 0.0
     for name, media_type in offered.items():
-        found = accepted.quality(media_type.partition(";")[0])
+        bare = media_type.partition(";")[0]
+        ranges = (bare, bare.partition("/")[0] + "/*", "*/*")
+        found = next((liked[one] for one in ranges if one in liked), 0.0)
         if found > quality:
             best, quality = name, found
     if not best:

@@ -114,7 +114,8 @@ def _text(
             spool.write(piece)
         if spool.tell() <= IN_MEMORY:
             spool.seek(0)
-            return finish(spool.read(), release, path, asked.canonical, media_type, links, name)
+            with spool:
+                return finish(spool.read(), release, path, asked.canonical, media_type, links, name)
         spool.seek(0)
         return _sent(release, asked, path, media_type, links, name, spool, chosen)
     response = Response(pieces, content_type=media_type)

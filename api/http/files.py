@@ -34,6 +34,8 @@ def send(
     if not target.is_file():
         raise NotFound
     media_type = entry["media_type"] if entry else media_type_of(path)
+    if request.headers.get("If-Range", "").startswith("W/"):  # the tag of other bytes (RFC 9110, 13.1.5)
+        request.environ.pop("HTTP_RANGE", None)
     if "Range" not in request.headers and target.stat().st_size <= IN_MEMORY:
         request.environ[KEY] = Answer(
             body=target.read_bytes(),
@@ -46,14 +48,16 @@ def send(
             digest=True,
         )
         return Response()
-    response = send_file(target, mimetype=media_type, etag=entry["sha256"] if entry else release.build, conditional=True)
+    mark = entry["sha256"] if entry else release.build
+    response = send_file(target, mimetype=media_type, etag=mark, conditional=True)
     response.headers["Content-Type"] = media_type
     response.headers["Last-Modified"] = http_date(release.published_at)
     response.headers["Cache-Control"] = IMMUTABLE if immutable else MUTABLE
+    response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["X-Data-Version"] = release.version
     response.headers["Accept-Ranges"] = "bytes"
-    if links:
-        response.headers["Link"] = ", ".join(_links(release, links))
+    if every := _links(release, links or {}):
+        response.headers["Link"] = ", ".join(every)
     if entry:
         raw = base64.b64encode(bytes.fromhex(entry["sha256"])).decode()
         response.headers["Repr-Digest"] = f"sha-256=:{raw}:"

@@ -1,14 +1,14 @@
 """Pages of rows, and rows by their key."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
 from flask import Response, current_app
 
-from api import cursor, engine, query, question
+from api import cursor, engine, orders, query, question
 from api.descriptor import Table
 from api.evidence import conflicts
 from api.http import ask
@@ -69,6 +69,12 @@ def numbers(
         return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
     bound = query.parameters(table, layout, asked)
     bound["rows"] = most
+    if layout.orders:
+        shape = query.shape(table, layout, asked)
+        sliced = orders.slices(shape, layout)
+        if sliced is not None:
+            place = _place(release, query.rollup_place(shape, layout.pairs), bound, limit)
+            return orders.page(orders.open_orders(release.folder, table, layout), sliced, *place, last, most)
     after = None
     if asked.cursor is not None:
         shape = query.shape(table, layout, asked)
@@ -78,6 +84,12 @@ def numbers(
         bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
     statement = query.numbers(query.shape(table, layout, asked, after))
     return engine.numbers(release.folder, statement.sql, statement.bind(bound), limit)
+
+
+def _place(release: Release, statement: query.Statement, bound: Mapping[str, Any], limit: float) -> tuple[int, int]:
+    """Where the rows of two fixed values begin in the orders of their pair, and how many there are."""
+    found = engine.row(release.folder, statement.sql, statement.bind(bound), limit)
+    return (found[0], found[1]) if found else (0, 0)
 
 
 def total_of(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> int:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, render_template
 
-from api import engine
+from api import engine, mirror
 from api.http import ask
 from api.http.catalogue import dataset_links, service_links
 from api.http.respond import JSON_TYPE, address, document, finish
@@ -30,5 +30,6 @@ def home() -> Response:
         links=service_links(release),
         charts=package.descriptor.get("lantern:charts") or [],
         address=address,
+        copied=mirror.status(ask.store().root),
     )
     return finish(html.encode(), release, address(""), media_type=HTML_TYPE)

@@ -6,7 +6,7 @@ decoded but for those escapes, and the views decode each part by itself.
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,7 +20,7 @@ def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
         if "%2" in raw and any(escape in raw.lower() for escape in ESCAPES[:2]):
-            kept = raw
+            kept = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
             for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
                 kept = kept.replace(escape, "%25" + escape[1:])
             environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")

@@ -82,9 +82,10 @@ class ProblemError(Exception):
         self.more = more
 
 
-def problem(kind: str, detail: str, **more: Any) -> Response:
-    """A problem document as a response."""
-    status, title, _ = TYPES[kind]
+def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Response:
+    """A problem document as a response; `code` is a status other than the usual one of the type."""
+    usual, title, _ = TYPES[kind]
+    status = code or usual
     document = {
         "type": f"{current_app.config['BASE_URL']}/problems/{kind}",
         "title": title,
@@ -98,6 +99,7 @@ def problem(kind: str, detail: str, **more: Any) -> Response:
     response = make_response(body, status)
     response.content_type = MEDIA_TYPE
     response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
+    response.headers["Vary"] = "Accept, Accept-Encoding"  # a cache must not give a 406 to those who asked otherwise
     return response
 
 
@@ -140,12 +142,10 @@ def _http(error: HTTPException) -> Response:
     elif error.code == 406:
         response = problem("not-acceptable", error.description or "")
     elif error.code == 416:
-        response = problem("invalid-parameter", "The Range header asks for bytes that the file does not have.")
-        response.status_code = 416
+        response = problem("invalid-parameter", "The Range header asks for bytes that the file does not have.", 416)
     else:
         kind = "internal" if (error.code or 500) >= 500 else "invalid-parameter"
-        response = problem(kind, error.description or "")
-        response.status_code = error.code or 500
+        response = problem(kind, error.description or "", error.code)
     for name in ("Allow", "Content-Range", "Location"):
         if name in original.headers:
             response.headers[name] = original.headers[name]

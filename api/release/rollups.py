@@ -1,8 +1,8 @@
 """Counts and sums kept for pairs of fields with few values: what totals, facets and groups are answered from.
 
 A pair of fields is kept where the table is large and both have few values. A rollup has a row for each two values that
-occur together: how many rows, and for each numeric field how many values, their exact sum in two parts, the least
-and the greatest.
+occur together: how many rows, where they begin in an order of the rows by the two (api.release.orders), and for each
+numeric field how many values, their exact sum in two parts, the least and the greatest.
 """
 
 import sqlite3
@@ -85,7 +85,12 @@ def write(
     for pair in kept:
         a, b = pair
         parts = ", ".join([f"c{a}", f"c{b}", "sum(rows) AS rows", "min(n) AS n", *again])
-        db.execute(f"CREATE TABLE {name(number, pair)} AS SELECT {parts} FROM cube GROUP BY c{a}, c{b} ORDER BY 1, 2")
+        begins = "sum(rows) OVER (ORDER BY c{a}, c{b} ROWS UNBOUNDED PRECEDING) - rows AS begins"
+        grouped = f"SELECT {parts} FROM cube GROUP BY c{a}, c{b}"
+        db.execute(
+            f"CREATE TABLE {name(number, pair)} AS "
+            f"SELECT *, {begins.format(a=a, b=b)} FROM ({grouped}) ORDER BY c{a}, c{b}"
+        )
         db.execute(f"CREATE INDEX {name(number, pair)}_ab ON {name(number, pair)} (c{a}, c{b})")
         db.execute(f"CREATE INDEX {name(number, pair)}_b ON {name(number, pair)} (c{b})")
     db.execute("DROP TABLE cube")

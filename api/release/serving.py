@@ -12,7 +12,7 @@ import csv
 import json
 import sqlite3
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from functools import lru_cache
@@ -22,7 +22,7 @@ from typing import Any
 
 from api import values
 from api.descriptor import Package, Table
-from api.release import rollups
+from api.release import orders, rollups
 
 FOLDER = "serving"
 FILE = f"{FOLDER}/index.sqlite"
@@ -35,7 +35,6 @@ EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
 SQLITE_VERSION = 3_038_000
 MAX_INDEXED = 40
 CROWD = 200  # rows a value on the average
-TIMES = ("year", "yearmonth", "date", "datetime")
 csv.field_size_limit(2**31 - 1)
 
 
@@ -119,9 +118,14 @@ def write(package: Package, folder: Path) -> dict[str, int]:
             [(i, t.name, json.dumps(d)) for i, (t, d) in enumerate(zip(package.tables, layouts, strict=True))],
         )
         db.execute("COMMIT")
-        db.executescript("PRAGMA analysis_limit=2000; ANALYZE;")
+        db.executescript("ANALYZE;")
     settle(path)
     return {table.name: detail["rows"] for table, detail in zip(package.tables, layouts, strict=True)}
+
+
+def orders_path(table: Table) -> str:
+    """Where a release keeps the orders of a table, if it has any."""
+    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}{orders.SUFFIX}"
 
 
 def rows_path(table: Table) -> str:
@@ -152,8 +156,10 @@ def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> d
     pairs = rollups.pairs(table, [len(column) for column in columns], rows)
     crowded = [rows > CROWD * len(column) for column in columns]
     _index(db, number, table, pairs, crowded)
-    rollups.write(db, number, table, pairs, [column.layout() for column in columns])
-    return {"rows": rows, "columns": [column.layout() for column in columns], "pairs": pairs}
+    layout = [column.layout() for column in columns]
+    rollups.write(db, number, table, pairs, layout)
+    kept = orders.write(db, number, pairs, sortable(table), rows, folder / orders_path(table))
+    return {"rows": rows, "columns": layout, "pairs": pairs, "orders": kept}
 
 
 @lru_cache(maxsize=1_000)
@@ -259,29 +265,29 @@ def _index(
     db: sqlite3.Connection, number: int, table: Table, pairs: list[tuple[int, int]], crowded: list[bool]
 ) -> None:
     """An index for each field that is compared and sorted, one for the key, one for each pair of fields that
-    questions are likely to filter by together, followed by the field they are likely to sort by.
+    questions are likely to filter by together.
 
     Where many rows share a value (`crowded`) a descending sort, whose ties still ascend, needs an index of its own.
     """
     key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     if key is not None:
         db.execute(f"CREATE INDEX t{number}_key ON t{number} (c{key})")
-    for i in indexed(table):
-        if i == key:  # rows stand in the order of the key: their number sorts
-            continue
+    for i in sortable(table):
         db.execute(f"CREATE INDEX t{number}_c{i} ON t{number} (c{i})")
         if crowded[i]:
             db.execute(f"CREATE INDEX t{number}_c{i}_down ON t{number} (c{i} DESC)")
     if len(table.primary_key) > 1:
         keys = ", ".join(f"c{table.index[name]}" for name in table.primary_key)
         db.execute(f"CREATE INDEX t{number}_key ON t{number} ({keys})")
-    timed = next((i for i, f in enumerate(table.fields) if f.type in TIMES), None)
     for a, b in pairs:
-        last = f", c{timed}" if timed is not None and timed not in (a, b) else ""
-        db.execute(f"CREATE INDEX t{number}_c{a}_c{b} ON t{number} (c{a}, c{b}{last})")
+        db.execute(f"CREATE INDEX t{number}_c{a}_c{b} ON t{number} (c{a}, c{b})")
 
 
-def indexed(table: Table) -> Iterable[int]:
-    """The positions of the fields that get an index: the first MAX_INDEXED whose values have an order."""
-    ordered = [i for i, f in enumerate(table.fields) if f.type not in values.STRUCTURED]
+def sortable(table: Table) -> list[int]:
+    """The positions of the fields that get an index: the first MAX_INDEXED whose values have an order.
+
+    Not a key of one field: rows stand in its order, so their number sorts.
+    """
+    key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
+    ordered = [i for i, f in enumerate(table.fields) if f.type not in values.STRUCTURED and i != key]
     return ordered[:MAX_INDEXED]

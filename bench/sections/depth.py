@@ -39,7 +39,7 @@ def run(setup: Setup) -> Found:
 def _deep(lantern: Running, rows: int, name: str, order: str) -> str:
     """The address of the page; what the walk found is kept beside the release."""
     kept = folder("depth") / f"{servers.stores.store(rows).name}-{name}"
-    if not kept.exists():
+    if not kept.exists() or fetch(lantern.port, kept.read_text())[0] != 200:
         path = f"{RECORDS}?limit={STEP}{order}"
         for _ in range(rows * 9 // 10 // STEP):
             status, _, body = fetch(lantern.port, path)
