@@ -6,6 +6,7 @@ one whole; with `lantern:additiveIf`, that the row a foreign key leads to must a
 periods overlap, is no number but a list of what varies.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -23,6 +24,7 @@ ADDING = ("sum", "avg")
 WITHIN = "lantern:additiveWithin"
 IF = "lantern:additiveIf"
 DIGITS = Context(prec=15)
+EXACT = Context(prec=2000)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def group_sql(
     keys = [f"g{place}" for place in range(len(groups))]
     for place, measure in enumerate(measures):
         if measure.function == "median":
-            sql = _with_median(sql, keys, place, measure, shape, groups, where.sql)
+            exact = layout.columns[measure.position]["exact"]
+            sql = _with_median(sql, keys, place, measure, shape, groups, where.sql, exact)
             names = [*names, *where.names]
     ordering = [*(_order(groups, measures, place, down) for place, down in order), *(f"{k} IS NULL, {k}" for k in keys)]
     if ordering:
@@ -97,16 +100,17 @@ def _measure_columns(place: int, measure: Measure, layout: Layout, kept: bool) -
         return [(name, "sum(rows)" if kept else "count(*)")]
     column = f"c{position}"
     if measure.function == "median":
-        return [(name, "")]
+        return [(name, ""), (f"u{place}", ""), (f"w{place}", "")]
     if measure.function in ("min", "max"):
         source = {"min": f"a{position}", "max": f"z{position}"}[measure.function] if kept else column
         return [(name, f"{measure.function}({source})")]
     detail = layout.columns[position]
     counted = f"sum(k{position})" if kept else f"count({column})"
     if detail["exact"]:
-        return [(name, f"exact_sum({column})"), (f"k{place}", counted)]
+        return [(name, f"exact_{measure.function}({column})"), (f"k{place}", counted)]
     if not rollups.scaled(detail):
-        return [(name, f"{measure.function}({column})"), (f"k{place}", counted)]
+        found = [(name, f"{measure.function}({column} * 1.0)"), (f"k{place}", counted)]
+        return found if detail["scale"] else [*found, *_whole_parts(place, column)]
     amount = rollups.whole(column, detail["scale"])
     high = f"sum(h{position})" if kept else f"sum({amount} / {CHUNK})"
     low = f"sum(l{position})" if kept else f"sum({amount} % {CHUNK})"
@@ -115,10 +119,31 @@ def _measure_columns(place: int, measure: Measure, layout: Layout, kept: bool) -
     return [(name, sorts), (f"k{place}", counted), (f"h{place}", high), (f"l{place}", low)]
 
 
+def _whole_parts(place: int, column: str) -> list[tuple[str, str]]:
+    """The parts of a sum of whole numbers some of which no 64-bit integer holds: those are doubles, added apart."""
+
+    def part(sql: str) -> str:
+        return f"coalesce(sum(CASE typeof({column}) WHEN 'integer' THEN {sql} END), 0)"
+
+    doubles = f"total(CASE typeof({column}) WHEN 'real' THEN {column} END)"
+    return [
+        (f"h{place}", part(f"{column} / {CHUNK}")),
+        (f"l{place}", part(f"{column} % {CHUNK}")),
+        (f"r{place}", doubles),
+    ]
+
+
 def _with_median(
-    sql: str, keys: Sequence[str], place: int, measure: Measure, shape: Shape, groups: Sequence[int], where: str
+    sql: str,
+    keys: Sequence[str],
+    place: int,
+    measure: Measure,
+    shape: Shape,
+    groups: Sequence[int],
+    where: str,
+    exact: bool,
 ) -> str:
-    """Join the median: the mean of the middle one or two values of each group."""
+    """Join the median: the middle one or two values of each group, and their mean to sort by."""
     column = f"c{measure.position}"
     by = ", ".join(f"c{p}" for p in groups)
     window = f"PARTITION BY {by}" if by else ""
@@ -130,9 +155,11 @@ def _with_median(
     )
     kept = "".join(f"{k}, " for k in keys)
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
-    middle = f"SELECT {kept}avg(v) AS m{place} FROM ({inner}) WHERE r IN ((s + 1) / 2, (s + 2) / 2){grouped}"
+    found = f"{'exact_avg' if exact else 'avg'}(v) AS m{place}, min(v) AS u{place}, max(v) AS w{place}"
+    middle = f"SELECT {kept}{found} FROM ({inner}) WHERE r IN ((s + 1) / 2, (s + 2) / 2){grouped}"
     on = " AND ".join(f"a.{k} IS b.{k}" for k in keys) or "1"
-    return f"SELECT * FROM (SELECT a.*, b.m{place} FROM ({sql}) AS a LEFT JOIN ({middle}) AS b ON {on})"
+    joined = f"SELECT a.*, b.m{place}, b.u{place}, b.w{place} FROM ({sql}) AS a LEFT JOIN ({middle}) AS b ON {on}"
+    return f"SELECT * FROM ({joined})"
 
 
 def number(measure: Measure, layout: Layout, row: Mapping[str, Any], place: int) -> str:
@@ -143,19 +170,26 @@ def number(measure: Measure, layout: Layout, row: Mapping[str, Any], place: int)
     if measure.function == "count":
         return str(found)
     detail = layout.columns[measure.position]
-    if measure.function in ADDING:
-        if detail["exact"]:
-            total = Decimal(found)
-        elif f"h{place}" in row:
-            total = Decimal(row[f"h{place}"] * CHUNK + row[f"l{place}"]).scaleb(-detail["scale"])
-        else:
-            return values.number_json(DIGITS.create_decimal(repr(found)))
-        if measure.function == "avg":
-            total = DIGITS.divide(total, Decimal(row[f"k{place}"]))
-        return values.number_json(total)
-    if detail["exact"]:
-        return values.number_json(values.unsorted(found))
-    return values.number_json(Decimal(repr(found)) if isinstance(found, float) else Decimal(found))
+    if measure.function == "median":
+        low, high = (_decimal(row[f"{part}{place}"]) for part in "uw")
+        return values.number_json(EXACT.divide(EXACT.add(low, high), Decimal(2)))
+    if measure.function not in ADDING or detail["exact"]:
+        return values.number_json(_decimal(found))
+    if f"h{place}" not in row:
+        return values.number_json(DIGITS.create_decimal(repr(found))) if math.isfinite(found) else "null"
+    total = EXACT.scaleb(Decimal(row[f"h{place}"] * CHUNK + row[f"l{place}"]), -detail["scale"])
+    if row.get(f"r{place}"):
+        total = EXACT.add(total, _decimal(row[f"r{place}"]))
+    if measure.function == "avg":
+        total = DIGITS.divide(total, Decimal(row[f"k{place}"]))
+    return values.number_json(total)
+
+
+def _decimal(stored: values.Stored) -> Decimal:
+    """A number as it stands in a column."""
+    if isinstance(stored, str):
+        return values.unsorted(stored)
+    return Decimal(repr(stored)) if isinstance(stored, float) else Decimal(stored or 0)
 
 
 def guarded(field: Field) -> bool:
@@ -231,7 +265,8 @@ def overlap_sql(shape: Shape, table: Table, groups: Sequence[int], measure: Meas
     present = f"{where.sql}{' AND' if where.sql else ' WHERE'} {column} IS NOT NULL"
     inner = (
         f"SELECT {first} AS first, {last} AS last, {named} AS year, {before} AS before, {beside} AS beside, "
-        f"{every} AS every FROM t{shape.number}{present}"
+        f"{every} AS every, count({named}) OVER ({window}) AS named FROM t{shape.number}{present}"
     )
-    undated = "(first IS NULL OR last IS NULL) AND every > 1 AND (year IS NULL OR beside > 1)"
+    # A row that has but a year is known to stand apart only where all have a year, each another one.
+    undated = "(first IS NULL OR last IS NULL) AND every > 1 AND (year IS NULL OR beside > 1 OR named < every)"
     return Statement(f"SELECT 1 FROM ({inner}) WHERE first <= before OR ({undated}) LIMIT 1", where.names, where.fixed)

@@ -40,20 +40,29 @@ class Layout:
 
 
 class _ExactSum:
-    """The sum of numbers that are stored as sortable text, as text."""
+    """The sum of numbers that are stored as sortable text, as such text."""
 
     def __init__(self) -> None:
-        self.total: Decimal | None = None
+        self.total, self.count = Decimal(0), 0
 
     def step(self, text: str | None) -> None:
         if text is not None:
-            self.total = _EXACT.add(self.total or Decimal(0), values.unsorted(text))
+            self.total = _EXACT.add(self.total, values.unsorted(text))
+            self.count += 1
 
     def finalize(self) -> str | None:
-        return None if self.total is None else str(self.total)
+        return values.sortable(self.total) if self.count else None
+
+
+class _ExactMean(_ExactSum):
+    """Their mean, to 15 digits."""
+
+    def finalize(self) -> str | None:
+        return values.sortable(_MEAN.divide(self.total, Decimal(self.count))) if self.count else None
 
 
 _EXACT = Context(prec=2000)
+_MEAN = Context(prec=15)
 
 
 def connection(folder: Path) -> sqlite3.Connection:
@@ -75,6 +84,7 @@ def _open(folder: Path) -> sqlite3.Connection:
     uri = (folder / FILE).absolute().as_uri() + "?mode=ro&immutable=1"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     db.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # its step takes one argument
+    db.create_aggregate("exact_avg", 1, _ExactMean)  # type: ignore[arg-type]
     db.execute("PRAGMA query_only=1")
     db.execute("PRAGMA mmap_size=2147418112")
     db.execute("PRAGMA cache_size=-2000")

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 
@@ -33,6 +34,8 @@ ADDRESSES = 2_000  # what the readers of a day ask for, the n-th most wanted 1/n
 QUESTIONS = 20  # of a reader in a day
 KEPT = 300.0  # seconds a reader's own program may keep an answer (max-age)
 MIB = 2**20
+NOTHING, UPDATE = "mirror: looks, nothing is new", "mirror: the next release"
+PAGE, SAME = "reader: a page of 100 rows, gzip", "reader: the same again, 304"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Relay:
         work()
         time.sleep(0.05)  # the last bytes are counted by another thread
         after = self.requests, self.up, self.down
-        return Cost(*(b - a for a, b in zip(before, after)))
+        return Cost(*(b - a for a, b in zip(before, after, strict=True)))
 
 
 @contextmanager
@@ -118,36 +121,60 @@ def measured(work: Path) -> dict[str, Cost]:
     from api.trust import sign_store
 
     whole, store = work / "whole", work / "store"
-    build(ROOT / "datapackage", whole)
-    first, last = _versions(whole)
-    for version in (first, last):
-        (store / "releases").mkdir(parents=True, exist_ok=True)
-        (whole / "releases" / version).rename(work / version)
-    (work / first).rename(store / "releases" / first)
-    sign_store(store, lambda _: None)
+    build(_package(work / "package"), whole)
+    first, second, third = _versions(whole)
     found: dict[str, Cost] = {}
+    (store / "releases").mkdir(parents=True)
+    _publish(whole, store, first)
     with relayed(store) as relay:
         mirror = _mirroring(relay.url, work / "mirror")
-        found["mirror: first copy, one release"] = relay.cost(mirror)
-        found["mirror: nothing new"] = relay.cost(mirror)
+        found[f"mirror: first copy ({first})"] = relay.cost(mirror)
+        found[NOTHING] = relay.cost(mirror)
         sign_store(store, lambda _: None, refresh=True)
-        found["mirror: new timestamp only"] = relay.cost(mirror)
-        (work / last).rename(store / "releases" / last)
-        sign_store(store, lambda _: None)
-        time.sleep(1.5)
-        found["mirror: next release"] = relay.cost(mirror)
-        found["mirror: first copy, two releases"] = relay.cost(_mirroring(relay.url, work / "second"))
+        found["mirror: only the timestamp is new"] = relay.cost(mirror)
+        _publish(whole, store, second)
+        found[UPDATE] = relay.cost(mirror)
+        found[f"mirror: first copy ({first} and {second})"] = relay.cost(_mirroring(relay.url, work / "second"))
         found |= _reader(relay)
+        _publish(whole, store, third)
+        found["mirror: a release whose data is the same"] = relay.cost(mirror)
     return found
+
+
+def _package(folder: Path) -> Path:
+    """The package with one version more, of which only the description differs."""
+    from api.release.history import FOLDER as HISTORY
+
+    shutil.copytree(ROOT / "datapackage", folder)
+    described = json.loads((folder / "datapackage.json").read_text())
+    before = folder / HISTORY / described["version"]
+    before.mkdir(parents=True)
+    for path in (ROOT / "datapackage").iterdir():
+        if path.name != HISTORY:
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, before / path.name)
+    day = datetime.fromisoformat(described["created"]) + timedelta(days=1)
+    major, minor, patch = described["version"].split(".")
+    described |= {"version": f"{major}.{minor}.{int(patch) + 1}", "created": day.isoformat().replace("+00:00", "Z")}
+    described["description"] += " One word more."
+    (folder / "datapackage.json").write_text(json.dumps(described, ensure_ascii=False, indent=2))
+    return folder
+
+
+def _publish(whole: Path, store: Path, version: str) -> None:
+    from api.trust import sign_store
+
+    (whole / "releases" / version).rename(store / "releases" / version)
+    sign_store(store, lambda _: None)
+    time.sleep(1.5)  # the server looks once a second
 
 
 def _versions(store: Path) -> list[str]:
     from api.store import order
 
     found = sorted((path.name for path in (store / "releases").iterdir()), key=order)
-    if len(found) < 2:
+    if len(found) < 3:
         raise SystemExit("the package has no earlier version: there is no update to measure")
-    return found[-2:]
+    return found[-3:]
 
 
 def _mirroring(url: str, folder: Path) -> Callable[[], object]:
@@ -161,8 +188,8 @@ def _reader(relay: Relay) -> dict[str, Cost]:
     packed = {"Accept-Encoding": "gzip"}
     tag = _get(relay.url, page, packed)["ETag"]
     asked = {
-        "reader: page of 100 rows, gzip": (page, packed),
-        "reader: the same again, 304": (page, {**packed, "If-None-Match": tag}),
+        PAGE: (page, packed),
+        SAME: (page, {**packed, "If-None-Match": tag}),
         "reader: a whole table as CSV, gzip": ("/v1/datasets/exports/records.csv", packed),
         "reader: home page, gzip": ("/", packed),
         "reader: package.zip": (f"/releases/{_version(relay.url)}/package.zip", {}),
@@ -221,7 +248,7 @@ def mirrors(number: int, every: float, cost: dict[str, Cost], edges: int, ttl: f
     (a timestamp is as small as a 304, so both count alike). Files of a release never change: an edge fetches them once.
     """
     dice, day = random.Random(1), Day()
-    poll, update = cost["mirror: nothing new"], cost["mirror: next release"]
+    poll, update = cost[NOTHING], cost[UPDATE]
     published = DAY / 2 if release else 2 * DAY
     fresh: set[tuple[int, int]] = set()
     holding: set[int] = set()
@@ -252,7 +279,7 @@ def readers(number: int, cost: dict[str, Cost], edges: int, ttl: float, release:
     `ttl` seconds and asks in the same way. After a release every answer is another one.
     """
     dice, day = random.Random(2), Day()
-    page, same = cost["reader: page of 100 rows, gzip"], cost["reader: the same again, 304"]
+    page, same = cost[PAGE], cost[SAME]
     weights = list(accumulate(1 / place for place in range(1, ADDRESSES + 1)))
     published = DAY / 2 if release else 2 * DAY
     kept: dict[tuple[int, int], tuple[float, bool]] = {}

@@ -64,6 +64,19 @@ def test_answers_say_whose_copy_they_are(folder: Path, origin: str) -> None:
     assert said_by(folder)["upstream"] == origin and said_by(folder)["upstream_version"] == "1.1.0"
 
 
+def test_whatever_is_not_json_names_the_original_too(folder: Path, origin: str) -> None:
+    for base in ("", "https://copy.example/data"):
+        client = create_app(STORE=folder, BASE_URL=base).test_client()
+        for path in (
+            "/",
+            "/openapi.json",
+            "/v1/changes",
+            *(f"{RECORDS}.{kind}" for kind in ("csv", "jsonl", "parquet")),
+        ):
+            links = client.get(path).headers["Link"].split(", ")
+            assert [link for link in links if "canonical" in link] == [f'<{origin}{path}>; rel="canonical"']
+
+
 def test_an_origin_is_nobodys_copy(states: Path) -> None:
     client = client_of(states / "two")
     answer = client.get(RECORDS)

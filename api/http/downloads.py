@@ -26,7 +26,7 @@ from api.descriptor import Table, file_stem
 from api.http.files import IN_MEMORY, send
 from api.http.page import following, numbers, reshape
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, etag, finish, with_query
+from api.http.respond import JSON_TYPE, address, etag, finish, original, with_query
 from api.question import Question, wrong
 from api.release.offsets import SHEET_ROWS
 from api.release.serving import ROW_SEPARATOR
@@ -56,7 +56,7 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     narrowing = {name for name, _ in asked.canonical} - {"version", "as_of"}
     whole = WHOLE.get(kind, "").format(file_stem(table.name))
     if not narrowing and whole in release.files:
-        whole_links = {"describedby": schema, "canonical": with_query(path, asked.canonical)}
+        whole_links = {"describedby": schema, "canonical": original(with_query(path, asked.canonical))}
         return send(release, whole, "version" in dict(asked.canonical), whole_links)
     found, after = _numbers(release, table, asked, path)
     links = {"next": after, "describedby": schema}
@@ -231,7 +231,8 @@ def _dressed(
     response.headers["Cache-Control"] = IMMUTABLE if "version" in dict(asked.canonical) else MUTABLE
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["X-Data-Version"] = release.version
-    every = {**links, "canonical": with_query(path, asked.canonical), "license": release.package.license_path}
+    canonical = original(with_query(path, asked.canonical))
+    every = {**links, "canonical": canonical, "license": release.package.license_path}
     response.headers["Link"] = ", ".join(f'<{target}>; rel="{rel}"' for rel, target in every.items() if target)
     response.set_etag(f"{mark}-{chosen}" if chosen else mark)
     if chosen:

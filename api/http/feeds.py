@@ -18,7 +18,7 @@ from api.descriptor import Table
 from api.http import ask
 from api.http.files import IN_MEMORY
 from api.http.problems import ProblemError
-from api.http.respond import address, finish, quoted, with_query
+from api.http.respond import address, finish, original, quoted, with_query
 from api.release.changes import head
 from api.release.serving import ROW_SEPARATOR
 from api.retractions import CORRECTIONS
@@ -74,7 +74,7 @@ def changes() -> Response:
     response.headers["Cache-Control"] = MUTABLE
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["X-Data-Version"] = until.version
-    response.headers["Link"] = f'<{with_query(path, asked.canonical)}>; rel="canonical"'
+    response.headers["Link"] = f'<{original(with_query(path, asked.canonical))}>; rel="canonical"'
     mark = tag(_mark(chain), path, question.written(asked.canonical))
     response.set_etag(f"{mark}-{chosen}" if chosen else mark)
     if chosen:

@@ -118,13 +118,14 @@ def facets(name: str) -> Response:
     ask.acceptable({"json": JSON_TYPE})
     layout = engine.layouts(release.folder)[table.name]
     limit = current_app.config["TIME_LIMIT"]
-    data = {}
+    data, more = {}, {}
     for field in asked.more["facet"]:
         measures = (Measure("count", "count", -1),)
-        found, _ = _groups(release, table, layout, asked, (table.index[field],), measures, ((1, True),))
-        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in found[: asked.limit]]
+        found, more[field] = _groups(release, table, layout, asked, (table.index[field],), measures, ((1, True),))
+        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in found]
     total = total_of(release, table, layout, asked, limit)
-    return _answer(release, table, asked, "facets", raw_json(data), {"count": len(data), "total": total})
+    meta = {"count": len(data), "total": total, "more": more}
+    return _answer(release, table, asked, "facets", raw_json(data), meta)
 
 
 @blueprint.get("/v1/datasets/<name>/aggregate")
@@ -137,6 +138,9 @@ def aggregates(name: str) -> Response:
     ask.acceptable({"json": JSON_TYPE})
     groups = tuple(table.index[n] for n in asked.more.get("group_by", ()))
     measures = asked.more.get("measure", (Measure("count", "count", -1),))
+    twice = {table.fields[p].name for p in groups} & {m.name for m in measures}
+    if twice:
+        raise question.wrong("measure", f"{min(twice)!r} is the name of a group too: ask for another measure")
     layout = engine.layouts(release.folder)[table.name]
     order = _order(table, groups, measures, asked)
     for measure in measures:

@@ -75,8 +75,7 @@ def finish(
     """Leave the answer for the cache layer, which sends it."""
     names = {name for name, _ in canonical}
     found = {name: link for name, link in (links or {}).items() if link}
-    copied = mirror.status(ask.store().root)
-    found.setdefault("canonical", (copied.upstream if copied else "") + with_query(path, canonical))
+    found["canonical"] = original(found.get("canonical") or with_query(path, canonical))
     licence = release.package.license_path
     if licence:
         found["license"] = licence
@@ -91,6 +90,12 @@ def finish(
         disposition=disposition,
     )
     return Response()
+
+
+def original(link: str) -> str:
+    """The address of the same thing at the origin; on the origin itself, the link as it is."""
+    copied = mirror.status(ask.store().root)
+    return copied.upstream + link.removeprefix(ask.base()) if copied else link
 
 
 def etag(release: Release, path: str, media_type: str, canonical: tuple[tuple[str, str], ...]) -> str:

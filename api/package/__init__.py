@@ -10,7 +10,7 @@ from api.package.validation import validate
 from api.package.writing import write_csv
 from api.report import Report
 
-__all__ = ["FileResource", "PackageError", "Report", "Source", "files", "open_source", "validate", "write_csv"]
+__all__ = ["FileResource", "PackageError", "Report", "Source", "files", "open_source", "paths", "validate", "write_csv"]
 
 
 @dataclass(frozen=True)

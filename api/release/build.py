@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from api import contents, descriptor, durable, listing, names, package, store
-from api.release import changes, files, history, manifest, notes, offsets, serving
+from api.release import ahead, changes, files, history, manifest, notes, offsets, serving
 from api.release.history import CHANGES
 
 TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
+VALIDATED = "validated"  # where tables that were found valid are remembered
 PLACE = "build-"  # how the folders of builds under way begin
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
@@ -34,11 +35,12 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class _Version:
-    """One version to build: its opened package, the one before, and what validation says."""
+    """One version to build: its opened package, the one before, what validation says, and its serving files."""
 
     source: package.Source
     previous: history.Previous | None
     report: package.Report
+    serving_files: ahead.Into
 
     @property
     def model(self) -> descriptor.Package:
@@ -53,20 +55,20 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
     """
     gone = listing.withdrawn(root)
     with ExitStack() as stack:
-        last = _version(stack.enter_context(package.open_source(source)), say)
+        last = _version(stack.enter_context(package.open_source(source)), root, stack, say)
         if last.model.version in gone:
             why = gone[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({why}): raise the package's version")
         wanted = [f for f in history.former(last.source.folder, last.model.version) if f.name not in gone]
         missing = [folder for folder in wanted if not (root / "releases" / folder.name).exists()]
-        former = [_version(stack.enter_context(package.open_source(folder)), say) for folder in missing]
+        former = [_version(stack.enter_context(package.open_source(folder)), root, stack, say) for folder in missing]
         for version in (*former, last):
             _add(version, root, say)
     # Here the store is whole: trust.sign_store(root) signs it.
     return store.open_release(root / "releases" / last.model.version)
 
 
-def _version(source: package.Source, say: Say) -> _Version:
+def _version(source: package.Source, root: Path, stack: ExitStack, say: Say) -> _Version:
     """A version that may be built. Raises BuildError for one that may not."""
     model = source.package
     fault = names.version_fault(model.version)
@@ -74,11 +76,13 @@ def _version(source: package.Source, say: Say) -> _Version:
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    report = package.validate(source.descriptor_path, previous.folder if previous else None)
+    serving_files = stack.enter_context(ahead.serving_files(source, stack.enter_context(_workplace(root))))
+    cache = root / "tmp" / VALIDATED
+    report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
         raise BuildError(report.text())
     _in_time(model, previous)
-    return _Version(source, previous, report)
+    return _Version(source, previous, report, serving_files)
 
 
 def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
@@ -205,7 +209,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     say(f"finding what changed in {model.version}")
     found = _changes(version, folder)
     say("writing the serving file")
-    rows = serving.write(model, folder)
+    rows = version.serving_files(folder)
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
     copies: dict[str, tuple[str, ...]] = {
         table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", serving.rows_path(table))
