@@ -177,7 +177,10 @@ def number(measure: Measure, layout: Layout, row: Mapping[str, Any], place: int)
         return values.number_json(_decimal(found))
     if f"h{place}" not in row:
         return values.number_json(DIGITS.create_decimal(repr(found))) if math.isfinite(found) else "null"
-    total = EXACT.scaleb(Decimal(row[f"h{place}"] * CHUNK + row[f"l{place}"]), -detail["scale"])
+    whole = row[f"h{place}"] * CHUNK + row[f"l{place}"]
+    if measure.function == "sum" and not detail["scale"] and not row.get(f"r{place}"):
+        return str(whole)
+    total = EXACT.scaleb(Decimal(whole), -detail["scale"])
     if row.get(f"r{place}"):
         total = EXACT.add(total, _decimal(row[f"r{place}"]))
     if measure.function == "avg":

@@ -178,10 +178,9 @@ class Cache:
         with self.lock:
             if generation != self.generation:
                 return
+            former = self.kept.pop(key, None)  # two threads may have asked at once
             self.kept[key] = found
-            self.size = (
-                sum(entry.size for entry in self.kept.values()) if len(self.kept) % 64 == 0 else self.size + found.size
-            )
+            self.size += found.size - (former.size if former else 0)
             self._make_room()
 
     def _grow(self, key: tuple[str, str], found: Finished, by: int) -> None:

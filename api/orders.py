@@ -1,6 +1,7 @@
 """Pages sliced from the orders of a release: two fixed fields, sorted by a third, at the same cost in any table."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -86,8 +87,31 @@ def _descending(rows: memoryview, ranks: memoryview, last: int, most: int) -> li
         end = first(ranks[last - 1], nulls)
         close = bisect_right(rows, ranks[last - 1], end, nulls, key=lambda n: ranks[n - 1])
         found += rows[rest : min(close, rest + most)].tolist()
-    while len(found) < most and end:
-        begin = first(ranks[rows[end - 1] - 1], end)
-        found += rows[begin : min(end, begin + most)].tolist()
-        end = begin
-    return (found + rows[nulls : nulls + most].tolist())[:most] if len(found) < most else found[:most]
+    if len(found) < most:
+        found += _backwards(rows, ranks, end, most - len(found), first)
+    if len(found) < most:
+        found += rows[nulls : nulls + most - len(found)].tolist()
+    return found
+
+
+def _backwards(rows: memoryview, ranks: memoryview, end: int, most: int, first: Callable[[int, int], int]) -> list[int]:
+    """The rows before `end`, value after value from the back, at most so many.
+
+    `first` finds where the rows of a rank begin: only asked where they begin before the piece that is looked at.
+    """
+    found: list[int] = []
+    while end and len(found) < most:
+        begin = max(0, end - most)
+        piece = rows[begin:end].tolist()
+        marks = [ranks[n - 1] for n in piece]
+        close = len(piece)
+        for at in range(len(piece) - 1, 0, -1):
+            if marks[at] != marks[at - 1]:
+                found += piece[at:close]
+                close = at
+                if len(found) >= most:
+                    return found[:most]
+        whole = first(marks[0], end)
+        found += rows[whole : begin + close].tolist()
+        end = whole
+    return found[:most]

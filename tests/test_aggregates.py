@@ -379,7 +379,6 @@ def test_groups_keep_apart_what_must_not_be_added(figures: FlaskClient) -> None:
     found = answer(figures, f"{SUMS}?case=several&group_by=unit,basis,standing&measure=sum:value")["data"]
     assert [entry["sum:value"] for entry in found] == [2, 1]
     assert problem(figures, f"{SUMS}?group_by=unit&measure=sum:value")["status"] == 409
-    assert ()
 
 
 def test_an_indicator_whose_values_never_add_is_refused_even_alone_in_its_group(figures: FlaskClient) -> None:

@@ -26,8 +26,8 @@ from newsroom import ROOT, copy, origin, own_store, released, serving, states
 
 from api import trust
 from api.app import create_app
-from api.export import sidecars
-from api.export.write import LIST, OWN, Exported, ExportError, export
+from api.export import ExportError, sidecars
+from api.export.write import LIST, OWN, Exported, export
 from api.release.build import build
 from api.release.manifest import MEDIA_TYPES
 from api.trust import sign_store, verify
@@ -446,7 +446,7 @@ def test_only_what_is_signed_is_exported(states: Path, tmp_path: Path) -> None:
     text = file.read_text()
     file.unlink()
     file.write_text(text.replace("row 3", "row 4"))
-    for root, why in ((store, "data/things.csv is altered"), (tmp_path / "unsigned", "run `lantern sign` first")):
+    for root, why in ((store, "data/things.csv is altered"), (tmp_path / "unsigned", "holds no signed releases")):
         with pytest.raises(ExportError, match=why):
             export(root, tmp_path / "site")
         run = lantern("export", "--store", root, tmp_path / "site")

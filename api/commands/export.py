@@ -26,7 +26,7 @@ def export(config: dict[str, Any], folder: Path, root: Path | None, base_url: st
     `lantern verify DIR` checks it, `lantern mirror` copies from it.
     """
     from api import settings
-    from api.export.write import ExportError
+    from api.export import ExportError
     from api.export.write import export as write
 
     try:

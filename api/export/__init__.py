@@ -1,4 +1,8 @@
 """The static site: a store and everything that a server says of it without being asked more, as plain files.
 
-Importing this loads nothing; `api.export.write` makes the site.
+Importing this loads nothing; api.export.write makes the site.
 """
+
+
+class ExportError(Exception):
+    """Why no site was made."""

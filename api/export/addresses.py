@@ -17,6 +17,7 @@ from flask import Flask
 from api import contents, engine
 from api.contents import File
 from api.descriptor import Table
+from api.export import ExportError
 from api.http import downloads, problems
 from api.http.page import key_path
 from api.http.respond import JSON_TYPE, quoted
@@ -148,6 +149,8 @@ def _asked(app: Flask, path: str) -> tuple[str | None, str]:
     with app.test_client().head(path) as answer:
         if 300 < answer.status_code < 304:
             return _asked(app, answer.headers["Location"].removeprefix(app.config["BASE_URL"]))
+        if answer.status_code >= 500:
+            raise ExportError(f"{path}: the app answers with status {answer.status_code}")
         return (answer.content_type if answer.status_code == 200 else None), path
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from flask import Flask, render_template
 
 from api import contents, durable, listing, mirror, trust
-from api.export import addresses, sidecars
+from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
 from api.export.files import Entry, Files
 from api.export.swap import swap
@@ -27,10 +27,6 @@ LIST = sidecars.LIST
 OWN = (LIST, "_contents.html", "_headers", "_redirects", "404.html", ".nojekyll", MIRROR)
 TRIES = 3
 SHOWN = 5
-
-
-class ExportError(Exception):
-    """Why no site was made."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
             linked = _link(root, files)
             found = trust.verify(files.folder, partial=_partial(root))
         except trust.TrustError as error:
-            raise ExportError(f"{root} is not signed: run `lantern sign` first ({error})") from error
+            raise ExportError(f"{root} holds no signed releases: run `lantern build` or `lantern sign` first") from error
         except (FileNotFoundError, contents.BadManifest) as error:
             why = str(error)
         else:

@@ -28,7 +28,7 @@ from api.http.page import following, numbers, reshape
 from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, address, etag, finish, original, with_query
 from api.question import Question, wrong
-from api.release.offsets import SHEET_ROWS
+from api.release.offsets import SHEET_CELLS, SHEET_ROWS
 from api.release.serving import ROW_SEPARATOR
 from api.rowfile import RowFile, json_text, open_rows
 from api.store import Release
@@ -63,8 +63,12 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     name = f'inline; filename="{_ascii(table.name)}.{kind}"'
     if kind in CUT:
         return _text(release, table, asked, kind, found, path, links, name)
-    if kind == "xlsx" and len(found) > SHEET_ROWS:
-        raise ProblemError("not-acceptable", f"A sheet holds {SHEET_ROWS} rows, these are {len(found)}: filter more.")
+    most = min(SHEET_ROWS, SHEET_CELLS // len(asked.fields or table.fields))
+    if kind == "xlsx" and len(found) > most:
+        detail = (
+            f"At most {most} of these rows are given as a sheet, these are {len(found)}: filter more, or ask for csv."
+        )
+        raise ProblemError("not-acceptable", detail)
     return _extract(release, table, asked, kind, found, path, links, name)
 
 

@@ -1,7 +1,7 @@
 """Facets and aggregates of a dataset's rows."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 from flask import Blueprint, Response, current_app
@@ -13,7 +13,7 @@ from api.descriptor import Table
 from api.http import ask
 from api.http.page import total_of
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, Raw, address, compact, envelope, finish, pinned, raw_json, with_query
+from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
 from api.question import Question
 from api.release.serving import FIELD_SEPARATOR
 from api.rowfile import json_text
@@ -147,9 +147,10 @@ def aggregates(name: str) -> Response:
         _refuse_lies(release, table, asked, groups, measure)
     found, more = _groups(release, table, layout, asked, groups, measures, order)
     names = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
-    data = [dict(zip(names, map(Raw, row), strict=True)) for row in found]
+    heads = [f"{encode_basestring(name)}:" for name in names]
+    data = ["{" + ",".join(map(str.__add__, heads, row)) + "}" for row in found]
     meta = {"count": len(data), "more": more, **_left_out(release, table, layout, asked, measures)}
-    return _answer(release, table, asked, "aggregate", raw_json(data), meta)
+    return _answer(release, table, asked, "aggregate", "[" + ",\n".join(data) + "]", meta)
 
 
 def _order(
@@ -197,26 +198,26 @@ def _groups(
     statement, columns = aggregate.group_sql(shape, layout, groups, measures, order)
     bound = statement.bind(query.parameters(table, layout, asked))
     rows = engine.rows(release.folder, statement.sql, bound, current_app.config["TIME_LIMIT"])
+    at = columns.index("n")
+    values_json = [_group_json(release, table, layout, p) for p in groups]
     found = []
     for row in rows[: asked.limit]:
         named = dict(zip(columns, row, strict=True))
-        texts = [_group_json(release, table, layout, p, named[f"g{i}"], named["n"]) for i, p in enumerate(groups)]
+        texts = ["null" if v is None else write(v, row[at]) for write, v in zip(values_json, row, strict=False)]
         texts += [aggregate.number(m, layout, named, place) for place, m in enumerate(measures)]
         found.append(texts)
     return found, len(rows) > asked.limit
 
 
-def _group_json(release: Release, table: Table, layout: engine.Layout, position: int, stored: Any, row: int) -> str:
-    """A group's value as JSON: from the compared value where that says it all, else from a row of the group."""
-    if stored is None:
-        return "null"
+def _group_json(release: Release, table: Table, layout: engine.Layout, position: int) -> Callable[[Any, int], str]:
+    """How a group's value becomes JSON: from the compared value where that says it all, else from a row of the group."""
     kind = table.fields[position].type
-    if kind == "boolean":
-        return "true" if stored else "false"
     if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
-        text = json_text(release.folder, table, (row,))[1:-1].split(FIELD_SEPARATOR)[position]
-        return text[len(compact(table.fields[position].name)) + 1 :]
-    return json.dumps(stored, ensure_ascii=False)
+        head = len(encode_basestring(table.fields[position].name)) + 1
+        return lambda _, n: json_text(release.folder, table, (n,))[1:-1].split(FIELD_SEPARATOR)[position][head:]
+    if kind == "boolean":
+        return lambda stored, _: "true" if stored else "false"
+    return lambda stored, _: encode_basestring(stored) if isinstance(stored, str) else repr(stored)
 
 
 def _left_out(

@@ -1,7 +1,7 @@
 """Pages of rows, and rows by their key."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
@@ -67,45 +67,46 @@ def numbers(
         last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
     if not asked.filters and not asked.sort and asked.q is None:
         return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
+    shape = query.shape(table, layout, asked)
+    sliced = orders.slices(shape, layout)
+    if sliced is not None:
+        total, begins = counted(release, table, layout, asked, limit)
+        return orders.page(orders.open_orders(release.folder, table, layout), sliced, begins, total, last, most)
     bound = query.parameters(table, layout, asked)
     bound["rows"] = most
-    if layout.orders:
-        shape = query.shape(table, layout, asked)
-        sliced = orders.slices(shape, layout)
-        if sliced is not None:
-            place = _place(release, query.rollup_place(shape, layout.pairs), bound, limit)
-            return orders.page(orders.open_orders(release.folder, table, layout), sliced, *place, last, most)
     after = None
     if asked.cursor is not None:
-        shape = query.shape(table, layout, asked)
         after = engine.row(release.folder, query.keys(shape), (last,), limit) if shape.sort else ()
         if after is None:
             raise question.wrong("cursor", "does not belong to this question")
         bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
-    statement = query.numbers(query.shape(table, layout, asked, after))
+    walk = False
+    if most > 0 and shape.sort and query.rollup(shape, layout.pairs):
+        total, _ = counted(release, table, layout, asked, limit)
+        walk = query.walks(layout.rows, total, most)
+    statement = query.numbers(query.shape(table, layout, asked, after, walk))
     return engine.numbers(release.folder, statement.sql, statement.bind(bound), limit)
-
-
-def _place(release: Release, statement: query.Statement, bound: Mapping[str, Any], limit: float) -> tuple[int, int]:
-    """Where the rows of two fixed values begin in the orders of their pair, and how many there are."""
-    found = engine.row(release.folder, statement.sql, statement.bind(bound), limit)
-    return (found[0], found[1]) if found else (0, 0)
 
 
 def total_of(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> int:
     """How many rows the filters leave; counted once for each set of filters."""
     if not asked.filters and asked.q is None:
         return layout.rows
+    return counted(release, table, layout, asked, limit)[0]
+
+
+def counted(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> tuple[int, int]:
+    """How many rows the filters leave and, where a pair of fields is fixed, where they begin in its orders."""
     shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
     statement = query.count(shape, query.rollup(shape, layout.pairs))
     bound = statement.bind(query.parameters(table, layout, asked))
-    return _count(release, statement, tuple(bound), limit)
+    return _counted(release, statement, tuple(bound), limit)
 
 
 @lru_cache(maxsize=20_000)
-def _count(release: Release, statement: query.Statement, bound: Sequence[Any], limit: float) -> int:
+def _counted(release: Release, statement: query.Statement, bound: Sequence[Any], limit: float) -> tuple[int, int]:
     found = engine.row(release.folder, statement.sql, bound, limit)
-    return int(found[0]) if found else 0
+    return (int(found[0]), int(found[1] or 0)) if found else (0, 0)
 
 
 def following(release: Release, table: Table, asked: Question, last: int, path: str) -> str:

@@ -11,7 +11,7 @@ from api import mirror, question
 from api.answer import KEY, Answer, tag
 from api.http import ask
 from api.schemas import encode
-from api.store import Release
+from api.store import Release, Store
 
 JSON_TYPE = "application/json"
 CODE = "1"  # part of every entity tag: raised when the same question to the same release gives other bytes
@@ -94,20 +94,30 @@ def finish(
 
 def original(link: str) -> str:
     """The address of the same thing at the origin; on the origin itself, the link as it is."""
-    copied = mirror.status(ask.store().root)
+    copied = copied_from(ask.store())
     return copied.upstream + link.removeprefix(ask.base()) if copied else link
+
+
+def copied_from(store: Store) -> mirror.MirrorStatus | None:
+    """Whose copy the store is, if it is one; looked up again when the store changes."""
+    return _copied_from(store, store.generation)
+
+
+@lru_cache(maxsize=8)
+def _copied_from(store: Store, generation: int) -> mirror.MirrorStatus | None:
+    return mirror.status(store.root)
 
 
 def etag(release: Release, path: str, media_type: str, canonical: tuple[tuple[str, str], ...]) -> str:
     """The entity tag of an answer: of the release, the question, and of a mirror's sync, which answers tell."""
-    copied = mirror.status(ask.store().root)
+    copied = copied_from(ask.store())
     synced = copied.synced_at if copied else ""
     return tag(CODE, release.build, ask.base(), synced, path, media_type, question.written(canonical))
 
 
 def mirror_meta() -> str:
     """What a mirror says of itself in every meta, as a member of a JSON object; nothing where this is the origin."""
-    copied = mirror.status(ask.store().root)
+    copied = copied_from(ask.store())
     if copied is None:
         return ""
     said = {

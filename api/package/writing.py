@@ -2,11 +2,14 @@
 
 import codecs
 import csv
+import os
 import shutil
+from itertools import chain
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from api import csvlines
 from api.descriptor import Table
 from api.package import lifting
 from api.package.reading import Source, cells, encoding, paths
@@ -23,15 +26,19 @@ WITHOUT_EFFECT = ("$schema", "lineTerminator", "headerCase", "headerJoin")
 
 
 def write_csv(source: Source, table: Table, target: Path) -> None:
-    """The table as plain CSV: the file's own bytes where it is that already (with CRLF, if it has them)."""
+    """The table as plain CSV: the file's own bytes where it is that already (with CRLF, if it has them).
+
+    A last line without an end gets one, so that rows can be cut out of the file in any order.
+    """
     plain = _plain_file(source, table)
     if plain is not None:
         shutil.copyfile(plain, target)
+        with target.open("rb+") as file:
+            if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) and file.read() != b"\n":
+                file.write(b"\n")
         return
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in table.fields])
-        writer.writerows(row for _, row in cells(source, table))
+        csvlines.write(file, chain([[field.name for field in table.fields]], (row for _, row in cells(source, table))))
 
 
 def _plain_file(source: Source, table: Table) -> Path | None:
@@ -47,7 +54,24 @@ def _plain_file(source: Source, table: Table) -> Path | None:
     path = source.ready[table.name].path
     with path.open(encoding="utf-8", newline="") as file:  # a byte order mark would be part of the first name
         header = next(csv.reader(file), [])
-    return path if header == [field.name for field in table.fields] else None
+    return path if header == [field.name for field in table.fields] and _has_plain_lines(path) else None
+
+
+def _has_plain_lines(path: Path) -> bool:
+    """Whether each row ends where a line ends, as a look at the quotes tells.
+
+    It does not where lines end in CR alone, or a quote stands inside a cell that is not quoted.
+    """
+    with path.open("rb") as file:
+        if not any(b'"' in line or b"\r" in line.removesuffix(b"\r\n") for line in file):
+            return True
+        file.seek(0)
+        rows, open_quote = 0, False
+        for line in file:
+            open_quote ^= line.count(b'"') % 2 == 1
+            rows += not open_quote
+    with path.open(encoding="utf-8", newline="") as text:
+        return rows == sum(1 for _ in csv.reader(text)) and not open_quote
 
 
 def _is_plain(key: str, value: Any) -> bool:

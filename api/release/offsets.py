@@ -16,7 +16,9 @@ from api.descriptor import Package
 from api.release.serving import FILE, FOLDER
 
 SUFFIX = ".rows"
-SHEET_ROWS = 1_048_575  # of data, under one row of headings: what a sheet of XLSX holds
+# Larger tables are left out of workbooks, and larger answers refused as XLSX: spreadsheets open them no more.
+SHEET_ROWS = 100_000
+SHEET_CELLS = 2_000_000
 
 
 def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:

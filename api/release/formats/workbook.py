@@ -19,9 +19,10 @@ from api.descriptor import Package
 from api.release.formats import archive
 from api.release.formats.names import unique
 from api.release.formats.survey import Column, Survey, records
+from api.release.offsets import SHEET_CELLS, SHEET_ROWS
 
-MOST_ROWS = 100_000
-MOST_CELLS = 2_000_000
+MOST_ROWS = SHEET_ROWS
+MOST_CELLS = SHEET_CELLS
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
 LONGEST_NAME = 31
