@@ -39,7 +39,6 @@ FORMULAS = (
     "=cmd|' /C calc'!A0",
     '=HYPERLINK("http://a.org")',
     "\t=1",
-    "\r=1",
     "\n=1",
     "-",
     "=",
@@ -181,7 +180,10 @@ def test_a_workbook_is_the_rows(small: FlaskClient, query: str) -> None:
     for row in found:
         if isinstance(row.get("text"), str):  # how XML of spreadsheets writes what it cannot hold
             row["text"] = row["text"].replace("_x000D_", "\r").replace("_x005F_", "_")
-    assert [{k: plain(v) for k, v in row.items()} for row in found] == [as_sheet(row) for row in as_json(small, query)]
+    wanted = [as_sheet(row) for row in as_json(small, query)]
+    while wanted and set(wanted[-1].values()) == {None}:  # a sheet ends with its last cell
+        wanted.pop()
+    assert [{k: plain(v) for k, v in row.items()} for row in found] == wanted
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "xlsx", "parquet"])
@@ -286,6 +288,7 @@ ODD = {
     "everything quoted": b'"id","v"\n"a","1"\n"b","2"\n',
     "byte order mark": b"\xef\xbb\xbfid,v\na,1\nb,2\n",
     "no rows, no end": b"id,v",
+    "carriage returns": b'id,v\n"\r=1",1\n"b\r",2\n',
     "unsorted": b"id,v\nc,1\na,2\nb,3\n",
 }
 

@@ -120,7 +120,9 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
             linked = _link(root, files)
             found = trust.verify(files.folder, partial=_partial(root))
         except trust.TrustError as error:
-            raise ExportError(f"{root} holds no signed releases: run `lantern build` or `lantern sign` first") from error
+            raise ExportError(
+                f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
+            ) from error
         except (FileNotFoundError, contents.BadManifest) as error:
             why = str(error)
         else:

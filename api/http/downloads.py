@@ -19,12 +19,12 @@ from typing import Any
 
 from flask import Response, current_app, request, send_file
 
-from api import engine
+from api import csvlines, engine
 from api.answer import IMMUTABLE, MUTABLE, http_date
 from api.cache import ENCODERS, encoding
 from api.descriptor import Table, file_stem
 from api.http.files import IN_MEMORY, send
-from api.http.page import following, numbers, reshape
+from api.http.page import following, in_pieces, numbers, reshape, size_of
 from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, address, etag, finish, original, with_query
 from api.question import Question, wrong
@@ -43,6 +43,7 @@ FORMATS: Mapping[str, str] = {
 CUT = {"csv": "data/{}.csv", "jsonl": "jsonl/{}.jsonl"}
 WHOLE = {**CUT, "parquet": "parquet/{}.parquet"}
 BATCH = 2_000
+FIRST_BATCH, NEXT_BATCH = 1_000, 20_000
 EXTRACT_SECONDS = 120
 # Two at a time: each is a process with libraries of some 100 MiB.
 _extracts = threading.BoundedSemaphore(2)
@@ -58,9 +59,12 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     if not narrowing and whole in release.files:
         whole_links = {"describedby": schema, "canonical": original(with_query(path, asked.canonical))}
         return send(release, whole, "version" in dict(asked.canonical), whole_links)
+    name = f'inline; filename="{_ascii(table.name)}.{kind}"'
+    streamed = _stream(release, table, asked, kind, path, {"describedby": schema}, name)
+    if streamed is not None:
+        return streamed
     found, after = _numbers(release, table, asked, path)
     links = {"next": after, "describedby": schema}
-    name = f'inline; filename="{_ascii(table.name)}.{kind}"'
     if kind in CUT:
         return _text(release, table, asked, kind, found, path, links, name)
     most = min(SHEET_ROWS, SHEET_CELLS // len(asked.fields or table.fields))
@@ -70,6 +74,40 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
         )
         raise ProblemError("not-acceptable", detail)
     return _extract(release, table, asked, kind, found, path, links, name)
+
+
+def _stream(
+    release: Release,
+    table: Table,
+    asked: Question,
+    kind: str,
+    path: str,
+    links: Mapping[str, str | None],
+    name: str,
+) -> Response | None:
+    """Many rows as they are found, where a rollup knows how many bytes they are; None where another way is right."""
+    layout = engine.layouts(release.folder)[table.name]
+    narrowed = asked.fields is not None or asked.expand or asked.cursor is not None or "limit" in asked.more
+    if kind not in CUT or narrowed or encoding(request.headers.get("Accept-Encoding", "")):
+        return None
+    if not in_pieces(table, layout, asked):
+        return None
+    seconds = current_app.config["TIME_LIMIT"]
+    size = size_of(release, table, layout, asked, kind, seconds)
+    if size is None or size <= IN_MEMORY:
+        return None
+    file = open_rows(release.folder, CUT[kind].format(file_stem(table.name)))
+
+    def pieces() -> Iterator[bytes]:
+        yield file.header
+        most, last = FIRST_BATCH, 0
+        while found := numbers(release, table, layout, asked, most, seconds, last):
+            yield from file.cut(found)
+            most, last = NEXT_BATCH, found[-1]
+
+    response = Response(pieces(), content_type=FORMATS[kind])
+    response.content_length = len(file.header) + size
+    return _dressed(response, release, asked, path, FORMATS[kind], links, name, "")
 
 
 def _ascii(name: str) -> str:
@@ -133,11 +171,13 @@ def _whole_rows(file: RowFile, found: Sequence[int]) -> Iterator[bytes]:
 
 
 def _columns(pieces: Iterable[bytes], kept: tuple[int, ...]) -> Iterator[bytes]:
-    """Only some columns of CSV; the pieces end where a row ends."""
+    """Only some columns of CSV; the pieces end where a row ends, and lines end as they did."""
+    end = ""
     for piece in pieces:
+        end = end or ("\r\n" if piece.endswith(b"\r\n") else "\n")
         rows = csv.reader(io.StringIO(piece.decode(), newline=""))
         out = io.StringIO(newline="")
-        csv.writer(out, lineterminator="\n").writerows([row[i] for i in kept] for row in rows)
+        csvlines.write(out, ([row[i] for i in kept] for row in rows), end)
         yield out.getvalue().encode()
 
 

@@ -210,7 +210,7 @@ def _groups(
 
 
 def _group_json(release: Release, table: Table, layout: engine.Layout, position: int) -> Callable[[Any, int], str]:
-    """How a group's value becomes JSON: from the compared value where that says it all, else from a row of the group."""
+    """How a group's value becomes JSON: from the compared value where it says all, else from a row of the group."""
     kind = table.fields[position].type
     if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
         head = len(encode_basestring(table.fields[position].name)) + 1

@@ -59,10 +59,12 @@ def rows(
 
 
 def numbers(
-    release: Release, table: Table, layout: engine.Layout, asked: Question, most: int, limit: float
+    release: Release, table: Table, layout: engine.Layout, asked: Question, most: int, limit: float, last: int = 0
 ) -> Sequence[int]:
-    """The numbers of the first `most` rows (-1: all) that a question asks for, from its cursor on, in its order."""
-    last = 0
+    """The numbers of the first `most` rows (-1: all) that a question asks for, in its order.
+
+    They begin after the row that its cursor names, or else after the row `last` (0: from the start).
+    """
     if asked.cursor is not None:
         last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
     if not asked.filters and not asked.sort and asked.q is None:
@@ -75,7 +77,7 @@ def numbers(
     bound = query.parameters(table, layout, asked)
     bound["rows"] = most
     after = None
-    if asked.cursor is not None:
+    if last:
         after = engine.row(release.folder, query.keys(shape), (last,), limit) if shape.sort else ()
         if after is None:
             raise question.wrong("cursor", "does not belong to this question")
@@ -93,6 +95,26 @@ def total_of(release: Release, table: Table, layout: engine.Layout, asked: Quest
     if not asked.filters and asked.q is None:
         return layout.rows
     return counted(release, table, layout, asked, limit)[0]
+
+
+def size_of(
+    release: Release, table: Table, layout: engine.Layout, asked: Question, kind: str, limit: float
+) -> int | None:
+    """How many bytes the rows under the filters have in the file of a format; None where no rollup knows."""
+    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
+    kept = query.rollup(shape, layout.pairs)
+    if kept is None:
+        return None
+    where = query.conditions_sql(shape)
+    sql = f"SELECT coalesce(sum({kind}_bytes), 0) FROM {kept}{where.sql}"
+    found = engine.row(release.folder, sql, where.bind(query.parameters(table, layout, asked)), limit)
+    return int(found[0]) if found else None
+
+
+def in_pieces(table: Table, layout: engine.Layout, asked: Question) -> bool:
+    """Whether the rows of a question can be found piece by piece without sorting them again for each."""
+    shape = query.shape(table, layout, asked)
+    return not shape.search and (not shape.sort or orders.slices(shape, layout) is not None)
 
 
 def counted(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> tuple[int, int]:

@@ -4,8 +4,8 @@ import codecs
 import csv
 import os
 import shutil
-from itertools import chain
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 

@@ -5,6 +5,7 @@ its length is known before the first byte. One index a file: for the rows in the
 (64 bits), then N lengths (32 bits), little-endian.
 """
 
+import json
 import sqlite3
 import sys
 from array import array
@@ -13,7 +14,8 @@ from contextlib import closing
 from pathlib import Path
 
 from api.descriptor import Package
-from api.release.serving import FILE, FOLDER
+from api.release import orders
+from api.release.serving import FILE, FOLDER, orders_path, settle
 
 SUFFIX = ".rows"
 # Larger tables are left out of workbooks, and larger answers refused as XLSX: spreadsheets open them no more.
@@ -22,19 +24,32 @@ SHEET_CELLS = 2_000_000
 
 
 def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:
-    """Index the files of each table: paths by table name, CSV first; headers are no rows."""
-    with closing(sqlite3.connect(folder / FILE)) as db:
-        for number, table in enumerate(package.tables):
+    """Index the files of each table: paths by table name, CSV first; headers are no rows.
+
+    The rollups are told how many bytes the rows that they count have in each file.
+    """
+    with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as db:
+        db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
+        layouts = [json.loads(detail) for (detail,) in db.execute("SELECT detail FROM layout ORDER BY position")]
+        for number, (table, layout) in enumerate(zip(package.tables, layouts, strict=True)):
             for path in paths[table.name]:
                 starts, lengths = _rows(folder / path, path.endswith(".csv"))
                 order = _order(db, number)
                 if order is not None:
                     starts, lengths = array("Q", (starts[i] for i in order)), array("I", (lengths[i] for i in order))
+                orders.measure(db, number, layout["pairs"], kind(path), lengths, folder / orders_path(table))
                 if sys.byteorder == "big":
                     starts.byteswap()
                     lengths.byteswap()
                 target = folder / index_path(path)
                 target.write_bytes(starts.tobytes() + lengths.tobytes())
+        db.execute("COMMIT")
+    settle(folder / FILE)
+
+
+def kind(path: str) -> str:
+    """The format of a file of rows, by its name."""
+    return path.rpartition(".")[2]
 
 
 def index_path(path: str) -> str:

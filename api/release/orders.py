@@ -45,6 +45,35 @@ def write(
     return kept
 
 
+def measure(
+    db: sqlite3.Connection, number: int, pairs: Sequence[Sequence[int]], kind: str, lengths: "array[int]", path: Path
+) -> None:
+    """Tell each rollup of a table how many bytes the rows that it counts have in a file, by the lengths of the rows."""
+    if not pairs:
+        return
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    count = len(lengths)
+    sorts = path.stat().st_size // (4 * count * (len(pairs) + 1))
+    sizes = pa.array(lengths, pa.uint64())
+    with path.open("rb") as file:
+        for at, (a, b) in enumerate(pairs):
+            file.seek(4 * count * sorts * (at + 1))
+            order = array("I")
+            order.fromfile(file, count)
+            if sys.byteorder == "big":
+                order.byteswap()
+            sums = pc.cumulative_sum(sizes.take(pc.subtract(pa.array(order, pa.uint32()), 1)))
+            rollup = rollups.name(number, (a, b))
+            ends = [begins + rows for begins, rows in db.execute(f"SELECT begins, rows FROM {rollup} ORDER BY rowid")]
+            totals = sums.take(pa.array([end - 1 for end in ends])).to_pylist()
+            found = [total - before for total, before in zip(totals, [0, *totals], strict=False)]
+            db.execute(f"ALTER TABLE {rollup} ADD COLUMN {kind}_bytes INTEGER")
+            sql = f"UPDATE {rollup} SET {kind}_bytes = ? WHERE rowid = ?"
+            db.executemany(sql, [(size, place) for place, size in enumerate(found, 1)])
+
+
 def _groups(db: sqlite3.Connection, number: int, pair: tuple[int, int]) -> Any:
     """For each row, in the order of their numbers, which row of the rollup counts it; as an Arrow array."""
     import pyarrow as pa

@@ -173,10 +173,17 @@ def _maker(column: Column) -> Callable[[str], Any]:
     return lambda cell: make(kind.read(cell))
 
 
-def _number(number: Decimal, text: Callable[[Any], str]) -> int | float | str:
-    """A number of at most 16 digits that a double keeps (the file's writer has no more), else its digits as text."""
-    nearest = float(number)
-    return nearest if Decimal(f"{nearest:.16G}") == number else text(number)
+class _Shortest(float):
+    """A double that goes into the file in its shortest form: the writer's own is 0.5600000000000001 for 0.56."""
+
+    def __format__(self, _: str) -> str:
+        return repr(self).removesuffix(".0")
+
+
+def _number(number: Decimal, text: Callable[[Any], str]) -> float | str:
+    """A number that is the same after spreadsheets have cut it to 15 digits, else its digits as text."""
+    nearest = _Shortest(number)
+    return nearest if Decimal(f"{float(nearest):.15G}") == number else text(number)
 
 
 def _date(day: date) -> date | str:

@@ -1,0 +1,664 @@
+"""Any data package can be served, whatever its names, keys, types and files; what cannot is refused with the reason.
+
+`walk` asks of a served package all that can be asked of any: every table, page, field, row and format.
+"""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import re
+import shutil
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from flask.testing import FlaskClient
+from packages import table, write
+from served import all_rows, answer, client_of, parameter, problem, rows_path, served
+
+from api.package import PackageError
+from api.release.build import BuildError, build
+
+WILD = Path(__file__).with_name("wild")
+STRUCTURED = ("list", "array", "object", "geojson", "geopoint")
+PARAMETERS = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand")
+
+
+def text(value: Any) -> str:
+    """A value as a question writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def walk(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every table of a package, after all that can be asked of each was asked."""
+    found = {}
+    for entry in answer(client, "/v1/datasets")["data"]:
+        name = entry["name"]
+        described = answer(client, entry["links"]["self"])
+        schema = answer(client, entry["links"]["schema"])
+        assert described["data"]["fields"] == schema["fields"]
+        rows = all_rows(client, entry["links"]["records"] + "?limit=3")
+        assert len(rows) == entry["rows"] == answer(client, rows_path(name))["meta"]["total"]
+        assert [list(row) for row in rows] == [[field["name"] for field in schema["fields"]]] * len(rows)
+        each_row_has_an_address(client, name, schema, rows)
+        for field in schema["fields"]:
+            each_value_is_found(client, name, field, rows)
+        each_format_holds_them(client, name, rows)
+        found[name] = rows
+    assert client.get("/openapi.json").status_code == 200
+    assert client.get("/").status_code == 200
+    return found
+
+
+def each_row_has_an_address(client: FlaskClient, name: str, schema: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    keys = schema.get("primaryKey") or []
+    for place, row in enumerate(rows[:40], 1):
+        parts = [text(row[key]) for key in keys] or [str(place)]
+        if parts == [""]:
+            continue
+        path = f"{rows_path(name)}/{','.join(quote(part, safe='') for part in parts)}"
+        body = answer(client, path)
+        assert body["data"] == row, path
+        assert answer(client, body["links"]["self"])["data"] == row
+        assert answer(client, body["links"]["permalink"])["data"] == row
+
+
+def each_value_is_found(client: FlaskClient, name: str, field: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    own = field["name"]
+    operators = {"eq": lambda row, value: row[own] == value, "ne": lambda row, value: row[own] not in (value, None)}
+    for value in [row[own] for row in rows if row[own] is not None][:8]:
+        if isinstance(value, list) and field["type"] in ("geopoint", "list"):
+            asked = ",".join(text(part) for part in value)
+        else:
+            asked = text(value)
+        for op, keeps in operators.items():
+            if field["type"] == "duration" or len(asked) > 1000:
+                continue
+            body = answer(client, rows_path(name, parameter(f"{own}__{op}", asked) + "&limit=1000"))
+            assert body["data"] == [row for row in rows if keeps(row, value)], (own, op, asked)
+        if own not in PARAMETERS:
+            assert answer(client, rows_path(name, parameter(own, asked)))["data"][0] in rows
+    assert answer(client, rows_path(name, parameter(f"{own}__isnull", "true")))["meta"]["total"] == sum(
+        row[own] is None for row in rows
+    )
+    assert answer(client, rows_path(name, parameter("fields", own)))["data"] == [{own: row[own]} for row in rows[:100]]
+    if field["type"] in STRUCTURED:
+        return
+    for sign in ("", "-"):
+        found = all_rows(client, rows_path(name, parameter("sort", sign + own) + "&limit=7"))
+        assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, rows)), own
+        assert [row[own] is None for row in found] == sorted(row[own] is None for row in found)
+    facet = answer(client, f"/v1/datasets/{quote(name, safe='')}/facets?{parameter('facet', own)}&limit=1000")
+    assert sum(value["count"] for value in facet["data"][own]) == len(rows)
+    path = f"/v1/datasets/{quote(name, safe='')}/aggregate?{parameter('group_by', own)}&limit=1000"
+    if own != "count":
+        assert sum(group["count"] for group in answer(client, path)["data"]) == len(rows)
+    if field["type"] in ("integer", "number"):
+        measures = parameter("measure", *(f"{function}:{own}" for function in ("sum", "avg", "min", "max", "median")))
+        [group] = answer(client, path.partition("?")[0] + "?" + measures)["data"]
+        assert list(group) == [f"{function}:{own}" for function in ("sum", "avg", "min", "max", "median")]
+
+
+def each_format_holds_them(client: FlaskClient, name: str, rows: list[dict[str, Any]]) -> None:
+    backwards = rows_path(name, "limit=1000")
+    lines = client.get(backwards.replace("/records", "/records.jsonl", 1)).data.splitlines()
+    assert [json.loads(line) for line in lines] == rows[:1000]
+    for path in (rows_path(name, "", ".csv"), rows_path(name, "limit=1000", ".csv")):
+        whole = client.get(path).data.decode()
+        assert len(list(csv.reader(io.StringIO(whole, newline="")))) == len(rows) + 1
+    parquet = client.get(rows_path(name, "", ".parquet"))
+    assert pq.read_table(io.BytesIO(parquet.data)).num_rows == len(rows)
+
+
+# Names
+
+
+AWKWARD = (
+    *(
+        "with space",
+        "Capital",
+        "CAPITAL",
+        'quote"d',
+        "apo'strophe",
+        "a/b",
+        "a,b",
+        "a.b",
+        "100%",
+        "%20",
+        "%2F",
+        "a+b",
+        "a&b=c",
+    ),
+    *(
+        "#hash",
+        "?query",
+        "naïve",
+        "日本語",
+        "имя",
+        "😀",
+        "select",
+        "from",
+        "order",
+        "table",
+        "n",
+        "c0",
+        "t0",
+        "rowid",
+        "null",
+    ),
+    *(*PARAMETERS, "a__eq", "a", "a__b", "__", "-minus", "sort__eq", "count", "sum:a", "facet", "group_by", "measure"),
+    *("cursor__eq", "a\tb", "back\\slash", "{curly}", "<tag>", "semi;colon", "$", "@", "*", "~", "é", "é", "x" * 300),
+)
+
+
+def test_fields_may_have_any_name(tmp_path: Path) -> None:
+    fields = [{"name": name, "type": "string"} for name in AWKWARD]
+    rows = [[f"{name}-{n}" for name in AWKWARD] for n in range(2)] + [["" for _ in AWKWARD[1:]] + ["end"]]
+    client = served(tmp_path, {"name": "t", "schema": {"fields": fields}, "rows": rows})
+    [found] = walk(client).values()
+    assert found[0] == {name: f"{name}-0" for name in AWKWARD}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_field_named_like_a_parameter_is_reached_with_eq(tmp_path: Path, name: str) -> None:
+    client = served(tmp_path, table("t", ["id", f"{name}:integer"], [["a", "5"], ["b", "7"]]))
+    assert answer(client, rows_path("t", f"{name}__eq=7"))["data"] == [{"id": "b", name: 7}]
+    assert answer(client, rows_path("t", f"{name}__gte=5&sort=-{name}&limit=1"))["data"] == [{"id": "b", name: 7}]
+    assert answer(client, rows_path("t", f"fields={name}"))["data"] == [{name: 5}, {name: 7}]
+
+
+def test_a_field_whose_name_ends_like_an_operator_comes_before_the_operator(tmp_path: Path) -> None:
+    client = served(tmp_path, table("t", ["a", "a__eq", "a__eq__eq"], [["1", "2", "3"], ["2", "1", "1"]]))
+    assert [row["a"] for row in answer(client, rows_path("t", "a__eq=2"))["data"]] == ["1"]
+    assert [row["a"] for row in answer(client, rows_path("t", "a__eq__eq=3"))["data"]] == ["1"]
+    assert [row["a"] for row in answer(client, rows_path("t", "a__eq__eq__eq=1"))["data"]] == ["2"]
+    assert [row["a"] for row in answer(client, rows_path("t", "a=2"))["data"]] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space",
+        "Capital",
+        'quote"d',
+        "apo'strophe",
+        "a/b",
+        "a,b",
+        "100%",
+        "%2F",
+        "naïve",
+        "日本語",
+        "select",
+        "records",
+        "a.csv",
+        "..",
+        ".hidden",
+        "a+b",
+        "?",
+        "#",
+        "a&b",
+        "con",
+        "x" * 150,
+    ],
+)
+def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
+    entry = {**table(name, ["id", "v:number"], [["a", "1"], ["b", "2"]]), "path": "data/rows.csv"}
+    client = served(tmp_path, entry)
+    assert walk(client) == {name: [{"id": "a", "v": 1}, {"id": "b", "v": 2}]}
+    release = answer(client, "/v1/releases/1.0.0")["data"]
+    for file in release["files"]:
+        assert client.get(file["href"]).status_code == 200, file["path"]
+
+
+def test_tables_may_refer_to_one_another_under_any_name(tmp_path: Path) -> None:
+    keys = [{"fields": ["to what"], "reference": {"resource": "a/b", "fields": ["Nr."]}}]
+    one = {
+        **table("über, all", ["Nr.", "to what"], [["1,2", "x/y"], ["3", ""]], foreignKeys=keys),
+        "path": "data/1.csv",
+    }
+    two = {**table("a/b", ["Nr."], [["x/y"]]), "path": "data/2.csv"}
+    client = served(tmp_path, one, two)
+    walk(client)
+    body = answer(client, "/v1/datasets/%C3%BCber%2C%20all/records/1%2C2?expand=to%20what")
+    assert body["data"] == {"Nr.": "1,2", "to what": {"Nr.": "x/y"}}
+    assert body["links"]["to what"] == "/v1/datasets/a%2Fb/records/x%2Fy"
+    assert answer(client, body["links"]["to what"])["data"] == {"Nr.": "x/y"}
+
+
+# Shapes
+
+
+def test_a_compound_key_may_hold_commas_and_slashes(tmp_path: Path) -> None:
+    rows = [
+        [a, b, str(n)]
+        for n, (a, b) in enumerate((a, b) for a in ("a,b", "a", "b/c", "%2C", "") for b in ("b,c", "", "/", "c"))
+    ]
+    entry = table("t", ["first", "second", "n:integer"], rows, primaryKey=["first", "second"], missingValues=["NA"])
+    client = served(tmp_path, entry)
+    assert len(walk(client)["t"]) == len(rows)
+    assert answer(client, "/v1/datasets/t/records/a%2Cb,b%2Cc")["data"]["n"] == 0
+    assert problem(client, "/v1/datasets/t/records/a,b,b,c")["status"] == 404
+    assert problem(client, "/v1/datasets/t/records/a")["status"] == 404
+
+
+KEYED: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
+    "numbers": ("number", ["1.5", "-2", "1e3", "0.1"], ["1.5", "-2", "1000", "0.1"]),
+    "booleans": ("boolean", ["true", "false"], ["true", "false"]),
+    "days": ("date", ["2004-02-29", "1999-12-31"], ["2004-02-29", "1999-12-31"]),
+    "moments": ("datetime", ["2004-02-29T10:00:00Z"], ["2004-02-29T10:00:00Z"]),
+    "huge": ("integer", ["123456789012345678901234567890", "5"], ["123456789012345678901234567890", "5"]),
+    "lists": ("array", ['["a",1]', "[]"], ['["a",1]', "[]"]),
+}
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_a_key_may_be_of_any_type(tmp_path: Path, name: str) -> None:
+    kind, values, asked = KEYED[name]
+    client = served(tmp_path, table("t", [f"key:{kind}", "v"], [[value, str(n)] for n, value in enumerate(values)]))
+    for n, part in enumerate(asked):
+        body = answer(client, f"/v1/datasets/t/records/{quote(part, safe='')}")
+        assert body["data"]["v"] == str(n)
+        assert answer(client, body["links"]["self"])["data"] == body["data"]
+    for hit in answer(client, "/v1/search?q=0*")["data"]:
+        assert answer(client, hit["links"]["self"])["data"] == hit["record"]
+
+
+def test_two_hundred_columns_are_served(tmp_path: Path) -> None:
+    names = [f"column {n}:{('string', 'integer', 'number', 'date', 'boolean')[n % 5]}" for n in range(200)]
+    cells = ("text", "5", "1.5", "2004-02-29", "true")
+    rows = [["" if n % 7 == r else (f"{r}" if n == 0 else cells[n % 5]) for n in range(200)] for r in range(1, 6)]
+    client = served(tmp_path, table("wide", names, rows))
+    for n in (0, 1, 2, 39, 40, 41, 42, 43, 198, 199):
+        name = quote(f"column {n}")
+        assert len(all_rows(client, rows_path("wide", f"sort=-{name}&limit=2"))) == 5
+        assert answer(client, rows_path("wide", f"{name}__isnull=false"))["meta"]["total"] >= 4
+    assert len(all_rows(client, rows_path("wide"))[0]) == 200
+    wide = openpyxl.load_workbook(io.BytesIO(client.get(rows_path("wide", "limit=2", ".xlsx")).data))["wide"]
+    assert (wide.max_row, wide.max_column) == (3, 200)
+
+
+def test_an_empty_table_is_served(tmp_path: Path) -> None:
+    client = served(tmp_path, table("empty", ["id", "v:number"], []), table("keyless", ["a"], [], primaryKey=[]))
+    assert walk(client) == {"empty": [], "keyless": []}
+    assert answer(client, "/v1/search?q=a")["data"] == []
+
+
+def test_a_table_of_one_column_and_empty_texts_is_served(tmp_path: Path) -> None:
+    client = served(tmp_path, table("t", ["only"], [["a"], [""], ["b"]], primaryKey=[], missingValues=["NA"]))
+    assert walk(client) == {"t": [{"only": "a"}, {"only": ""}, {"only": "b"}]}
+
+
+def test_very_large_numbers_keep_every_digit(tmp_path: Path) -> None:
+    numbers = ["1" + "0" * 50, "-" + "9" * 40, "0." + "1" * 40, "9223372036854775808", "1e400", "1e-400"]
+    client = served(tmp_path, table("t", ["id", "v:number"], [[str(n), number] for n, number in enumerate(numbers)]))
+    raw = client.get(rows_path("t")).data.decode()
+    shown = re.findall(r'"v":([^}]*)}', raw)
+    from decimal import Decimal
+
+    assert [Decimal(number) for number in shown] == [Decimal(number) for number in numbers]
+    for number in numbers:
+        assert answer(client, rows_path("t", f"v={quote(number)}"))["meta"]["total"] == 1
+
+
+def test_missing_value_codes_are_null_and_others_are_not(tmp_path: Path) -> None:
+    entry = table(
+        "t",
+        ["id", "v:number", "w"],
+        [["1", "-99", "n/a"], ["2", "", "-"], ["3", "5", "N/A"]],
+        missingValues=["-99", "n/a", "", "-"],
+    )
+    client = served(tmp_path, entry)
+    assert walk(client)["t"] == [
+        {"id": "1", "v": None, "w": None},
+        {"id": "2", "v": None, "w": None},
+        {"id": "3", "v": 5, "w": "N/A"},
+    ]
+
+
+# Descriptors and files
+
+
+ROWS = [{"id": 1, "name": "naïve, a"}, {"id": 2, "name": None}]
+FIELDS = [{"name": "id", "type": "integer"}, {"name": "name", "type": "string"}]
+CSV = 'id,name\n1,"naïve, a"\n2,\n'
+
+
+def package(
+    folder: Path, resource: dict[str, Any], files: dict[str, bytes], name: str = "datapackage.json", **words: Any
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    descriptor = {"name": "p", "version": "1.0.0", "resources": [{"name": "t", **resource}], **words}
+    dump: Callable[[Any], str] = json.dumps if name.endswith("json") else yaml.safe_dump
+    (folder / name).write_text(dump(descriptor), encoding="utf-8")
+    return folder
+
+
+def zipped(name: str, data: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, data)
+    return out.getvalue()
+
+
+SCHEMA = {"fields": FIELDS, "primaryKey": "id"}
+TEXT = CSV.encode()
+FORMS: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
+    "v2": ({"type": "table", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "datapackage.json"),
+    "v1": (
+        {"profile": "tabular-data-resource", "path": ["t.csv"], "schema": SCHEMA},
+        {"t.csv": TEXT},
+        "datapackage.json",
+    ),
+    "yaml": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "datapackage.yaml"),
+    "inline objects": ({"data": [{"id": 1, "name": "naïve, a"}, {"id": 2}], "schema": SCHEMA}, {}, "datapackage.json"),
+    "inline arrays": ({"data": [["id", "name"], [1, "naïve, a"], [2, None]], "schema": SCHEMA}, {}, "datapackage.yaml"),
+    "schema in a file": (
+        {"path": "t.csv", "schema": "s.json"},
+        {"t.csv": TEXT, "s.json": json.dumps(SCHEMA).encode()},
+        "datapackage.json",
+    ),
+    "gzip": ({"path": "t.csv.gz", "schema": SCHEMA}, {"t.csv.gz": gzip.compress(TEXT)}, "datapackage.json"),
+    "gzip unnamed": (
+        {"path": "t.csv", "compression": "gz", "schema": SCHEMA},
+        {"t.csv": gzip.compress(TEXT)},
+        "datapackage.json",
+    ),
+    "bzip2": ({"path": "t.csv.bz2", "schema": SCHEMA}, {"t.csv.bz2": bz2.compress(TEXT)}, "datapackage.json"),
+    "xz": ({"path": "t.csv.xz", "schema": SCHEMA}, {"t.csv.xz": lzma.compress(TEXT)}, "datapackage.json"),
+    "zip": ({"path": "t.csv.zip", "schema": SCHEMA}, {"t.csv.zip": zipped("t.csv", TEXT)}, "datapackage.json"),
+    "parts": (
+        {"path": ["a.csv", "b.csv"], "schema": SCHEMA},
+        {"a.csv": TEXT[: TEXT.index(b"2,")], "b.csv": b"2,\n"},
+        "datapackage.json",
+    ),
+    "parts with headers": (
+        {"path": ["a.csv", "b.csv"], "schema": SCHEMA},
+        {"a.csv": TEXT[: TEXT.index(b"2,")], "b.csv": b"id,name\n2,\n"},
+        "datapackage.json",
+    ),
+    "packed parts": (
+        {"path": ["a.csv.gz", "b.csv.gz"], "schema": SCHEMA},
+        {"a.csv.gz": gzip.compress(TEXT[: TEXT.index(b"2,")]), "b.csv.gz": gzip.compress(b"2,\n")},
+        "datapackage.json",
+    ),
+    "semicolons": (
+        {"path": "t.csv", "schema": SCHEMA, "dialect": {"delimiter": ";"}},
+        {"t.csv": "id;name\n1;naïve, a\n2;\n".encode()},
+        "datapackage.json",
+    ),
+    "tabs": (
+        {"path": "t.tsv", "schema": SCHEMA},
+        {"t.tsv": "id\tname\n1\tnaïve, a\n2\t\n".encode()},
+        "datapackage.json",
+    ),
+    "quotes": (
+        {"path": "t.csv", "schema": SCHEMA, "dialect": {"quoteChar": "'"}},
+        {"t.csv": "id,name\n1,'naïve, a'\n2,\n".encode()},
+        "datapackage.json",
+    ),
+    "no header": (
+        {"path": "t.csv", "schema": SCHEMA, "dialect": {"header": False}},
+        {"t.csv": TEXT[8:]},
+        "datapackage.json",
+    ),
+    "comments": (
+        {"path": "t.csv", "schema": SCHEMA, "dialect": {"commentChar": "#"}},
+        {"t.csv": b"# made by hand\n" + TEXT},
+        "datapackage.json",
+    ),
+    "latin-1": (
+        {"path": "t.csv", "schema": SCHEMA, "encoding": "iso-8859-1"},
+        {"t.csv": CSV.encode("latin-1")},
+        "datapackage.json",
+    ),
+    "utf-16": (
+        {"path": "t.csv", "schema": SCHEMA, "encoding": "utf-16"},
+        {"t.csv": CSV.encode("utf-16")},
+        "datapackage.json",
+    ),
+    "windows": (
+        {"path": "t.csv", "schema": SCHEMA, "encoding": "cp1252"},
+        {"t.csv": CSV.replace("\n", "\r\n").encode("cp1252")},
+        "datapackage.json",
+    ),
+    "byte order mark": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"\xef\xbb\xbf" + TEXT}, "datapackage.json"),
+    "columns in another order": (
+        {"path": "t.csv", "schema": {**SCHEMA, "fieldsMatch": ["equal"]}},
+        {"t.csv": 'name,id\n"naïve, a",1\n,2\n'.encode()},
+        "datapackage.json",
+    ),
+    "no schema": ({"path": "t.csv"}, {"t.csv": TEXT}, "datapackage.json"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_table_in_any_form_is_the_same_table(tmp_path: Path, form: str) -> None:
+    resource, files, name = FORMS[form]
+    words = (
+        {"$schema": "https://datapackage.org/profiles/2.0/datapackage.json"}
+        if form == "v2" or "columns" in form
+        else {}
+    )
+    client = client_of(package(tmp_path / "package", resource, files, name, **words), tmp_path / "store")
+    assert walk(client) == {"t": ROWS}
+    assert client.get("/releases/1.0.0/data/t.csv").data.decode().replace("\r\n", "\n") == CSV
+
+
+def test_a_package_in_a_zip_is_served(tmp_path: Path) -> None:
+    folder = package(tmp_path / "package", *FORMS["v2"][:2])
+    archive = shutil.make_archive(str(tmp_path / "whole"), "zip", folder)
+    assert walk(client_of(Path(archive), tmp_path / "store")) == {"t": ROWS}
+
+
+def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
+    picture = {"name": "picture", "path": "map.png", "mediatype": "image/png"}
+    folder = package(tmp_path / "package", *FORMS["v2"][:2])
+    (folder / "map.png").write_bytes(b"\x89PNG not really")
+    descriptor = json.loads((folder / "datapackage.json").read_text())
+    descriptor["resources"].append(picture)
+    (folder / "datapackage.json").write_text(json.dumps(descriptor))
+    client = client_of(folder, tmp_path / "store")
+    assert walk(client) == {"t": ROWS}
+    files = {entry["path"]: entry["href"] for entry in answer(client, "/v1/releases/1.0.0")["data"]["files"]}
+    assert client.get(files["map.png"]).data == b"\x89PNG not really"
+    assert problem(client, rows_path("picture"))["status"] == 404
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
+    "no file": ({"path": "t.csv", "schema": SCHEMA}, {}, 'the file "t.csv" does not exist'),
+    "network": ({"path": "http://a.org/t.csv", "schema": SCHEMA}, {}, "is on the network, which is never read"),
+    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "leads out of the package"),
+    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "leads out of the package"),
+    "wrong type": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\nx,y\n"}, '"x" is not a whole number'),
+    "wrong encoding": (
+        {"path": "t.csv", "schema": SCHEMA},
+        {"t.csv": CSV.encode("latin-1")},
+        "the file is not in utf-8",
+    ),
+    "torn gzip": (
+        {"path": "t.csv.gz", "schema": SCHEMA},
+        {"t.csv.gz": gzip.compress(TEXT)[:-9]},
+        "the table cannot be read",
+    ),
+    "twice the key": (
+        {"path": "t.csv", "schema": SCHEMA},
+        {"t.csv": b"id,name\n1,a\n1,b\n"},
+        'the key "1" stands in an earlier row too',
+    ),
+    "ragged": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\n1\n"}, "the row ends before this field"),
+    "infinite": (
+        {"path": "t.csv", "schema": {"fields": [{"name": "v", "type": "number"}]}},
+        {"t.csv": b"v\nINF\n"},
+        "finite",
+    ),
+    "two fields of one name": (
+        {"path": "t.csv", "schema": {"fields": [FIELDS[0], FIELDS[0]]}},
+        {"t.csv": b"id,id\n1,1\n"},
+        '2 fields have the name "id"',
+    ),
+    "a name that leads out": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "cannot name a release"),
+    "json": ({"type": "table", "path": "t.json", "schema": SCHEMA}, {"t.json": b"[]"}, "json"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_served_is_refused_with_the_reason_and_nothing_is_left(tmp_path: Path, case: str) -> None:
+    resource, files, reason = REFUSED[case]
+    words = {"version": "../../1.0.0"} if case == "a name that leads out" else {}
+    source = package(tmp_path / "package", resource, files, **words)
+    with pytest.raises((BuildError, PackageError)) as caught:
+        build(source, tmp_path / "store")
+    assert reason in str(caught.value)
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+# Found in the wild
+
+
+def as_found(folder: Path, name: str, descriptor: str = "") -> Path:
+    """A copy of a package, or of a descriptor whose files the test writes."""
+    target = folder / "package"
+    if not descriptor:
+        shutil.copytree(WILD / name, target)
+    else:
+        target.mkdir()
+        shutil.copy(WILD / name / descriptor, target / "datapackage.json")
+    return target
+
+
+def with_version(source: Path) -> Path:
+    """Packages in the wild seldom have a version, which a release needs."""
+    path = source / "datapackage.json"
+    path.write_text(json.dumps({"version": "1.0.0", **json.loads(path.read_text())}))
+    return source
+
+
+def test_vega_datasets_are_served(tmp_path: Path) -> None:
+    found = walk(client_of(as_found(tmp_path, "vega-datasets"), tmp_path / "store"))
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "global_temp": 144,
+        "iowa_electricity": 51,
+        "lookup_groups": 9,
+        "lookup_people": 9,
+        "population_engineers_hurricanes": 52,
+    }
+    assert found["iowa_electricity"][0] == {"year": "2001-01-01", "source": "Fossil Fuels", "net_generation": 35361}
+
+
+def test_the_package_of_the_pandas_reader_is_served(tmp_path: Path) -> None:
+    found = walk(client_of(with_version(as_found(tmp_path, "pandas-datapackage-reader")), tmp_path / "store"))
+    assert found["data-8859-1"] == [{"id": 1, "character": "à"}, {"id": 2, "character": "â"}]
+    assert found["europeandata"] == [{"id": n, "value": n} for n in (1, 2, 3)]
+    assert found["datawiththousands"] == [{"id": n, "value": n * 1000} for n in (1, 2, 3)]
+    assert found["datawithmixedtypes"][1] == {"id": 2, "zipcode": "09876"}
+    assert found["datetimes"] == [
+        {
+            **{"year": 2017, "yearmonth": "2017-01", "datetime": "2017-01-01T01:23:45Z"},
+            **{"date": "2017-01-01", "time": "01:23:45", "dayfirstdate": "2017-12-13"},
+        }
+    ]
+
+
+def test_the_energy_system_of_oemof_is_served(tmp_path: Path) -> None:
+    client = client_of(with_version(as_found(tmp_path, "oemof-tabular")), tmp_path / "store")
+    found = walk(client)
+    assert found["bus"] == [{"name": "bus0", "type": "bus", "balanced": True}]
+    expanded = answer(client, rows_path("component", "expand=bus&name=coal"))["data"]
+    assert expanded[0]["bus"] == found["bus"][0]
+    assert found["marginal_cost_profile"][2] == {"timeindex": "2011-01-01T02:00:00Z", "marginal-cost-coal": 30}
+
+
+def test_the_packed_tables_of_datapackage_py_are_served(tmp_path: Path) -> None:
+    source = with_version(as_found(tmp_path, "datapackage-py", "compression.json"))
+    data = "id,name\n1,english\n2,中国人\n".encode()
+    for name in ("explicit.csv.gz", "implicit-gz.csv"):
+        (source / name).write_bytes(gzip.compress(data))
+    for name in ("explicit.csv.zip", "implicit-zip.csv"):
+        (source / name).write_bytes(zipped("inner.csv", data))
+    found = walk(client_of(source, tmp_path / "store"))
+    rows = [{"id": 1, "name": "english"}, {"id": 2, "name": "中国人"}]
+    assert found == dict.fromkeys(("explicit-gz", "explicit-zip", "implicit-gz", "implicit-zip"), rows)
+
+
+def test_the_groups_and_dialects_of_datapackage_py_are_served(tmp_path: Path) -> None:
+    source = (
+        with_version(as_found(tmp_path / "groups", "datapackage-py", "groups.json"))
+        if (tmp_path / "groups").mkdir() is None
+        else tmp_path
+    )
+    shutil.copy(WILD / "datapackage-py" / "cars.schema.json", source)
+    for year in (2016, 2017):
+        (source / f"cars-{year}.csv").write_text(f"name,value\nbmw,{year}\ntesla,{year + 1}\n")
+    (source / "cars-2018.csv.zip").write_bytes(zipped("cars-2018.csv", b"name,value\nbmw,2018\ntesla,2019\n"))
+    found = walk(client_of(source, tmp_path / "groups" / "store"))
+    assert found == {
+        f"cars-{y}": [{"name": "bmw", "value": y}, {"name": "tesla", "value": y + 1}] for y in (2016, 2017, 2018)
+    }
+    (tmp_path / "dialect").mkdir()
+    source = with_version(as_found(tmp_path / "dialect", "datapackage-py", "dialect.json"))
+    (source / "data.csv").write_text('id,city\n1,|"London, UK"|\n')
+    assert walk(client_of(source, tmp_path / "dialect" / "store")) == {"data": [{"id": 1, "city": '"London, UK"'}]}
+
+
+GOODTABLES: dict[str, tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]] = {
+    "geopoint.json": (
+        {"data/geopoint-object.csv": b'Office,Location\nTokyo,"{""lon"": 139.7, ""lat"": 35.7}"\n'},
+        {"office-locations": [{"Office": "Tokyo", "Location": [139.7, 35.7]}]},
+    ),
+    "multipart.json": (
+        {"data.part1.csv": b"id,name\n", "data.part2.csv": b"1,english\n", "data.part3.csv": "2,中国人".encode()},
+        {"data": [{"id": 1, "name": "english"}, {"id": 2, "name": "中国人"}]},
+    ),
+    "valid.json": (
+        {
+            "data.csv": b"id,name,description,amount\nA3001,Taxes,Taxes we collect,10000.5\n",
+            "data2.csv": b"parent,comment\nA3001,comment1\n",
+        },
+        {
+            "data": [{"id": "A3001", "name": "Taxes", "description": "Taxes we collect", "amount": 10000.5}],
+            "data2": [{"parent": "A3001", "comment": "comment1"}],
+        },
+    ),
+    "numbers.json": (
+        {"number-test.csv": b"number,required,unique,minimum,maximum,enum\n1,2,3,-99.99,1000,4E4\n,0.5,4,0,-1,0.95\n"},
+        {
+            "number-test": [
+                {"number": 1, "required": 2, "unique": 3, "minimum": -99.99, "maximum": 1000, "enum": 40000},
+                {"number": None, "required": 0.5, "unique": 4, "minimum": 0, "maximum": -1, "enum": 0.95},
+            ]
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("descriptor", GOODTABLES)
+def test_the_packages_of_goodtables_are_served(tmp_path: Path, descriptor: str) -> None:
+    files, rows = GOODTABLES[descriptor]
+    source = with_version(as_found(tmp_path, "goodtables-py", descriptor))
+    for path, data in files.items():
+        (source / path).parent.mkdir(exist_ok=True)
+        (source / path).write_bytes(data)
+    assert walk(client_of(source, tmp_path / "store")) == rows
+
+
+@pytest.mark.parametrize(
+    "name", ["vega-datasets", "pandas-datapackage-reader", "oemof-tabular", "datapackage-py", "goodtables-py"]
+)
+def test_what_was_found_says_whence_it_is_and_under_which_licence(name: str) -> None:
+    listed = (WILD / "README.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in listed
+    assert list((WILD / name).glob("LICENSE*")) or "BSD-3-Clause, each dataset" in listed
