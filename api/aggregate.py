@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
+from api import layout as laid
 from api import values
 from api.descriptor import Field, Package, Table
 from api.engine import Layout
+from api.layout import CHUNK
 from api.query import Shape, Statement, conditions_sql, rollup
-from api.release import rollups
-from api.release.rollups import CHUNK
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
@@ -83,7 +83,7 @@ def _rollup(shape: Shape, layout: Layout, groups: Sequence[int], measures: Seque
     for measure in measures:
         if measure.function == "median":
             return None
-        if measure.position >= 0 and not rollups.scaled(layout.columns[measure.position]):
+        if measure.position >= 0 and not laid.scaled(layout.columns[measure.position]):
             return None
     return rollup(shape, layout.pairs, groups)
 
@@ -108,10 +108,10 @@ def _measure_columns(place: int, measure: Measure, layout: Layout, kept: bool) -
     counted = f"sum(k{position})" if kept else f"count({column})"
     if detail["exact"]:
         return [(name, f"exact_{measure.function}({column})"), (f"k{place}", counted)]
-    if not rollups.scaled(detail):
+    if not laid.scaled(detail):
         found = [(name, f"{measure.function}({column} * 1.0)"), (f"k{place}", counted)]
         return found if detail["scale"] else [*found, *_whole_parts(place, column)]
-    amount = rollups.whole(column, detail["scale"])
+    amount = laid.whole(column, detail["scale"])
     high = f"sum(h{position})" if kept else f"sum({amount} / {CHUNK})"
     low = f"sum(l{position})" if kept else f"sum({amount} % {CHUNK})"
     total = f"({high} * {CHUNK}.0 + {low})"

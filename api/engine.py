@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from api import values
-from api.release.serving import FILE
+from api.layout import FILE
 
 KEPT = 8
 STEPS_BETWEEN_CHECKS = 100_000

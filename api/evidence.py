@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from api import engine
 from api.descriptor import Table
-from api.release.serving import FIELD_SEPARATOR, ROW_SEPARATOR
+from api.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.rowfile import json_text
 from api.store import Release
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from api.descriptor import Table
 from api.engine import Layout
+from api.layout import NULL_RANK, ROW_NUMBER, orders_path
 from api.query import Shape
-from api.release.orders import NULL_RANK, ROW_NUMBER
-from api.release.serving import orders_path
 from api.rowfile import mapped
 
 

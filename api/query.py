@@ -16,12 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from api import layout as laid
 from api import values
 from api.descriptor import Table
 from api.engine import Layout
+from api.layout import texts
 from api.question import Filter, Question
-from api.release import rollups
-from api.release.serving import texts
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 ROW_NUMBER = -1  # the position that stands for a row's number
@@ -188,7 +188,7 @@ def rollup(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[in
     if found.search or not used or any(op in ("contains", "startswith") for _, op in found.filters):
         return None
     pair = next((pair for pair in pairs if used <= set(pair)), None)
-    return rollups.name(found.number, pair) if pair else None
+    return laid.rollup(found.number, pair) if pair else None
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from api import engine
-from api.release.serving import ROW_SEPARATOR
+from api.layout import ROW_SEPARATOR
 from api.rowfile import json_text
 from api.store import Release, order
 

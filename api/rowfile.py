@@ -7,8 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from api.descriptor import Table
-from api.release.offsets import index_path
-from api.release.serving import ROW_SEPARATOR, rows_path
+from api.layout import ROW_SEPARATOR, index_path, rows_path
 
 CHUNK = 256 * 1024
 SCATTERED = 2_000  # so few rows are sooner cut one by one than looked at for neighbours

@@ -18,9 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from api import listing
+from api import layout, listing
 from api.descriptor import Package, package
-from api.release.serving import LAYOUT
 
 log = logging.getLogger("lantern")
 
@@ -135,7 +134,7 @@ class Store:
                 if not (path / MANIFEST).is_file():
                     continue
                 release = open_release(path, reasons.get(path.name, reason))
-                if release.manifest.get("layout") == LAYOUT:
+                if release.manifest.get("layout") == layout.VERSION:
                     found.setdefault(path.name, release)
                 else:
                     log.warning("%s was built by another version of the program and is not served", path)

@@ -21,8 +21,8 @@ from api.export import ExportError
 from api.http import downloads, problems
 from api.http.page import key_path
 from api.http.respond import JSON_TYPE, quoted
+from api.layout import ROW_SEPARATOR
 from api.release.manifest import media_type
-from api.release.serving import ROW_SEPARATOR
 from api.rowfile import json_text
 from api.store import Release, Store
 

@@ -27,9 +27,8 @@ from api.http.files import IN_MEMORY, send
 from api.http.page import following, in_pieces, numbers, reshape, size_of
 from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, address, etag, finish, original, with_query
+from api.layout import ROW_SEPARATOR, SHEET_CELLS, SHEET_ROWS
 from api.question import Question, wrong
-from api.release.offsets import SHEET_CELLS, SHEET_ROWS
-from api.release.serving import ROW_SEPARATOR
 from api.rowfile import RowFile, json_text, open_rows
 from api.store import Release
 

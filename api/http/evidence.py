@@ -13,7 +13,7 @@ from api.http import ask
 from api.http.page import following, page, row_if_any, row_path, rows, total_of
 from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, address, compact, envelope, finish, pinned, with_query
-from api.release.serving import FIELD_SEPARATOR
+from api.layout import FIELD_SEPARATOR
 from api.retractions import CORRECTIONS
 from api.store import Release
 

@@ -19,8 +19,7 @@ from api.http import ask
 from api.http.files import IN_MEMORY
 from api.http.problems import ProblemError
 from api.http.respond import address, finish, original, quoted, with_query
-from api.release.changes import head
-from api.release.serving import ROW_SEPARATOR
+from api.layout import ROW_SEPARATOR, change_head
 from api.retractions import CORRECTIONS
 from api.rowfile import json_text
 from api.store import Release, order
@@ -120,7 +119,7 @@ def spans(release: Release) -> Mapping[str, Span]:
     found: dict[str, Span] = {}
     if CHANGES not in release.files:
         return found
-    heads = {name: head(release.version, name).encode() for name in release.manifest.get("changes", {})}
+    heads = {name: change_head(release.version, name).encode() for name in release.manifest.get("changes", {})}
     start, current = 0, ""
     with (release.folder / CHANGES).open("rb") as file:
         for line in file:

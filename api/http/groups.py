@@ -14,8 +14,8 @@ from api.http import ask
 from api.http.page import total_of
 from api.http.problems import ProblemError
 from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
+from api.layout import FIELD_SEPARATOR
 from api.question import Question
-from api.release.serving import FIELD_SEPARATOR
 from api.rowfile import json_text
 from api.store import Release
 

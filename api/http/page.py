@@ -14,8 +14,8 @@ from api.evidence import conflicts
 from api.http import ask
 from api.http.problems import ProblemError
 from api.http.respond import address, envelope, finish, pinned, quoted, with_query
+from api.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.question import Question
-from api.release.serving import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.retractions import retraction
 from api.rowfile import json_text
 from api.store import Release

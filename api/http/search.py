@@ -10,8 +10,8 @@ from api.descriptor import Table
 from api.http import ask
 from api.http.page import key_path
 from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
+from api.layout import texts
 from api.question import Question
-from api.release.serving import texts
 from api.rowfile import json_text
 from api.store import Release
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from api import descriptor, package
+from api import descriptor, layout, package
 from api.release import serving
 
 LARGE = 20_000_000  # bytes of data, from which a second process pays
@@ -44,7 +44,7 @@ def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
         process.join()
         if process.exitcode:  # again, here, where the error can be told
             return here(folder)
-        shutil.move(place / serving.FOLDER, folder / serving.FOLDER)
+        shutil.move(place / layout.FOLDER, folder / layout.FOLDER)
         rows: dict[str, int] = json.loads((place / ROWS).read_text())
         return rows
 

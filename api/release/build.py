@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api import contents, descriptor, durable, listing, names, package, store
-from api.release import ahead, changes, files, history, manifest, notes, offsets, serving
+from api import contents, descriptor, durable, layout, listing, names, package, store
+from api.release import ahead, changes, files, history, manifest, notes, offsets
 from api.release.history import CHANGES
 
 TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
@@ -212,7 +212,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     rows = version.serving_files(folder)
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
     copies: dict[str, tuple[str, ...]] = {
-        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", serving.rows_path(table))
+        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", layout.rows_path(table))
         for table in model.tables
     }
     offsets.write(model, folder, copies)
@@ -223,7 +223,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "published_at": _moment(model),
         "change_kinds": _kinds(version, found),
         "changes": found,
-        "layout": serving.LAYOUT,
+        "layout": layout.VERSION,
         "notes": notes.section((folder / "CHANGELOG.md").read_text(encoding="utf-8"), model.version),
         "files": entries,
     }

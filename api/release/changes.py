@@ -31,6 +31,7 @@ from typing import Any
 
 from api import values
 from api.descriptor import Package, Table
+from api.layout import change_head
 from api.release.serving import read_cells
 
 ROWS = ("added", "changed", "removed")
@@ -55,11 +56,6 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def head(version: str, dataset: str) -> str:
-    """How every record of a dataset begins: readers find a dataset's records by it without parsing the rest."""
-    return f'{{"version":{compact(version)},"dataset":{compact(dataset)},'
-
-
 def write(old: Side, new: Side, target: Path) -> None:
     """Write the changes from one version to another as JSON Lines."""
     with target.open("w", encoding="utf-8", newline="\n") as file:
@@ -70,10 +66,10 @@ def lines(old: Side, new: Side) -> Iterator[str]:
     """Each change as JSON."""
     version = new.package.version
     for table in new.package.tables:
-        yield from _of_table(head(version, table.name), old, new, old.package.table(table.name), table)
+        yield from _of_table(change_head(version, table.name), old, new, old.package.table(table.name), table)
     for table in old.package.tables:
         if new.package.table(table.name) is None:
-            yield from _of_table(head(version, table.name), old, new, table, None)
+            yield from _of_table(change_head(version, table.name), old, new, table, None)
 
 
 def counts(path: Path) -> dict[str, dict[str, int]]:

@@ -14,13 +14,9 @@ from contextlib import closing
 from pathlib import Path
 
 from api.descriptor import Package
+from api.layout import FILE, index_path, orders_path
 from api.release import orders
-from api.release.serving import FILE, FOLDER, orders_path, settle
-
-SUFFIX = ".rows"
-# Larger tables are left out of workbooks, and larger answers refused as XLSX: spreadsheets open them no more.
-SHEET_ROWS = 100_000
-SHEET_CELLS = 2_000_000
+from api.release.serving import settle
 
 
 def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:
@@ -50,11 +46,6 @@ def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> 
 def kind(path: str) -> str:
     """The format of a file of rows, by its name."""
     return path.rpartition(".")[2]
-
-
-def index_path(path: str) -> str:
-    """Where the index of a release file stands."""
-    return f"{FOLDER}/{path.rpartition('/')[2]}{SUFFIX}"
 
 
 def _order(db: sqlite3.Connection, number: int) -> list[int] | None:

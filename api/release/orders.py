@@ -15,12 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from api.release import rollups
+from api import layout
+from api.layout import NULL_RANK, ROW_NUMBER
 
-SUFFIX = ".orders"
 SORTS_MOST = 8
-NULL_RANK = 2**32 - 1  # of a row without a value
-ROW_NUMBER = -1  # the position that stands for a row's number
 _FETCHED = 50_000
 
 
@@ -65,12 +63,12 @@ def measure(
             if sys.byteorder == "big":
                 order.byteswap()
             sums = pc.cumulative_sum(sizes.take(pc.subtract(pa.array(order, pa.uint32()), 1)))
-            rollup = rollups.name(number, (a, b))
-            ends = [begins + rows for begins, rows in db.execute(f"SELECT begins, rows FROM {rollup} ORDER BY rowid")]
+            name = layout.rollup(number, (a, b))
+            ends = [begins + rows for begins, rows in db.execute(f"SELECT begins, rows FROM {name} ORDER BY rowid")]
             totals = sums.take(pa.array([end - 1 for end in ends])).to_pylist()
             found = [total - before for total, before in zip(totals, [0, *totals], strict=False)]
-            db.execute(f"ALTER TABLE {rollup} ADD COLUMN {kind}_bytes INTEGER")
-            sql = f"UPDATE {rollup} SET {kind}_bytes = ? WHERE rowid = ?"
+            db.execute(f"ALTER TABLE {name} ADD COLUMN {kind}_bytes INTEGER")
+            sql = f"UPDATE {name} SET {kind}_bytes = ? WHERE rowid = ?"
             db.executemany(sql, [(size, place) for place, size in enumerate(found, 1)])
 
 
@@ -79,7 +77,7 @@ def _groups(db: sqlite3.Connection, number: int, pair: tuple[int, int]) -> Any:
     import pyarrow as pa
 
     a, b = pair
-    name = rollups.name(number, pair)
+    name = layout.rollup(number, pair)
     places = {(x, y): i for i, (x, y) in enumerate(db.execute(f"SELECT c{a}, c{b} FROM {name} ORDER BY rowid"))}
     codes = array("I")
     cursor = db.execute(f"SELECT c{a}, c{b} FROM t{number} ORDER BY n")

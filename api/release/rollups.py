@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from api import values
+from api import layout, values
 from api.descriptor import Table
 
 ROWS_FROM = 5_000
 VALUES_MOST = 1_000
 FIELDS_MOST = 4
-CHUNK = 1_000_000_000
 
 
 def pairs(table: Table, distinct: Sequence[int], rows: int) -> list[tuple[int, int]]:
@@ -33,25 +32,9 @@ def pairs(table: Table, distinct: Sequence[int], rows: int) -> list[tuple[int, i
     return list(combinations(few[:FIELDS_MOST], 2))
 
 
-def name(number: int, pair: tuple[int, int]) -> str:
-    return f"r{number}_{pair[0]}_{pair[1]}"
-
-
 def numeric(table: Table, columns: Sequence[Mapping[str, Any]]) -> list[int]:
     """The positions of the numeric fields whose sums are exact in whole numbers of 10^-scale."""
-    return [i for i, f in enumerate(table.fields) if f.type in values.NUMERIC and scaled(columns[i])]
-
-
-def scaled(column: Mapping[str, Any]) -> bool:
-    """Whether every value of a column is a whole number of 10^-scale that a 64-bit integer or a double holds."""
-    if column["exact"]:
-        return False
-    return bool(column["scale"] == 0 and column["digits"] <= 18 or column["digits"] + column["scale"] <= 15)
-
-
-def whole(column: str, scale: int) -> str:
-    """SQL for a value as a whole number of 10^-scale."""
-    return column if not scale else f"CAST(round({column} * 1e{scale}) AS INTEGER)"
+    return [i for i, f in enumerate(table.fields) if f.type in values.NUMERIC and layout.scaled(columns[i])]
 
 
 def write(
@@ -67,11 +50,11 @@ def write(
     used = sorted({position for pair in kept for position in pair})
     sums = []
     for i in numeric(table, columns):
-        amount = whole(f"c{i}", columns[i]["scale"])
+        amount = layout.whole(f"c{i}", columns[i]["scale"])
         sums += [
             f"count(c{i}) AS k{i}",
-            f"sum({amount} / {CHUNK}) AS h{i}",
-            f"sum({amount} % {CHUNK}) AS l{i}",
+            f"sum({amount} / {layout.CHUNK}) AS h{i}",
+            f"sum({amount} % {layout.CHUNK}) AS l{i}",
             f"min(c{i}) AS a{i}",
             f"max(c{i}) AS z{i}",
         ]
@@ -88,9 +71,9 @@ def write(
         begins = "sum(rows) OVER (ORDER BY c{a}, c{b} ROWS UNBOUNDED PRECEDING) - rows AS begins"
         grouped = f"SELECT {parts} FROM cube GROUP BY c{a}, c{b}"
         db.execute(
-            f"CREATE TABLE {name(number, pair)} AS "
+            f"CREATE TABLE {layout.rollup(number, pair)} AS "
             f"SELECT *, {begins.format(a=a, b=b)} FROM ({grouped}) ORDER BY c{a}, c{b}"
         )
-        db.execute(f"CREATE INDEX {name(number, pair)}_ab ON {name(number, pair)} (c{a}, c{b})")
-        db.execute(f"CREATE INDEX {name(number, pair)}_b ON {name(number, pair)} (c{b})")
+        db.execute(f"CREATE INDEX {layout.rollup(number, pair)}_ab ON {layout.rollup(number, pair)} (c{a}, c{b})")
+        db.execute(f"CREATE INDEX {layout.rollup(number, pair)}_b ON {layout.rollup(number, pair)} (c{b})")
     db.execute("DROP TABLE cube")

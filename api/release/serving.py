@@ -15,20 +15,15 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
-from functools import lru_cache
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
 from api import values
 from api.descriptor import Package, Table
+from api.layout import FIELD_SEPARATOR, FILE, ROW_SEPARATOR, orders_path, rows_path, texts
 from api.release import orders, rollups
 
-FOLDER = "serving"
-FILE = f"{FOLDER}/index.sqlite"
-ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
-FIELD_SEPARATOR = ",\t"
-LAYOUT = 1  # raised when the serving files of older releases can no longer be read
 KEPT_CELLS = 50_000
 EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
@@ -123,16 +118,6 @@ def write(package: Package, folder: Path) -> dict[str, int]:
     return {table.name: detail["rows"] for table, detail in zip(package.tables, layouts, strict=True)}
 
 
-def orders_path(table: Table) -> str:
-    """Where a release keeps the orders of a table, if it has any."""
-    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}{orders.SUFFIX}"
-
-
-def rows_path(table: Table) -> str:
-    """Where a release keeps the finished JSON of a table's rows: an object a line, each with the comma after it."""
-    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}.rows.json"
-
-
 def settle(path: Path) -> None:
     """Take the SQLite library's version out of a file's header (bytes 96 to 99, informational only)."""
     with path.open("r+b") as file:
@@ -160,12 +145,6 @@ def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> d
     rollups.write(db, number, table, pairs, layout)
     kept = orders.write(db, number, pairs, sortable(table), rows, folder / orders_path(table))
     return {"rows": rows, "columns": layout, "pairs": pairs, "orders": kept}
-
-
-@lru_cache(maxsize=1_000)
-def texts(table: Table) -> list[int]:
-    """The positions of the fields that full text and `contains` look into."""
-    return [i for i, f in enumerate(table.fields) if f.type in ("string", "any") or f.type not in values.OPERATORS]
 
 
 def _declare(db: sqlite3.Connection, number: int, table: Table, columns: list[Column]) -> str:

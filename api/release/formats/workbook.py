@@ -16,10 +16,10 @@ import xlsxwriter
 
 from api import values
 from api.descriptor import Package
+from api.layout import SHEET_CELLS, SHEET_ROWS
 from api.release.formats import archive
 from api.release.formats.names import unique
 from api.release.formats.survey import Column, Survey, records
-from api.release.offsets import SHEET_CELLS, SHEET_ROWS
 
 MOST_ROWS = SHEET_ROWS
 MOST_CELLS = SHEET_CELLS
