@@ -97,7 +97,7 @@ def _measure_columns(place: int, measure: Measure, layout: Layout, kept: bool) -
     """The columns of one measure: `m` sorts and, with its parts, gives the exact number. `kept`: from a rollup."""
     name, position = f"m{place}", measure.position
     if measure.function == "count":
-        return [(name, "sum(rows)" if kept else "count(*)")]
+        return [(name, "coalesce(sum(rows), 0)" if kept else "count(*)")]
     column = f"c{position}"
     if measure.function == "median":
         return [(name, ""), (f"u{place}", ""), (f"w{place}", "")]

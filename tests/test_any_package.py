@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from flask.testing import FlaskClient
-from packages import table, write
+from packages import table
 from served import all_rows, answer, client_of, parameter, problem, rows_path, served
 
 from api.package import PackageError

@@ -79,7 +79,9 @@ def test_the_figures_of_the_article_are_all_there(
     assert (row[field], row["source"]) == (number, "narconews-2009-04")
 
 
-@pytest.mark.parametrize("record", ["desertions/seed-026", "desertions/seed-027", "vetting/seed-028", "vetting/seed-031"])
+@pytest.mark.parametrize(
+    "record", ["desertions/seed-026", "desertions/seed-027", "vetting/seed-028", "vetting/seed-031"]
+)
 def test_figures_of_the_article_that_others_contradict_say_so(client: FlaskClient, record: str) -> None:
     dataset, key = record.split("/")
     body = client.get(f"/v1/datasets/{dataset}/records/{key}").get_json()

@@ -62,9 +62,7 @@ def test_a_v1_package_is_lifted_to_v2(tmp_path: Path) -> None:
     assert (lifted["resources"][0]["path"], lifted["resources"][0]["type"]) == ("t.csv", "table")
     (found,) = package.tables
     assert found.schema["primaryKey"] == ["id"]
-    assert found.schema["foreignKeys"] == [
-        {"fields": ["parent"], "reference": {"resource": "t", "fields": ["id"]}}
-    ]
+    assert found.schema["foreignKeys"] == [{"fields": ["parent"], "reference": {"resource": "t", "fields": ["id"]}}]
     assert found.field("id").type == "string"
 
 
@@ -104,8 +102,7 @@ def test_inline_data_becomes_text_that_can_be_read_again(tmp_path: Path) -> None
                     "point:geopoint", "no:string")  # fmt: skip
     described(tmp_path, [{"name": "t", "data": [row], "schema": schema}])
     assert written(tmp_path) == (
-        "id,share,whole,is,list,object,point,no\n"
-        '1,0.0000001,3,true,"[""a"", ""b""]","{""ñ"": [1, null]}","-99.5,19",\n'
+        'id,share,whole,is,list,object,point,no\n1,0.0000001,3,true,"[""a"", ""b""]","{""ñ"": [1, null]}","-99.5,19",\n'
     )
 
 
@@ -161,7 +158,7 @@ def test_an_error_in_one_of_several_files_names_that_file_and_line(tmp_path: Pat
         ("id;x\na;1,5\n", None),
         ("id\tx\na\t1,5\n", None),
         ("id|x\na|'1,5'\n", {"delimiter": "|", "quoteChar": "'"}),
-        ("# a remark\nid, x\na, \"1,5\"\n", {"skipInitialSpace": True, "commentChar": "#", "headerRows": [2]}),
+        ('# a remark\nid, x\na, "1,5"\n', {"skipInitialSpace": True, "commentChar": "#", "headerRows": [2]}),
         ("ID;X\na;1,5\n", {"delimiter": ";", "caseSensitiveHeader": False}),
     ],
 )

@@ -292,9 +292,7 @@ def test_a_link_out_of_the_package_is_not_followed(tmp_path: Path) -> None:
     assert only(validate(folder)).type == "unsafe-path"
 
 
-@pytest.mark.parametrize(
-    ("names", "value"), [(("a", "a"), "a"), (("Straße", "STRASSE"), "STRASSE"), (("a", "A"), "A")]
-)
+@pytest.mark.parametrize(("names", "value"), [(("a", "a"), "a"), (("Straße", "STRASSE"), "STRASSE"), (("a", "A"), "A")])
 def test_resources_whose_names_collide_are_errors(tmp_path: Path, names: tuple[str, str], value: str) -> None:
     first, second = ({**table(name, ["id"], [["x"]]), "path": f"data/{n}.csv"} for n, name in enumerate(names))
     found = only(validate(write(tmp_path, first, second)))
@@ -594,9 +592,7 @@ def test_a_removed_row_without_a_correction_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("field", "version", "count"), [("n", "1.1.0", 0), ("", "1.1.0", 0), ("n", "1.0.0", 1)])
-def test_a_correction_of_this_version_explains_a_change(
-    tmp_path: Path, field: str, version: str, count: int
-) -> None:
+def test_a_correction_of_this_version_explains_a_change(tmp_path: Path, field: str, version: str, count: int) -> None:
     old = released(tmp_path / "old", [["a", "1"]], [], "1.0.0")
     new = released(tmp_path / "new", [["a", "2"]], [["c1", "t", "a", field, version]], "1.1.0")
     assert len(validate(new, old).errors) == count

@@ -163,4 +163,6 @@ def explain(kind: str) -> Response:
     if kind not in TYPES:
         raise NotFound
     status, title, meaning = TYPES[kind]
-    return make_response(render_template("problem.html", kind=kind, status=status, title=title, meaning=meaning))
+    docs = f"{current_app.config['BASE_URL']}/docs/"
+    words = {"kind": kind, "status": status, "title": title, "meaning": meaning, "docs": docs}
+    return make_response(render_template("problem.html", **words))

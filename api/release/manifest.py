@@ -14,6 +14,8 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".md": "text/markdown; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".cff": "application/yaml",
+    ".txt": "text/plain; charset=utf-8",
+    ".bib": "application/x-bibtex",
     ".yaml": "application/yaml",
     ".sqlite": "application/vnd.sqlite3",
     ".parquet": "application/vnd.apache.parquet",
