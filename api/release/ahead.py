@@ -19,19 +19,17 @@ ROWS = "rows.json"
 Into = Callable[[Path], dict[str, int]]
 
 
+def here(source: package.Source) -> Into:
+    """The serving files of a small package, made when they are asked for."""
+    return lambda folder: serving.write(source.package, folder)
+
+
 @contextmanager
 def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
     """A function that puts the serving files into a release folder and says how many rows each table has.
 
-    `place` is an empty folder on the file system of the release. Small packages are left until they are asked for.
+    `place` is an empty folder on the file system of the release.
     """
-
-    def here(folder: Path) -> dict[str, int]:
-        return serving.write(source.package, folder)
-
-    if _size(source) < LARGE:
-        yield here
-        return
     (place / "data").mkdir()
     for table in source.package.tables:
         package.write_csv(source, table, place / table.path)
@@ -43,7 +41,7 @@ def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
     def moved(folder: Path) -> dict[str, int]:
         process.join()
         if process.exitcode:  # again, here, where the error can be told
-            return here(folder)
+            return here(source)(folder)
         shutil.move(place / layout.FOLDER, folder / layout.FOLDER)
         rows: dict[str, int] = json.loads((place / ROWS).read_text())
         return rows
@@ -55,10 +53,10 @@ def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
         process.join()
 
 
-def _size(source: package.Source) -> int:
-    """The bytes of the tables' files, as far as they are files."""
+def large(source: package.Source) -> bool:
+    """Whether the tables' files, as far as they are files, are so many bytes that a second process pays."""
     found = (source.folder / path for table in source.package.tables for path in package.paths(table.descriptor))
-    return sum(path.stat().st_size for path in found if path.is_file())
+    return sum(path.stat().st_size for path in found if path.is_file()) >= LARGE
 
 
 def _write(described: dict[str, object], place: Path) -> None:

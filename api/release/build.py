@@ -76,8 +76,10 @@ def _version(source: package.Source, root: Path, stack: ExitStack, say: Say) -> 
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    serving_files = stack.enter_context(ahead.serving_files(source, stack.enter_context(_workplace(root))))
-    cache = root / "tmp" / VALIDATED
+    serving_files, cache = ahead.here(source), None
+    if ahead.large(source):
+        serving_files = stack.enter_context(ahead.serving_files(source, stack.enter_context(_workplace(root))))
+        cache = root / "tmp" / VALIDATED
     report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
         raise BuildError(report.text())
