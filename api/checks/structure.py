@@ -19,6 +19,8 @@ PART_TYPES: Mapping[str, tuple[str, ...]] = {
     "periodEnd": DATE,
 }
 
+COLLECTIONS = ("list", "array", "object", "geojson")
+
 
 def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with the descriptor in `file`; `known` names all resources, also those that cannot be read."""
@@ -37,7 +39,14 @@ def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem
 def sound(table: Table, known: Sequence[str]) -> bool:
     """Whether a table's own names are in order, so that its rows can be checked."""
     names = [field.name for field in table.fields]
-    return len(set(names)) == len(names) and all(names) and known.count(table.name) == 1
+    return len(set(names)) == len(names) and all(names) and known.count(table.name) == 1 and not _unfit_for_keys(table)
+
+
+def _unfit_for_keys(table: Table) -> list[str]:
+    """The fields that a key names, or that must be unique, whose values are lists or objects."""
+    named = {*table.primary_key, *(name for key in table.foreign_keys for name in key.fields)}
+    named |= {field.name for field in table.fields if field.constraints.get("unique")}
+    return [field.name for field in table.fields if field.name in named and field.type in COLLECTIONS]
 
 
 def _repeated(names: Sequence[str], file: str) -> Iterator[Problem]:
@@ -68,6 +77,8 @@ def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[
     for word, entries in keys.items():
         for name in [name for entry in entries for name in entry if name not in table.index]:
             yield f'{word} names a field "{name}" that does not exist', name, "a field of the table"
+    for name in _unfit_for_keys(table):
+        yield f'the field "{name}" of type {table.field(name).type} cannot be a key', name, "a field of single values"
     yield from _of_references(package, table, known)
     yield from _of_parts(table)
     yield from _of_figure(package, table, known)
