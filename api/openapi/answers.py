@@ -36,16 +36,27 @@ def told(required: Mapping[str, Entry], more: Mapping[str, Entry] | None = None,
 
 SUMMARY = {"name": TEXT, "title": TEXT, "description": TEXT, "rows": COUNT, "links": ref("Links")}
 FILE = {"path": TEXT, "bytes": COUNT, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "media_type": TEXT}
+WITHDRAWN = {
+    "type": "string",
+    "nullable": True,
+    "description": "Why the release must not be used any more; null where it may.",
+}
 RELEASE = {
     "version": TEXT,
     "published_at": MOMENT,
     "previous": {"type": "string", "nullable": True},
     "change_kinds": listed(TEXT),
+    "changes": {
+        "type": "object",
+        "description": "How many rows of each dataset were added, changed and removed since the version before.",
+        "additionalProperties": {"type": "object", "additionalProperties": COUNT},
+    },
+    "notes": {**TEXT, "description": "What the version's changelog says."},
+    "withdrawn": WITHDRAWN,
     "rows": {"type": "object", "additionalProperties": COUNT},
     "bytes": COUNT,
     "links": ref("Links"),
 }
-
 # Component schemas that are the same for every package.
 SHARED: Mapping[str, Entry] = {
     "Meta": told(
@@ -54,6 +65,13 @@ SHARED: Mapping[str, Entry] = {
             "dataset": TEXT,
             "count": {**COUNT, "description": "How many entries this answer holds."},
             "total": {**COUNT, "description": "How many there are under the same filters."},
+            "more": {"type": "boolean", "description": "Whether there are more groups than the limit."},
+            "withdrawn": WITHDRAWN,
+            "mirror": {
+                "type": "object",
+                "description": "Whose copy this is: upstream, synced_at, upstream_version, stale_after.",
+                "additionalProperties": {"type": "string", "nullable": True},
+            },
         },
         "From which release the answer is, how much of it there is, and how to cite it.",
     ),
