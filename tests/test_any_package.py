@@ -111,8 +111,7 @@ def each_value_is_found(client: FlaskClient, name: str, field: dict[str, Any], r
 
 
 def each_format_holds_them(client: FlaskClient, name: str, rows: list[dict[str, Any]]) -> None:
-    backwards = rows_path(name, "limit=1000")
-    lines = client.get(backwards.replace("/records", "/records.jsonl", 1)).data.splitlines()
+    lines = client.get(rows_path(name, "limit=1000", ".jsonl")).data.splitlines()
     assert [json.loads(line) for line in lines] == rows[:1000]
     for path in (rows_path(name, "", ".csv"), rows_path(name, "limit=1000", ".csv")):
         whole = client.get(path).data.decode()
@@ -157,8 +156,21 @@ AWKWARD = (
         "rowid",
         "null",
     ),
-    *(*PARAMETERS, "a__eq", "a", "a__b", "__", "-minus", "sort__eq", "count", "sum:a", "facet", "group_by", "measure"),
-    *("cursor__eq", "a\tb", "back\\slash", "{curly}", "<tag>", "semi;colon", "$", "@", "*", "~", "é", "é", "x" * 300),
+    *(*PARAMETERS, "a", "a__b", "__", "-minus", "count", "sum:a", "facet", "group_by", "measure"),
+    *(
+        "a\tb",
+        "back\\slash",
+        "{curly}",
+        "<tag>",
+        "semi;colon",
+        "$",
+        "@",
+        "*",
+        "~",
+        "caf\u00e9",
+        "cafe\u0301",
+        "x" * 300,
+    ),
 )
 
 
@@ -208,7 +220,6 @@ def test_a_field_whose_name_ends_like_an_operator_comes_before_the_operator(tmp_
         "?",
         "#",
         "a&b",
-        "con",
         "x" * 150,
     ],
 )
@@ -258,7 +269,7 @@ KEYED: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
     "days": ("date", ["2004-02-29", "1999-12-31"], ["2004-02-29", "1999-12-31"]),
     "moments": ("datetime", ["2004-02-29T10:00:00Z"], ["2004-02-29T10:00:00Z"]),
     "huge": ("integer", ["123456789012345678901234567890", "5"], ["123456789012345678901234567890", "5"]),
-    "lists": ("array", ['["a",1]', "[]"], ['["a",1]', "[]"]),
+    "points": ("geopoint", ["1,2", "1.5,2"], ["1,2", "1.5,2"]),
 }
 
 
@@ -511,6 +522,12 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         '2 fields have the name "id"',
     ),
     "a name that leads out": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "cannot name a release"),
+    "a key of lists": (
+        {"path": "t.csv", "schema": {"fields": [{"name": "v", "type": "array"}], "primaryKey": "v"}},
+        {"t.csv": b'v\n"[1]"\n'},
+        'the field "v" of type array cannot be a key',
+    ),
+    "a device": ({"name": "con", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "is a device on some systems"),
     "json": ({"type": "table", "path": "t.json", "schema": SCHEMA}, {"t.json": b"[]"}, "json"),
 }
 
@@ -523,7 +540,7 @@ def test_what_cannot_be_served_is_refused_with_the_reason_and_nothing_is_left(tm
     with pytest.raises((BuildError, PackageError)) as caught:
         build(source, tmp_path / "store")
     assert reason in str(caught.value)
-    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file() and path.name != ".lock"] == []
 
 
 # Found in the wild

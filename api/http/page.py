@@ -203,7 +203,9 @@ def key_path(table: Table, text: str, number: int) -> str:
 
 
 def key_text(value: Any) -> str:
-    """A key's value as it stands in an address."""
+    """A key's value as it stands in an address; a list is a point."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -76,15 +76,19 @@ def _version(source: package.Source, root: Path, stack: ExitStack, say: Say) -> 
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    serving_files, cache = ahead.here(source), None
+    serving_files = ahead.here(source)
     if ahead.large(source):
         serving_files = stack.enter_context(ahead.serving_files(source, stack.enter_context(_workplace(root))))
-        cache = root / "tmp" / VALIDATED
-    report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
+    report = package.validate(source.descriptor_path, previous.folder if previous else None, remembered(root))
     if not report.valid:
         raise BuildError(report.text())
     _in_time(model, previous)
     return _Version(source, previous, report, serving_files)
+
+
+def remembered(root: Path) -> Path | None:
+    """Where a store remembers the tables that were found valid; nowhere as long as there is no store."""
+    return root / "tmp" / VALIDATED if root.exists() else None
 
 
 def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
