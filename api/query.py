@@ -165,7 +165,7 @@ def _limited(found: Shape) -> sa.sql.expression.SelectBase:
     return sa.union_all(*parts).limit(limit)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def count(found: Shape, kept: str | None) -> Statement:
     """One row: how many rows the filters leave (from a rollup where one is `kept`), where they begin in its orders."""
     where = conditions_sql(found)
@@ -191,13 +191,13 @@ def rollup(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[in
     return laid.rollup(found.number, pair) if pair else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def numbers(found: Shape) -> Statement:
     """The numbers of the rows, in the order of the sort; a limit of -1 gives all."""
     return _compile(_limited(found))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def conditions_sql(found: Shape) -> Statement:
     """The filters alone, as a WHERE clause (empty without any) for statements that are put together elsewhere."""
     t = _table(found.number)

@@ -14,6 +14,7 @@ from marshmallow.fields import Field as Parameter
 from api import schemas
 from api.descriptor import Table
 
+UNKNOWN_TOLD = 10  # unknown parameters of one question that are answered with the nearest name
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 Declared = Mapping[str, Parameter[Any]]
 
@@ -138,16 +139,19 @@ def _listed(table: Table, name: str, value: str, known: frozenset[str]) -> str:
 LISTS = ("sort", "fields", "expand", "facet", "group_by", "measure")
 
 
+@lru_cache(maxsize=512)
+def _filters(table: Table) -> tuple[str, ...]:
+    return tuple(schemas.filters(table))
+
+
 def _unknown(table: Table, names: list[str], known: frozenset[str]) -> BadQuestion:
     errors = []
-    for name in names:
-        simple = [*table.index, *known]
-        near = schemas.nearest(name, simple)
+    for name in names[:UNKNOWN_TOLD]:
         head, found, _ = name.rpartition(schemas.SEPARATOR)
         if found and head in table.index:
-            near = schemas.nearest(name, [n for n in schemas.filters(table) if n.startswith(head + schemas.SEPARATOR)])
-        elif found:
-            near = schemas.nearest(name, schemas.filters(table))
+            near = schemas.nearest(name, [n for n in _filters(table) if n.startswith(head + schemas.SEPARATOR)])
+        else:
+            near = schemas.nearest(name, _filters(table) if found else [*table.index, *known])
         errors.append(_error(name[:100], "unknown", did_you_mean=near))
     return BadQuestion("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
@@ -205,7 +209,7 @@ def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def written(canonical: tuple[tuple[str, str], ...]) -> str:
     """Parameters as a query string, commas inside a list's values written as %2C again."""
     return "&".join(f"{schemas.encode(name)}={schemas.encode(value)}" for name, value in canonical)

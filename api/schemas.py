@@ -214,7 +214,7 @@ def filters(table: Table) -> dict[str, Value]:
     return found
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def loader(table: Table, names: frozenset[str], extra: Callable[[Table], Mapping[str, Any]] = control) -> Schema:
     """A schema of just the parameters a question has: marshmallow walks every declared field at each load."""
     known = extra(table)
@@ -228,7 +228,7 @@ def loader(table: Table, names: frozenset[str], extra: Callable[[Table], Mapping
     return Schema.from_dict(declared, name="Question")()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def encode(text: str) -> str:
     """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
     return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

@@ -14,7 +14,7 @@ from served import PROBLEM
 from api.app import create_app
 from api.http.problems import TYPES
 
-AT_ONCE, ROUNDS = 25, 400
+AT_ONCE, ROUNDS = 25, 200
 DATASETS = (
     *("exports", "inquiries", "desertions", "vetting", "traces", "statements", "indicators", "sources", "conflicts"),
     *("conflict_positions", "corrections", "nothing", "Exports", "exports ", "", "..", "%", "é"),
@@ -229,12 +229,53 @@ names = st.one_of(
 )
 parameters = st.tuples(names, escaped).map("=".join)
 queries = st.lists(parameters, max_size=6).map("&".join)
-paths = st.one_of(
-    st.sampled_from(PATHS),
-    st.tuples(st.sampled_from(DATASETS[:11]), st.sampled_from(OF_DATASETS)).map(lambda p: f"/v1/datasets/{p[0]}{p[1]}"),
-    st.tuples(st.sampled_from(DATASETS[:11]), st.sampled_from(OF_DATASETS[2:10])).map(
-        lambda p: f"/v1/datasets/{p[0]}{p[1]}"
+# Fields that every table of figures has, with values that may well be right: questions that get past the reader.
+COMMON = ("id", "indicator", "unit", "standing", "source", "note", "as_of__eq", "qualifier", "locator")
+GOOD = (
+    *(
+        "limit=1",
+        "limit=7",
+        "limit=1000",
+        "sort=-year,id",
+        "sort=value",
+        "sort=-note",
+        "fields=id,value",
+        "fields=note",
     ),
+    *("q=mexico", "q=%22a+b%22", "expand=source", "expand=source,indicator", "version=1.0.0", "as_of=2027-01-01"),
+    *(
+        "facet=unit,year",
+        "facet=value",
+        "group_by=unit",
+        "group_by=year,standing",
+        "group_by=indicator,unit,standing,year",
+    ),
+    *("measure=count", "measure=sum:value", "measure=avg:value,median:value", "measure=min:value_low,max:value_high"),
+    *(
+        "year=2007",
+        "year__in=2007,2008",
+        "value__gte=5",
+        "value__lt=1e3",
+        "value__isnull=false",
+        "period_start__lte=2007-01-01",
+    ),
+)
+likely = st.one_of(
+    st.sampled_from(GOOD),
+    st.sampled_from(GOOD),
+    st.tuples(
+        st.sampled_from(COMMON), st.sampled_from(["", "__ne", "__in", "__contains", "__startswith", "__gt"]), escaped
+    ).map(lambda parts: f"{parts[0].removesuffix('__eq') + parts[1] if parts[1] else parts[0]}={parts[2]}"),
+)
+likely_queries = st.lists(likely, max_size=4, unique_by=lambda part: part.partition("=")[0]).map("&".join)
+queries_of_rows = st.one_of(queries, likely_queries, likely_queries)
+FIGURES = DATASETS[:5]
+of_rows = st.one_of(
+    st.tuples(st.sampled_from(DATASETS[:11]), st.sampled_from(OF_DATASETS)).map(lambda p: f"/v1/datasets/{p[0]}{p[1]}"),
+    st.tuples(st.sampled_from(FIGURES), st.sampled_from(OF_DATASETS[2:10])).map(lambda p: f"/v1/datasets/{p[0]}{p[1]}"),
+)
+others = st.one_of(
+    st.sampled_from(PATHS),
     st.tuples(st.sampled_from(DATASETS), st.sampled_from(OF_DATASETS)).map(
         lambda p: f"/v1/datasets/{quote(p[0], safe='')}{p[1]}"
     ),
@@ -242,16 +283,17 @@ paths = st.one_of(
         lambda parts: "/" + "/".join(parts)
     ),
 )
-targets = st.tuples(paths, queries).map(lambda parts: "?".join(part for part in parts if part))
 headers = st.dictionaries(st.sampled_from([*HEADERS]), st.integers(0, 7), max_size=2).map(
     lambda chosen: {name: HEADERS[name][place % len(HEADERS[name])] for name, place in chosen.items()}
 )
-requests = st.builds(
-    Asked,
-    targets,
-    st.sampled_from(["GET"] * 12 + ["HEAD", "OPTIONS", "POST", "DELETE"]),
-    st.one_of(st.just({}), headers),
-)
+
+
+def batches(paths: st.SearchStrategy[str], queries: st.SearchStrategy[str]) -> st.SearchStrategy[list[Asked]]:
+    """Requests for addresses, many at once: that is quicker to make."""
+    targets = st.tuples(paths, queries).map(lambda parts: "?".join(part for part in parts if part))
+    methods = st.sampled_from(["GET"] * 12 + ["HEAD", "OPTIONS", "POST", "DELETE"])
+    asked = st.builds(Asked, targets, methods, st.one_of(st.just({}), headers))
+    return st.lists(asked, min_size=AT_ONCE, max_size=AT_ONCE)
 
 
 def is_problem(document: Any, status: int, request_id: str) -> bool:
@@ -271,7 +313,7 @@ def is_problem(document: Any, status: int, request_id: str) -> bool:
 
 
 def check(client: FlaskClient, asked: Asked) -> None:
-    response = client.open(asked.target, method=asked.method, headers=dict(asked.headers))
+    response = client.open(f"http://localhost{asked.target}", method=asked.method, headers=dict(asked.headers))
     body = response.data
     response.close()
     about = (asked, response.status_code, body[:500])
@@ -284,13 +326,21 @@ def check(client: FlaskClient, asked: Asked) -> None:
             assert is_problem(json.loads(body), response.status_code, response.headers["X-Request-Id"]), about
     elif response.status_code == 200 and asked.method == "GET":
         assert int(response.headers["Content-Length"]) == len(body), about
-        if response.content_type == "application/json":
+        if response.content_type == "application/json" and "Content-Encoding" not in response.headers:
             json.loads(body)
 
 
 @SHARED
-@given(batch=st.lists(requests, min_size=AT_ONCE, max_size=AT_ONCE))
-def test_no_question_is_answered_with_a_server_error(app: Any, batch: list[Asked]) -> None:
+@given(batch=batches(of_rows, queries_of_rows))
+def test_no_question_to_a_dataset_is_answered_with_a_server_error(app: Any, batch: list[Asked]) -> None:
+    client = app.test_client()
+    for asked in batch:
+        check(client, asked)
+
+
+@SHARED
+@given(batch=batches(others, queries))
+def test_no_other_address_is_answered_with_a_server_error(app: Any, batch: list[Asked]) -> None:
     client = app.test_client()
     for asked in batch:
         check(client, asked)

@@ -150,6 +150,11 @@ def test_all_wrong_values_are_told_at_once(small: FlaskClient) -> None:
     assert [e["did_you_mean"] for e in body["errors"]] == ["year", "id"]
 
 
+def test_a_question_full_of_unknown_names_costs_no_more_than_a_few(small: FlaskClient) -> None:
+    body = problem(small, f"{RECORDS}?{'&'.join(f'n{n}__x' for n in range(500))}")
+    assert [e["parameter"] for e in body["errors"]] == [f"n{n}__x" for n in range(10)]
+
+
 def test_version_and_day_exclude_each_other(small: FlaskClient) -> None:
     reason = "give either version or as_of, not both"
     errors = [{"parameter": name, "reason": reason} for name in ("version", "as_of")]

@@ -125,7 +125,7 @@ def counted(release: Release, table: Table, layout: engine.Layout, asked: Questi
     return _counted(release, statement, tuple(bound), limit)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def _counted(release: Release, statement: query.Statement, bound: Sequence[Any], limit: float) -> tuple[int, int]:
     found = engine.row(release.folder, statement.sql, bound, limit)
     return (int(found[0]), int(found[1] or 0)) if found else (0, 0)

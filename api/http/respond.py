@@ -45,7 +45,7 @@ def address(*parts: str) -> str:
     return ask.base() + "/" + "/".join(quoted(part) for part in parts)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def quoted(part: str) -> str:
     """One part of a path; slashes and commas in it are escaped."""
     return encode(part).replace("/", "%2F").replace(",", "%2C")

@@ -65,7 +65,10 @@ SHARED: Mapping[str, Entry] = {
             "dataset": TEXT,
             "count": {**COUNT, "description": "How many entries this answer holds."},
             "total": {**COUNT, "description": "How many there are under the same filters."},
-            "more": {"type": "boolean", "description": "Whether there are more groups than the limit."},
+            "more": {
+                "description": "Whether there are more groups than the limit; of facets, for each field.",
+                "oneOf": [{"type": "boolean"}, {"type": "object", "additionalProperties": {"type": "boolean"}}],
+            },
             "withdrawn": WITHDRAWN,
             "mirror": {
                 "type": "object",
