@@ -35,5 +35,5 @@ def create_app(**given: Any) -> Flask:
     problems.init_app(app)
     for part in (catalogue, records, groups, search, evidence, feeds, files, signed, health, pages, documentation):
         app.register_blueprint(part.blueprint)
-    app.wsgi_app = Cache(paths.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
+    app.wsgi_app = Cache(paths.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask says so
     return app
