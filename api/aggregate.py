@@ -1,30 +1,23 @@
-"""Groups and their measures → SQL, and the check that a sum is honest.
-
-A field may say, with the custom property `lantern:additiveWithin`, within which other fields its values are parts of
-one whole; with `lantern:additiveIf`, that the row a foreign key leads to must allow adding; and the schema's
-`lantern:figure` says which fields hold the period. A sum or average over rows that differ in such a field, or whose
-periods overlap, is no number but a list of what varies.
-"""
+"""Groups and their measures → SQL, and its rows → JSON."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 from api import layout as laid
 from api import values
-from api.descriptor import Field, Package, Table
 from api.engine import Layout
 from api.layout import CHUNK
 from api.query import Shape, Statement, conditions_sql, rollup
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
-WITHIN = "lantern:additiveWithin"
-IF = "lantern:additiveIf"
 DIGITS = Context(prec=15)
 EXACT = Context(prec=2000)
+Row = Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -39,21 +32,28 @@ class Measure:
         return self.name
 
 
-@dataclass(frozen=True)
-class Variation:
-    """Why rows must not be added: a field that varies inside a group, and some of its values."""
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """The statement that gives a row a group, where the number of one of its rows stands in it (the group's values
+    stand first), and how each measure of the row is written as JSON.
+    """
 
-    field: str
-    reason: str
-    found: tuple[Any, ...] = ()
+    statement: Statement
+    row_at: int
+    measures: tuple[Callable[[Row], str], ...]
 
 
-def group_sql(
-    shape: Shape, layout: Layout, groups: Sequence[int], measures: Sequence[Measure], order: Sequence[tuple[int, bool]]
-) -> tuple[Statement, list[str]]:
-    """The statement that gives a row a group: the group's values, a row number, then the columns of each measure.
+@lru_cache(maxsize=1_000)
+def grouping(
+    shape: Shape,
+    layout: Layout,
+    groups: tuple[int, ...],
+    measures: tuple[Measure, ...],
+    order: tuple[tuple[int, bool], ...],
+) -> Grouping:
+    """How rows are grouped: a row a group, with the group's values, a row's number, and the columns of each measure.
 
-    `order` sorts by place: first the groups, then the measures. The second value names the columns, in order.
+    `order` sorts by place: first the groups, then the measures.
     """
     where = conditions_sql(shape)
     kept = _rollup(shape, layout, groups, measures)
@@ -75,7 +75,10 @@ def group_sql(
     if ordering:
         sql += " ORDER BY " + ", ".join(ordering)
     every = [name for name, _ in columns]
-    return Statement(f"SELECT {', '.join(every)} FROM ({sql} LIMIT ?)", (*names, "rows"), where.fixed), every
+    statement = Statement(f"SELECT {', '.join(every)} FROM ({sql} LIMIT ?)", (*names, "rows"), where.fixed)
+    at = {name: i for i, name in enumerate(every)}
+    written = tuple(_writer(measure, layout, at, place) for place, measure in enumerate(measures))
+    return Grouping(statement, at["n"], written)
 
 
 def _rollup(shape: Shape, layout: Layout, groups: Sequence[int], measures: Sequence[Measure]) -> str | None:
@@ -162,30 +165,55 @@ def _with_median(
     return f"SELECT * FROM ({joined})"
 
 
-def number(measure: Measure, layout: Layout, row: Mapping[str, Any], place: int) -> str:
-    """A measure's value as JSON, exact where the values are decimals of up to 15 digits; null without values."""
-    found = row[f"m{place}"]
-    if found is None:
-        return "null"
+def _writer(measure: Measure, layout: Layout, at: Mapping[str, int], place: int) -> Callable[[Row], str]:
+    """How a measure's value becomes JSON: exact where the values are decimals of up to 15 digits; null without values.
+
+    `at` says where the columns of a row stand.
+    """
+    main = at[f"m{place}"]
     if measure.function == "count":
-        return str(found)
+        return lambda row: str(row[main])
     detail = layout.columns[measure.position]
     if measure.function == "median":
-        low, high = (_decimal(row[f"{part}{place}"]) for part in "uw")
-        return values.number_json(EXACT.divide(EXACT.add(low, high), Decimal(2)))
+        low, high = at[f"u{place}"], at[f"w{place}"]
+        return lambda row: "null" if row[main] is None else _middle(row[low], row[high])
     if measure.function not in ADDING or detail["exact"]:
-        return values.number_json(_decimal(found))
-    if f"h{place}" not in row:
-        return values.number_json(DIGITS.create_decimal(repr(found))) if math.isfinite(found) else "null"
-    whole = row[f"h{place}"] * CHUNK + row[f"l{place}"]
-    if measure.function == "sum" and not detail["scale"] and not row.get(f"r{place}"):
+        return lambda row: "null" if row[main] is None else values.number_json(_decimal(row[main]))
+    if f"h{place}" not in at:
+        return lambda row: "null" if row[main] is None or not math.isfinite(row[main]) else _shortest(row[main])
+    upper, lower, counted, scale = at[f"h{place}"], at[f"l{place}"], at[f"k{place}"], detail["scale"]
+    doubles = at.get(f"r{place}")
+    mean = measure.function == "avg"
+
+    def written(row: Row) -> str:
+        if row[main] is None:
+            return "null"
+        whole = row[upper] * CHUNK + row[lower]
+        if not mean and (doubles is None or not row[doubles]):
+            return _scaled(whole, scale)
+        total = EXACT.scaleb(Decimal(whole), -scale)
+        if doubles is not None and row[doubles]:
+            total = EXACT.add(total, _decimal(row[doubles]))
+        return values.number_json(DIGITS.divide(total, Decimal(row[counted])) if mean else total)
+
+    return written
+
+
+def _middle(low: values.Stored, high: values.Stored) -> str:
+    return values.number_json(EXACT.divide(EXACT.add(_decimal(low), _decimal(high)), Decimal(2)))
+
+
+def _shortest(found: float) -> str:
+    return values.number_json(DIGITS.create_decimal(repr(found)))
+
+
+def _scaled(whole: int, scale: int) -> str:
+    """A whole number of 10^-scale as api.values.number_json writes it."""
+    if not scale:
         return str(whole)
-    total = EXACT.scaleb(Decimal(whole), -detail["scale"])
-    if row.get(f"r{place}"):
-        total = EXACT.add(total, _decimal(row[f"r{place}"]))
-    if measure.function == "avg":
-        total = DIGITS.divide(total, Decimal(row[f"k{place}"]))
-    return values.number_json(total)
+    units, rest = divmod(abs(whole), 10**scale)
+    text = f"{units}.{rest:0{scale}d}".rstrip("0") if rest else str(units)
+    return f"-{text}" if whole < 0 else text
 
 
 def _decimal(stored: values.Stored) -> Decimal:
@@ -193,83 +221,3 @@ def _decimal(stored: values.Stored) -> Decimal:
     if isinstance(stored, str):
         return values.unsorted(stored)
     return Decimal(repr(stored)) if isinstance(stored, float) else Decimal(stored or 0)
-
-
-def guarded(field: Field) -> bool:
-    """Whether a field says anything of what may be added."""
-    return WITHIN in field.descriptor or IF in field.descriptor
-
-
-def check_sql(
-    package: Package, layouts: Mapping[str, Layout], shape: Shape, table: Table, groups: Sequence[int], measure: Measure
-) -> tuple[Statement, list[str]]:
-    """One row that says of each field that must not vary whether it does in any group; the fields, in order.
-
-    Only rows that have a value are looked at, and groups of one row can hold no bad sum.
-    """
-    field = table.fields[measure.position]
-    where = conditions_sql(shape)
-    column = f"c{measure.position}"
-    within = [name for name in field.descriptor.get(WITHIN, ()) if name in table.index]
-    checks = {name: _varies(f"c{table.index[name]}") for name in within if table.index[name] not in groups}
-    source = f"t{shape.number}"
-    condition = field.descriptor.get(IF)
-    if condition and condition["resource"] in layouts and condition["through"] in table.index:
-        joined, check = _allowed(package, layouts, table, condition)
-        source += joined
-        checks.setdefault(condition["through"], "0")
-        checks[condition["through"]] = f"({checks[condition['through']]} OR {check})"
-    names = list(checks)
-    by = f" GROUP BY {', '.join(f'c{p}' for p in groups)}" if groups else ""
-    present = f"{where.sql}{' AND' if where.sql else ' WHERE'} {column} IS NOT NULL"
-    inner = ", ".join(f"({sql}) AS x{i}" for i, sql in enumerate(checks.values())) or "0 AS x0"
-    outer = ", ".join(f"max(x{i})" for i in range(max(len(checks), 1)))
-    return Statement(
-        f"SELECT {outer} FROM (SELECT {inner} FROM {source}{present}{by})", where.names, where.fixed
-    ), names
-
-
-def _varies(column: str) -> str:
-    return f"min({column}) IS NOT max({column}) OR count({column}) NOT IN (0, count(*))"
-
-
-def _allowed(
-    package: Package, layouts: Mapping[str, Layout], table: Table, condition: Mapping[str, Any]
-) -> tuple[str, str]:
-    """A join to the rows that allow adding, and the check that a group of several rows has none that do not."""
-    target = package.table(condition["resource"])
-    assert target is not None
-    key = next((k for k in table.foreign_keys if k.fields == (condition["through"],)), None)
-    reference = key.reference[0] if key else target.primary_key[0]
-    own, other, says = table.index[condition["through"]], target.index[reference], target.index[condition["field"]]
-    allowed = str(condition["equals"]).replace("'", "''")
-    lookup = f"(SELECT c{other} AS reference, c{says} AS says FROM t{layouts[target.name].number})"
-    return (
-        f" LEFT JOIN {lookup} AS allowed ON allowed.reference = c{own}",
-        f"(count(*) > 1 AND max(allowed.says IS NOT '{allowed}'))",
-    )
-
-
-def overlap_sql(shape: Shape, table: Table, groups: Sequence[int], measure: Measure) -> Statement | None:
-    """A row where two periods in a group overlap or cannot be told apart; None for a table without periods."""
-    figure = table.figure
-    start, end, year = (str(figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))
-    if start not in table.index or end not in table.index:
-        return None
-    first, last = f"c{table.index[start]}", f"c{table.index[end]}"
-    named = f"c{table.index[year]}" if year in table.index else "NULL"
-    where = conditions_sql(shape)
-    column = f"c{measure.position}"
-    by = ", ".join(f"c{p}" for p in groups)
-    window = f"PARTITION BY {by} " if by else ""
-    before = f"max({last}) OVER ({window}ORDER BY {first}, n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    beside = f"count(*) OVER (PARTITION BY {by + ', ' if by else ''}{named})"
-    every = f"count(*) OVER ({window})"
-    present = f"{where.sql}{' AND' if where.sql else ' WHERE'} {column} IS NOT NULL"
-    inner = (
-        f"SELECT {first} AS first, {last} AS last, {named} AS year, {before} AS before, {beside} AS beside, "
-        f"{every} AS every, count({named}) OVER ({window}) AS named FROM t{shape.number}{present}"
-    )
-    # A row that has but a year is known to stand apart only where all have a year, each another one.
-    undated = "(first IS NULL OR last IS NULL) AND every > 1 AND (year IS NULL OR beside > 1 OR named < every)"
-    return Statement(f"SELECT 1 FROM ({inner}) WHERE first <= before OR ({undated}) LIMIT 1", where.names, where.fixed)

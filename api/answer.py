@@ -15,7 +15,8 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 class Answer:
     """A finished answer. `etag` is unquoted and names the bytes before they are compressed.
 
-    `digest` asks for a Repr-Digest (RFC 9530), which is of the bytes as they are sent.
+    `digest` asks for a Repr-Digest (RFC 9530), which is of the bytes as they are sent. `known` is the entity tag, with
+    its quotes, that the client named in If-None-Match: such an answer has no body, it is a 304.
     """
 
     body: bytes
@@ -27,6 +28,7 @@ class Answer:
     links: tuple[str, ...] = ()
     disposition: str = ""
     digest: bool = False
+    known: str = ""
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers of the answer, but for those of its encoding and length."""

@@ -7,7 +7,9 @@ from flask import Flask
 from api import settings
 from api.cache import Cache
 from api.http import (
+    ask,
     catalogue,
+    direct,
     documentation,
     evidence,
     feeds,
@@ -31,9 +33,11 @@ def create_app(**given: Any) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    store = app.config["STORE_OPEN"] = Store(app.config["STORE"])
+    store = Store(app.config["STORE"])
     problems.init_app(app)
     for part in (catalogue, records, groups, search, evidence, feeds, files, signed, health, pages, documentation):
         app.register_blueprint(part.blueprint)
-    app.wsgi_app = Cache(paths.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask says so
+    app.extensions["service"] = ask.Service(store, app.config["BASE_URL"], app.config["TIME_LIMIT"])
+    inner = paths.keep_escapes(direct.direct(app, app.wsgi_app))
+    app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask says so
     return app

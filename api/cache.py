@@ -38,6 +38,7 @@ COMMON = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
 ]
+OF_THE_BODY = ("Content-Type", "Content-Disposition")  # a 304 has none
 PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
     ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
@@ -83,7 +84,7 @@ class Finished:
             sha256 = base64.b64encode(hashlib.sha256(body).digest()).decode()
             headers.append(("Repr-Digest", f"sha-256=:{sha256}:"))
             headers.append(("Accept-Ranges", "bytes"))
-        short = [entry for entry in headers if entry[0] not in ("Content-Type", "Content-Disposition")]
+        short = [entry for entry in headers if entry[0] not in OF_THE_BODY]
         full = [*headers, ("Content-Length", str(len(body)))]
         if encoding:
             full.append(("Content-Encoding", encoding))
@@ -107,7 +108,7 @@ def _weight(rest: str) -> float:
     return float(found[1]) if found else 1.0
 
 
-def _matches(header: str, tag: str) -> bool:
+def matches(header: str, tag: str) -> bool:
     """Whether If-None-Match names the tag (weak comparison)."""
     return header.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in header.split(","))
 
@@ -135,7 +136,11 @@ class Cache:
         if "HTTP_RANGE" in environ:  # an answer that is no file is sent whole
             body = self._pass(environ, start_response, request_id)
             whole = environ.get(KEY)
-            return body if whole is None else _send(Finished(whole), environ, start_response, request_id, method)
+            if whole is None:
+                return body
+            if whole.known:
+                return _unchanged(whole, start_response, request_id)
+            return _send(Finished(whole), environ, start_response, request_id, method)
         self.store.releases()
         if self.store.generation != self.generation:
             self._forget()
@@ -147,6 +152,8 @@ class Cache:
             answer = environ.get(KEY)
             if answer is None:
                 return body
+            if answer.known:
+                return _unchanged(answer, start_response, request_id)
             found = Finished(answer)
             self._keep(key, found, generation)
         else:
@@ -212,13 +219,22 @@ def _send(
 ) -> Iterable[bytes]:
     accepted = environ.get("HTTP_ACCEPT_ENCODING")
     chosen = encoding(accepted) if accepted and len(found.answer.body) > COMPRESSED_FROM else ""
-    tag, headers, short, body = found.variant(chosen)
     known = environ.get("HTTP_IF_NONE_MATCH")
-    if known and _matches(known, tag):
+    if known and found.answer.etag in known and chosen and matches(known, f'"{found.answer.etag}"'):
+        chosen = ""  # the client keeps the bytes as they are: they are still right
+    tag, headers, short, body = found.variant(chosen)
+    if known and matches(known, tag):
         start_response("304 NOT MODIFIED", [*short, ("X-Request-Id", request_id)])
         return ()
     start_response("200 OK", [*headers, ("X-Request-Id", request_id)])
     return () if method == "HEAD" else (body,)
+
+
+def _unchanged(answer: Answer, start_response: "StartResponse", request_id: str) -> Iterable[bytes]:
+    """A 304 to a client that named the tag: nothing had to be looked up, and nothing is kept."""
+    headers = [entry for entry in answer.headers() if entry[0] not in OF_THE_BODY]
+    start_response("304 NOT MODIFIED", [*headers, ("ETag", answer.known), *COMMON, ("X-Request-Id", request_id)])
+    return ()
 
 
 def _nothing(_: bytes) -> None:

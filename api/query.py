@@ -60,40 +60,29 @@ class Statement:
 
 
 def shape(
-    table: Table, layout: Layout, question: Question, after: Sequence[Any] | None = None, walk: bool = False
+    table: Table, layout: Layout, filters: tuple[tuple[int, str], ...], sort: tuple[tuple[int, bool], ...], search: bool
 ) -> Shape:
-    """The shape of a question.
+    """The shape of a question, from the fields and operators of its filters, the fields of its sort and whether it has
+    words to search for.
 
     Sorting by a field that a filter fixes, or beyond a key, changes nothing and is left out. Rows are stored in the
     order of their key, so a sort by the key is one by their number.
     """
-    fixed = {f.position for f in question.filters if f.operator == "eq"}
+    fixed = {position for position, operator in filters if operator == "eq"}
     unique = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
-    sort: list[tuple[int, bool, bool]] = []
-    for position, down in question.sort:
+    keys: list[tuple[int, bool, bool]] = []
+    for position, down in sort:
         if position == unique:
             if down:
-                sort.append((ROW_NUMBER, True, False))
+                keys.append((ROW_NUMBER, True, False))
             break
         if position not in fixed:
-            sort.append((position, down, layout.columns[position]["nulls"]))
-    return Shape(
-        number=layout.number,
-        filters=tuple((f.position, _operator(f)) for f in question.filters),
-        folded=_folded(table),
-        search=question.q is not None,
-        sort=tuple(sort),
-        after=None if after is None else tuple(value is None for value in after),
-        walk=walk,
-    )
+            keys.append((position, down, layout.columns[position]["nulls"]))
+    return Shape(layout.number, filters, frozenset(texts(table)), search, tuple(keys))
 
 
-@lru_cache(maxsize=1_000)
-def _folded(table: Table) -> frozenset[int]:
-    return frozenset(texts(table))
-
-
-def _operator(found: Filter) -> str:
+def operator(found: Filter) -> str:
+    """A filter's operator; that of isnull says which of its two conditions it is."""
     return found.operator if found.operator != "isnull" else "isnull" if found.value else "notnull"
 
 

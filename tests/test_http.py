@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.client
 import re
+import shutil
 import threading
 import time
 import zlib
@@ -163,18 +164,57 @@ def test_errors_have_the_headers_that_a_client_needs(small: FlaskClient, path: s
 def test_an_answer_that_is_known_is_not_sent_again(small: FlaskClient, path: str, encoding: str) -> None:
     first = get(small, path, Accept_Encoding=encoding)
     tag = first.headers["ETag"]
+    plain = small.head(path).headers["ETag"]
     every = (tag, f"W/{tag}", "*", f'"other", {tag}', f'{tag} , "other"', f'W/"x",W/{tag}')
     for known in every if "large" not in path else every[:1]:
         for method in (small.get, small.head):
             again = method(path, headers={"Accept-Encoding": encoding, "If-None-Match": known})
             assert (again.status_code, again.data) == (304, b""), known
-            for name in ("ETag", "Cache-Control", "Vary", "X-Data-Version"):
+            for name in ("ETag", "Cache-Control", "Vary", "X-Data-Version", "Last-Modified"):
                 assert again.headers[name] == first.headers[name]
             assert again.headers["Access-Control-Allow-Origin"] == "*"
             assert "Content-Length" not in again.headers
+    if tag != plain:  # a client that keeps the bytes as they are keeps what is still right
+        again = get(small, path, Accept_Encoding=encoding, If_None_Match=plain)
+        assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", plain)
+        assert get(small, path, If_None_Match=tag).status_code == 200
     others = ('"other"', f'"{tag[1:-1]}x"', "", '""', "W/*")
     for other in others if "large" not in path else others[:1]:
         assert get(small, path, Accept_Encoding=encoding, If_None_Match=other).status_code == 200, other
+
+
+OF_DATA = (
+    "/v1/datasets/places/records",
+    "/v1/datasets/places/records?size__gt=3&sort=-size&limit=5",
+    "/v1/datasets/places/records?version=1.0.0&limit=5",
+    "/v1/datasets/places/records.csv?limit=5",
+    "/v1/datasets/places/records.jsonl?size__gt=3",
+    "/v1/datasets/places/records.xlsx?limit=5",
+    "/v1/datasets/places/records/7",
+    "/v1/datasets/places/facets?facet=size",
+    "/v1/datasets/places/aggregate?group_by=size&measure=sum:id",
+    "/v1/search?q=place",
+)
+
+
+@pytest.mark.parametrize("encoding", ["", "br"])
+def test_a_server_that_never_gave_an_answer_tells_who_knows_it_so_without_the_data(
+    tmp_path: Path, encoding: str
+) -> None:
+    client = client_of(package(tmp_path / "package", PLACES), tmp_path / "store")
+    given = {path: get(client, path, Accept_Encoding=encoding).headers for path in OF_DATA}
+    for folder in ("serving", "data", "jsonl", "parquet"):
+        shutil.rmtree(tmp_path / "store/releases/1.0.0" / folder)
+    (tmp_path / "store").rename(tmp_path / "moved")  # nothing that this process has open is found again
+    other = app_of(tmp_path / "moved").test_client()
+    for path, first in given.items():
+        for method in (other.get, other.head):
+            again = method(path, headers={"Accept-Encoding": encoding, "If-None-Match": first["ETag"]})
+            assert (again.status_code, again.data) == (304, b""), path
+            for name in ("ETag", "Cache-Control", "Vary", "X-Data-Version", "Last-Modified"):
+                assert again.headers[name] == first[name], (path, name)
+            assert "Link" not in again.headers  # a cache would put it in the place of the one that names the next page
+            assert again.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize("path", DATA)

@@ -249,7 +249,7 @@ def test_a_new_release_is_described_at_once(tmp_path: Path) -> None:
     client = app.test_client()
     assert "old" in client.get("/openapi.json").get_json()["components"]["schemas"]["Row.t"]["properties"]
     build(small("1.1.0", "new"), store)
-    app.config["STORE_OPEN"]._checked = float("-inf")
+    app.extensions["service"].store._checked = float("-inf")
     found = client.get("/openapi.json").get_json()
     assert found["info"]["version"] == "1.1.0"
     assert "new" in found["components"]["schemas"]["Row.t"]["properties"]

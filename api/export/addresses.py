@@ -18,7 +18,7 @@ from api import contents, engine
 from api.contents import File
 from api.descriptor import Table
 from api.export import ExportError
-from api.http import downloads, problems
+from api.http import ask, downloads, problems
 from api.http.page import key_path
 from api.http.respond import JSON_TYPE, quoted
 from api.layout import ROW_SEPARATOR
@@ -168,6 +168,6 @@ def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
     for start in range(1, last + 1, BATCH):
         numbers = range(start, min(start + BATCH, last + 1))
         lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
-        with app.test_request_context():
+        with ask.serving(app.extensions["service"], {}):
             paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
         yield from (path.removeprefix(base) for path in paths)

@@ -1,39 +1,82 @@
 """What a request asks: which release, which dataset, which parameters."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from flask import current_app, request
 from marshmallow import fields
 
 from api import question, schemas
+from api.answer import KEY, Answer
 from api.descriptor import Table, table
 from api.http.problems import ProblemError
 from api.question import Question
 from api.store import Release, Store
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 _WEIGHT = re.compile(r"(?:^|;)\s*q\s*=\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:;|$)")
+ESCAPED = "lantern.escaped"  # in the WSGI environ: api.http.paths left escapes in the path
 Parameters = Mapping[str, fields.Field[Any]]
 # A table without fields: what a resource is that has parameters but no filters.
 PLAIN = table({"name": "", "schema": {"fields": []}})
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What an application serves: its store, and the settings that answers depend on."""
+
+    store: Store
+    base: str
+    seconds: float
+
+
+_now: ContextVar[tuple[Service, "WSGIEnvironment"]] = ContextVar("now")
+
+
+@contextmanager
+def serving(service: Service, environ: "WSGIEnvironment") -> Iterator[None]:
+    """What is asked inside is asked of this service, by this request: no need of Flask's own context."""
+    before = _now.set((service, environ))
+    try:
+        yield
+    finally:
+        _now.reset(before)
+
+
 def store() -> Store:
-    found: Store = current_app.config["STORE_OPEN"]
-    return found
+    return _now.get()[0].store
 
 
 def base() -> str:
     """What links begin with: the setting BASE_URL."""
-    return str(current_app.config["BASE_URL"])
+    return _now.get()[0].base
+
+
+def seconds() -> float:
+    """How long a query may take: the setting TIME_LIMIT."""
+    return _now.get()[0].seconds
+
+
+def header(name: str) -> str:
+    """A header of the request, by its name in WSGI without HTTP_; empty where it has none."""
+    return str(_now.get()[1].get(f"HTTP_{name}", ""))
+
+
+def leave(answer: Answer) -> None:
+    """Leave a finished answer for the cache layer, which sends it."""
+    _now.get()[1][KEY] = answer
 
 
 def given() -> list[tuple[str, str]]:
     """The parameters of the request."""
-    return question.pairs(request.environ.get("QUERY_STRING", ""))
+    return question.pairs(_now.get()[1].get("QUERY_STRING", ""))
 
 
 def release_parameters(_: Table) -> Parameters:
@@ -83,7 +126,7 @@ def tables(release: Release) -> dict[str, Table]:
 
 def segment(text: str) -> str:
     """A part of the path; api.http.paths leaves escapes in it where a slash or comma was escaped."""
-    return unquote(text) if request.environ.get("lantern.escaped") else text
+    return unquote(text) if ESCAPED in _now.get()[1] else text
 
 
 @lru_cache(maxsize=512)
@@ -106,10 +149,10 @@ def acceptable(offered: Mapping[str, str]) -> str:
 
     The first offered wins a tie. Raises a not-acceptable problem that lists them.
     """
-    header = request.headers.get("Accept", "").strip()
-    if not header or header == "*/*":
+    accepted = header("ACCEPT").strip()
+    if not accepted or accepted == "*/*":
         return next(iter(offered))
-    liked = _liked(header)
+    liked = _liked(accepted)
     best, quality = "", 0.0
     for name, media_type in offered.items():
         bare = media_type.partition(";")[0]

@@ -1,35 +1,32 @@
 """The rows under a question as a file: CSV, JSON Lines, XLSX, Parquet.
 
 A whole dataset is the release's own file. A part of one is cut out of that file, row by row, so that it has the same
-text; XLSX and Parquet are written by another process from such a cut.
+text; XLSX and Parquet are written by another process from such a cut (api.http.extracts).
 """
 
 import csv
 import io
-import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import IO
 
-from flask import Response, current_app, request, send_file
+from flask import Response, request, send_file
 
-from api import csvlines, engine
+from api import csvlines
 from api.answer import IMMUTABLE, MUTABLE, http_date
 from api.cache import ENCODERS, encoding
 from api.descriptor import Table, file_stem
+from api.http import ask, extracts
 from api.http.files import IN_MEMORY, send
-from api.http.page import following, in_pieces, numbers, reshape, size_of
+from api.http.page import following, reshape
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, etag, finish, original, with_query
+from api.http.respond import JSON_TYPE, address, etag, finish, original, unchanged, with_query
 from api.layout import ROW_SEPARATOR, SHEET_CELLS, SHEET_ROWS
 from api.question import Question, wrong
 from api.rowfile import RowFile, json_text, open_rows
+from api.selection import Selection, in_pieces, numbers, select, size
 from api.store import Release
 
 FORMATS: Mapping[str, str] = {
@@ -43,9 +40,33 @@ CUT = {"csv": "data/{}.csv", "jsonl": "jsonl/{}.jsonl"}
 WHOLE = {**CUT, "parquet": "parquet/{}.parquet"}
 BATCH = 2_000
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000
-EXTRACT_SECONDS = 120
-# Two at a time: each is a process with libraries of some 100 MiB.
-_extracts = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True)
+class Download:
+    """What is sent: which rows, in which format, from which address, with which links."""
+
+    selection: Selection
+    kind: str
+    path: str
+    links: Mapping[str, str | None]
+
+    @property
+    def media_type(self) -> str:
+        return FORMATS[self.kind]
+
+    @property
+    def disposition(self) -> str:
+        return f'inline; filename="{_ascii(self.selection.table.name)}.{self.kind}"'
+
+    @property
+    def rows(self) -> RowFile:
+        """The release's file that rows are cut out of."""
+        return open_rows(self.selection.release.folder, CUT[self.kind].format(file_stem(self.selection.table.name)))
+
+
+def _ascii(name: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
 
 def download(release: Release, table: Table, asked: Question, kind: str, path: str) -> Response:
@@ -58,110 +79,80 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     if not narrowing and whole in release.files:
         whole_links = {"describedby": schema, "canonical": original(with_query(path, asked.canonical))}
         return send(release, whole, "version" in dict(asked.canonical), whole_links)
-    name = f'inline; filename="{_ascii(table.name)}.{kind}"'
-    streamed = _stream(release, table, asked, kind, path, {"describedby": schema}, name)
+    known = unchanged(release, path, asked.canonical, FORMATS[kind])
+    if known is not None:
+        return known
+    wanted = Download(select(release, table, asked, ask.seconds()), kind, path, {"describedby": schema})
+    streamed = _stream(wanted)
     if streamed is not None:
         return streamed
-    found, after = _numbers(release, table, asked, path)
-    links = {"next": after, "describedby": schema}
-    if kind in CUT:
-        return _text(release, table, asked, kind, found, path, links, name)
-    most = min(SHEET_ROWS, SHEET_CELLS // len(asked.fields or table.fields))
-    if kind == "xlsx" and len(found) > most:
-        detail = (
-            f"At most {most} of these rows are given as a sheet, these are {len(found)}: filter more, or ask for csv."
-        )
-        raise ProblemError("not-acceptable", detail)
-    return _extract(release, table, asked, kind, found, path, links, name)
+    found, after = _numbers(wanted.selection, path)
+    wanted = replace(wanted, links={"next": after, "describedby": schema})
+    return _text(wanted, found) if kind in CUT else _extract(wanted, found)
 
 
-def _stream(
-    release: Release,
-    table: Table,
-    asked: Question,
-    kind: str,
-    path: str,
-    links: Mapping[str, str | None],
-    name: str,
-) -> Response | None:
+def _stream(wanted: Download) -> Response | None:
     """Many rows as they are found, where a rollup knows how many bytes they are; None where another way is right."""
-    layout = engine.layouts(release.folder)[table.name]
+    selection, asked = wanted.selection, wanted.selection.asked
     narrowed = asked.fields is not None or asked.expand or asked.cursor is not None or "limit" in asked.more
-    if kind not in CUT or narrowed or encoding(request.headers.get("Accept-Encoding", "")):
+    if wanted.kind not in CUT or narrowed or encoding(ask.header("ACCEPT_ENCODING")) or not in_pieces(selection):
         return None
-    if not in_pieces(table, layout, asked):
+    there = size(selection, wanted.kind)
+    if there is None or there <= IN_MEMORY:
         return None
-    seconds = current_app.config["TIME_LIMIT"]
-    size = size_of(release, table, layout, asked, kind, seconds)
-    if size is None or size <= IN_MEMORY:
-        return None
-    file = open_rows(release.folder, CUT[kind].format(file_stem(table.name)))
+    file = wanted.rows
 
     def pieces() -> Iterator[bytes]:
         yield file.header
         most, last = FIRST_BATCH, 0
-        while found := numbers(release, table, layout, asked, most, seconds, last):
+        while found := numbers(selection, most, last):
             yield from file.cut(found)
             most, last = NEXT_BATCH, found[-1]
 
-    response = Response(pieces(), content_type=FORMATS[kind])
-    response.content_length = len(file.header) + size
-    return _dressed(response, release, asked, path, FORMATS[kind], links, name, "")
+    response = Response(pieces(), content_type=wanted.media_type)
+    response.content_length = len(file.header) + there
+    return _dressed(response, wanted, "")
 
 
-def _ascii(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-
-
-def _numbers(release: Release, table: Table, asked: Question, path: str) -> tuple[Sequence[int], str | None]:
+def _numbers(selection: Selection, path: str) -> tuple[Sequence[int], str | None]:
     """The numbers of the rows, in order, and the address of the next page where a limit cuts them off."""
-    layout = engine.layouts(release.folder)[table.name]
+    asked = selection.asked
     limited = "limit" in asked.more
-    most = asked.limit + 1 if limited else -1
-    found = numbers(release, table, layout, asked, most, current_app.config["TIME_LIMIT"])
+    found = numbers(selection, asked.limit + 1 if limited else -1)
     if limited and len(found) > asked.limit:
         found = found[: asked.limit]
-        return found, following(release, table, asked, found[-1], path)
+        return found, following(selection, found[-1], path)
     return found, None
 
 
-def _text(
-    release: Release,
-    table: Table,
-    asked: Question,
-    kind: str,
-    found: Sequence[int],
-    path: str,
-    links: Mapping[str, str | None],
-    name: str,
-) -> Response:
+def _text(wanted: Download, found: Sequence[int]) -> Response:
     """CSV or JSON Lines: small ones as finished answers, large ones as they are cut."""
-    if kind == "jsonl" and (asked.fields is not None or asked.expand):
-        pieces: Iterable[bytes] = _json_lines(release, table, asked, found)
-        size = None
+    asked = wanted.selection.asked
+    if wanted.kind == "jsonl" and (asked.fields is not None or asked.expand):
+        pieces: Iterable[bytes] = _json_lines(wanted.selection, found)
+        there = None
     else:
-        file = open_rows(release.folder, CUT[kind].format(file_stem(table.name)))
-        size = len(file.header) + file.size(found)
+        file = wanted.rows
+        there = len(file.header) + file.size(found)
         pieces = _whole_rows(file, found)
         if asked.fields is not None:
-            pieces, size = _columns(pieces, asked.fields), None
-    media_type = FORMATS[kind]
-    if size is not None and size <= IN_MEMORY:
-        return finish(b"".join(pieces), release, path, asked.canonical, media_type, links, name)
-    chosen = encoding(request.headers.get("Accept-Encoding", ""))
-    if size is None or chosen:
+            pieces, there = _columns(pieces, asked.fields), None
+    if there is not None and there <= IN_MEMORY:
+        return _finished(b"".join(pieces), wanted)
+    chosen = encoding(ask.header("ACCEPT_ENCODING"))
+    if there is None or chosen:
         spool = tempfile.TemporaryFile()
         for piece in pieces:
             spool.write(piece)
         if spool.tell() <= IN_MEMORY:
             spool.seek(0)
             with spool:
-                return finish(spool.read(), release, path, asked.canonical, media_type, links, name)
+                return _finished(spool.read(), wanted)
         spool.seek(0)
-        return _sent(release, asked, path, media_type, links, name, spool, chosen)
-    response = Response(pieces, content_type=media_type)
-    response.content_length = size
-    return _dressed(response, release, asked, path, media_type, links, name, "")
+        return _sent(spool, wanted, chosen)
+    response = Response(pieces, content_type=wanted.media_type)
+    response.content_length = there
+    return _dressed(response, wanted, "")
 
 
 def _whole_rows(file: RowFile, found: Sequence[int]) -> Iterator[bytes]:
@@ -180,102 +171,64 @@ def _columns(pieces: Iterable[bytes], kept: tuple[int, ...]) -> Iterator[bytes]:
         yield out.getvalue().encode()
 
 
-def _json_lines(release: Release, table: Table, asked: Question, found: Sequence[int]) -> Iterator[bytes]:
+def _json_lines(selection: Selection, found: Sequence[int]) -> Iterator[bytes]:
+    release, table = selection.release, selection.table
     for start in range(0, len(found), BATCH):
-        text = reshape(release, table, asked, json_text(release.folder, table, found[start : start + BATCH]))
+        text = reshape(release, table, selection.asked, json_text(release.folder, table, found[start : start + BATCH]))
         yield (text.replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
 
 
-def _extract(
-    release: Release,
-    table: Table,
-    asked: Question,
-    kind: str,
-    found: Sequence[int],
-    path: str,
-    links: Mapping[str, str | None],
-    name: str,
-) -> Response:
-    """XLSX or Parquet, written by another process from the rows as CSV."""
-    folder = Path(tempfile.mkdtemp(prefix="lantern-"))
-    try:
-        file = open_rows(release.folder, table.path)
-        pieces: Iterable[bytes] = _whole_rows(file, found)
-        if asked.fields is not None:
-            pieces = _columns(pieces, asked.fields)
-        target = folder / table.path
-        target.parent.mkdir()
-        with target.open("wb") as out:
-            out.writelines(pieces)
-        (folder / "datapackage.json").write_text(json.dumps(_described(release, table, asked, len(found))))
-        with _extracts:
-            command = [sys.executable, "-m", "api.release.extract", str(folder), kind]
-            subprocess.run(command, check=True, timeout=EXTRACT_SECONDS, cwd=Path(__file__).parents[2])
-        out_file = (folder / "extract").open("rb")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if os.fstat(out_file.fileno()).st_size <= IN_MEMORY:
-        with out_file:
-            return finish(out_file.read(), release, path, asked.canonical, FORMATS[kind], links, name)
-    return _sent(release, asked, path, FORMATS[kind], links, name, out_file, "")
+def _extract(wanted: Download, found: Sequence[int]) -> Response:
+    """XLSX or Parquet, from the rows as CSV."""
+    selection, asked = wanted.selection, wanted.selection.asked
+    most = min(SHEET_ROWS, SHEET_CELLS // len(asked.fields or selection.table.fields))
+    if wanted.kind == "xlsx" and len(found) > most:
+        detail = (
+            f"At most {most} of these rows are given as a sheet, these are {len(found)}: filter more, or ask for csv."
+        )
+        raise ProblemError("not-acceptable", detail)
+    pieces: Iterable[bytes] = _whole_rows(open_rows(selection.release.folder, selection.table.path), found)
+    if asked.fields is not None:
+        pieces = _columns(pieces, asked.fields)
+    file = extracts.extract(selection, wanted.kind, pieces, len(found))
+    if os.fstat(file.fileno()).st_size <= IN_MEMORY:
+        with file:
+            return _finished(file.read(), wanted)
+    return _sent(file, wanted, "")
 
 
-def _described(release: Release, table: Table, asked: Question, rows: int) -> dict[str, Any]:
-    """A descriptor of the one table, with the fields asked for and no references to tables that are not there."""
-    kept = asked.fields if asked.fields is not None else range(len(table.fields))
-    names = {table.fields[i].name for i in kept}
-    schema = {k: v for k, v in table.schema.items() if k not in ("foreignKeys", "lantern:figure")}
-    schema["fields"] = [table.fields[i].descriptor for i in kept]
-    if not set(table.primary_key) <= names:
-        schema.pop("primaryKey", None)
-    resource = {**table.descriptor, "path": table.path, "schema": schema, "rows": rows}
-    return {**release.package.descriptor, "resources": [resource]}
+def _finished(body: bytes, wanted: Download) -> Response:
+    canonical = wanted.selection.asked.canonical
+    release = wanted.selection.release
+    return finish(body, release, wanted.path, canonical, wanted.media_type, wanted.links, wanted.disposition)
 
 
-def _sent(
-    release: Release,
-    asked: Question,
-    path: str,
-    media_type: str,
-    links: Mapping[str, str | None],
-    name: str,
-    file: Any,
-    chosen: str,
-) -> Response:
+def _sent(file: IO[bytes], wanted: Download, chosen: str) -> Response:
     """A file that is done, compressed where the client likes it so."""
     if chosen:
         packed = tempfile.TemporaryFile()
         packed.write(ENCODERS[chosen](file.read()))
         file.close()
         file = packed
-    file.seek(0, os.SEEK_END)
-    size = file.tell()
+    there = file.seek(0, os.SEEK_END)
     file.seek(0)
-    response = send_file(file, mimetype=media_type)
-    response.content_length = size
-    return _dressed(response, release, asked, path, media_type, links, name, chosen)
+    response = send_file(file, mimetype=wanted.media_type)
+    response.content_length = there
+    return _dressed(response, wanted, chosen)
 
 
-def _dressed(
-    response: Response,
-    release: Release,
-    asked: Question,
-    path: str,
-    media_type: str,
-    links: Mapping[str, str | None],
-    name: str,
-    chosen: str,
-) -> Response:
+def _dressed(response: Response, wanted: Download, chosen: str) -> Response:
     """The headers of a data answer on one that is too large to be kept."""
-    mark = etag(release, path, media_type, asked.canonical)
-    response.headers["Content-Type"] = media_type
-    response.headers["Content-Disposition"] = name
+    release, canonical = wanted.selection.release, wanted.selection.asked.canonical
+    mark = etag(release, wanted.path, wanted.media_type, canonical)
+    response.headers["Content-Type"] = wanted.media_type
+    response.headers["Content-Disposition"] = wanted.disposition
     response.headers["Last-Modified"] = http_date(release.published_at)
-    response.headers["Cache-Control"] = IMMUTABLE if "version" in dict(asked.canonical) else MUTABLE
+    response.headers["Cache-Control"] = IMMUTABLE if "version" in dict(canonical) else MUTABLE
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["X-Data-Version"] = release.version
-    canonical = original(with_query(path, asked.canonical))
-    every = {**links, "canonical": canonical, "license": release.package.license_path}
+    whole = original(with_query(wanted.path, canonical))
+    every = {**wanted.links, "canonical": whole, "license": release.package.license_path}
     response.headers["Link"] = ", ".join(f'<{target}>; rel="{rel}"' for rel, target in every.items() if target)
     response.set_etag(f"{mark}-{chosen}" if chosen else mark)
     if chosen:

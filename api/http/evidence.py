@@ -4,17 +4,18 @@ import json
 from collections.abc import Sequence
 from functools import partial
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
-from api import engine, question, schemas
+from api import question, schemas
 from api.descriptor import Table
 from api.evidence import CONFLICTS, conflicts
 from api.http import ask
-from api.http.page import following, page, row_if_any, row_path, rows, total_of
+from api.http.page import page, row_if_any, row_path, rows
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, compact, envelope, finish, pinned, with_query
+from api.http.respond import JSON_TYPE, address, compact, envelope, finish, pinned, unchanged, with_query
 from api.layout import FIELD_SEPARATOR
 from api.retractions import CORRECTIONS
+from api.selection import select, total
 from api.store import Release
 
 blueprint = Blueprint("evidence", __name__)
@@ -30,15 +31,15 @@ def all_conflicts() -> Response:
         raise ProblemError("not-found", f"The package has no table {CONFLICTS!r}.")
     asked = question.read(table, given, control)
     ask.acceptable({"json": JSON_TYPE})
-    layout = engine.layouts(release.folder)[table.name]
-    limit = current_app.config["TIME_LIMIT"]
-    text, numbers, more = rows(release, table, layout, asked, limit)
+    path = address("v1", CONFLICTS)
+    same = unchanged(release, path, asked.canonical)
+    if same is not None:
+        return same
+    selection = select(release, table, asked, ask.seconds())
+    text, _, after = rows(selection, path)
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
     data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]
-    path = address("v1", CONFLICTS)
-    after = following(release, table, asked, numbers[-1], path) if more else None
-    total = total_of(release, table, layout, asked, limit)
     schema = address("v1", "datasets", CONFLICTS, "schema")
     links = {
         "self": with_query(path, asked.canonical),
@@ -46,7 +47,7 @@ def all_conflicts() -> Response:
         "describedby": schema,
         "permalink": pinned(path, asked.canonical, release),
     }
-    meta = {"dataset": CONFLICTS, "count": len(data), "total": total}
+    meta = {"dataset": CONFLICTS, "count": len(data), "total": total(selection)}
     body = envelope("[\n" + ",\n".join(data) + "\n]" if data else "[]", release, meta, links)
     return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 

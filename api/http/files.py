@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import NotFound
 
-from api.answer import IMMUTABLE, KEY, MUTABLE, Answer, http_date
+from api.answer import IMMUTABLE, MUTABLE, Answer, http_date
 from api.http import ask
+from api.http.respond import same
 from api.release.manifest import media_type as media_type_of
 from api.store import Release
 
@@ -34,21 +35,26 @@ def send(
     if not target.is_file():
         raise NotFound
     media_type = entry["media_type"] if entry else media_type_of(path)
+    mark = entry["sha256"] if entry else release.build
+    small = target.stat().st_size <= IN_MEMORY
+    known = same(mark, "", release, immutable) if not small else None
+    if known is not None:
+        return known
     if request.headers.get("If-Range", "").startswith("W/"):  # the tag of other bytes (RFC 9110, 13.1.5)
         request.environ.pop("HTTP_RANGE", None)
-    if "Range" not in request.headers and target.stat().st_size <= IN_MEMORY:
-        request.environ[KEY] = Answer(
+    if "Range" not in request.headers and small:
+        answer = Answer(
             body=target.read_bytes(),
             media_type=media_type,
-            etag=entry["sha256"] if entry else release.build,
+            etag=mark,
             version=release.version,
             modified=release.published_at,
             immutable=immutable,
             links=_links(release, links or {}),
             digest=True,
         )
+        ask.leave(answer)
         return Response()
-    mark = entry["sha256"] if entry else release.build
     response = send_file(target, mimetype=media_type, etag=mark, conditional=True)
     response.headers["Content-Type"] = media_type
     response.headers["Last-Modified"] = http_date(release.published_at)

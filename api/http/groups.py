@@ -4,24 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from marshmallow import ValidationError, fields
 
-from api import aggregate, engine, query, question, schemas, values
-from api.aggregate import Measure, Variation
+from api import additive, aggregate, engine, question, schemas, values
+from api.additive import Variation
+from api.aggregate import Measure
 from api.descriptor import Table
 from api.http import ask
-from api.http.page import total_of
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
+from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unchanged, with_query
 from api.layout import FIELD_SEPARATOR
 from api.question import Question
 from api.rowfile import json_text
+from api.selection import Selection, select, total
 from api.store import Release
 
 blueprint = Blueprint("groups", __name__)
 SHARED = ("limit", "q", "version", "as_of")
-EXAMPLES = 5
+COUNT = Measure("count", "count", -1)
 
 
 class Measures(fields.Field[tuple[Measure, ...]]):
@@ -41,7 +42,7 @@ class Measures(fields.Field[tuple[Measure, ...]]):
     def _measure(self, name: str) -> Measure:
         function, colon, field = name.partition(":")
         if name == "count":
-            return Measure(name, name, -1)
+            return COUNT
         if function == "count":
             raise ValidationError({"reason": ["count stands alone: it counts rows"], "did_you_mean": "count"})
         if function not in aggregate.FUNCTIONS:
@@ -116,15 +117,15 @@ def facets(name: str) -> Response:
     if "facet" not in asked.more:
         raise question.wrong("facet", "expected at least one field")
     ask.acceptable({"json": JSON_TYPE})
-    layout = engine.layouts(release.folder)[table.name]
-    limit = current_app.config["TIME_LIMIT"]
+    known = unchanged(release, address("v1", "datasets", table.name, "facets"), asked.canonical)
+    if known is not None:
+        return known
+    selection = select(release, table, asked, ask.seconds())
     data, more = {}, {}
     for field in asked.more["facet"]:
-        measures = (Measure("count", "count", -1),)
-        found, more[field] = _groups(release, table, layout, asked, (table.index[field],), measures, ((1, True),))
+        found, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
         data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in found]
-    total = total_of(release, table, layout, asked, limit)
-    meta = {"count": len(data), "total": total, "more": more}
+    meta = {"count": len(data), "total": total(selection), "more": more}
     return _answer(release, table, asked, "facets", raw_json(data), meta)
 
 
@@ -136,20 +137,23 @@ def aggregates(name: str) -> Response:
     table = ask.dataset(release, ask.segment(name))
     asked = question.read(table, given, aggregate_control)
     ask.acceptable({"json": JSON_TYPE})
+    known = unchanged(release, address("v1", "datasets", table.name, "aggregate"), asked.canonical)
+    if known is not None:
+        return known
     groups = tuple(table.index[n] for n in asked.more.get("group_by", ()))
-    measures = asked.more.get("measure", (Measure("count", "count", -1),))
+    measures = asked.more.get("measure", (COUNT,))
     twice = {table.fields[p].name for p in groups} & {m.name for m in measures}
     if twice:
         raise question.wrong("measure", f"{min(twice)!r} is the name of a group too: ask for another measure")
-    layout = engine.layouts(release.folder)[table.name]
     order = _order(table, groups, measures, asked)
+    selection = select(release, table, asked, ask.seconds())
     for measure in measures:
-        _refuse_lies(release, table, asked, groups, measure)
-    found, more = _groups(release, table, layout, asked, groups, measures, order)
+        _refuse_lies(selection, groups, measure)
+    found, more = _groups(selection, groups, measures, order)
     names = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
-    heads = [f"{encode_basestring(name)}:" for name in names]
-    data = ["{" + ",".join(map(str.__add__, heads, row)) + "}" for row in found]
-    meta = {"count": len(data), "more": more, **_left_out(release, table, layout, asked, measures)}
+    form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
+    data = [form % tuple(row) for row in found]
+    meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
     return _answer(release, table, asked, "aggregate", "[" + ",\n".join(data) + "]", meta)
 
 
@@ -185,28 +189,23 @@ def _answer(release: Release, table: Table, asked: Question, what: str, data: st
 
 
 def _groups(
-    release: Release,
-    table: Table,
-    layout: engine.Layout,
-    asked: Question,
-    groups: Sequence[int],
-    measures: Sequence[Measure],
-    order: Sequence[tuple[int, bool]],
+    selection: Selection, groups: tuple[int, ...], measures: tuple[Measure, ...], order: tuple[tuple[int, bool], ...]
 ) -> tuple[list[list[str]], bool]:
     """The groups as JSON text of each value and measure, and whether there are more than the limit."""
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    statement, columns = aggregate.group_sql(shape, layout, groups, measures, order)
-    bound = statement.bind(query.parameters(table, layout, asked))
-    rows = engine.rows(release.folder, statement.sql, bound, current_app.config["TIME_LIMIT"])
-    at = columns.index("n")
-    values_json = [_group_json(release, table, layout, p) for p in groups]
-    found = []
-    for row in rows[: asked.limit]:
-        named = dict(zip(columns, row, strict=True))
-        texts = ["null" if v is None else write(v, row[at]) for write, v in zip(values_json, row, strict=False)]
-        texts += [aggregate.number(m, layout, named, place) for place, m in enumerate(measures)]
-        found.append(texts)
-    return found, len(rows) > asked.limit
+    release, table, layout, most = selection.release, selection.table, selection.layout, selection.asked.limit
+    made = aggregate.grouping(selection.plan.where, layout, groups, measures, order)
+    bound = made.statement.bind(selection.bound)
+    rows = engine.rows(release.folder, made.statement.sql, bound, selection.seconds)
+    at = made.row_at
+    writers = [_group_json(release, table, layout, p) for p in groups]
+    found = [
+        [
+            *["null" if v is None else write(v, row[at]) for write, v in zip(writers, row, strict=False)],
+            *[write(row) for write in made.measures],
+        ]
+        for row in rows[:most]
+    ]
+    return found, len(rows) > most
 
 
 def _group_json(release: Release, table: Table, layout: engine.Layout, position: int) -> Callable[[Any, int], str]:
@@ -220,27 +219,23 @@ def _group_json(release: Release, table: Table, layout: engine.Layout, position:
     return lambda stored, _: encode_basestring(stored) if isinstance(stored, str) else repr(stored)
 
 
-def _left_out(
-    release: Release, table: Table, layout: engine.Layout, asked: Question, measures: Sequence[Measure]
-) -> dict[str, Any]:
+def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, Any]:
     """How many rows under the filters have no value for a measure: bounds and unquantified figures are in no sum."""
+    table, layout, where = selection.table, selection.layout, selection.plan.conditions
     positions = sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position]["nulls"]})
     if not positions:
         return {}
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    where = query.conditions_sql(shape)
     counts = ", ".join(f"count(*) - count(c{p})" for p in positions)
-    bound = where.bind(query.parameters(table, layout, asked))
     sql = f"SELECT {counts} FROM t{layout.number}{where.sql}"
-    found = engine.row(release.folder, sql, bound, current_app.config["TIME_LIMIT"]) or ()
+    found = engine.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds) or ()
     return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, found, strict=True)}}
 
 
-def _refuse_lies(release: Release, table: Table, asked: Question, groups: Sequence[int], measure: Measure) -> None:
+def _refuse_lies(selection: Selection, groups: tuple[int, ...], measure: Measure) -> None:
     """Raise a not-additive problem where a sum or average would mix what is no whole."""
-    if measure.function not in aggregate.ADDING or not aggregate.guarded(table.fields[measure.position]):
+    if measure.function not in aggregate.ADDING or not additive.guarded(selection.table.fields[measure.position]):
         return
-    found = variations(release, table, asked, groups, measure)
+    found = additive.variations(selection, groups, measure)
     if not found:
         return
     listed = ", ".join(variation.field for variation in found)
@@ -248,73 +243,16 @@ def _refuse_lies(release: Release, table: Table, asked: Question, groups: Sequen
         "not-additive",
         f"{measure.name} would mix figures that are no parts of one whole: {listed}.",
         errors=[{"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in found],
-        example=_example(release, table, asked, groups, measure, found),
+        example=_example(selection, groups, measure, found),
     )
 
 
-def variations(
-    release: Release, table: Table, asked: Question, groups: Sequence[int], measure: Measure
-) -> list[Variation]:
-    """Why the measure must not be taken of these groups; nothing when it may."""
-    layouts = engine.layouts(release.folder)
-    layout = layouts[table.name]
-    limit = current_app.config["TIME_LIMIT"]
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    bound = query.parameters(table, layout, asked)
-    statement, names = aggregate.check_sql(release.package, layouts, shape, table, groups, measure)
-    row = engine.row(release.folder, statement.sql, statement.bind(bound), limit) or ()
-    bad = [name for name, varies in zip(names, row, strict=False) if varies]
-    found = [_variation(release, table, layout, asked, measure, name, table.index[name] in groups) for name in bad]
-    overlap = aggregate.overlap_sql(shape, table, groups, measure) if not bad else None
-    if overlap is not None and engine.row(release.folder, overlap.sql, overlap.bind(bound), limit):
-        figure = table.figure
-        found.append(Variation(figure["periodStart"], "periods overlap or are not known"))
-        found.append(Variation(figure["periodEnd"], "periods overlap or are not known"))
-    return found
-
-
-def _variation(
-    release: Release,
-    table: Table,
-    layout: engine.Layout,
-    asked: Question,
-    measure: Measure,
-    name: str,
-    grouped: bool,
-) -> Variation:
-    position = table.index[name]
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    where = query.conditions_sql(shape)
-    present = f"{where.sql}{' AND' if where.sql else ' WHERE'} c{measure.position} IS NOT NULL"
-    sql = f"SELECT DISTINCT c{position} FROM t{layout.number}{present} ORDER BY 1 LIMIT {EXAMPLES + 1}"
-    bound = where.bind(query.parameters(table, layout, asked))
-    values_found = [row[0] for row in engine.rows(release.folder, sql, bound, current_app.config["TIME_LIMIT"])]
-    if grouped or len(values_found) == 1:
-        return Variation(name, "its values must never be added", tuple(values_found[:EXAMPLES]))
-    return Variation(name, "varies", tuple(values_found[:EXAMPLES]))
-
-
-def _example(
-    release: Release,
-    table: Table,
-    asked: Question,
-    groups: Sequence[int],
-    measure: Measure,
-    found: Sequence[Variation],
-) -> str | None:
-    """An address that would work: grouped by what varies, by the period too if need be, at last by the key."""
-    figure = table.figure
-    varying = [table.index[v.field] for v in found if v.reason == "varies"]
-    period = [
-        table.index[figure[k]] for k in ("periodType", "periodStart", "periodEnd") if figure.get(k) in table.index
-    ]
-    key = [table.index[name] for name in table.primary_key]
-    for more in (varying, [*varying, *period], [*varying, *period, *key]):
-        wider = tuple(dict.fromkeys([*groups, *more]))
-        if wider == tuple(groups) or variations(release, table, asked, wider, measure):
-            continue
-        rest = [e for e in asked.canonical if e[0] not in ("group_by", "measure", "sort")]
-        names = ",".join(table.fields[p].name.replace(",", schemas.COMMA) for p in wider)
-        path = address("v1", "datasets", table.name, "aggregate")
-        return with_query(path, tuple(sorted([*rest, ("group_by", names), ("measure", measure.name)])))
-    return None
+def _example(selection: Selection, groups: tuple[int, ...], measure: Measure, found: Sequence[Variation]) -> str | None:
+    """An address that would work, if there is one."""
+    wider = additive.wider(selection, groups, measure, found)
+    if wider is None:
+        return None
+    rest = [e for e in selection.asked.canonical if e[0] not in ("group_by", "measure", "sort")]
+    names = ",".join(selection.table.fields[p].name.replace(",", schemas.COMMA) for p in wider)
+    path = address("v1", "datasets", selection.table.name, "aggregate")
+    return with_query(path, tuple(sorted([*rest, ("group_by", names), ("measure", measure.name)])))

@@ -2,22 +2,22 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response
 
-from api import cursor, engine, orders, query, question
+from api import cursor, engine, query
 from api.descriptor import Table
 from api.evidence import conflicts
 from api.http import ask
 from api.http.problems import ProblemError
-from api.http.respond import address, envelope, finish, pinned, quoted, with_query
+from api.http.respond import address, envelope, finish, pinned, quoted, unchanged, with_query
 from api.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.question import Question
 from api.retractions import retraction
 from api.rowfile import json_text
+from api.selection import Selection, numbers, select, total
 from api.store import Release
 
 Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
@@ -25,18 +25,18 @@ Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
 def page(release: Release, table: Table, asked: Question, path: str, join: Join | None = None) -> Response:
     """The page that a question asks for, in the envelope; `join` adds to rows (whole, as shown) what they name."""
-    layout = engine.layouts(release.folder)[table.name]
-    limit = current_app.config["TIME_LIMIT"]
-    text, numbers, more = rows(release, table, layout, asked, limit)
-    total = total_of(release, table, layout, asked, limit)
-    after = following(release, table, asked, numbers[-1], path) if more else None
+    known = unchanged(release, path, asked.canonical)
+    if known is not None:
+        return known
+    selection = select(release, table, asked, ask.seconds())
+    text, numbers, after = rows(selection, path)
     whole = text
     if asked.fields is not None or asked.expand:
         text = reshape(release, table, asked, text)
     if join is not None and text:
         text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
-    meta = {"dataset": table.name, "count": len(numbers), "total": total}
+    meta = {"dataset": table.name, "count": len(numbers), "total": total(selection)}
     links = {
         "self": with_query(path, asked.canonical),
         "next": after,
@@ -48,92 +48,19 @@ def page(release: Release, table: Table, asked: Question, path: str, join: Join 
     return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 
 
-def rows(
-    release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float
-) -> tuple[str, Sequence[int], bool]:
-    """The page's rows as JSON text, their numbers, and whether more follow."""
-    found = numbers(release, table, layout, asked, asked.limit + 1, limit)
-    more = len(found) > asked.limit
-    kept = found[: asked.limit]
-    return json_text(release.folder, table, kept), kept, more
+def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], str | None]:
+    """The page's rows as JSON text, their numbers, and the address of the next page if more rows follow."""
+    most = selection.asked.limit
+    found = numbers(selection, most + 1)
+    kept = found[:most]
+    after = following(selection, kept[-1], path) if len(found) > most else None
+    return json_text(selection.release.folder, selection.table, kept), kept, after
 
 
-def numbers(
-    release: Release, table: Table, layout: engine.Layout, asked: Question, most: int, limit: float, last: int = 0
-) -> Sequence[int]:
-    """The numbers of the first `most` rows (-1: all) that a question asks for, in its order.
-
-    They begin after the row that its cursor names, or else after the row `last` (0: from the start).
-    """
-    if asked.cursor is not None:
-        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
-    if not asked.filters and not asked.sort and asked.q is None:
-        return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
-    shape = query.shape(table, layout, asked)
-    sliced = orders.slices(shape, layout)
-    if sliced is not None:
-        total, begins = counted(release, table, layout, asked, limit)
-        return orders.page(orders.open_orders(release.folder, table, layout), sliced, begins, total, last, most)
-    bound = query.parameters(table, layout, asked)
-    bound["rows"] = most
-    after = None
-    if last:
-        after = engine.row(release.folder, query.keys(shape), (last,), limit) if shape.sort else ()
-        if after is None:
-            raise question.wrong("cursor", "does not belong to this question")
-        bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
-    walk = False
-    if most > 0 and shape.sort and query.rollup(shape, layout.pairs):
-        total, _ = counted(release, table, layout, asked, limit)
-        walk = query.walks(layout.rows, total, most)
-    statement = query.numbers(query.shape(table, layout, asked, after, walk))
-    return engine.numbers(release.folder, statement.sql, statement.bind(bound), limit)
-
-
-def total_of(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> int:
-    """How many rows the filters leave; counted once for each set of filters."""
-    if not asked.filters and asked.q is None:
-        return layout.rows
-    return counted(release, table, layout, asked, limit)[0]
-
-
-def size_of(
-    release: Release, table: Table, layout: engine.Layout, asked: Question, kind: str, limit: float
-) -> int | None:
-    """How many bytes the rows under the filters have in the file of a format; None where no rollup knows."""
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    kept = query.rollup(shape, layout.pairs)
-    if kept is None:
-        return None
-    where = query.conditions_sql(shape)
-    sql = f"SELECT coalesce(sum({kind}_bytes), 0) FROM {kept}{where.sql}"
-    found = engine.row(release.folder, sql, where.bind(query.parameters(table, layout, asked)), limit)
-    return int(found[0]) if found else None
-
-
-def in_pieces(table: Table, layout: engine.Layout, asked: Question) -> bool:
-    """Whether the rows of a question can be found piece by piece without sorting them again for each."""
-    shape = query.shape(table, layout, asked)
-    return not shape.search and (not shape.sort or orders.slices(shape, layout) is not None)
-
-
-def counted(release: Release, table: Table, layout: engine.Layout, asked: Question, limit: float) -> tuple[int, int]:
-    """How many rows the filters leave and, where a pair of fields is fixed, where they begin in its orders."""
-    shape = query.shape(table, layout, Question(filters=asked.filters, q=asked.q))
-    statement = query.count(shape, query.rollup(shape, layout.pairs))
-    bound = statement.bind(query.parameters(table, layout, asked))
-    return _counted(release, statement, tuple(bound), limit)
-
-
-@lru_cache(maxsize=4_000)
-def _counted(release: Release, statement: query.Statement, bound: Sequence[Any], limit: float) -> tuple[int, int]:
-    found = engine.row(release.folder, statement.sql, bound, limit)
-    return (int(found[0]), int(found[1] or 0)) if found else (0, 0)
-
-
-def following(release: Release, table: Table, asked: Question, last: int, path: str) -> str:
+def following(selection: Selection, last: int, path: str) -> str:
     """The address of the page after the row with that number."""
-    sealed = cursor.write(last.to_bytes(6, "big"), asked, release.tag, table.name)
+    asked = selection.asked
+    sealed = cursor.write(last.to_bytes(6, "big"), asked, selection.release.tag, selection.table.name)
     rest = [entry for entry in asked.canonical if entry[0] != "cursor"]
     return with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
 
@@ -174,7 +101,7 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
     column = target.index[key.reference[0]]
     wanted = f"c{column} IN (SELECT value FROM json_each(?))"
     sql = f"SELECT json_group_array(json_array(c{column}, n)) FROM t{number} WHERE {wanted}"
-    found = engine.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), current_app.config["TIME_LIMIT"])
+    found = engine.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), ask.seconds())
     there = dict(json.loads(found[0])) if found else {}
     texts = json_text(release.folder, target, list(there.values())).split(ROW_SEPARATOR)
     objects = dict(zip(there, texts, strict=False))
@@ -245,7 +172,7 @@ def row_if_any(release: Release, table: Table, parts: list[str]) -> tuple[int, s
         except ValueError:
             return None
     sql = f"SELECT n FROM t{layout.number} WHERE {' AND '.join(conditions)}"
-    found = engine.row(release.folder, sql, bound, current_app.config["TIME_LIMIT"])
+    found = engine.row(release.folder, sql, bound, ask.seconds())
     return None if found is None else (found[0], json_text(release.folder, table, found))
 
 

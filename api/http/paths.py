@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from api.http.ask import ESCAPED
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -24,7 +26,7 @@ def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
             for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
                 kept = kept.replace(escape, "%25" + escape[1:])
             environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")
-            environ["lantern.escaped"] = True
+            environ[ESCAPED] = True
         return app(environ, start_response)
 
     return wrapped

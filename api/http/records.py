@@ -9,7 +9,7 @@ from api.http import ask
 from api.http.downloads import FORMATS, download
 from api.http.page import included, page, reshape, row_links, row_of, row_path
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, with_query
+from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, unchanged, with_query
 
 blueprint = Blueprint("records", __name__)
 
@@ -48,8 +48,11 @@ def record(name: str, key: str) -> Response:
     asked = question.read(table, given, row_control, filtered=False)
     ask.acceptable({"json": JSON_TYPE})
     parts = [ask.segment(part) for part in key.split(",")] if len(table.primary_key) > 1 else [ask.segment(key)]
-    number, text = row_of(release, table, parts)
     path = row_path(table, parts)
+    known = unchanged(release, path, asked.canonical)
+    if known is not None:
+        return known
+    number, text = row_of(release, table, parts)
     links = row_links(release, table, text)
     if number in conflicts(release).of_row.get(table.name, {}):
         links["conflicts"] = f"{address('v1', 'conflicts')}?id__in=" + ",".join(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from api import mirror, question
-from api.answer import KEY, Answer, tag
+from api.answer import Answer, tag
+from api.cache import encoding, matches
 from api.http import ask
 from api.schemas import encode
 from api.store import Release, Store
@@ -79,16 +80,43 @@ def finish(
     licence = release.package.license_path
     if licence:
         found["license"] = licence
-    request.environ[KEY] = Answer(
-        body=body,
-        media_type=media_type,
-        etag=etag(release, path, media_type, canonical),
-        version=release.version,
-        modified=release.published_at,
-        immutable="version" in names,
-        links=tuple(f'<{target}>; rel="{name}"' for name, target in found.items()),
-        disposition=disposition,
+    ask.leave(
+        Answer(
+            body=body,
+            media_type=media_type,
+            etag=etag(release, path, media_type, canonical),
+            version=release.version,
+            modified=release.published_at,
+            immutable="version" in names,
+            links=tuple(f'<{target}>; rel="{name}"' for name, target in found.items()),
+            disposition=disposition,
+        )
     )
+    return Response()
+
+
+def unchanged(
+    release: Release, path: str, canonical: tuple[tuple[str, str], ...], media_type: str = JSON_TYPE
+) -> Response | None:
+    """The 304 to a client that knows the answer to this question of this release already, before it is looked up.
+
+    It has no Link: what the client keeps has one, which may name a next page. None for all other clients.
+    """
+    if not ask.header("IF_NONE_MATCH"):
+        return None
+    chosen = encoding(ask.header("ACCEPT_ENCODING"))
+    immutable = any(name == "version" for name, _ in canonical)
+    return same(etag(release, path, media_type, canonical), chosen, release, immutable)
+
+
+def same(mark: str, chosen: str, release: Release, immutable: bool) -> Response | None:
+    """The 304 to a client that names this entity tag, bare or in the encoding `chosen`; None for all other clients."""
+    named = ask.header("IF_NONE_MATCH")
+    tags = (f'"{mark}-{chosen}"', f'"{mark}"') if chosen else (f'"{mark}"',)
+    known = next((found for found in tags if matches(named, found)), None) if named.strip() != "*" else None
+    if known is None:
+        return None
+    ask.leave(Answer(b"", "", mark, release.version, release.published_at, immutable, known=known))
     return Response()
 
 

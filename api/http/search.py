@@ -3,13 +3,13 @@
 import struct
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from api import cursor, engine, query, question, schemas
 from api.descriptor import Table
 from api.http import ask
 from api.http.page import key_path
-from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, with_query
+from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unchanged, with_query
 from api.layout import texts
 from api.question import Question
 from api.rowfile import json_text
@@ -33,11 +33,14 @@ def search() -> Response:
     if asked.q is None:
         raise question.wrong("q", "expected words to search for")
     ask.acceptable({"json": JSON_TYPE})
+    path = address("v1", "search")
+    known = unchanged(release, path, asked.canonical)
+    if known is not None:
+        return known
     found, counts = hits(release, asked)
     more = len(found) > asked.limit
     found = found[: asked.limit]
     data = [_hit(release, *entry) for entry in found]
-    path = address("v1", "search")
     after = None
     if more:
         sealed = cursor.write(PLACE.pack(*found[-1]), asked, release.tag, "search")
@@ -57,7 +60,7 @@ def hits(release: Release, asked: Question) -> tuple[list[tuple[float, int, int]
     """Rank, dataset and row of each hit (one more than the page holds), and how many each dataset has."""
     assert asked.q is not None
     searched = [(i, t) for i, t in enumerate(release.package.tables) if texts(t)]
-    limit = current_app.config["TIME_LIMIT"]
+    limit = ask.seconds()
     words = query.match(asked.q)
     parts = [f"SELECT rank AS r, {i} AS d, rowid AS n FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]
     counted = [f"SELECT count(*) FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]

@@ -1,0 +1,129 @@
+"""The rows that a question selects: which, in what order, how many, of how many bytes. It knows of no request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from api import cursor, engine, orders, query, question
+from api.descriptor import Table
+from api.engine import Layout
+from api.query import Shape, Statement
+from api.question import Question
+from api.store import Release
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What follows from the form of a question, whatever its values.
+
+    `where` has the filters alone; `kept` names the rollup that knows of them all, if one does; `sliced` says how the
+    rows stand in the orders, if they do.
+    """
+
+    shape: Shape
+    where: Shape
+    conditions: Statement
+    kept: str | None
+    count: Statement
+    sliced: tuple[int, int, bool] | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Selection:
+    """A question of a table, ready to be run: its plan, and the values that are bound, by name."""
+
+    release: Release
+    table: Table
+    layout: Layout
+    asked: Question
+    plan: Plan
+    bound: Mapping[str, Any]
+    seconds: float
+
+
+def select(release: Release, table: Table, asked: Question, seconds: float) -> Selection:
+    """What a question selects; no query may take longer than so many `seconds` (0: no limit)."""
+    layout = engine.layouts(release.folder)[table.name]
+    filters = tuple([(entry.position, query.operator(entry)) for entry in asked.filters])
+    plan = _plan(table, layout, filters, asked.sort, asked.q is not None)
+    return Selection(release, table, layout, asked, plan, query.parameters(table, layout, asked), seconds)
+
+
+@lru_cache(maxsize=1_000)
+def _plan(
+    table: Table, layout: Layout, filters: tuple[tuple[int, str], ...], sort: tuple[tuple[int, bool], ...], search: bool
+) -> Plan:
+    where = query.shape(table, layout, filters, (), search)
+    shape = query.shape(table, layout, filters, sort, search)
+    kept = query.rollup(where, layout.pairs)
+    sliced = orders.slices(shape, layout)
+    return Plan(shape, where, query.conditions_sql(where), kept, query.count(where, kept), sliced)
+
+
+def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
+    """The numbers of the first `most` rows (-1: all), in the order of the question.
+
+    They begin after the row that its cursor names, or else after the row `last` (0: from the start).
+    """
+    release, table, layout, asked, plan = (
+        selection.release,
+        selection.table,
+        selection.layout,
+        selection.asked,
+        selection.plan,
+    )
+    if asked.cursor is not None:
+        last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
+    if not asked.filters and not asked.sort and asked.q is None:
+        return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
+    if plan.sliced is not None:
+        there, begins = _count(selection)
+        return orders.page(orders.open_orders(release.folder, table, layout), plan.sliced, begins, there, last, most)
+    bound = {**selection.bound, "rows": most}
+    shape = plan.shape
+    if last:
+        after = engine.row(release.folder, query.keys(shape), (last,), selection.seconds) if shape.sort else ()
+        if after is None:
+            raise question.wrong("cursor", "does not belong to this question")
+        bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
+        shape = replace(shape, after=tuple(value is None for value in after))
+    if most > 0 and shape.sort and plan.kept and query.walks(layout.rows, _count(selection)[0], most):
+        shape = replace(shape, walk=True)
+    statement = query.numbers(shape)
+    return engine.numbers(release.folder, statement.sql, statement.bind(bound), selection.seconds)
+
+
+def total(selection: Selection) -> int:
+    """How many rows the filters leave; counted once for each set of filters."""
+    if not selection.asked.filters and selection.asked.q is None:
+        return selection.layout.rows
+    return _count(selection)[0]
+
+
+def _count(selection: Selection) -> tuple[int, int]:
+    """How many rows the filters leave and, where a pair of fields is fixed, where they begin in its orders."""
+    statement = selection.plan.count
+    return _counted(selection.release, statement, tuple(statement.bind(selection.bound)), selection.seconds)
+
+
+@lru_cache(maxsize=4_000)
+def _counted(release: Release, statement: Statement, bound: Sequence[Any], seconds: float) -> tuple[int, int]:
+    found = engine.row(release.folder, statement.sql, bound, seconds)
+    return (int(found[0]), int(found[1] or 0)) if found else (0, 0)
+
+
+def size(selection: Selection, kind: str) -> int | None:
+    """How many bytes the rows under the filters have in the file of a format; None where no rollup knows."""
+    kept, where = selection.plan.kept, selection.plan.conditions
+    if kept is None:
+        return None
+    sql = f"SELECT coalesce(sum({kind}_bytes), 0) FROM {kept}{where.sql}"
+    found = engine.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds)
+    return int(found[0]) if found else None
+
+
+def in_pieces(selection: Selection) -> bool:
+    """Whether the rows can be found piece by piece without sorting them again for each."""
+    shape = selection.plan.shape
+    return not shape.search and (not shape.sort or selection.plan.sliced is not None)
