@@ -100,10 +100,13 @@ def _backwards(rows: memoryview, ranks: memoryview, end: int, most: int, first: 
     """
     found: list[int] = []
     while end and len(found) < most:
-        begin = max(0, end - most)
+        begin = max(0, end - most - 1)
         piece = rows[begin:end].tolist()
         marks = [ranks[n - 1] for n in piece]
         close = len(piece)
+        if len(set(marks)) == close:  # no two of one value, but for the first and one before it, which is not needed
+            piece.reverse()
+            return (found + piece)[:most]
         for at in range(len(piece) - 1, 0, -1):
             if marks[at] != marks[at - 1]:
                 found += piece[at:close]

@@ -15,6 +15,7 @@ from api import schemas
 from api.descriptor import Table
 
 UNKNOWN_TOLD = 10  # unknown parameters of one question that are answered with the nearest name
+_PLAIN = re.compile(r"[ -$&-*,-~]*").fullmatch  # says what it says: no escape, and all ASCII
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 Declared = Mapping[str, Parameter[Any]]
 
@@ -75,10 +76,11 @@ def pairs(query: str) -> list[tuple[str, str]]:
             continue
         name, _, value = part.partition("=")
         try:
-            if not part.isascii():
+            if not _PLAIN(part):
                 name, value = name.encode("latin-1").decode(), value.encode("latin-1").decode()
-            name = unquote_plus(name, errors="strict")
-            value = schemas.COMMA.join(unquote_plus(piece, errors="strict") for piece in _ESCAPED_COMMA.split(value))
+                name = unquote_plus(name, errors="strict")
+                pieces = _ESCAPED_COMMA.split(value)
+                value = schemas.COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
         except UnicodeError:
             reason = "is not UTF-8"
             raise BadQuestion("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
@@ -103,37 +105,59 @@ def read(
     Raises BadQuestion with every wrong parameter.
     """
     given = list(given)
-    known = _known(table, control)
-    unknown = [name for name, _ in given if name not in known and not (filtered and schemas.resolve(table, name))]
-    if unknown:
-        raise _unknown(table, unknown, known)
-    if len(given) - sum(name in known for name, _ in given) > schemas.FILTERS_MAX:
-        raise wrong(given[-1][0], f"more than {schemas.FILTERS_MAX} filters")
-    raw = {name: _listed(table, name, value, known) for name, value in given}
-    loader = schemas.loader(table, frozenset(raw), control)
-    try:
-        loaded = loader.load(raw)
-    except ValidationError as error:
-        raise _invalid(error) from None
-    values = {loader.fields[key].data_key or key: value for key, value in loaded.items()}
+    form = _form(table, control, filtered, tuple([name for name, _ in given]))
+    raw = {name: value if name in form.lists else value.replace(schemas.COMMA, ",") for name, value in given}
+    values: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
+    for name, parameter in form.parameters:
+        try:
+            values[name] = parameter.deserialize(raw[name])
+        except ValidationError as error:
+            errors[name] = error.messages
+    if errors:
+        raise _invalid(errors)
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
         raise BadQuestion("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
-    return _question(table, raw, values, known)
+    return _question(table, form, raw, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What the names of a question's parameters say: how each is read, in order of their names.
+
+    `filters` are those that are conditions, with position and operator; `lists` those that keep escaped commas apart.
+    """
+
+    known: frozenset[str]
+    parameters: tuple[tuple[str, Parameter[Any]], ...]
+    filters: tuple[tuple[str, int, str], ...]
+    lists: frozenset[str]
+
+
+@lru_cache(maxsize=1_000)
+def _form(table: Table, control: Callable[[Table], Declared], filtered: bool, names: tuple[str, ...]) -> Form:
+    known = _known(table, control)
+    resolved = {name: schemas.resolve(table, name) for name in names if filtered and name not in known}
+    unknown = [name for name in names if name not in known and not resolved.get(name)]
+    if unknown:
+        raise _unknown(table, unknown, known)
+    if len(resolved) > schemas.FILTERS_MAX:
+        raise wrong(names[-1], f"more than {schemas.FILTERS_MAX} filters")
+    filters = tuple((name, table.index[found[0].name], found[1]) for name, found in sorted(resolved.items()) if found)
+    listed = {
+        name
+        for name, at, operator in filters
+        if operator in ("in", "not_in") and schemas.holds_commas(table.fields[at])
+    }
+    loader = schemas.loader(table, frozenset(names), control)
+    parameters = tuple((str(parameter.data_key), parameter) for parameter in loader.load_fields.values())
+    return Form(known, parameters, filters, frozenset({*listed, *(name for name in LISTS if name in known)}))
 
 
 @lru_cache(maxsize=512)
 def _known(table: Table, control: Callable[[Table], Declared]) -> frozenset[str]:
     return frozenset(control(table))
-
-
-def _listed(table: Table, name: str, value: str, known: frozenset[str]) -> str:
-    """Only a list keeps its escaped commas apart; everywhere else they are commas."""
-    if name in known:
-        return value if name in LISTS else value.replace(schemas.COMMA, ",")
-    found = schemas.resolve(table, name)
-    listed = found is not None and found[1] in ("in", "not_in") and schemas.holds_commas(found[0])
-    return value if listed else value.replace(schemas.COMMA, ",")
 
 
 LISTS = ("sort", "fields", "expand", "facet", "group_by", "measure")
@@ -156,10 +180,9 @@ def _unknown(table: Table, names: list[str], known: frozenset[str]) -> BadQuesti
     return BadQuestion("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
 
-def _invalid(error: ValidationError) -> BadQuestion:
+def _invalid(said: Mapping[str, Any]) -> BadQuestion:
     errors = []
-    assert isinstance(error.messages, dict)
-    for name, messages in error.messages.items():
+    for name, messages in said.items():
         if isinstance(messages, dict):
             errors.append(_error(name, messages["reason"][0], did_you_mean=messages.get("did_you_mean")))
         else:
@@ -168,26 +191,21 @@ def _invalid(error: ValidationError) -> BadQuestion:
     return BadQuestion("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
 
 
-def _question(table: Table, raw: Mapping[str, str], values: Mapping[str, Any], known: frozenset[str]) -> Question:
-    filters = []
-    for name in sorted(raw):
-        found = schemas.resolve(table, name) if name not in known else None
-        if found:
-            filters.append(Filter(table.index[found[0].name], found[1], values[name]))
+def _question(table: Table, form: Form, raw: Mapping[str, str], values: Mapping[str, Any]) -> Question:
     sort = []
     named = values.get("sort")
     for name in named if isinstance(named, tuple) else ():
         down = name.startswith("-") and name not in table.index
         sort.append((table.index[name[1:] if down else name], down))
     return Question(
-        filters=tuple(filters),
+        filters=tuple([Filter(position, operator, values[name]) for name, position, operator in form.filters]),
         sort=tuple(sort),
         limit=values.get("limit", schemas.LIMIT_DEFAULT),
         cursor=values.get("cursor"),
         q=values.get("q"),
         fields=tuple(table.index[name] for name in values["fields"]) if "fields" in values else None,
         expand=tuple(table.index[name] for name in values.get("expand", ())),
-        more={name: value for name, value in values.items() if name in known},
+        more={name: value for name, value in values.items() if name in form.known},
         canonical=canonical(raw, values),
     )
 

@@ -36,10 +36,10 @@ def all_conflicts() -> Response:
     if same is not None:
         return same
     selection = select(release, table, asked, ask.seconds())
-    text, _, after = rows(selection, path)
+    found, _, after = rows(selection, path)
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
-    data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]
+    data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(b"[" + found + b"]")]
     schema = address("v1", "datasets", CONFLICTS, "schema")
     links = {
         "self": with_query(path, asked.canonical),

@@ -16,7 +16,7 @@ from api.http.respond import address, envelope, finish, pinned, quoted, unchange
 from api.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.question import Question
 from api.retractions import retraction
-from api.rowfile import json_text
+from api.rowfile import json_bytes, json_text
 from api.selection import Selection, numbers, select, total
 from api.store import Release
 
@@ -29,12 +29,13 @@ def page(release: Release, table: Table, asked: Question, path: str, join: Join 
     if known is not None:
         return known
     selection = select(release, table, asked, ask.seconds())
-    text, numbers, after = rows(selection, path)
-    whole = text
-    if asked.fields is not None or asked.expand:
-        text = reshape(release, table, asked, text)
-    if join is not None and text:
-        text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
+    data, numbers, after = rows(selection, path)
+    if data and (asked.fields is not None or asked.expand or join is not None):
+        whole = data.decode()
+        text = reshape(release, table, asked, whole) if asked.fields is not None or asked.expand else whole
+        if join is not None:
+            text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
+        data = text.encode()
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(numbers), "total": total(selection)}
     links = {
@@ -44,17 +45,17 @@ def page(release: Release, table: Table, asked: Question, path: str, join: Join 
         "permalink": pinned(path, asked.canonical, release),
     }
     found = included(release, table, numbers)
-    body = envelope(f"[\n{text}\n]" if text else "[]", release, meta, links, found)
+    body = envelope(b"[\n" + data + b"\n]" if data else b"[]", release, meta, links, found)
     return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 
 
-def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], str | None]:
-    """The page's rows as JSON text, their numbers, and the address of the next page if more rows follow."""
+def rows(selection: Selection, path: str) -> tuple[bytes, Sequence[int], str | None]:
+    """The page's rows as JSON, their numbers, and the address of the next page if more rows follow."""
     most = selection.asked.limit
     found = numbers(selection, most + 1)
     kept = found[:most]
     after = following(selection, kept[-1], path) if len(found) > most else None
-    return json_text(selection.release.folder, selection.table, kept), kept, after
+    return json_bytes(selection.release.folder, selection.table, kept), kept, after
 
 
 def following(selection: Selection, last: int, path: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from flask import Response
@@ -171,22 +172,23 @@ def rights_meta(release: Release) -> str:
     return compact({"license": release.package.license, "citation": release.package.citation})[1:-1]
 
 
-def envelope(data: str, release: Release, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = "") -> bytes:
+def envelope(
+    data: str | bytes, release: Release, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
+) -> bytes:
     """The one shape of an answer: data, meta, links (and included, where something is)."""
-    first = {name: value for name, value in meta.items() if name == "dataset"}
-    rest = {name: value for name, value in meta.items() if name != "dataset"}
-    parts = [
-        part
-        for part in (
-            compact(first)[1:-1],
-            release_meta(release),
-            compact(rest)[1:-1],
-            rights_meta(release),
-            mirror_meta(),
-        )
-        if part
-    ]
-    return f'{{"data":{data},\n"meta":{{{",".join(parts)}}},\n"links":{compact(links)}{more}}}\n'.encode()
+    told = [_member(name, value) for name, value in meta.items()]
+    first = told.pop(0) + "," if "dataset" in meta else ""
+    rest = ",".join([*told, rights_meta(release), mirror_meta()]).removesuffix(",")
+    where = ",".join([_member(name, link) for name, link in links.items()])
+    found = data if isinstance(data, bytes) else data.encode()
+    said = f',\n"meta":{{{first}{release_meta(release)},{rest}}},\n"links":{{{where}}}{more}}}\n'
+    return b"".join((b'{"data":', found, said.encode()))
+
+
+def _member(name: str, value: Any) -> str:
+    """A member of a JSON object; text and small values are most of them, and need no encoder made."""
+    text = encode_basestring(value) if type(value) is str else "null" if value is None else compact(value)
+    return f"{encode_basestring(name)}:{text}"
 
 
 def document(

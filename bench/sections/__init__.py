@@ -1,6 +1,6 @@
 """The measurements: each module has `run`, which says in its docstring what exactly is compared."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.environments import InstallError
@@ -32,11 +32,20 @@ class Found:
         said = f"of medians {value.of_medians:.3g}" + (f"; {note}" if note else "")
         self.measured.append(Measured(goal, value.median, value.least, value.most, said))
 
-    def rates(self, rounds: Rounds, goals: Iterable[tuple[str, str, str]]) -> None:
-        """Judge ratios of requests a second: goal, target above, target below."""
+    def rates(
+        self, rounds: Rounds, goals: Iterable[tuple[str, str, str]], limits: Mapping[str, tuple[str, str]] | None = None
+    ) -> None:
+        """Judge ratios of requests a second: goal, target above, target below.
+
+        `limits` names two other targets whose ratio is the most, or nearly the most, that the server allows.
+        """
         for goal, above, below in goals:
             if rounds.has(above, below):
-                self.goal(goal, rounds.rates(above, below), f"by server CPU {rounds.cpu(above, below).median:.3g}")
+                said = f"by server CPU {rounds.cpu(above, below).median:.3g}"
+                best, than = (limits or {}).get(goal, ("", ""))
+                if rounds.has(best, than):
+                    said += f"; for scale, {best} to {than}: {rounds.rates(best, than)}"
+                self.goal(goal, rounds.rates(above, below), said)
             else:
                 self.problems.append(f"{goal}: {above} or {below} gave no answers")
 

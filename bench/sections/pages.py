@@ -60,4 +60,5 @@ def _measure(setup: Setup, found: Found, running: dict[str, Running], etag: str)
         ("page-datasette", "lantern", "datasette"),
         ("304", "lantern, 304", "bare Flask, equal bytes"),
     ]
-    found.rates(rounds, goals)
+    raw, flask = "raw WSGI, equal bytes", "bare Flask, equal bytes"
+    found.rates(rounds, goals, {"304": (raw, flask), "page-datasette": (raw, "datasette")})
