@@ -16,8 +16,8 @@ def run(setup: Setup) -> Found:
     """One gthread worker with 8 threads against one with a single thread, questions never asked before, 8 connections.
 
     With 8 connections always busy the p99 over HTTP is mostly waiting for a turn (8 divided by requests a second), so
-    the table also has one connection, bare Flask under the same load, and 8 threads calling the application in one process, without a server, against
-    one thread.
+    the table also has one connection, bare Flask under the same load, and 8 threads calling the application in one
+    process, without a server, against one thread.
     """
     found = Found()
     options = ("--worker-class", "gthread", "--threads")
