@@ -74,11 +74,8 @@ def json_bytes(folder: Path, table: Table, numbers: Sequence[int]) -> bytes:
     file = open_rows(folder, rows_path(table))
     if len(numbers) > SCATTERED or isinstance(numbers, range):
         return b"".join(file.cut(numbers)).removesuffix(_SEPARATOR)
-    data, starts = file.data, file.starts
-    try:  # rows stand in the order of their numbers: where the next one begins is near in memory
-        parts = [data[starts[n - 1] : starts[n]] for n in numbers]
-    except IndexError:  # the last row is among them
-        parts = [data[starts[n - 1] : starts[n] if n < len(starts) else len(data)] for n in numbers]
+    data, starts, lengths = file.data, file.starts, file.lengths
+    parts = [data[(start := starts[n - 1]) : start + lengths[n - 1]] for n in numbers]
     return b"".join(parts).removesuffix(_SEPARATOR)
 
 

@@ -367,6 +367,7 @@ def zipped(name: str, data: bytes) -> bytes:
 
 SCHEMA = {"fields": FIELDS, "primaryKey": "id"}
 TEXT = CSV.encode()
+OBJECTS = '[{"id": 1, "name": "naïve, a"}, {"name": null, "id": 2}]'
 FORMS: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "v2": ({"type": "table", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "datapackage.json"),
     "v1": (
@@ -453,6 +454,32 @@ FORMS: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         "datapackage.json",
     ),
     "no schema": ({"path": "t.csv"}, {"t.csv": TEXT}, "datapackage.json"),
+    "json": ({"path": "t.json", "schema": SCHEMA}, {"t.json": OBJECTS.encode()}, "datapackage.json"),
+    "json of lists": (
+        {"path": "t.json", "schema": SCHEMA},
+        {"t.json": '[["id", "name"], [1, "naïve, a"], [2, null]]'.encode()},
+        "datapackage.json",
+    ),
+    "json in a property": (
+        {"path": "t.json", "schema": SCHEMA, "dialect": {"property": "rows"}},
+        {"t.json": f'{{"about": {{}}, "rows": {OBJECTS}}}'.encode()},
+        "datapackage.yaml",
+    ),
+    "packed json": (
+        {"path": "t.json.gz", "schema": SCHEMA},
+        {"t.json.gz": gzip.compress(OBJECTS.encode())},
+        "datapackage.json",
+    ),
+    "json lines": (
+        {"path": "t.jsonl", "schema": SCHEMA},
+        {"t.jsonl": '{"id": 1, "name": "naïve, a"}\n{"id": 2}\n'.encode()},
+        "datapackage.json",
+    ),
+    "json lines in parts": (
+        {"path": ["a.ndjson", "b.ndjson"], "schema": SCHEMA},
+        {"a.ndjson": '{"id": 1, "name": "naïve, a"}\n'.encode(), "b.ndjson": b'{"id": 2}\n'},
+        "datapackage.json",
+    ),
 }
 
 
@@ -467,6 +494,34 @@ def test_one_table_in_any_form_is_the_same_table(tmp_path: Path, form: str) -> N
     client = client_of(package(tmp_path / "package", resource, files, name, **words), tmp_path / "store")
     assert walk(client) == {"t": ROWS}
     assert client.get("/releases/1.0.0/data/t.csv").data.decode().replace("\r\n", "\n") == CSV
+
+
+@pytest.mark.parametrize("schema", [None, {"fields": [{"name": "id", "type": "integer"}, {"name": "name"}]}])
+def test_objects_may_leave_members_out_from_the_first_on(tmp_path: Path, schema: Any) -> None:
+    resource = {"type": "table", "path": "t.json", **({"schema": schema} if schema else {})}
+    files = {"t.json": b'[{"id": 1}, {"name": "a", "id": 2}]'}
+    client = client_of(package(tmp_path / "package", resource, files), tmp_path / "store")
+    assert walk(client) == {"t": [{"id": 1, "name": None}, {"id": 2, "name": "a"}]}
+
+
+@pytest.mark.parametrize("path, text", [("t.json", b"[]"), ("t.jsonl", b"")])
+def test_a_table_of_no_objects_is_served_empty(tmp_path: Path, path: str, text: bytes) -> None:
+    source = package(tmp_path / "package", {"path": path, "schema": SCHEMA}, {path: text})
+    client = client_of(source, tmp_path / "store")
+    assert walk(client) == {"t": []}
+    assert client.get("/releases/1.0.0/data/t.csv").data == b"id,name\n"
+
+
+def test_values_of_json_keep_their_digits_and_shapes(tmp_path: Path) -> None:
+    fields = ["n:number", "i:integer", "b:boolean", "a:array", "o:object", "l:list", "p:geopoint", "s"]
+    schema = {"fields": [dict(zip(("name", "type"), (*f.split(":"), "string"), strict=False)) for f in fields]}
+    row = '{"n": 1.50, "i": 12345678901234567890, "b": true, "a": [1, {"x": 0.1}], "o": {"y": null}, '
+    row += '"l": ["a", "b"], "p": [1.5, 2], "s": "01"}'
+    resource = {"path": "t.json", "schema": schema}
+    client = client_of(package(tmp_path / "package", resource, {"t.json": f"[{row}]".encode()}), tmp_path / "store")
+    found = {"n": 1.5, "i": 12345678901234567890, "b": True, "a": [1, {"x": 0.1}], "o": {"y": None}}
+    assert walk(client) == {"t": [{**found, "l": ["a", "b"], "p": [1.5, 2], "s": "01"}]}
+    assert client.get("/releases/1.0.0/data/t.csv").data.startswith(b"n,i,b,a,o,l,p,s\n1.50,12345678901234567890,true,")
 
 
 def test_a_package_in_a_zip_is_served(tmp_path: Path) -> None:
@@ -528,7 +583,19 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         'the field "v" of type array cannot be a key',
     ),
     "a device": ({"name": "con", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "is a device on some systems"),
-    "json": ({"type": "table", "path": "t.json", "schema": SCHEMA}, {"t.json": b"[]"}, "json"),
+    "json of numbers": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b"[1, 2]"}, "the table cannot be read"),
+    "torn json": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b'[{"id": 1}, {"i'}, "the table cannot be read"),
+    "torn json lines": ({"path": "t.jsonl", "schema": SCHEMA}, {"t.jsonl": b'{"id": 1}\n{"i'}, "cannot be read"),
+    "a member that is no field": (
+        {"path": "t.json", "schema": SCHEMA},
+        {"t.json": b'[{"id": 1}, {"id": 2, "nmae": "a"}]'},
+        't.json:3 field "nmae": the row has a member "nmae" that is no field of the schema (expected: one of id, name)',
+    ),
+    "a spreadsheet": (
+        {"type": "table", "path": "t.xlsx", "schema": SCHEMA},
+        {"t.xlsx": b"PK"},
+        "t.xlsx: tables in the format xlsx are not read (expected: one of csv, tsv, inline, json, jsonl, ndjson)",
+    ),
 }
 
 
@@ -567,12 +634,14 @@ def with_version(source: Path) -> Path:
 def test_vega_datasets_are_served(tmp_path: Path) -> None:
     found = walk(client_of(as_found(tmp_path, "vega-datasets"), tmp_path / "store"))
     assert {name: len(rows) for name, rows in found.items()} == {
+        "barley": 120,
         "global_temp": 144,
         "iowa_electricity": 51,
         "lookup_groups": 9,
         "lookup_people": 9,
         "population_engineers_hurricanes": 52,
     }
+    assert found["barley"][0] == {"yield": 27, "variety": "Manchuria", "year": 1931, "site": "University Farm"}
     assert found["iowa_electricity"][0] == {"year": "2001-01-01", "source": "Fossil Fuels", "net_generation": 35361}
 
 
@@ -672,9 +741,64 @@ def test_the_packages_of_goodtables_are_served(tmp_path: Path, descriptor: str) 
     assert walk(client_of(source, tmp_path / "store")) == rows
 
 
-@pytest.mark.parametrize(
-    "name", ["vega-datasets", "pandas-datapackage-reader", "oemof-tabular", "datapackage-py", "goodtables-py"]
-)
+def test_the_climate_data_of_data_js_is_served(tmp_path: Path) -> None:
+    found = walk(client_of(as_found(tmp_path, "co2-ppm"), tmp_path / "store"))
+    files = {path.stem: path.read_text().splitlines() for path in (WILD / "co2-ppm" / "data").iterdir()}
+    assert {name: len(rows) for name, rows in found.items()} == {name: len(lines) - 1 for name, lines in files.items()}
+    assert found["co2-mm-mlo"][0] == {
+        **{"Date": "1958-03-01", "Decimal Date": 1958.208, "Average": 315.71, "Interpolated": 315.71},
+        **{"Trend": 314.62, "Number of Days": -1},
+    }
+
+
+def test_the_index_of_datahub_client_is_served(tmp_path: Path) -> None:
+    client = client_of(as_found(tmp_path, "finance-vix"), tmp_path / "store")
+    assert len(walk(client)["vix-daily"]) == 19
+    row = {"Date": "2004-01-02", "VIXOpen": 17.96, "VIXHigh": 18.68, "VIXLow": 17.54, "VIXClose": 18.22}
+    assert answer(client, rows_path("vix-daily", "VIXClose__gte=18.22&sort=Date&limit=1"))["data"] == [row]
+
+
+ENGLISH = [{"id": 1, "name": "english"}, {"id": 2, "name": "中国人"}]
+FRICTIONLESS: dict[str, dict[str, Any]] = {
+    "ndjson.datapackage.json": {"table2": ENGLISH},
+    "jsonl.datapackage.json": {"table": ENGLISH},
+    "multipart-zipped.package.json": {"measurements": [{"id": 1, "name": "english"}, {"id": 2, "name": "中国人"}]},
+    "compression/datapackage.json": dict.fromkeys(
+        ("explicit-gz", "explicit-zip", "implicit-gz", "implicit-zip"), ENGLISH
+    ),
+    "issue-1293/datapackage.json": {"sample": [{"field": ["aaa", "bbb"]}, {"field": []}]},
+    "geopoint/datapackage.json": {
+        "office-locations": [
+            {"Office": "Dalby", "Location": [151.266, -27.1944]},
+            {"Office": "Kingaroy", "Location": [151.833333, -26.533333]},
+            {"Office": "Toowoomba", "Location": [151.95, -27.566667]},
+        ]
+    },
+    "country.package.yaml": {
+        "capital": [
+            {"id": n, "name": name} for n, name in enumerate(("London", "Berlin", "Paris", "Madrid", "Rome"), 1)
+        ],
+        "country": [
+            {"id": 1, "capital_id": 1, "name": "Britain", "population": 67},
+            {"id": 2, "capital_id": 3, "name": "France", "population": 67},
+            {"id": 3, "capital_id": 2, "name": "Germany", "population": 83},
+            {"id": 4, "capital_id": 5, "name": "Italy", "population": 60},
+            {"id": 5, "capital_id": 4, "name": "Spain", "population": 47},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("descriptor", FRICTIONLESS)
+def test_the_packages_of_frictionless_are_served_as_they_are(tmp_path: Path, descriptor: str) -> None:
+    shutil.copytree(WILD / "frictionless-py", tmp_path / "package")
+    named = tmp_path / "package" / descriptor
+    read, write = (yaml.safe_load, yaml.safe_dump) if named.suffix == ".yaml" else (json.loads, json.dumps)
+    named.write_text(write({**read(named.read_text()), "version": "1.0.0"}))  # a release needs one
+    assert walk(client_of(named, tmp_path / "store")) == FRICTIONLESS[descriptor]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WILD.iterdir() if path.is_dir()))
 def test_what_was_found_says_whence_it_is_and_under_which_licence(name: str) -> None:
     listed = (WILD / "README.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in listed

@@ -93,6 +93,9 @@ def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON
     if format in ("csv", "tsv"):
         nested["csv"] = {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}
         nested["csv"] |= {key: dialect[key] for key in CSV_PROPERTIES if dialect.get(key) is not None}
+    if format in ("inline", "json", "jsonl", "ndjson"):
+        objects = {"property": dialect.get("property"), "keys": dialect.get("itemKeys")}
+        nested["inline" if format == "inline" else "json"] = {k: v for k, v in objects.items() if v}
     sheet = dialect.get("sheetName", dialect.get("sheetNumber"))
     if sheet is not None:
         nested["excel"] = {"sheet": sheet}

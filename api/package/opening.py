@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,15 +13,19 @@ import frictionless
 import yaml
 
 from api import descriptor, values
-from api.package import lifting, shapes, unpacking
+from api.package import lifting, objects, shapes, unpacking
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
 from api.report import Problem
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
-TABULAR = ("csv", "tsv", "xlsx", "xls", "ods", "parquet")
-UNREADABLE = (frictionless.FrictionlessException, csv.Error, LookupError, ValueError, unpacking.Unsafe)
+TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
+READ = (*TABULAR, *objects.FORMATS)
+UNREADABLE = (
+    *(frictionless.FrictionlessException, csv.Error, LookupError, ValueError, unpacking.Unsafe),
+    *objects.UNREADABLE,
+)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
@@ -207,18 +212,47 @@ def _as_table(
     if not (told or format in TABULAR or isinstance(resource.get("data"), list)):
         return resource
     name, table = resource["name"], {**resource, "type": "table"}
+    if told and format not in READ:
+        message, place = f"tables in the format {format or 'of no name'} are not read", (*paths(resource), file)[0]
+        raise PackageError(Problem("unreadable-table", message, place, name, expected=f"one of {', '.join(READ)}"))
     try:
         if paths(resource):
             ready[name] = unpacking.ready(resource, folder, target)
         if format in ("csv", "tsv"):
             dialect = resource.get("dialect") or {}
             table["dialect"] = {"delimiter": _delimiter(resource, format, ready[name].path), **dialect}
+        if format in objects.FORMATS:
+            table["dialect"] = {**(resource.get("dialect") or {}), **_members(resource, file, ready)}
         return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, folder, ready)}
     except (*UNREADABLE, *unpacking.UNREADABLE) as error:
         if not told:
             return resource
         place = (paths(resource) or (file,))[0]
         raise PackageError(Problem("unreadable-table", f"the table cannot be read: {error}", place, name)) from None
+
+
+def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
+    """Which members of its objects are a table's columns, as a dialect says it; rows may leave some out."""
+    name = str(resource["name"])
+    found = objects.members(resource, ready[name].path if name in ready else None)
+    if found is None:
+        return {}
+    if not found and name in ready:
+        ready[name] = replace(ready[name], empty=True)
+    if not descriptor.is_table(resource):
+        return {"itemKeys": list(found)}
+    names = [field["name"] for field in resource["schema"]["fields"]]
+    for member, row in found.items():
+        if member not in names:
+            message, place = (
+                f'the row has a member "{member}" that is no field of the schema',
+                (*paths(resource), file)[0],
+            )
+            problem = Problem(
+                "extra-label", message, place, name, row + 1, member, expected=f"one of {', '.join(names)}"
+            )
+            raise PackageError(problem)
+    return {"itemKeys": names}
 
 
 def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:

@@ -46,10 +46,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Ready:
-    """A table's data as one unpacked file with a harmless name, and the parts it was joined from."""
+    """A table's data as one unpacked file with a harmless name, and the parts it was joined from.
+
+    `empty` says of JSON that it has no rows, not even one that would name the columns.
+    """
 
     path: Path
     parts: tuple[Part, ...] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Source:
     def file(self, table: Table) -> str:
         """Where a table stands: its first file, or the descriptor."""
         return (paths(table.descriptor) or (self.descriptor_path.name,))[0]
+
+    def empty(self, table: Table) -> bool:
+        """Whether there is nothing that frictionless could read: it wants a first row."""
+        return table.descriptor.get("data") == [] or (table.name in self.ready and self.ready[table.name].empty)
 
     def place(self, table: Table, line: int) -> tuple[str, int]:
         """The file and the line in it, of a line of the table."""
@@ -109,7 +117,9 @@ def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     format = lifting.format_of(resource)
     fed = {key: resource[key] for key in FED_TO_FRICTIONLESS if key in resource}
     fed |= {"type": "table", "format": format}
-    if name in source.ready:
+    if name in source.ready and source.ready[name].empty:
+        fed |= {"data": [], "format": "inline"}
+    elif name in source.ready:
         fed |= {"path": source.ready[name].path.name, "scheme": "file", "encoding": encoding(resource)}
     if descriptor.is_table(resource):
         fed["schema"] = resource["schema"]
@@ -134,7 +144,7 @@ def bare(table: Table) -> dict[str, JSON]:
 
 def cells(source: Source, table: Table) -> Iterator[tuple[int, list[str]]]:
     """Each row's number and cells as text, in the order of the schema's fields."""
-    if table.descriptor.get("data") == []:
+    if source.empty(table):
         return
     writers = [_writer(field, field.missing) for field in table.fields]
     with table_resource(source, bare(table)) as opened:
@@ -186,9 +196,18 @@ def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]
             return ",".join(_digits(number) for number in cell)
         if field.type == "list" and isinstance(cell, list):
             return str(field.descriptor.get("delimiter") or ",").join(map(write, cell))
-        return json.dumps(cell, ensure_ascii=False)
+        return _json(cell)
 
     return write
+
+
+def _json(value: Any) -> str:
+    """A list or object as JSON, decimals with all their digits."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(k), ensure_ascii=False)}: {_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 def _digits(number: Any) -> str:

@@ -142,7 +142,7 @@ def _finding(source: Source, name: str, sound: bool) -> Finding:
     """Reads one table to its end; of a table whose descriptor is flawed only what frictionless can judge."""
     table = source.package.table(name)
     assert table is not None
-    if table.descriptor.get("data") == []:
+    if source.empty(table):
         return Finding(0, (), ())
     tally = _Tally(source.file(table), name)
     rows = 0
