@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 
 from api import settings
 from api.cache import Cache
@@ -20,6 +20,7 @@ from api.http import (
     paths,
     problems,
     records,
+    respond,
     search,
     signed,
 )
@@ -35,6 +36,7 @@ def create_app(**given: Any) -> Flask:
     app.url_map.merge_slashes = False
     store = Store(app.config["STORE"])
     problems.init_app(app)
+    app.register_error_handler(respond.KnownAlready, lambda _: Response())
     for part in (catalogue, records, groups, search, evidence, feeds, files, signed, health, pages, documentation):
         app.register_blueprint(part.blueprint)
     app.extensions["service"] = ask.Service(store, app.config["BASE_URL"], app.config["TIME_LIMIT"])

@@ -133,19 +133,12 @@ class Cache:
         method = environ["REQUEST_METHOD"]
         if method != "GET" and method != "HEAD":
             return self._pass(environ, start_response, request_id)
-        if "HTTP_RANGE" in environ:  # an answer that is no file is sent whole
-            body = self._pass(environ, start_response, request_id)
-            whole = environ.get(KEY)
-            if whole is None:
-                return body
-            if whole.known:
-                return _unchanged(whole, start_response, request_id)
-            return _send(Finished(whole), environ, start_response, request_id, method)
+        part = "HTTP_RANGE" in environ  # only files have parts: what is finished all the same is sent whole
         self.store.releases()
         if self.store.generation != self.generation:
             self._forget()
         key = (environ.get("RAW_URI") or _target(environ), environ.get("HTTP_ACCEPT", ""))
-        found = self.kept.get(key)
+        found = None if part else self.kept.get(key)
         if found is None:
             generation = self.generation
             body = self._pass(environ, start_response, request_id)
@@ -155,7 +148,8 @@ class Cache:
             if answer.known:
                 return _unchanged(answer, start_response, request_id)
             found = Finished(answer)
-            self._keep(key, found, generation)
+            if not part:
+                self._keep(key, found, generation)
         else:
             self._touch(key)
         size = found.size

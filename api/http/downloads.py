@@ -22,7 +22,7 @@ from api.http import ask, extracts
 from api.http.files import IN_MEMORY, send
 from api.http.page import following, reshape
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, etag, finish, original, unchanged, with_query
+from api.http.respond import JSON_TYPE, address, etag, finish, original, unless_known, with_query
 from api.layout import ROW_SEPARATOR, SHEET_CELLS, SHEET_ROWS
 from api.question import Question, wrong
 from api.rowfile import RowFile, json_text, open_rows
@@ -79,9 +79,7 @@ def download(release: Release, table: Table, asked: Question, kind: str, path: s
     if not narrowing and whole in release.files:
         whole_links = {"describedby": schema, "canonical": original(with_query(path, asked.canonical))}
         return send(release, whole, "version" in dict(asked.canonical), whole_links)
-    known = unchanged(release, path, asked.canonical, FORMATS[kind])
-    if known is not None:
-        return known
+    unless_known(release, path, asked.canonical, FORMATS[kind])
     wanted = Download(select(release, table, asked, ask.seconds()), kind, path, {"describedby": schema})
     streamed = _stream(wanted)
     if streamed is not None:

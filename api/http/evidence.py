@@ -12,7 +12,7 @@ from api.evidence import CONFLICTS, conflicts
 from api.http import ask
 from api.http.page import page, row_if_any, row_path, rows
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, compact, envelope, finish, pinned, unchanged, with_query
+from api.http.respond import JSON_TYPE, address, compact, envelope, finish, pinned, unless_known, with_query
 from api.layout import FIELD_SEPARATOR
 from api.retractions import CORRECTIONS
 from api.selection import select, total
@@ -32,9 +32,7 @@ def all_conflicts() -> Response:
     asked = question.read(table, given, control)
     ask.acceptable({"json": JSON_TYPE})
     path = address("v1", CONFLICTS)
-    same = unchanged(release, path, asked.canonical)
-    if same is not None:
-        return same
+    unless_known(release, path, asked.canonical)
     selection = select(release, table, asked, ask.seconds())
     found, _, after = rows(selection, path)
     known = conflicts(release).joined

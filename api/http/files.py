@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from api.answer import IMMUTABLE, MUTABLE, Answer, http_date
 from api.http import ask
-from api.http.respond import same
+from api.http.respond import unless_named
 from api.release.manifest import media_type as media_type_of
 from api.store import Release
 
@@ -37,9 +37,8 @@ def send(
     media_type = entry["media_type"] if entry else media_type_of(path)
     mark = entry["sha256"] if entry else release.build
     small = target.stat().st_size <= IN_MEMORY
-    known = same(mark, "", release, immutable) if not small else None
-    if known is not None:
-        return known
+    if not small:
+        unless_named(mark, "", release, immutable)
     if request.headers.get("If-Range", "").startswith("W/"):  # the tag of other bytes (RFC 9110, 13.1.5)
         request.environ.pop("HTTP_RANGE", None)
     if "Range" not in request.headers and small:

@@ -13,7 +13,7 @@ from api.aggregate import Measure
 from api.descriptor import Table
 from api.http import ask
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unchanged, with_query
+from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unless_known, with_query
 from api.layout import FIELD_SEPARATOR
 from api.question import Question
 from api.rowfile import json_text
@@ -117,9 +117,7 @@ def facets(name: str) -> Response:
     if "facet" not in asked.more:
         raise question.wrong("facet", "expected at least one field")
     ask.acceptable({"json": JSON_TYPE})
-    known = unchanged(release, address("v1", "datasets", table.name, "facets"), asked.canonical)
-    if known is not None:
-        return known
+    unless_known(release, address("v1", "datasets", table.name, "facets"), asked.canonical)
     selection = select(release, table, asked, ask.seconds())
     data, more = {}, {}
     for field in asked.more["facet"]:
@@ -137,9 +135,7 @@ def aggregates(name: str) -> Response:
     table = ask.dataset(release, ask.segment(name))
     asked = question.read(table, given, aggregate_control)
     ask.acceptable({"json": JSON_TYPE})
-    known = unchanged(release, address("v1", "datasets", table.name, "aggregate"), asked.canonical)
-    if known is not None:
-        return known
+    unless_known(release, address("v1", "datasets", table.name, "aggregate"), asked.canonical)
     groups = tuple(table.index[n] for n in asked.more.get("group_by", ()))
     measures = asked.more.get("measure", (COUNT,))
     twice = {table.fields[p].name for p in groups} & {m.name for m in measures}

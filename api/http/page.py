@@ -12,7 +12,7 @@ from api.descriptor import Table
 from api.evidence import conflicts
 from api.http import ask
 from api.http.problems import ProblemError
-from api.http.respond import address, envelope, finish, pinned, quoted, unchanged, with_query
+from api.http.respond import address, envelope, finish, pinned, quoted, unless_known, with_query
 from api.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.question import Question
 from api.retractions import retraction
@@ -25,9 +25,7 @@ Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
 def page(release: Release, table: Table, asked: Question, path: str, join: Join | None = None) -> Response:
     """The page that a question asks for, in the envelope; `join` adds to rows (whole, as shown) what they name."""
-    known = unchanged(release, path, asked.canonical)
-    if known is not None:
-        return known
+    unless_known(release, path, asked.canonical)
     selection = select(release, table, asked, ask.seconds())
     data, numbers, after = rows(selection, path)
     if data and (asked.fields is not None or asked.expand or join is not None):

@@ -9,7 +9,7 @@ from api.http import ask
 from api.http.downloads import FORMATS, download
 from api.http.page import included, page, reshape, row_links, row_of, row_path
 from api.http.problems import ProblemError
-from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, unchanged, with_query
+from api.http.respond import JSON_TYPE, address, envelope, finish, pinned, unless_known, with_query
 
 blueprint = Blueprint("records", __name__)
 
@@ -49,9 +49,7 @@ def record(name: str, key: str) -> Response:
     ask.acceptable({"json": JSON_TYPE})
     parts = [ask.segment(part) for part in key.split(",")] if len(table.primary_key) > 1 else [ask.segment(key)]
     path = row_path(table, parts)
-    known = unchanged(release, path, asked.canonical)
-    if known is not None:
-        return known
+    unless_known(release, path, asked.canonical)
     number, text = row_of(release, table, parts)
     links = row_links(release, table, text)
     if number in conflicts(release).of_row.get(table.name, {}):

@@ -96,29 +96,31 @@ def finish(
     return Response()
 
 
-def unchanged(
+class KnownAlready(Exception):
+    """The client has the answer: a 304 was left for the cache layer, and nothing need be looked up."""
+
+
+def unless_known(
     release: Release, path: str, canonical: tuple[tuple[str, str], ...], media_type: str = JSON_TYPE
-) -> Response | None:
-    """The 304 to a client that knows the answer to this question of this release already, before it is looked up.
+) -> None:
+    """Raise KnownAlready where the client named the entity tag of the answer to this question of this release.
 
-    It has no Link: what the client keeps has one, which may name a next page. None for all other clients.
+    The 304 has no Link: what the client keeps has one, which may name a next page.
     """
-    if not ask.header("IF_NONE_MATCH"):
-        return None
-    chosen = encoding(ask.header("ACCEPT_ENCODING"))
-    immutable = any(name == "version" for name, _ in canonical)
-    return same(etag(release, path, media_type, canonical), chosen, release, immutable)
+    if ask.header("IF_NONE_MATCH"):
+        chosen = encoding(ask.header("ACCEPT_ENCODING"))
+        immutable = any(name == "version" for name, _ in canonical)
+        unless_named(etag(release, path, media_type, canonical), chosen, release, immutable)
 
 
-def same(mark: str, chosen: str, release: Release, immutable: bool) -> Response | None:
-    """The 304 to a client that names this entity tag, bare or in the encoding `chosen`; None for all other clients."""
+def unless_named(mark: str, chosen: str, release: Release, immutable: bool) -> None:
+    """Raise KnownAlready where the client named this entity tag, bare or in the encoding `chosen`."""
     named = ask.header("IF_NONE_MATCH")
     tags = (f'"{mark}-{chosen}"', f'"{mark}"') if chosen else (f'"{mark}"',)
     known = next((found for found in tags if matches(named, found)), None) if named.strip() != "*" else None
-    if known is None:
-        return None
-    ask.leave(Answer(b"", "", mark, release.version, release.published_at, immutable, known=known))
-    return Response()
+    if known is not None:
+        ask.leave(Answer(b"", "", mark, release.version, release.published_at, immutable, known=known))
+        raise KnownAlready
 
 
 def original(link: str) -> str:

@@ -9,7 +9,7 @@ from api import cursor, engine, query, question, schemas
 from api.descriptor import Table
 from api.http import ask
 from api.http.page import key_path
-from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unchanged, with_query
+from api.http.respond import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unless_known, with_query
 from api.layout import texts
 from api.question import Question
 from api.rowfile import json_text
@@ -34,9 +34,7 @@ def search() -> Response:
         raise question.wrong("q", "expected words to search for")
     ask.acceptable({"json": JSON_TYPE})
     path = address("v1", "search")
-    known = unchanged(release, path, asked.canonical)
-    if known is not None:
-        return known
+    unless_known(release, path, asked.canonical)
     found, counts = hits(release, asked)
     more = len(found) > asked.limit
     found = found[: asked.limit]
