@@ -12,7 +12,7 @@ from api.descriptor import Package, file_stem
 from api.release import charts
 from api.release.formats import archive
 from api.release.formats.survey import Survey, surveys
-from api.release.words import catalogues, citation, codebook, validation
+from api.release.words import catalogues, citation, codebook, described, validation
 
 JSON = Any
 Say = Callable[[str], None]
@@ -71,7 +71,7 @@ def _whole(package: Package, found: Sequence[Survey], folder: Path) -> None:
 
 def _texts(package: Package, extra: Mapping[str, str], base_url: str) -> dict[str, str]:
     """The texts of the package, those it brings as they are."""
-    where = catalogues.address(package, base_url)
+    where = described.address(package, base_url)
     made = {
         "README.md": citation.readme(package),
         "CHANGELOG.md": citation.changelog(package),
@@ -99,7 +99,7 @@ def _paths(path: JSON) -> list[str]:
 def _descriptions(
     package: Package, found: Sequence[Survey], folder: Path, report: Mapping[str, JSON], base_url: str
 ) -> dict[str, str]:
-    cite = citation.text(package, catalogues.address(package, base_url))
+    cite = citation.text(package, described.address(package, base_url))
     return {
         **codebook.write(package, found, cite),
         **validation.write(package, report),
