@@ -7,8 +7,8 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 
+from api import decimals, values
 from api import layout as laid
-from api import values
 from api.engine import Layout
 from api.layout import CHUNK
 from api.query import Shape, Statement, conditions_sql, rollup
@@ -178,7 +178,7 @@ def _writer(measure: Measure, layout: Layout, at: Mapping[str, int], place: int)
         low, high = at[f"u{place}"], at[f"w{place}"]
         return lambda row: "null" if row[main] is None else _middle(row[low], row[high])
     if measure.function not in ADDING or detail["exact"]:
-        return lambda row: "null" if row[main] is None else values.number_json(_decimal(row[main]))
+        return lambda row: "null" if row[main] is None else decimals.to_json(_decimal(row[main]))
     if f"h{place}" not in at:
         return lambda row: "null" if row[main] is None or not math.isfinite(row[main]) else _shortest(row[main])
     upper, lower, counted, scale = at[f"h{place}"], at[f"l{place}"], at[f"k{place}"], detail["scale"]
@@ -194,21 +194,21 @@ def _writer(measure: Measure, layout: Layout, at: Mapping[str, int], place: int)
         total = EXACT.scaleb(Decimal(whole), -scale)
         if doubles is not None and row[doubles]:
             total = EXACT.add(total, _decimal(row[doubles]))
-        return values.number_json(DIGITS.divide(total, Decimal(row[counted])) if mean else total)
+        return decimals.to_json(DIGITS.divide(total, Decimal(row[counted])) if mean else total)
 
     return written
 
 
 def _middle(low: values.Stored, high: values.Stored) -> str:
-    return values.number_json(EXACT.divide(EXACT.add(_decimal(low), _decimal(high)), Decimal(2)))
+    return decimals.to_json(EXACT.divide(EXACT.add(_decimal(low), _decimal(high)), Decimal(2)))
 
 
 def _shortest(found: float) -> str:
-    return values.number_json(DIGITS.create_decimal(repr(found)))
+    return decimals.to_json(DIGITS.create_decimal(repr(found)))
 
 
 def _scaled(whole: int, scale: int) -> str:
-    """A whole number of 10^-scale as api.values.number_json writes it."""
+    """A whole number of 10^-scale as api.decimals.to_json writes it."""
     if not scale:
         return str(whole)
     units, rest = divmod(abs(whole), 10**scale)
@@ -219,5 +219,5 @@ def _scaled(whole: int, scale: int) -> str:
 def _decimal(stored: values.Stored) -> Decimal:
     """A number as it stands in a column."""
     if isinstance(stored, str):
-        return values.unsorted(stored)
+        return decimals.unsorted(stored)
     return Decimal(repr(stored)) if isinstance(stored, float) else Decimal(stored or 0)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from api import values
+from api import decimals
 from api.layout import FILE
 
 KEPT = 8
@@ -47,18 +47,18 @@ class _ExactSum:
 
     def step(self, text: str | None) -> None:
         if text is not None:
-            self.total = _EXACT.add(self.total, values.unsorted(text))
+            self.total = _EXACT.add(self.total, decimals.unsorted(text))
             self.count += 1
 
     def finalize(self) -> str | None:
-        return values.sortable(self.total) if self.count else None
+        return decimals.sortable(self.total) if self.count else None
 
 
 class _ExactMean(_ExactSum):
     """Their mean, to 15 digits."""
 
     def finalize(self) -> str | None:
-        return values.sortable(_MEAN.divide(self.total, Decimal(self.count))) if self.count else None
+        return decimals.sortable(_MEAN.divide(self.total, Decimal(self.count))) if self.count else None
 
 
 _EXACT = Context(prec=2000)

@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from api import decimals, values
 from api import layout as laid
-from api import values
 from api.descriptor import Table
 from api.engine import Layout
 from api.layout import texts
@@ -113,7 +113,7 @@ def _bound(entry: Filter, kind: values.Kind, exact: bool) -> Any:
 
 def _stored(value: Any, kind: values.Kind, exact: bool, operator: str) -> values.Stored:
     if isinstance(value, Decimal):
-        return values.sortable(value) if exact else values.number_compared(value, operator)
+        return decimals.sortable(value) if exact else decimals.compared(value, operator)
     return kind.store(value)
 
 

@@ -12,24 +12,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import (
-    MAX_EMAX,
-    MAX_PREC,
-    MIN_EMIN,
-    ROUND_CEILING,
-    ROUND_FLOOR,
-    Context,
-    Decimal,
-    InvalidOperation,
-)
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
+from api import decimals
 from api.descriptor import Field
 
 Stored = str | int | float | None
-INT64 = 2**63
 YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
 ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "isnull")
 TEXT = (*ORDERED[:-1], "contains", "startswith", "isnull")
@@ -79,86 +70,6 @@ def operators(field: Field) -> tuple[str, ...]:
     return OPERATORS.get(field.type, OPERATORS["any"])
 
 
-def sortable(number: Decimal) -> str:
-    """Text that sorts as the number does: for numbers that neither a 64-bit integer nor a double holds exactly.
-
-    Sign, exponent and digits, each in fixed width; the complement for negative numbers.
-    """
-    if number == 0:
-        return "1"
-    sign, digits, _ = _WIDE.normalize(number).as_tuple()
-    body = f"{number.adjusted() + 500_000:06d}" + "".join(map(str, digits))
-    return "2" + body if not sign else "0" + body.translate(_COMPLEMENT) + "~"
-
-
-def unsorted(text: str) -> Decimal:
-    """The number that `sortable` wrote."""
-    if text == "1":
-        return Decimal(0)
-    body = text[1:] if text[0] == "2" else text[1:-1].translate(_COMPLEMENT)
-    digits = body[6:]
-    exponent = int(body[:6]) - 500_000 - len(digits) + 1
-    return Decimal((int(text[0] == "0"), tuple(map(int, digits)), exponent))
-
-
-_PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatch
-_WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the usual one rounds to 28 digits
-_COMPLEMENT = str.maketrans("0123456789", "9876543210")
-
-
-def number_json(number: Decimal) -> str:
-    """A decimal as a JSON number, every digit kept, without trailing zeros."""
-    text = str(number)
-    if _PLAIN_NUMBER(text):
-        return text
-    if number == number.to_integral_value() and number.adjusted() < 30:
-        return f"{number:.0f}" if number else "0"
-    shortest = _WIDE.normalize(number)
-    return f"{shortest:f}" if -12 < shortest.adjusted() < 400 else str(shortest)
-
-
-def number_stored(number: Decimal) -> int | float:
-    """A decimal as SQLite compares it: a 64-bit integer where it is one, else the nearest double."""
-    if number.adjusted() < 19 and number == number.to_integral_value():
-        whole = int(number)
-        if -INT64 <= whole < INT64:
-            return whole
-    return float(number)
-
-
-def is_exact(number: Decimal) -> bool:
-    """Whether number_stored keeps the number as it is (so that comparing and adding are exact)."""
-    stored = number_stored(number)
-    return isinstance(stored, int) or (math.isfinite(stored) and _meant(stored) == number)
-
-
-def _meant(stored: float) -> Decimal:
-    """The decimal that a double stands for: the shortest one, but for what SQLite takes for a 64-bit integer."""
-    return Decimal(stored) if stored.is_integer() and -INT64 <= stored < INT64 else Decimal(repr(stored))
-
-
-def number_compared(number: Decimal, operator: str) -> int | float:
-    """What stands for a number where stored ones are compared with it.
-
-    A number that cannot be stored equals none of them, and has a neighbour on the right side that can be.
-    """
-    if is_exact(number):
-        return number_stored(number)
-    if operator not in ("lt", "lte", "gt", "gte"):
-        return math.inf
-    up = operator in ("lt", "gte")
-    nearest = float(number)
-    if not math.isfinite(nearest) or (_meant(nearest) < number) == up:
-        nearest = math.nextafter(nearest, math.inf if up else -math.inf)
-    if abs(number) < 1:
-        return nearest
-    bounded = min(max(number, Decimal(-INT64)), Decimal(INT64 - 1))
-    whole = int(bounded.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
-    if up:
-        return min(nearest, whole) if whole >= number else nearest
-    return max(nearest, whole) if whole <= number else nearest
-
-
 def _text(field: Field) -> Kind:
     return Kind(field.type, "TEXT", str, str, _same, encode_basestring)
 
@@ -177,7 +88,7 @@ def _integer(field: Field) -> Kind:
             raise ValueError("a whole number")
         return Decimal(text)
 
-    return Kind(field.type, "NUMERIC", read, ask, number_stored, number_json)
+    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json)
 
 
 def _number(field: Field) -> Kind:
@@ -201,7 +112,7 @@ def _number(field: Field) -> Kind:
             raise ValueError("a number")
         return Decimal(text)
 
-    return Kind(field.type, "NUMERIC", read, ask, number_stored, number_json)
+    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json)
 
 
 def _grouping(field: Field) -> tuple[str, bool]:

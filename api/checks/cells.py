@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from api import values
+from api import decimals, values
 from api.checks.base import Defect, TableCheck, defect
 
 EXACT_DIGITS = 15
@@ -69,7 +69,7 @@ def _exact(value: Any) -> bool:
         return True
     if not number.is_finite() or len(number.normalize().as_tuple().digits) <= EXACT_DIGITS:
         return True
-    return number == number.to_integral_value() and values.is_exact(number)
+    return number == number.to_integral_value() and decimals.is_exact(number)
 
 
 @attrs.define(kw_only=True, repr=False)

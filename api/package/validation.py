@@ -1,12 +1,9 @@
 """Validates a package: descriptor, files, rows, our own checks, and corrections against an earlier version."""
 
-import hashlib
-import json
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,8 @@ from api import checks, descriptor
 from api.checks import structure
 from api.checks.base import Context, Defect
 from api.descriptor import Table
-from api.package import corrections, layout, lifting, reading, translation
+from api.package import corrections, findings, layout, lifting, reading, translation
+from api.package.findings import Finding
 from api.package.opening import PackageError, opened
 from api.package.reading import FED_OF_SCHEMAS, Source, bare, fed_field, paths
 from api.report import Problem, Report, TableReport, unique
@@ -25,15 +23,6 @@ MOST_SHOWN = 1_000  # problems of one kind in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
 
 OF_DESCRIPTORS = ("package-error", "resource-error", "dialect-error", "control-error", "schema-error", "field-error")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What checking one table's rows brought."""
-
-    rows: int
-    errors: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
 
 
 def validate(path: Path, previous: Path | None = None, cache: Path | None = None) -> Report:
@@ -120,8 +109,8 @@ def _flaw(error: Any, file: str, resource: str | None) -> Problem:
 def _findings(source: Source, tables: Sequence[Table], flawed: set[str | None], cache: Path | None) -> list[Finding]:
     """One finding for each table: from the cache, or from reading it, two tables at a time where that pays."""
     names = [table.name for table in tables]
-    keys = {table.name: _cache_key(source, table) for table in tables} if cache else {}
-    found = {name: finding for name, key in keys.items() if cache and (finding := _remembered(cache, key))}
+    keys = {table.name: findings.key_of(source, table) for table in tables} if cache else {}
+    found = {name: finding for name, key in keys.items() if cache and (finding := findings.remembered(cache, key))}
     todo = [table for table in tables if table.name not in found]
     arguments = [(source, table.name, table.name not in flawed) for table in todo]
     size = sum((source.folder / path).stat().st_size for table in todo for path in paths(table.descriptor))
@@ -134,7 +123,7 @@ def _findings(source: Source, tables: Sequence[Table], flawed: set[str | None], 
         found |= {table.name: _finding(*given) for table, given in zip(todo, arguments, strict=True)}
     for table in todo:
         if cache and not found[table.name].errors:
-            _remember(cache, keys[table.name], found[table.name])
+            findings.remember(cache, keys[table.name], found[table.name])
     return [found[name] for name in names]
 
 
@@ -291,48 +280,3 @@ def _places(source: Source, name: str, wanted: set[int]) -> dict[int, tuple[str,
         return {}
     begins = enumerate(reading.lines(source, table), 1)
     return {number: source.place(table, line) for number, line in begins if number in wanted}
-
-
-# The cache
-
-
-def _cache_key(source: Source, table: Table) -> str:
-    """All that a table's finding depends on: code, descriptor, its bytes, those of the tables it is checked against."""
-    package = source.package
-    names = {key.resource for key in table.foreign_keys}
-    names |= {rule.get("resource") for rule in (table.figure.get("agrees") or {}).values()}
-    if table.name == checks.POSITIONS:
-        names |= {other.name for other in package.tables}
-    others = [other for other in package.tables if other.name in names]
-    told = {
-        "code": _code(),
-        "package": {key: package.descriptor.get(key) for key in ("lantern:strict", "lantern:sums")},
-        "names": source.names,
-        "tables": [(other.descriptor, reading.digest(source, other)) for other in (table, *others)],
-    }
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _code() -> str:
-    digest = hashlib.sha256(metadata.version("frictionless").encode())
-    folder = Path(__file__).parent.parent
-    for file in sorted([*folder.glob("checks/*.py"), *folder.glob("package/*.py"), *folder.glob("*.py")]):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _remembered(cache: Path, key: str) -> Finding | None:
-    """A table's finding from an earlier run; one that cannot be read is as good as none."""
-    try:
-        kept = json.loads((cache / f"{key}.json").read_text("utf-8"))
-        return Finding(kept["rows"], (), tuple(Problem(**warning) for warning in kept["warnings"]))
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _remember(cache: Path, key: str, finding: Finding) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    kept = {"rows": finding.rows, "warnings": [warning.to_json() for warning in finding.warnings]}
-    fresh = cache / f"{key}.new"
-    fresh.write_text(json.dumps(kept), "utf-8")
-    fresh.replace(cache / f"{key}.json")

@@ -19,7 +19,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from api import values
+from api import decimals, values
 from api.descriptor import Package, Table
 from api.layout import FIELD_SEPARATOR, FILE, ROW_SEPARATOR, orders_path, rows_path, texts
 from api.release import orders, rollups
@@ -83,8 +83,8 @@ class Column(dict[str, tuple[values.Stored, str, str | None]]):
         if exponent < 0 and -exponent > self.scale:
             self.scale = max(self.scale, -value.normalize().as_tuple().exponent)  # type: ignore[operator]
         if self.exact:
-            return values.sortable(value)
-        if len(digits) > EXACT_DIGITS and not values.is_exact(value):
+            return decimals.sortable(value)
+        if len(digits) > EXACT_DIGITS and not decimals.is_exact(value):
             raise _NotExact(self.position)
         return self.kind.store(value)
 

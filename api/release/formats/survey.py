@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from api import values
+from api import decimals, values
 from api.descriptor import Field, Package, Table
 from api.release import serving
 
@@ -158,7 +158,7 @@ def _look_at_numbers(column: Column, cells: set[str]) -> None:
         scale = _scale(number)
         column.scale = max(column.scale, scale)
         column.digits = max(column.digits, number.adjusted() + 1 if number else 1)
-        column.whole = column.whole and not scale and -values.INT64 <= number < values.INT64
+        column.whole = column.whole and not scale and -decimals.INT64 <= number < decimals.INT64
         column.exact = column.exact and in_double(number)
     return None
 
@@ -187,7 +187,7 @@ def _scale(number: Decimal) -> int:
 def _look_at_lists(column: Column, cells: set[str]) -> None:
     for cell in cells:
         column.whole = column.whole and all(
-            isinstance(item, int) and -values.INT64 <= item < values.INT64 for item in column.kind.read(cell)
+            isinstance(item, int) and -decimals.INT64 <= item < decimals.INT64 for item in column.kind.read(cell)
         )
 
 

@@ -1,0 +1,85 @@
+"""Decimal numbers: stored exactly or as what compares as they do, and written as JSON with every digit."""
+
+import math
+import re
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+
+INT64 = 2**63
+_PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatch
+_WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the usual one rounds to 28 digits
+_COMPLEMENT = str.maketrans("0123456789", "9876543210")
+
+
+def sortable(number: Decimal) -> str:
+    """Text that sorts as the number does: for numbers that neither a 64-bit integer nor a double holds exactly.
+
+    Sign, exponent and digits, each in fixed width; the complement for negative numbers.
+    """
+    if number == 0:
+        return "1"
+    sign, digits, _ = _WIDE.normalize(number).as_tuple()
+    body = f"{number.adjusted() + 500_000:06d}" + "".join(map(str, digits))
+    return "2" + body if not sign else "0" + body.translate(_COMPLEMENT) + "~"
+
+
+def unsorted(text: str) -> Decimal:
+    """The number that `sortable` wrote."""
+    if text == "1":
+        return Decimal(0)
+    body = text[1:] if text[0] == "2" else text[1:-1].translate(_COMPLEMENT)
+    digits = body[6:]
+    exponent = int(body[:6]) - 500_000 - len(digits) + 1
+    return Decimal((int(text[0] == "0"), tuple(map(int, digits)), exponent))
+
+
+def to_json(number: Decimal) -> str:
+    """A decimal as a JSON number, every digit kept, without trailing zeros."""
+    text = str(number)
+    if _PLAIN_NUMBER(text):
+        return text
+    if number == number.to_integral_value() and number.adjusted() < 30:
+        return f"{number:.0f}" if number else "0"
+    shortest = _WIDE.normalize(number)
+    return f"{shortest:f}" if -12 < shortest.adjusted() < 400 else str(shortest)
+
+
+def stored(number: Decimal) -> int | float:
+    """A decimal as SQLite compares it: a 64-bit integer where it is one, else the nearest double."""
+    if number.adjusted() < 19 and number == number.to_integral_value():
+        whole = int(number)
+        if -INT64 <= whole < INT64:
+            return whole
+    return float(number)
+
+
+def is_exact(number: Decimal) -> bool:
+    """Whether stored keeps the number as it is (so that comparing and adding are exact)."""
+    kept = stored(number)
+    return isinstance(kept, int) or (math.isfinite(kept) and _meant(kept) == number)
+
+
+def _meant(double: float) -> Decimal:
+    """The decimal that a double stands for: the shortest one, but for what SQLite takes for a 64-bit integer."""
+    return Decimal(double) if double.is_integer() and -INT64 <= double < INT64 else Decimal(repr(double))
+
+
+def compared(number: Decimal, operator: str) -> int | float:
+    """What stands for a number where stored ones are compared with it.
+
+    A number that cannot be stored equals none of them, and has a neighbour on the right side that can be.
+    """
+    if is_exact(number):
+        return stored(number)
+    if operator not in ("lt", "lte", "gt", "gte"):
+        return math.inf
+    up = operator in ("lt", "gte")
+    nearest = float(number)
+    if not math.isfinite(nearest) or (_meant(nearest) < number) == up:
+        nearest = math.nextafter(nearest, math.inf if up else -math.inf)
+    if abs(number) < 1:
+        return nearest
+    bounded = min(max(number, Decimal(-INT64)), Decimal(INT64 - 1))
+    whole = int(bounded.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+    if up:
+        return min(nearest, whole) if whole >= number else nearest
+    return max(nearest, whole) if whole <= number else nearest
