@@ -14,7 +14,7 @@ import frictionless
 
 from api import descriptor
 from api.descriptor import Field, Package, Table
-from api.package import lifting
+from api.package import fields, lifting
 from api.report import Problem
 
 JSON = Any
@@ -97,6 +97,9 @@ def paths(resource: Mapping[str, JSON]) -> tuple[str, ...]:
 
 def encoding(resource: Mapping[str, JSON]) -> str:
     return str(resource.get("encoding") or "utf-8")
+
+
+fields.register()
 
 
 # What frictionless is given

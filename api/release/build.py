@@ -214,9 +214,9 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     model = version.model
     say(f"finding what changed in {model.version}")
     found = _changes(version, folder)
-    say("writing the serving file")
-    rows = version.serving_files(folder)
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
+    say("writing the serving file")
+    rows = version.serving_files(folder)  # of a large package another process has been at them all the while
     copies: dict[str, tuple[str, ...]] = {
         table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", layout.rows_path(table))
         for table in model.tables
