@@ -214,7 +214,7 @@ def _send(
     accepted = environ.get("HTTP_ACCEPT_ENCODING")
     chosen = encoding(accepted) if accepted and len(found.answer.body) > COMPRESSED_FROM else ""
     known = environ.get("HTTP_IF_NONE_MATCH")
-    if known and found.answer.etag in known and chosen and matches(known, f'"{found.answer.etag}"'):
+    if known and chosen and matches(known, f'"{found.answer.etag}"') and known.strip() != "*":
         chosen = ""  # the client keeps the bytes as they are: they are still right
     tag, headers, short, body = found.variant(chosen)
     if known and matches(known, tag):

@@ -27,7 +27,7 @@ def page(release: Release, table: Table, asked: Question, path: str, join: Join 
     """The page that a question asks for, in the envelope; `join` adds to rows (whole, as shown) what they name."""
     unless_known(release, path, asked.canonical)
     selection = select(release, table, asked, ask.seconds())
-    data, numbers, after = rows(selection, path)
+    data, shown, after = rows(selection, path)
     if data and (asked.fields is not None or asked.expand or join is not None):
         whole = data.decode()
         text = reshape(release, table, asked, whole) if asked.fields is not None or asked.expand else whole
@@ -35,14 +35,14 @@ def page(release: Release, table: Table, asked: Question, path: str, join: Join 
             text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
         data = text.encode()
     schema = address("v1", "datasets", table.name, "schema")
-    meta = {"dataset": table.name, "count": len(numbers), "total": total(selection)}
+    meta = {"dataset": table.name, "count": len(shown), "total": total(selection)}
     links = {
         "self": with_query(path, asked.canonical),
         "next": after,
         "describedby": schema,
         "permalink": pinned(path, asked.canonical, release),
     }
-    found = included(release, table, numbers)
+    found = included(release, table, shown)
     body = envelope(b"[\n" + data + b"\n]" if data else b"[]", release, meta, links, found)
     return finish(body, release, path, asked.canonical, links={"next": after, "describedby": schema})
 

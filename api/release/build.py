@@ -5,25 +5,22 @@ version is checked against the one before, and says what changed since; nothing 
 the store holds.
 """
 
-import contextlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api import contents, descriptor, durable, layout, listing, names, package, store
-from api.release import ahead, changes, files, history, manifest, notes, offsets
+from api import contents, descriptor, layout, listing, names, package, store
+from api.release import ahead, changes, files, history, manifest, notes, offsets, publishing
 from api.release.history import CHANGES
 
 TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 VALIDATED = "validated"  # where tables that were found valid are remembered
-PLACE = "build-"  # how the folders of builds under way begin
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
 Say = Callable[[str], None]
@@ -78,7 +75,9 @@ def _version(source: package.Source, root: Path, stack: ExitStack, say: Say) -> 
     say(f"validating {model.version}")
     serving_files = ahead.here(source)
     if ahead.large(source):
-        serving_files = stack.enter_context(ahead.serving_files(source, stack.enter_context(_workplace(root))))
+        serving_files = stack.enter_context(
+            ahead.serving_files(source, stack.enter_context(publishing.workplace(root)))
+        )
     report = package.validate(source.descriptor_path, previous.folder if previous else None, remembered(root))
     if not report.valid:
         raise BuildError(report.text())
@@ -116,43 +115,15 @@ def _moment(model: descriptor.Package) -> str:
 def _add(version: _Version, root: Path, say: Say) -> None:
     """Put one version into the store, unless it is there with the same content."""
     target = root / "releases" / version.model.version
-    with _workplace(root) as folder:
+    with publishing.workplace(root) as folder:
         described = pack(version.source, version.previous, version.report, folder)
         if not target.exists():
             _make(version, described, folder, say)
-            if _publish(folder, target):
+            if publishing.publish(folder, target):
                 say(f"published {target.name}")
                 return
         _same(folder, target)
         say(f"release {target.name} is in the store already")
-
-
-# The place where a release is made
-
-
-@contextmanager
-def _workplace(root: Path) -> Iterator[Path]:
-    """A folder on the store's own file system, so that publishing is one rename; gone afterwards in any case.
-
-    Its lock tells others that somebody is at work in it; what dead builds left is removed here.
-    """
-    (root / "releases").mkdir(parents=True, exist_ok=True)
-    place = root / "tmp"
-    with ExitStack() as held:
-        with durable.locked(place):
-            _sweep(place)
-            work = Path(tempfile.mkdtemp(dir=place, prefix=PLACE))
-            held.enter_context(durable.locked(work))
-        held.callback(shutil.rmtree, work, ignore_errors=True)
-        folder = work / "release"
-        folder.mkdir()
-        yield folder
-
-
-def _sweep(place: Path) -> None:
-    for work in place.glob(f"{PLACE}*"):
-        with contextlib.suppress(durable.Busy), durable.locked(work, wait=0):
-            shutil.rmtree(work, ignore_errors=True)
 
 
 # What a release holds
@@ -273,9 +244,6 @@ def _kinds(version: _Version, found: Mapping[str, Mapping[str, int]]) -> list[st
     return kinds + notes.correction_kinds(version.source)
 
 
-# Publishing
-
-
 def _same(folder: Path, target: Path) -> None:
     """Refuse to build a version again with other content: what `pack` wrote is compared with the release."""
     try:
@@ -292,21 +260,3 @@ def _same(folder: Path, target: Path) -> None:
             f"release {target.name} is in the store with other content ({', '.join(differ[:5])} differ): "
             "a release never changes; raise the package's version (`lantern release`)"
         )
-
-
-def _publish(folder: Path, target: Path) -> bool:
-    """Everything on disk first, then one rename: a crash leaves the old state or the new one.
-
-    False where another build was first.
-    """
-    for path in [*folder.rglob("*"), folder]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        durable.sync(path)
-    try:
-        os.rename(folder, target)
-    except OSError:
-        if target.exists():
-            return False
-        raise
-    durable.sync(target.parent)
-    return True
