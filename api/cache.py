@@ -129,7 +129,7 @@ class Cache:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID")
-        request_id = given if given and _REQUEST_ID(given) else f"{self.start}-{next(self.counter):x}"
+        request_id = given if given and _REQUEST_ID(given) else self._made_id()
         method = environ["REQUEST_METHOD"]
         if method != "GET" and method != "HEAD":
             return self._pass(environ, start_response, request_id)
@@ -157,6 +157,10 @@ class Cache:
         if found.size != size:
             self._grow(key, found, found.size - size)
         return body
+
+    def _made_id(self) -> str:
+        """An id of its own for a request; workers are forked from one process, so theirs differ by its number."""
+        return f"{self.start}-{os.getpid():x}-{next(self.counter):x}"
 
     def _pass(self, environ: "WSGIEnvironment", start_response: "StartResponse", request_id: str) -> Iterable[bytes]:
         """Ask Flask; what it does not leave as a finished answer goes out with the common headers."""

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import http.client
+import os
 import re
 import shutil
 import threading
@@ -154,6 +155,21 @@ def test_errors_have_the_headers_that_a_client_needs(small: FlaskClient, path: s
     if method == "GET":
         assert response.get_json()["request_id"] == "mine-1"
         assert int(response.headers["Content-Length"]) == len(response.data)
+
+
+def test_two_workers_of_one_server_never_make_the_same_request_id(small: FlaskClient) -> None:
+    """The application is loaded before its workers are forked."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, get(small, "/v1/").headers["X-Request-Id"].encode())
+        os._exit(0)
+    mine = get(small, "/v1/").headers["X-Request-Id"]
+    os.waitpid(child, 0)
+    other = os.read(reader, 200).decode()
+    os.close(reader)
+    os.close(writer)
+    assert other and other != mine
 
 
 # Entity tags
