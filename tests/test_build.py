@@ -227,3 +227,16 @@ def test_builds_at_the_same_time_publish_one_release(tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0, 0], outcomes
     assert whole(root) == ["1.0.0", "1.1.0"]
     assert left(root) == []
+
+
+def test_a_table_that_has_not_changed_is_not_validated_again_for_the_next_version(tmp_path: Path) -> None:
+    def remembered() -> dict[str, tuple[int, int]]:
+        found = {path.name: path.stat() for path in (tmp_path / "store" / "tmp" / "validated").iterdir()}
+        return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in found.items()}
+
+    build(write(tmp_path / "p", guns(ROWS), version="1.0.0", created="2026-01-01T00:00:00Z"), tmp_path / "store")
+    first = remembered()
+    assert len(first) == 1
+    later = {"version": "1.1.0", "created": "2026-02-01T00:00:00Z", "title": "Another title"}
+    build(write(tmp_path / "q", guns(ROWS), **later), tmp_path / "store")
+    assert remembered() == first  # one that is validated is remembered anew

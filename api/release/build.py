@@ -20,7 +20,7 @@ from api.release import ahead, changes, files, history, manifest, notes, offsets
 from api.release.history import CHANGES
 
 TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
-VALIDATED = "validated"  # where tables that were found valid are remembered
+VALIDATED = "validated"  # where a store remembers the tables that were found valid
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
 Say = Callable[[str], None]
@@ -52,21 +52,29 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
     """
     gone = listing.withdrawn(root)
     with ExitStack() as stack:
-        last = _version(stack.enter_context(package.open_source(source)), root, stack, say)
+        valid = root / "tmp" / VALIDATED
+        new = not root.exists()  # a package that is refused must not leave a store behind
+        cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-"))) if new else valid
+        last = _version(stack.enter_context(package.open_source(source)), root, cache, stack, say)
         if last.model.version in gone:
             why = gone[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({why}): raise the package's version")
         wanted = [f for f in history.former(last.source.folder, last.model.version) if f.name not in gone]
         missing = [folder for folder in wanted if not (root / "releases" / folder.name).exists()]
-        former = [_version(stack.enter_context(package.open_source(folder)), root, stack, say) for folder in missing]
+        former = [_version(stack.enter_context(package.open_source(f)), root, cache, stack, say) for f in missing]
         for version in (*former, last):
             _add(version, root, say)
+        if new:
+            shutil.copytree(cache, valid, dirs_exist_ok=True)
     # Here the store is whole: trust.sign_store(root) signs it.
     return store.open_release(root / "releases" / last.model.version)
 
 
-def _version(source: package.Source, root: Path, stack: ExitStack, say: Say) -> _Version:
-    """A version that may be built. Raises BuildError for one that may not."""
+def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, say: Say) -> _Version:
+    """A version that may be built. Raises BuildError for one that may not.
+
+    `cache` remembers tables that were found valid.
+    """
     model = source.package
     fault = names.version_fault(model.version)
     if fault:
@@ -78,16 +86,11 @@ def _version(source: package.Source, root: Path, stack: ExitStack, say: Say) -> 
         serving_files = stack.enter_context(
             ahead.serving_files(source, stack.enter_context(publishing.workplace(root)))
         )
-    report = package.validate(source.descriptor_path, previous.folder if previous else None, remembered(root))
+    report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
         raise BuildError(report.text())
     _in_time(model, previous)
     return _Version(source, previous, report, serving_files)
-
-
-def remembered(root: Path) -> Path | None:
-    """Where a store remembers the tables that were found valid; nowhere as long as there is no store."""
-    return root / "tmp" / VALIDATED if root.exists() else None
 
 
 def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
