@@ -21,6 +21,7 @@ import brotli
 import zstandard
 
 from api.answer import KEY, Answer
+from api.cork import corked
 from api.store import Store
 
 if TYPE_CHECKING:
@@ -128,6 +129,9 @@ class Cache:
         self.counter = itertools.count()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        return corked(self._answer(environ, start_response), environ)
+
+    def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID")
         request_id = given if given and _REQUEST_ID(given) else self._made_id()
         method = environ["REQUEST_METHOD"]

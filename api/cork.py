@@ -1,0 +1,67 @@
+"""TCP_CORK: the head of an answer and its body leave in full packets, not each piece in one of its own.
+
+A server sends head and body by two calls and, with TCP_NODELAY, a packet for each page of a file that it hands to
+sendfile; nginx's tcp_nopush is the same remedy. Linux has it (tcp(7)); elsewhere, and where the server does not say
+which socket it writes to, answers go out as they did.
+"""
+
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_SOCKET = "gunicorn.socket"
+_CORK = getattr(socket, "TCP_CORK", None)
+
+
+class _Corked:
+    """A body, and the socket to pull the cork from when it has been sent; a plain WSGI iterable."""
+
+    __slots__ = ("body", "socket")
+
+    def __init__(self, body: Iterable[bytes], connection: Any) -> None:
+        self.body = body
+        self.socket = connection
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.body)
+
+    def close(self) -> None:
+        _pull(self.socket)
+        if hasattr(self.body, "close"):
+            self.body.close()
+
+
+def corked(body: Iterable[bytes], environ: "WSGIEnvironment") -> Iterable[bytes]:
+    """The body, to be sent in full packets up to its end; called before any of the answer is sent."""
+    connection = environ.get(_SOCKET)
+    if connection is None or _CORK is None or body == ():
+        return body
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+    except OSError:  # no TCP: a socket of the file system
+        return body
+    if isinstance(body, environ.get("wsgi.file_wrapper", ())):  # the server looks for this type: it is kept
+        return _file(body, connection)
+    return _Corked(body, connection)
+
+
+def _file(body: Any, connection: Any) -> Iterable[bytes]:
+    close = getattr(body, "close", None)
+
+    def closed() -> None:
+        _pull(connection)
+        if close:
+            close()
+
+    body.close = closed
+    sent: Iterable[bytes] = body
+    return sent
+
+
+def _pull(connection: Any) -> None:
+    with suppress(OSError):  # the client has gone
+        connection.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
