@@ -1,18 +1,17 @@
 """An answer that is finished: bytes and headers that depend on nothing but the release and the question."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 KEY = "lantern.answer"  # where in the WSGI environ a view leaves its answer for api.cache
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A finished answer. `etag` is unquoted and names the bytes before they are compressed.
 
     `digest` asks for a Repr-Digest (RFC 9530), which is of the bytes as they are sent. `known` is the entity tag, with

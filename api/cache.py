@@ -50,6 +50,8 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: brotli.compress(body, quality=4),
     "gzip": lambda body: _gzip(body),
 }
+Headers = list[tuple[str, str]]
+Write = Callable[[bytes], object]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}").fullmatch
 
 
@@ -67,9 +69,9 @@ class Finished:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.size = len(answer.body) + 2000
-        self.variants: dict[str, tuple[str, list[tuple[str, str]], list[tuple[str, str]], bytes]] = {}
+        self.variants: dict[str, tuple[str, Headers, Headers, bytes]] = {}
 
-    def variant(self, encoding: str) -> tuple[str, list[tuple[str, str]], list[tuple[str, str]], bytes]:
+    def variant(self, encoding: str) -> tuple[str, Headers, Headers, bytes]:
         """Entity tag, headers of a 200, headers of a 304, body."""
         found = self.variants.get(encoding)
         if found is None:
@@ -77,7 +79,7 @@ class Finished:
             self.size += len(found[3]) if encoding else 0
         return found
 
-    def _make(self, encoding: str) -> tuple[str, list[tuple[str, str]], list[tuple[str, str]], bytes]:
+    def _make(self, encoding: str) -> tuple[str, Headers, Headers, bytes]:
         body = ENCODERS[encoding](self.answer.body) if encoding else self.answer.body
         tag = f'"{self.answer.etag}-{encoding}"' if encoding else f'"{self.answer.etag}"'
         headers = [*self.answer.headers(), ("ETag", tag), *COMMON]
@@ -173,7 +175,7 @@ class Cache:
         if environ["REQUEST_METHOD"] == "OPTIONS":
             extra += PREFLIGHT
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Write:
             if KEY in environ:
                 return _nothing
             given = {name.lower() for name, _ in headers}

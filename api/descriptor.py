@@ -6,6 +6,7 @@ descriptor says and nothing of where it came from; reading files and validating 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 JSON = Any
@@ -148,6 +149,7 @@ def table(resource: Mapping[str, JSON]) -> Table:
     )
 
 
+@lru_cache(maxsize=1024)
 def file_stem(name: str) -> str:
     """A resource name as a file name: only what some file system refuses is escaped, as in a URL."""
     safe = "".join(_escaped(c) if c in '/\\:*?"<>|%' or c < " " else c for c in name)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from marshmallow import ValidationError
@@ -20,8 +21,7 @@ _ESCAPED_COMMA = re.compile("%2[Cc]")
 Declared = Mapping[str, Parameter[Any]]
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """One condition: the field's position, the operator and the value, read by the field's type."""
 
     position: int
@@ -29,8 +29,7 @@ class Filter:
     value: Any
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of a dataset; `canonical` is the one way to write it, whatever way it was asked."""
 
     filters: tuple[Filter, ...] = ()
@@ -40,7 +39,7 @@ class Question:
     q: str | None = None
     fields: tuple[int, ...] | None = None
     expand: tuple[int, ...] = ()
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = MappingProxyType({})
     canonical: tuple[tuple[str, str], ...] = ()
 
 
@@ -111,7 +110,7 @@ def read(
     errors: dict[str, Any] = {}
     for name, parameter in form.parameters:
         try:
-            values[name] = parameter.deserialize(raw[name])
+            values[name] = _value(parameter, raw[name])
         except ValidationError as error:
             errors[name] = error.messages
     if errors:
@@ -120,6 +119,12 @@ def read(
         reason = "give either version or as_of, not both"
         raise BadQuestion("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
     return _question(table, form, raw, values)
+
+
+@lru_cache(maxsize=2048)
+def _value(parameter: Parameter[Any], text: str) -> Any:
+    """What a parameter's text says; questions differ, their values are mostly the same few."""
+    return parameter.deserialize(text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +232,11 @@ def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[
     return tuple(found)
 
 
-@lru_cache(maxsize=512)
-def written(canonical: tuple[tuple[str, str], ...]) -> str:
+def written(canonical: Iterable[tuple[str, str]]) -> str:
     """Parameters as a query string, commas inside a list's values written as %2C again."""
-    return "&".join(f"{schemas.encode(name)}={schemas.encode(value)}" for name, value in canonical)
+    return "&".join(map(_piece, canonical))
+
+
+@lru_cache(maxsize=4096)
+def _piece(entry: tuple[str, str]) -> str:
+    return f"{schemas.encode(entry[0])}={schemas.encode(entry[1])}"

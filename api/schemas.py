@@ -4,6 +4,7 @@ The schema that loads a query string is the one that the OpenAPI document descri
 """
 
 import difflib
+import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
@@ -228,7 +229,14 @@ def loader(table: Table, names: frozenset[str], extra: Callable[[Table], Mapping
     return Schema.from_dict(declared, name="Question")()
 
 
-@lru_cache(maxsize=1024)
+_READABLE = re.compile(r"[A-Za-z0-9._~,:/-]*").fullmatch
+
+
 def encode(text: str) -> str:
     """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
+    return text if _READABLE(text) else _escaped(text)
+
+
+@lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
     return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

@@ -168,6 +168,9 @@ def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
     for start in range(1, last + 1, BATCH):
         numbers = range(start, min(start + BATCH, last + 1))
         lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
-        with ask.serving(app.extensions["service"], {}):
+        end = ask.serve(app.extensions["service"], {})
+        try:
             paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
+        finally:
+            end()
         yield from (path.removeprefix(base) for path in paths)

@@ -1,8 +1,7 @@
 """What a request asks: which release, which dataset, which parameters."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,14 +39,13 @@ class Service:
 _now: ContextVar[tuple[Service, "WSGIEnvironment"]] = ContextVar("now")
 
 
-@contextmanager
-def serving(service: Service, environ: "WSGIEnvironment") -> Iterator[None]:
-    """What is asked inside is asked of this service, by this request: no need of Flask's own context."""
+def serve(service: Service, environ: "WSGIEnvironment") -> Callable[[], None]:
+    """From here on what is asked is asked of this service, by this request, until the function it gives is called.
+
+    No need of Flask's own context.
+    """
     before = _now.set((service, environ))
-    try:
-        yield
-    finally:
-        _now.reset(before)
+    return lambda: _now.reset(before)
 
 
 def store() -> Store:

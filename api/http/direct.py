@@ -28,7 +28,8 @@ def direct(app: Flask, inner: "WSGIApplication") -> "WSGIApplication":
     service: ask.Service = app.extensions["service"]
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with ask.serving(service, environ):
+        end = ask.serve(service, environ)
+        try:
             found = _PATH.fullmatch(environ["PATH_INFO"])
             view = views.get(found[2]) if found else None
             if view and environ["REQUEST_METHOD"] in ("GET", "HEAD") and environ.get("HTTP_ACCEPT", "") in _JSON:
@@ -40,6 +41,8 @@ def direct(app: Flask, inner: "WSGIApplication") -> "WSGIApplication":
                 if KEY in environ:
                     return ()
             return inner(environ, start_response)
+        finally:
+            end()
 
     app.before_request(_raised)
     return wrapped

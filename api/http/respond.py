@@ -65,6 +65,9 @@ def pinned(path: str, canonical: tuple[tuple[str, str], ...], release: Release) 
     return with_query(path, tuple(sorted([*rest, ("version", release.version)])))
 
 
+_LEFT = Response()  # what Flask is given for an answer that was left for the cache layer: never sent, nor changed
+
+
 def finish(
     body: bytes,
     release: Release,
@@ -93,7 +96,7 @@ def finish(
             disposition=disposition,
         )
     )
-    return Response()
+    return _LEFT
 
 
 class KnownAlready(Exception):
