@@ -116,14 +116,11 @@ def numbers(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> 
     """The row numbers that a statement gives, four bytes each, fetched in long steps."""
     db = connection(folder)
     _deadline(db, limit)
-    found = array("I")
     try:
         step = db.execute(f"SELECT group_concat(n) FROM ({sql})", parameters).fetchone()
     except sqlite3.OperationalError as error:
         raise _reason(error) from error
-    if step[0]:
-        found.extend(map(int, step[0].split(",")))
-    return found
+    return array("I", json.loads(f"[{step[0] or ''}]"))  # which reads numbers in half the time of int()
 
 
 def _deadline(db: sqlite3.Connection, limit: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from api import values
 from api.descriptor import Table
 
-VERSION = 1  # raised when the serving files of older releases can no longer be read
+VERSION = 2  # raised when the serving files of older releases can no longer be read
 FOLDER = "serving"
 FILE = f"{FOLDER}/index.sqlite"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it

@@ -4,62 +4,82 @@ import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
+from operator import sub
 from pathlib import Path
 
 from api.descriptor import Table
 from api.layout import ROW_SEPARATOR, index_path, rows_path
 
-CHUNK = 256 * 1024
+PIECE = 512 * 1024  # bytes that a piece of a file has, more or less
+ROWS = 4_096  # rows that a piece has at most
+DENSE = 4  # a piece that has one row in so many, or more, is picked from the lines that it lies in
 _SEPARATOR = ROW_SEPARATOR.encode()
-SCATTERED = 2_000  # so few rows are sooner cut one by one than looked at for neighbours
 
 
 @dataclass(frozen=True, eq=False)
 class RowFile:
-    """A mapped file with its rows' starts and lengths, in the order of the rows' numbers."""
+    """A mapped file with where its rows start, in the order of the rows' numbers.
+
+    Where the rows stand in that order each ends where the next one starts (there is one start more than rows) and
+    `lengths` is None; else it has their lengths.
+    """
 
     data: memoryview
     starts: memoryview
-    lengths: memoryview
+    lengths: memoryview | None
     header: bytes
+    piece: int
 
     def size(self, numbers: Sequence[int]) -> int:
         """How many bytes the rows with these numbers (from 1) have, the header not counted."""
-        lengths = self.lengths
+        starts, lengths = self.starts, self.lengths
+        if lengths is None:
+            return sum([starts[n] - starts[n - 1] for n in numbers])
         return sum([lengths[n - 1] for n in numbers])
 
+    def take(self, numbers: Sequence[int]) -> bytes:
+        """The rows with these numbers, one after another."""
+        data, starts, lengths = self.data, self.starts, self.lengths
+        if lengths is not None:
+            return b"".join([data[(start := starts[n - 1]) : start + lengths[n - 1]] for n in numbers])
+        if isinstance(numbers, range) and numbers.step == 1 and numbers:
+            return bytes(data[starts[numbers[0] - 1] : starts[numbers[-1]]])
+        return b"".join([data[starts[n - 1] : starts[n]] for n in numbers])
+
     def cut(self, numbers: Sequence[int]) -> Iterator[bytes]:
-        """The rows with these numbers, in large pieces that end where a row ends; neighbours are cut out together."""
-        parts: list[memoryview] = []
-        size, start, end = 0, 0, 0
-        starts, lengths, data = self.starts, self.lengths, self.data
-        for n in numbers:
-            first = starts[n - 1]
-            if first == end:
-                end += lengths[n - 1]
-                continue
-            if end > start:
-                parts.append(data[start:end])
-                size += end - start
-                if size > CHUNK:
-                    yield b"".join(parts)
-                    parts.clear()
-                    size = 0
-            start, end = first, first + lengths[n - 1]
-        parts.append(data[start:end])
-        yield b"".join(parts)
+        """The same in large pieces that end where a row ends."""
+        for at in range(0, len(numbers), self.piece):
+            some = numbers[at : at + self.piece]
+            yield self._picked(some) or self.take(some)
+
+    def _picked(self, numbers: Sequence[int]) -> bytes | None:
+        """Rows that lie close together, picked from all lines between them, which is sooner done than to cut each.
+
+        None where they do not, or where a row is not a line.
+        """
+        first, last = min(numbers), max(numbers)
+        if self.lengths is not None or isinstance(numbers, range) or last - first >= DENSE * len(numbers):
+            return None
+        lines = bytes(self.data[self.starts[first - 1] : self.starts[last]]).splitlines(keepends=True)
+        if len(lines) != last - first + 1:
+            return None
+        return b"".join(map(lines.__getitem__, map(sub, numbers, repeat(first))))
 
 
 @lru_cache(maxsize=256)
 def open_rows(folder: Path, path: str) -> RowFile:
-    """The mapped file of a release, with its index."""
+    """The mapped file of a release, with its index (which api.release.offsets describes)."""
     data = mapped(folder / path)
     index = mapped(folder / index_path(path))
-    count = len(index) // 12
-    starts = index[: count * 8].cast("Q")
-    headed = path.endswith(".csv")
-    header = bytes(data[: min(starts)] if count else data) if headed else b""
-    return RowFile(data, starts, index[count * 8 :].cast("I"), header)
+    count, in_order = index[:16].cast("Q")
+    end = 16 + 8 * (count + in_order)
+    starts = index[16:end].cast("Q")
+    lengths = None if in_order else index[end:].cast("I")
+    first = starts[0] if in_order else min(starts, default=len(data))
+    header = bytes(data[:first]) if path.endswith(".csv") else b""
+    piece = max(1, min(ROWS, PIECE * count // len(data))) if count else ROWS
+    return RowFile(data, starts, lengths, header, piece)
 
 
 def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
@@ -69,14 +89,7 @@ def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
 
 def json_bytes(folder: Path, table: Table, numbers: Sequence[int]) -> bytes:
     """The same in UTF-8, as it stands in the file."""
-    if not numbers:
-        return b""
-    file = open_rows(folder, rows_path(table))
-    if len(numbers) > SCATTERED or isinstance(numbers, range):
-        return b"".join(file.cut(numbers)).removesuffix(_SEPARATOR)
-    data, starts, lengths = file.data, file.starts, file.lengths
-    parts = [data[(start := starts[n - 1]) : start + lengths[n - 1]] for n in numbers]
-    return b"".join(parts).removesuffix(_SEPARATOR)
+    return open_rows(folder, rows_path(table)).take(numbers).removesuffix(_SEPARATOR)
 
 
 def mapped(path: Path) -> memoryview:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.load import Sample, Target, ask
 from bench.processes import Running, fetch
 
+WARM = 3.0
 HEADER = ("asked", "req/s median", "best", "p50 ms", "p99 ms", "server CPU µs/req median (best)", "notes")
 
 
@@ -61,10 +62,10 @@ class Rounds:
         return False
 
     def run(self, rounds: int, seconds: float) -> "Rounds":
-        """Measure; after one short run each that does not count."""
+        """Measure; after a run each that does not count, in which the servers map the files that they read."""
         order = list(self.targets)
         for target in order:
-            ask(target, self.running[target.server], min(seconds, 1))
+            ask(target, self.running[target.server], WARM)
         for _ in range(rounds):
             random.shuffle(order)
             for target in order:

@@ -1,8 +1,9 @@
 """Where each row stands in the release's CSV and JSON Lines files.
 
 With it a filtered answer is cut out of the file that everybody downloads: the same text, no row written again, and
-its length is known before the first byte. One index a file: for the rows in the order of the key, N starts
-(64 bits), then N lengths (32 bits), little-endian.
+its length is known before the first byte. One index a file, little-endian: the number of rows N and
+whether they stand in the order of the key (64 bits each), then N starts (64 bits). Where they stand in that order
+one start more follows, where the last one ends; else N lengths (32 bits).
 """
 
 import json
@@ -34,13 +35,20 @@ def write(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> 
                 if order is not None:
                     starts, lengths = array("Q", (starts[i] for i in order)), array("I", (lengths[i] for i in order))
                 orders.measure(db, number, layout["pairs"], kind(path), lengths, folder / orders_path(table))
-                if sys.byteorder == "big":
-                    starts.byteswap()
-                    lengths.byteswap()
-                target = folder / index_path(path)
-                target.write_bytes(starts.tobytes() + lengths.tobytes())
+                if order is None:
+                    starts.append(starts[-1] + lengths[-1] if starts else (folder / path).stat().st_size)
+                rows = array("Q", [len(lengths), order is None])
+                _put(folder / index_path(path), rows, starts, *([lengths] if order is not None else []))
         db.execute("COMMIT")
     settle(folder / FILE)
+
+
+def _put(path: Path, *parts: "array[int]") -> None:
+    with path.open("wb") as file:
+        for part in parts:
+            if sys.byteorder == "big":
+                part.byteswap()
+            part.tofile(file)
 
 
 def kind(path: str) -> str:

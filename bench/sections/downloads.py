@@ -46,7 +46,7 @@ def _whole(setup: Setup, found: Found) -> None:
         found.problems.append("csv-whole: nginx is not installed")
     with serving(listed) as (running, problems):
         found.failed(problems)
-        runs = _turns(found, running, WHOLE_CSV, max(setup.rounds * 2, 9))
+        runs = _turns(found, running, WHOLE_CSV, setup.rounds * 6)
         found.tables.append(("Whole table as CSV", HEADER, _lines(runs, {})))
         if "lantern" in runs and "nginx" in runs:
             found.goal("csv-whole", _ratio(runs, "nginx", "lantern"))
@@ -59,7 +59,7 @@ def _half(setup: Setup, found: Found) -> None:
     ):
         found.failed(problems)
         grown = {name: _memory(running[name], path) for name, path in HALF_CSV.items() if name in running}
-        runs = _turns(found, running, HALF_CSV, 2)
+        runs = _turns(found, running, HALF_CSV, 3)
         found.tables.append(("Half of the table as CSV, filtered", HEADER, _lines(runs, grown)))
     if "lantern" not in runs:
         return
