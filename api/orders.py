@@ -1,10 +1,11 @@
 """Pages sliced from the orders of a release: two fixed fields, sorted by a third, at the same cost in any table."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+import mmap
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from api.descriptor import Table
 from api.engine import Layout
@@ -12,12 +13,16 @@ from api.layout import NULL_RANK, ROW_NUMBER, orders_path
 from api.query import Shape
 from api.rowfile import mapped
 
+FIRST, SAME = b"\1", b"\0"  # marks of rows: whether the row before has another value
+
 
 @dataclass(frozen=True, eq=False)
 class Orders:
-    """The mapped ranks and orders of a table."""
+    """The mapped ranks and orders of a table, and where in the file the marks of values' first rows begin."""
 
+    file: mmap.mmap | bytes
     numbers: memoryview
+    marks: int
     rows: int
     sorts: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
@@ -25,15 +30,46 @@ class Orders:
     def ranks(self, place: int) -> memoryview:
         return self.numbers[place * self.rows : (place + 1) * self.rows]
 
-    def order(self, pair: int, place: int) -> memoryview:
-        start = (len(self.sorts) * (pair + 1) + place) * self.rows
-        return self.numbers[start : start + self.rows]
+    def run(self, pair: int, place: int, start: int, count: int) -> "Run":
+        """The rows of a pair of values, `count` of them from `start` on, in the order of a sort."""
+        order = (len(self.sorts) * (pair + 1) + place) * self.rows + start
+        marks = self.marks + (len(self.sorts) * pair + place) * self.rows + start
+        return Run(self.numbers[order : order + count], self.ranks(place), self.file, marks)
+
+
+class Run(NamedTuple):
+    """Rows' numbers, ascending by rank, then number; the ranks by number; in the file, from `marks` on, a byte for each
+    of them, 1 where the rows of a value begin.
+    """
+
+    rows: memoryview
+    ranks: memoryview
+    file: mmap.mmap | bytes
+    marks: int
+
+    def first(self, place: int) -> int:
+        """Where the value of the row at a place begins."""
+        return self.file.rfind(FIRST, self.marks, self.marks + place + 1) - self.marks
+
+    def close(self, place: int) -> int:
+        """Where the value of the row at a place ends."""
+        found = self.file.find(FIRST, self.marks + place + 1, self.marks + len(self.rows))
+        return found - self.marks if found >= 0 else len(self.rows)
+
+    def after(self, last: int) -> int:
+        """The place behind a row."""
+        ranks = self.ranks
+        return bisect_right(self.rows, (ranks[last - 1], last), key=lambda n: (ranks[n - 1], n))
 
 
 @lru_cache(maxsize=64)
 def open_orders(folder: Path, table: Table, layout: Layout) -> Orders:
     """The orders of a table that has them."""
-    return Orders(mapped(folder / orders_path(table)).cast("I"), layout.rows, layout.orders, layout.pairs)
+    data = mapped(folder / orders_path(table))
+    marks = 4 * layout.rows * len(layout.orders) * (len(layout.pairs) + 1)
+    file = data.obj
+    assert isinstance(file, mmap.mmap | bytes)
+    return Orders(file, data[:marks].cast("I"), marks, layout.rows, layout.orders, layout.pairs)
 
 
 def slices(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
@@ -52,68 +88,51 @@ def slices(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
 def page(orders: Orders, found: tuple[int, int, bool], start: int, count: int, last: int, most: int) -> list[int]:
     """The first `most` rows (-1: all) after the row `last` (0: from the start), of the `count` rows from `start` on."""
     pair, place, down = found
-    rows, ranks = orders.order(pair, place)[start : start + count], orders.ranks(place)
+    run = orders.run(pair, place, start, count)
     if most < 0:
         most = count
     if down:
-        return _descending(rows, ranks, last, most)
-    begin = _after(rows, ranks, last) if last else 0
-    return rows[begin : begin + most].tolist()
+        return _descending(run, last, most)
+    begin = run.after(last) if last else 0
+    return run.rows[begin : begin + most].tolist()
 
 
-def _after(rows: memoryview, ranks: memoryview, last: int) -> int:
-    """The place behind a row among rows that ascend by rank, then number."""
-    return bisect_right(rows, (ranks[last - 1], last), key=lambda n: (ranks[n - 1], n))
-
-
-def _descending(rows: memoryview, ranks: memoryview, last: int, most: int) -> list[int]:
-    """Values from the greatest down, rows of one value by number, nulls at the end.
-
-    The rows of one value are taken as they stand, value after value from the back: each is found by its rank.
-    """
-
-    def first(rank: int, end: int) -> int:
-        return bisect_left(rows, rank, 0, end, key=lambda n: ranks[n - 1])
-
-    nulls = first(NULL_RANK, len(rows))
+def _descending(run: Run, last: int, most: int) -> list[int]:
+    """Values from the greatest down, rows of one value by number, nulls at the end."""
+    rows, ranks = run.rows, run.ranks
     if last and ranks[last - 1] == NULL_RANK:
-        begin = _after(rows, ranks, last)
+        begin = run.after(last)
         return rows[begin : begin + most].tolist()
-    end = nulls
+    end = nulls = run.first(len(rows) - 1) if rows and ranks[rows[-1] - 1] == NULL_RANK else len(rows)
     found: list[int] = []
     if last:
-        rest = _after(rows, ranks, last)
-        end = first(ranks[last - 1], nulls)
-        close = bisect_right(rows, ranks[last - 1], end, nulls, key=lambda n: ranks[n - 1])
-        found += rows[rest : min(close, rest + most)].tolist()
+        begin = run.after(last)
+        end = run.first(begin - 1)
+        found += rows[begin : min(run.close(begin - 1), begin + most)].tolist()
     if len(found) < most:
-        found += _backwards(rows, ranks, end, most - len(found), first)
+        found += _backwards(run, end, most - len(found))
     if len(found) < most:
         found += rows[nulls : nulls + most - len(found)].tolist()
     return found
 
 
-def _backwards(rows: memoryview, ranks: memoryview, end: int, most: int, first: Callable[[int, int], int]) -> list[int]:
-    """The rows before `end`, value after value from the back, at most so many.
-
-    `first` finds where the rows of a rank begin: only asked where they begin before the piece that is looked at.
-    """
-    found: list[int] = []
-    while end and len(found) < most:
-        begin = max(0, end - most - 1)
-        piece = rows[begin:end].tolist()
-        marks = [ranks[n - 1] for n in piece]
-        close = len(piece)
-        if len(set(marks)) == close:  # no two of one value, but for the first and one before it, which is not needed
-            piece.reverse()
-            return (found + piece)[:most]
-        for at in range(len(piece) - 1, 0, -1):
-            if marks[at] != marks[at - 1]:
-                found += piece[at:close]
-                close = at
-                if len(found) >= most:
-                    return found[:most]
-        whole = first(marks[0], end)
-        found += rows[whole : begin + close].tolist()
-        end = whole
-    return found[:most]
+def _backwards(run: Run, end: int, most: int) -> list[int]:
+    """At most so many of the rows before `end`, value after value from the back, those of one value as they stand."""
+    begin = max(0, end - most)
+    marks = run.file[run.marks + begin : run.marks + end]
+    found = run.rows[begin:end].tolist()
+    found.reverse()
+    whole = marks.find(FIRST)  # where the first value begins of which no row stands before `begin`
+    if whole < 0:
+        whole = len(marks)
+    del found[len(marks) - whole :]
+    at = marks.find(SAME, whole)
+    while at >= 0:  # rows of one value: turned back
+        close = marks.find(FIRST, at)
+        turned = slice(len(marks) - (close if close >= 0 else len(marks)), len(marks) - at + 1)
+        found[turned] = found[turned][::-1]
+        at = marks.find(SAME, close) if close >= 0 else -1
+    if whole:
+        start = run.first(begin)
+        found += run.rows[start : min(begin + whole, start + most - len(found))].tolist()
+    return found

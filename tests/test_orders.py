@@ -14,7 +14,7 @@ from api.app import create_app
 from api.release.build import build
 
 ROWS = 6_000
-NAMES = ("id", "kind", "year", "flag", "amount", "word")
+NAMES = ("id", "kind", "year", "flag", "amount", "word", "near")
 Row = dict[str, Any]
 
 
@@ -31,6 +31,7 @@ def made() -> list[Row]:
                 "flag": chance.choice([True, False]),
                 "amount": chance.choice([None, *(n / 4 for n in range(60))]),
                 "word": chance.choice([None, "x", "Y", "zebra, striped", "=1"]),
+                "near": chance.choice([None, *range(4_000)]),
             }
         )
     chance.shuffle(rows)
@@ -49,7 +50,7 @@ def client(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Iterato
         ["" if row[n] is None else str(row[n]).lower() if row[n] in (True, False) else row[n] for n in NAMES]
         for row in rows
     ]
-    fields = ["id", "kind", "year:year", "flag:boolean", "amount:number", "word"]
+    fields = ["id", "kind", "year:year", "flag:boolean", "amount:number", "word", "near:integer"]
     build(write(folder / "package", table("things", fields, cells)), folder / "store")
     yield create_app(STORE=folder / "store", BASE_URL="", CACHE_MB=0).test_client()
 
@@ -80,7 +81,7 @@ def asked(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 FILTERS = [{"kind": "ñ", "year": 2000}, {"kind": "a", "flag": True}, {"year": 1999, "flag": False}, {"kind": "b"}, {}]
-SORTS = ["", "amount", "-amount", "word", "-word", "-id", "id", "-flag", "year", "-year"]
+SORTS = ["", "amount", "-amount", "near", "-near", "word", "-word", "-id", "id", "-flag", "year", "-year"]
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
@@ -88,8 +89,11 @@ SORTS = ["", "amount", "-amount", "word", "-word", "-id", "id", "-flag", "year",
 def test_the_pages_of_a_sorted_question_are_the_rows_in_order(
     client: FlaskClient, rows: list[Row], filters: dict[str, Any], sort: str
 ) -> None:
-    question = asked(filters) | ({"sort": sort} if sort else {}) | {"limit": 271}
-    assert pages(client, question) == expected(rows, filters, sort)
+    question = asked(filters) | ({"sort": sort} if sort else {})
+    wanted = expected(rows, filters, sort)
+    assert pages(client, question | {"limit": 271}) == wanted
+    if len(wanted) < 1_000:
+        assert pages(client, question | {"limit": 9}) == wanted
 
 
 @pytest.mark.parametrize("filters", [*FILTERS, {"kind": "zzz", "year": 2000}], ids=str)

@@ -6,6 +6,7 @@ where they begin stands in the rollup. Beside them the rank of each row's value,
 steps, whatever the size of the table.
 
 One file a table, unsigned 32-bit little-endian: first the ranks, a column a sort field, then the orders, pair by pair.
+Behind them, for each order, a byte a row: 1 where the rows of a value begin, 0 where the row before has the same value.
 """
 
 import sqlite3
@@ -33,13 +34,17 @@ def write(
     kept = [ROW_NUMBER, *sorts[:SORTS_MOST]]
     groups = [_groups(db, number, pair) for pair in pairs]
     with path.open("wb") as file:
-        file.truncate(4 * rows * len(kept) * (len(pairs) + 1))
+        marks = 4 * rows * len(kept) * (len(pairs) + 1)
+        file.truncate(marks + rows * len(kept) * len(pairs))
         for place, position in enumerate(kept):
             order, ranks = _ordered(db, number, position, rows)
             _put(file, place * rows, ranks)
             for at, codes in enumerate(groups):
                 if position not in pairs[at]:
-                    _put(file, (len(kept) * (at + 1) + place) * rows, _dealt(pa.array(order, pa.uint32()), codes))
+                    dealt, firsts = _dealt(pa.array(order, pa.uint32()), pa.array(ranks, pa.uint32()), codes)
+                    _put(file, (len(kept) * (at + 1) + place) * rows, dealt)
+                    file.seek(marks + (len(kept) * at + place) * rows)
+                    file.write(firsts)
     return kept
 
 
@@ -53,7 +58,7 @@ def measure(
     import pyarrow.compute as pc
 
     count = len(lengths)
-    sorts = path.stat().st_size // (4 * count * (len(pairs) + 1))
+    sorts = path.stat().st_size // (count * (4 * (len(pairs) + 1) + len(pairs)))
     sizes = pa.array(lengths, pa.uint64())
     with path.open("rb") as file:
         for at, (a, b) in enumerate(pairs):
@@ -103,16 +108,22 @@ def _ordered(db: sqlite3.Connection, number: int, position: int, rows: int) -> t
     return order, ranks
 
 
-def _dealt(order: Any, codes: Any) -> "array[int]":
-    """The numbers dealt out to their groups, each group in the order given, one after another.
+def _dealt(order: Any, ranks: Any, codes: Any) -> tuple["array[int]", bytes]:
+    """The numbers dealt out to their groups, each group in the order given, one after another; and where in them the
+    rows of a value begin, a byte each.
 
     Sorting by a few small codes is what Arrow counts rather than compares, and it keeps the order of equals.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     theirs = codes.take(pc.subtract(order, 1))
-    dealt = order.take(pc.array_sort_indices(theirs))
-    return array("I", dealt.buffers()[1].to_pybytes()[: 4 * len(dealt)])
+    sorting = pc.array_sort_indices(theirs)
+    dealt = order.take(sorting)
+    columns = (theirs.take(sorting), ranks.take(pc.subtract(dealt, 1)))
+    new = pc.cast(pc.or_(*(pc.not_equal(column[1:], column[:-1]) for column in columns)), pa.uint8())
+    firsts = b"\1" + new.buffers()[1].to_pybytes()[new.offset : new.offset + len(new)]
+    return array("I", dealt.buffers()[1].to_pybytes()[: 4 * len(dealt)]), firsts
 
 
 def _put(file: BinaryIO, place: int, numbers: "array[int]") -> None:
