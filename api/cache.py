@@ -39,7 +39,7 @@ COMMON = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
 ]
-OF_THE_BODY = ("Content-Type", "Content-Disposition")  # a 304 has none
+OF_THE_BODY = frozenset({"Content-Type", "Content-Disposition", "Content-Length", "Content-Encoding"})  # a 304 has none
 PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
     ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
@@ -69,17 +69,17 @@ class Finished:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.size = len(answer.body) + 2000
-        self.variants: dict[str, tuple[str, Headers, Headers, bytes]] = {}
+        self.variants: dict[str, tuple[str, Headers, bytes]] = {}
 
-    def variant(self, encoding: str) -> tuple[str, Headers, Headers, bytes]:
-        """Entity tag, headers of a 200, headers of a 304, body."""
+    def variant(self, encoding: str) -> tuple[str, Headers, bytes]:
+        """Entity tag, headers of a 200, body."""
         found = self.variants.get(encoding)
         if found is None:
             found = self.variants[encoding] = self._make(encoding)
-            self.size += len(found[3]) if encoding else 0
+            self.size += len(found[2]) if encoding else 0
         return found
 
-    def _make(self, encoding: str) -> tuple[str, Headers, Headers, bytes]:
+    def _make(self, encoding: str) -> tuple[str, Headers, bytes]:
         body = ENCODERS[encoding](self.answer.body) if encoding else self.answer.body
         tag = f'"{self.answer.etag}-{encoding}"' if encoding else f'"{self.answer.etag}"'
         headers = [*self.answer.headers(), ("ETag", tag), *COMMON]
@@ -87,11 +87,10 @@ class Finished:
             sha256 = base64.b64encode(hashlib.sha256(body).digest()).decode()
             headers.append(("Repr-Digest", f"sha-256=:{sha256}:"))
             headers.append(("Accept-Ranges", "bytes"))
-        short = [entry for entry in headers if entry[0] not in OF_THE_BODY]
-        full = [*headers, ("Content-Length", str(len(body)))]
+        headers.append(("Content-Length", str(len(body))))
         if encoding:
-            full.append(("Content-Encoding", encoding))
-        return tag, full, short, body
+            headers.append(("Content-Encoding", encoding))
+        return tag, headers, body
 
 
 @lru_cache(maxsize=512)
@@ -226,8 +225,9 @@ def _send(
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known and chosen and matches(known, f'"{found.answer.etag}"') and known.strip() != "*":
         chosen = ""  # the client keeps the bytes as they are: they are still right
-    tag, headers, short, body = found.variant(chosen)
+    tag, headers, body = found.variant(chosen)
     if known and matches(known, tag):
+        short = [entry for entry in headers if entry[0] not in OF_THE_BODY]
         start_response("304 NOT MODIFIED", [*short, ("X-Request-Id", request_id)])
         return ()
     start_response("200 OK", [*headers, ("X-Request-Id", request_id)])

@@ -7,15 +7,14 @@ from api import question
 from api.question import Question
 
 SEAL = 9
-FREE = ("cursor", "limit", "fields", "expand", "version", "as_of")
+FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
 
 
 def _seal(body: bytes, asked: Question, *scope: str) -> bytes:
     """What a cursor is bound to: the release, the resource, and all of the question but how much of it."""
     rest = [entry for entry in asked.canonical if entry[0] not in FREE]
-    text = "\0".join((*scope, question.written(tuple(rest)))).encode()
-    key = hashlib.blake2b(text, digest_size=32).digest()
-    return hashlib.blake2b(body, key=key, digest_size=SEAL).digest()
+    text = "\0".join((*scope, question.written(rest), "")).encode()
+    return hashlib.blake2b(text + body, digest_size=SEAL).digest()
 
 
 def write(body: bytes, asked: Question, *scope: str) -> str:

@@ -73,23 +73,30 @@ def pairs(query: str) -> list[tuple[str, str]]:
     for part in query.split("&") if query else []:
         if not part:
             continue
-        name, _, value = part.partition("=")
-        try:
-            if not _PLAIN(part):
-                name, value = name.encode("latin-1").decode(), value.encode("latin-1").decode()
-                name = unquote_plus(name, errors="strict")
-                pieces = _ESCAPED_COMMA.split(value)
-                value = schemas.COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
-        except UnicodeError:
-            reason = "is not UTF-8"
-            raise BadQuestion("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
-        if "\x00" in value or "\x00" in name:
-            raise wrong(name.replace("\x00", "")[:60], "a null character cannot be searched for")
+        name, value = _pair(part)
         if name in seen:
             raise wrong(name[:60], "given more than once")
         seen.add(name)
         found.append((name, value))
     return found
+
+
+@lru_cache(maxsize=2048)
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    if _PLAIN(part):
+        return name, value
+    try:
+        name, value = name.encode("latin-1").decode(), value.encode("latin-1").decode()
+        name = unquote_plus(name, errors="strict")
+        pieces = _ESCAPED_COMMA.split(value)
+        value = schemas.COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
+    except UnicodeError:
+        reason = "is not UTF-8"
+        raise BadQuestion("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
+    if "\x00" in value or "\x00" in name:
+        raise wrong(name.replace("\x00", "")[:60], "a null character cannot be searched for")
+    return name, value
 
 
 def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from api import cursor, engine, orders, query, question
 from api.descriptor import Table
@@ -29,8 +29,7 @@ class Plan:
     sliced: tuple[int, int, bool] | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """A question of a table, ready to be run: its plan, and the values that are bound, by name."""
 
     release: Release

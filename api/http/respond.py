@@ -192,8 +192,14 @@ def envelope(
 
 def _member(name: str, value: Any) -> str:
     """A member of a JSON object; text and small values are most of them, and need no encoder made."""
-    text = encode_basestring(value) if type(value) is str else "null" if value is None else compact(value)
-    return f"{encode_basestring(name)}:{text}"
+    if type(value) is str:
+        return f"{_head(name)}{encode_basestring(value)}"
+    return _head(name) + ("null" if value is None else str(value) if type(value) is int else compact(value))
+
+
+@lru_cache(maxsize=256)
+def _head(name: str) -> str:
+    return f"{encode_basestring(name)}:"
 
 
 def document(
