@@ -1,7 +1,8 @@
 """Pages sliced from the orders of a release: two fixed fields, sorted by a third, at the same cost in any table."""
 
 import mmap
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from api.query import Shape
 from api.rowfile import mapped
 
 FIRST, SAME = b"\1", b"\0"  # marks of rows: whether the row before has another value
+
+FIRST_STRETCH, NEXT_STRETCH = 10_000, 65_000  # of rows' numbers, merged at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,22 @@ def open_orders(folder: Path, table: Table, layout: Layout) -> Orders:
     file = data.obj
     assert isinstance(file, mmap.mmap | bytes)
     return Orders(file, data[:marks].cast("I"), marks, layout.rows, layout.orders, layout.pairs)
+
+
+def merged(orders: Orders, pair: int, groups: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """The numbers of all rows of some groups of a pair (where they begin, how many they are), ascending, in pieces."""
+    place = orders.sorts.index(ROW_NUMBER)
+    runs = [orders.run(pair, place, start, count).rows for start, count in groups]
+    begins, end = [0] * len(runs), FIRST_STRETCH
+    while end - NEXT_STRETCH <= orders.rows:
+        found: list[int] = []
+        for at, run in enumerate(runs):
+            close = bisect_left(run, end, begins[at])
+            found += run[begins[at] : close].tolist()
+            begins[at] = close
+        found.sort()
+        yield found
+        end += NEXT_STRETCH
 
 
 def slices(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:

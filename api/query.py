@@ -173,11 +173,16 @@ def walks(rows: int, total: int, most: int) -> bool:
 
 def rollup(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[int] = ()) -> str | None:
     """The rollup that knows of all fields that are filtered and grouped by, if there is one."""
+    known = pair(found, pairs, groups)
+    return laid.rollup(found.number, known) if known else None
+
+
+def pair(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[int] = ()) -> tuple[int, int] | None:
+    """The pair of fields of that rollup."""
     used = {position for position, _ in found.filters} | set(groups)
     if found.search or not used or any(op in ("contains", "startswith") for _, op in found.filters):
         return None
-    pair = next((pair for pair in pairs if used <= set(pair)), None)
-    return laid.rollup(found.number, pair) if pair else None
+    return next((pair for pair in pairs if used <= set(pair)), None)
 
 
 @lru_cache(maxsize=512)

@@ -1,6 +1,7 @@
 """The rows that a question selects: which, in what order, how many, of how many bytes. It knows of no request."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,19 +13,23 @@ from api.query import Shape, Statement
 from api.question import Question
 from api.store import Release
 
+FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
+FEW = 50  # groups that have so many rows each, on average, are sooner merged than their rows found one by one
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What follows from the form of a question, whatever its values.
 
-    `where` has the filters alone; `kept` names the rollup that knows of them all, if one does; `sliced` says how the
-    rows stand in the orders, if they do.
+    `where` has the filters alone; `kept` names the rollup that knows of them all, if one does, and `pair` says of which
+    pair of fields it is; `sliced` says how the rows stand in the orders, if they do.
     """
 
     shape: Shape
     where: Shape
     conditions: Statement
     kept: str | None
+    pair: int | None
     count: Statement
     sliced: tuple[int, int, bool] | None
 
@@ -55,9 +60,11 @@ def _plan(
 ) -> Plan:
     where = query.shape(table, layout, filters, (), search)
     shape = query.shape(table, layout, filters, sort, search)
+    pair = query.pair(where, layout.pairs)
     kept = query.rollup(where, layout.pairs)
     sliced = orders.slices(shape, layout)
-    return Plan(shape, where, query.conditions_sql(where), kept, query.count(where, kept), sliced)
+    at = layout.pairs.index(pair) if pair else None
+    return Plan(shape, where, query.conditions_sql(where), kept, at, query.count(where, kept), sliced)
 
 
 def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
@@ -91,6 +98,27 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
         shape = replace(shape, walk=True)
     statement = query.numbers(shape)
     return engine.numbers(release.folder, statement.sql, statement.bind(bound), selection.seconds)
+
+
+def batches(selection: Selection) -> Iterator[Sequence[int]]:
+    """The numbers of all rows, in the order of the question, piece by piece.
+
+    Rows in the order of their key that a rollup knows of are merged out of its groups, where those are not many.
+    """
+    plan, release = selection.plan, selection.release
+    if plan.pair is not None and not plan.shape.sort:
+        where = plan.conditions
+        sql = f"SELECT json_group_array(json_array(begins, rows)) FROM {plan.kept}{where.sql}"
+        found = engine.row(release.folder, sql, where.bind(selection.bound), selection.seconds)
+        groups = json.loads(found[0]) if found else []
+        if len(groups) * FEW < sum(rows for _, rows in groups):
+            there = orders.open_orders(release.folder, selection.table, selection.layout)
+            yield from orders.merged(there, plan.pair, groups)
+            return
+    most, last = FIRST_BATCH, 0
+    while piece := numbers(selection, most, last):
+        yield piece
+        most, last = NEXT_BATCH, piece[-1]
 
 
 def total(selection: Selection) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import random
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from packages import table
 from served import answer, rows_path, served
 
 ROWS = 600
+MANY = 10_000  # as many as are merged at once (api.orders)
 
 
 def some(order: str, words: str) -> list[list[str]]:
@@ -60,3 +62,25 @@ def test_the_rest_of_a_table_after_a_cursor_is_the_rest_of_the_file(tmp_path: Pa
     after = answer(client, rows_path("figures", "limit=7"))["links"]["next"].replace("records?", "records.csv?")
     rest = client.get(after.replace("limit=7", "limit=1000")).get_data(as_text=True)
     assert [row[0] for row in csv.reader(io.StringIO(rest, newline=""))][1:] == [str(n) for n in range(8, ROWS + 1)]
+
+
+@pytest.mark.parametrize("order", ["in order", "shuffled"])
+def test_many_rows_are_sent_as_they_are_found_and_are_those_of_the_file(tmp_path: Path, order: str) -> None:
+    chance = random.Random(7)
+    keys = list(range(1, MANY + 1))
+    if order == "shuffled":
+        chance.shuffle(keys)
+    rows = [[str(n), chance.choice("abcd"), str(chance.choice([1999, 2000, 2001])), "x" * 300] for n in keys]
+    client = served(tmp_path, table("figures", ["id:integer", "kind", "year:year", "words"], rows))
+    by_key = sorted(rows, key=lambda row: int(row[0]))
+    for query, wanted in (
+        ("kind__ne=d", [row for row in by_key if row[1] != "d"]),
+        ("kind__in=a,c&year__gt=1999", [row for row in by_key if row[1] in "ac" and row[2] != "1999"]),
+        ("id__gt=10&kind__ne=d", [row for row in by_key[10:] if row[1] != "d"]),
+    ):
+        response = client.get(rows_path("figures", query, ".csv"))
+        assert response.headers["Content-Length"] == str(len(response.data)), query
+        assert list(csv.reader(io.StringIO(response.text)))[1:] == wanted, query
+        lines = client.get(rows_path("figures", query, ".jsonl"))
+        assert lines.headers["Content-Length"] == str(len(lines.data)), query
+        assert [str(json.loads(line)["id"]) for line in lines.text.splitlines()] == [row[0] for row in wanted], query

@@ -26,7 +26,7 @@ from api.http.respond import JSON_TYPE, address, etag, finish, original, unless_
 from api.layout import ROW_SEPARATOR, SHEET_CELLS, SHEET_ROWS
 from api.question import Question, wrong
 from api.rowfile import RowFile, json_text, open_rows
-from api.selection import Selection, in_pieces, numbers, select, size
+from api.selection import Selection, batches, in_pieces, numbers, select, size
 from api.store import Release
 
 FORMATS: Mapping[str, str] = {
@@ -39,7 +39,6 @@ FORMATS: Mapping[str, str] = {
 CUT = {"csv": "data/{}.csv", "jsonl": "jsonl/{}.jsonl"}
 WHOLE = {**CUT, "parquet": "parquet/{}.parquet"}
 BATCH = 2_000
-FIRST_BATCH, NEXT_BATCH = 1_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,8 @@ def _stream(wanted: Download) -> Response | None:
 
     def pieces() -> Iterator[bytes]:
         yield file.header
-        most, last = FIRST_BATCH, 0
-        while found := numbers(selection, most, last):
+        for found in batches(selection):
             yield from file.cut(found)
-            most, last = NEXT_BATCH, found[-1]
 
     response = Response(pieces(), content_type=wanted.media_type)
     response.content_length = len(file.header) + there
