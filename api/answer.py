@@ -4,8 +4,10 @@ import hashlib
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
+APART = "lantern.apart"  # in the WSGI environ: this answer is not to be left there, but sent by Flask
 KEY = "lantern.answer"  # where in the WSGI environ a view leaves its answer for api.cache
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -14,8 +16,9 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 class Answer(NamedTuple):
     """A finished answer. `etag` is unquoted and names the bytes before they are compressed.
 
-    `digest` asks for a Repr-Digest (RFC 9530), which is of the bytes as they are sent. `known` is the entity tag, with
-    its quotes, that the client named in If-None-Match: such an answer has no body, it is a 304.
+    `digest` asks for a Repr-Digest (RFC 9530), which is of the bytes as they are sent. `file`, of `length` bytes, is
+    sent in the place of a body, as it is; the entity tag of one with a digest is its SHA-256. `known` is the entity
+    tag, with its quotes, that the client named in If-None-Match: such an answer has no body, it is a 304.
     """
 
     body: bytes
@@ -28,6 +31,8 @@ class Answer(NamedTuple):
     disposition: str = ""
     digest: bool = False
     known: str = ""
+    file: Path | None = None
+    length: int = 0
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers of the answer, but for those of its encoding and length."""

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import brotli
 import zstandard
+from werkzeug.wsgi import FileWrapper
 
-from api.answer import KEY, Answer
+from api.answer import APART, KEY, Answer, http_date
 from api.cork import corked
 from api.store import Store
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 COMPRESSED_FROM = 1024
+BLOCK = 1 << 16  # bytes of a file that are read at once where no system call sends it
 EXPOSED = (
     "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Link, "
     "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id"
@@ -84,10 +86,11 @@ class Finished:
         tag = f'"{self.answer.etag}-{encoding}"' if encoding else f'"{self.answer.etag}"'
         headers = [*self.answer.headers(), ("ETag", tag), *COMMON]
         if self.answer.digest:
-            sha256 = base64.b64encode(hashlib.sha256(body).digest()).decode()
-            headers.append(("Repr-Digest", f"sha-256=:{sha256}:"))
+            raw = bytes.fromhex(self.answer.etag) if self.answer.file else hashlib.sha256(body).digest()
+            headers.append(("Repr-Digest", f"sha-256=:{base64.b64encode(raw).decode()}:"))
+        if self.answer.digest or self.answer.file:
             headers.append(("Accept-Ranges", "bytes"))
-        headers.append(("Content-Length", str(len(body))))
+        headers.append(("Content-Length", str(self.answer.length if self.answer.file else len(body))))
         if encoding:
             headers.append(("Content-Encoding", encoding))
         return tag, headers, body
@@ -158,7 +161,12 @@ class Cache:
         else:
             self._touch(key)
         size = found.size
-        body = _send(found, environ, start_response, request_id, method)
+        try:
+            body = _send(found, environ, start_response, request_id, method)
+        except OSError:  # a file that has gone, or cannot be read: Flask says so
+            environ.pop(KEY, None)
+            environ[APART] = True
+            return self._pass(environ, start_response, request_id)
         if found.size != size:
             self._grow(key, found, found.size - size)
         return body
@@ -226,12 +234,25 @@ def _send(
     if known and chosen and matches(known, f'"{found.answer.etag}"') and known.strip() != "*":
         chosen = ""  # the client keeps the bytes as they are: they are still right
     tag, headers, body = found.variant(chosen)
-    if known and matches(known, tag):
+    if known and matches(known, tag) or not known and _unmodified(found.answer, environ):
         short = [entry for entry in headers if entry[0] not in OF_THE_BODY]
         start_response("304 NOT MODIFIED", [*short, ("X-Request-Id", request_id)])
         return ()
+    file = found.answer.file.open("rb") if found.answer.file and method == "GET" else None
     start_response("200 OK", [*headers, ("X-Request-Id", request_id)])
+    if file is not None:
+        sent: Iterable[bytes] = environ.get("wsgi.file_wrapper", FileWrapper)(file, BLOCK)
+        return sent
     return () if method == "HEAD" else (body,)
+
+
+def _unmodified(answer: Answer, environ: "WSGIEnvironment") -> bool:
+    """Whether the client has a release's file by its date; of anything else only the tag tells.
+
+    Only the very date is meant: a release that was withdrawn gives way to an older one.
+    """
+    since = environ.get("HTTP_IF_MODIFIED_SINCE")
+    return bool(since) and bool(answer.digest) and since == http_date(answer.modified)
 
 
 def _unchanged(answer: Answer, start_response: "StartResponse", request_id: str) -> Iterable[bytes]:

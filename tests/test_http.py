@@ -20,7 +20,7 @@ import zstandard
 from flask import Flask
 from flask.testing import FlaskClient
 from packages import table, write
-from served import PROBLEM, answer, app_of, client_of, get, rows_path
+from served import PROBLEM, answer, app_of, client_of, get, rows_path, served
 from werkzeug.test import TestResponse
 
 from api.release.build import build
@@ -446,6 +446,32 @@ def test_a_range_of_what_is_no_file_gives_the_whole(small: FlaskClient, path: st
     whole, asked = small.get(path), get(small, path, Range="bytes=0-9")
     assert (asked.status_code, asked.data) == (200, whole.data)
     assert asked.headers["ETag"] == whole.headers["ETag"]
+
+
+@pytest.mark.parametrize("path", [FILE, "/releases/1.0.0/data/large.csv", rows_path("large", "", ".csv")])
+def test_a_release_file_is_known_by_its_date_and_by_no_other(small: FlaskClient, path: str) -> None:
+    response = small.get(path)
+    date = response.headers["Last-Modified"]
+    known = get(small, path, If_Modified_Since=date)
+    assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", response.headers["ETag"])
+    for other in ("Sat, 01 Jan 2000 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT", "yesterday"):
+        assert get(small, path, If_Modified_Since=other).data == response.data, other
+    assert get(small, path, If_Modified_Since=date, If_None_Match='"other"').status_code == 200
+    assert get(small, ROWS, If_Modified_Since=date).status_code == 200  # an answer may differ without a new release
+
+
+def test_a_large_file_is_the_same_when_asked_again_and_a_problem_when_it_has_gone(tmp_path: Path) -> None:
+    client = served(tmp_path, LARGE)
+    path = rows_path("large", "", ".csv")
+    first, again, head = client.get(path), client.get(path), client.head(path)
+    assert (again.data, head.data) == (first.data, b"")
+    for each in (first, again, head):
+        each.headers.remove("X-Request-Id")
+    assert first.headers == again.headers == head.headers
+    (tmp_path / "store/releases/1.0.0/data/large.csv").unlink()
+    gone = client.get(path)
+    assert (gone.status_code, gone.content_type) == (404, PROBLEM)
+    assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])

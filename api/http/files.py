@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import NotFound
 
-from api.answer import IMMUTABLE, MUTABLE, Answer, http_date
+from api.answer import APART, IMMUTABLE, MUTABLE, Answer, http_date
 from api.http import ask
-from api.http.respond import unless_named
+from api.http.respond import LEFT
 from api.release.manifest import media_type as media_type_of
 from api.store import Release
 
@@ -36,24 +36,25 @@ def send(
         raise NotFound
     media_type = entry["media_type"] if entry else media_type_of(path)
     mark = entry["sha256"] if entry else release.build
-    small = target.stat().st_size <= IN_MEMORY
-    if not small:
-        unless_named(mark, "", release, immutable)
     if request.headers.get("If-Range", "").startswith("W/"):  # the tag of other bytes (RFC 9110, 13.1.5)
         request.environ.pop("HTTP_RANGE", None)
-    if "Range" not in request.headers and small:
+    if "Range" not in request.headers and APART not in request.environ:
+        size = target.stat().st_size
+        small = size <= IN_MEMORY
         answer = Answer(
-            body=target.read_bytes(),
+            body=target.read_bytes() if small else b"",
             media_type=media_type,
             etag=mark,
             version=release.version,
             modified=release.published_at,
             immutable=immutable,
             links=_links(release, links or {}),
-            digest=True,
+            digest=small or entry is not None,
+            file=None if small else target,
+            length=size,
         )
         ask.leave(answer)
-        return Response()
+        return LEFT
     response = send_file(target, mimetype=media_type, etag=mark, conditional=True)
     response.headers["Content-Type"] = media_type
     response.headers["Last-Modified"] = http_date(release.published_at)

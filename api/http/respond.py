@@ -65,7 +65,7 @@ def pinned(path: str, canonical: tuple[tuple[str, str], ...], release: Release) 
     return with_query(path, tuple(sorted([*rest, ("version", release.version)])))
 
 
-_LEFT = Response()  # what Flask is given for an answer that was left for the cache layer: never sent, nor changed
+LEFT = Response()  # what Flask is given for an answer that was left for the cache layer: never sent, nor changed
 
 
 def finish(
@@ -96,7 +96,7 @@ def finish(
             disposition=disposition,
         )
     )
-    return _LEFT
+    return LEFT
 
 
 class KnownAlready(Exception):
@@ -110,18 +110,15 @@ def unless_known(
 
     The 304 has no Link: what the client keeps has one, which may name a next page.
     """
-    if ask.header("IF_NONE_MATCH"):
-        chosen = encoding(ask.header("ACCEPT_ENCODING"))
-        immutable = any(name == "version" for name, _ in canonical)
-        unless_named(etag(release, path, media_type, canonical), chosen, release, immutable)
-
-
-def unless_named(mark: str, chosen: str, release: Release, immutable: bool) -> None:
-    """Raise KnownAlready where the client named this entity tag, bare or in the encoding `chosen`."""
     named = ask.header("IF_NONE_MATCH")
+    if not named or named.strip() == "*":
+        return
+    mark = etag(release, path, media_type, canonical)
+    chosen = encoding(ask.header("ACCEPT_ENCODING"))
     tags = (f'"{mark}-{chosen}"', f'"{mark}"') if chosen else (f'"{mark}"',)
-    known = next((found for found in tags if matches(named, found)), None) if named.strip() != "*" else None
+    known = next((found for found in tags if matches(named, found)), None)
     if known is not None:
+        immutable = any(name == "version" for name, _ in canonical)
         ask.leave(Answer(b"", "", mark, release.version, release.published_at, immutable, known=known))
         raise KnownAlready
 
