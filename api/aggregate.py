@@ -11,7 +11,7 @@ from api import decimals, values
 from api import layout as laid
 from api.engine import Layout
 from api.layout import CHUNK
-from api.query import Shape, Statement, conditions_sql, rollup
+from api.query import Shape, Statement, conditions_sql, pair, rollup
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
@@ -57,12 +57,14 @@ def grouping(
     """
     where = conditions_sql(shape)
     kept = _rollup(shape, layout, groups, measures)
+    alone = kept is not None and _alone(shape, layout, groups)
+    told = None if kept is None else _as_it_is if alone else _over_rows
     columns = [(f"g{place}", f"c{position}") for place, position in enumerate(groups)]
-    columns.append(("n", "min(n)"))
+    columns.append(("n", "n" if alone else "min(n)"))
     for place, measure in enumerate(measures):
-        columns += _measure_columns(place, measure, layout, kept is not None)
+        columns += _measure_columns(place, measure, layout, told)
     selected = ", ".join(f"{sql} AS {name}" for name, sql in columns if sql)
-    grouped = f" GROUP BY {', '.join(f'c{p}' for p in groups)}" if groups else ""
+    grouped = f" GROUP BY {', '.join(f'c{p}' for p in groups)}" if groups and not alone else ""
     sql = f"SELECT {selected} FROM {kept or f't{shape.number}'}{where.sql}{grouped}"
     names = list(where.names)
     keys = [f"g{place}" for place in range(len(groups))]
@@ -71,7 +73,8 @@ def grouping(
             exact = layout.columns[measure.position]["exact"]
             sql = _with_median(sql, keys, place, measure, shape, groups, where.sql, exact)
             names = [*names, *where.names]
-    ordering = [*(_order(groups, measures, place, down) for place, down in order), *(f"{k} IS NULL, {k}" for k in keys)]
+    last = [f"{k} IS NULL, {k}" if layout.columns[p]["nulls"] else k for k, p in zip(keys, groups, strict=True)]
+    ordering = [*(_order(groups, measures, place, down) for place, down in order), *last]
     if ordering:
         sql += " ORDER BY " + ", ".join(ordering)
     every = [name for name, _ in columns]
@@ -91,32 +94,52 @@ def _rollup(shape: Shape, layout: Layout, groups: Sequence[int], measures: Seque
     return rollup(shape, layout.pairs, groups)
 
 
+def _alone(shape: Shape, layout: Layout, groups: Sequence[int]) -> bool:
+    """Whether each group is one row of the rollup: of its two fields those that are not grouped by have one value."""
+    known = pair(shape, layout.pairs, groups)
+    fixed = {position for position, operator in shape.filters if operator == "eq"}
+    return bool(groups) and known is not None and set(known) <= fixed | set(groups)
+
+
+def _over_rows(function: str, column: str) -> str:
+    return f"{function}({column})"
+
+
+def _as_it_is(_: str, column: str) -> str:
+    return column
+
+
 def _order(groups: Sequence[int], measures: Sequence[Measure], place: int, down: bool) -> str:
     name = f"g{place}" if place < len(groups) else f"m{place - len(groups)}"
     return f"{name} IS NULL, {name}{' DESC' if down else ''}"
 
 
-def _measure_columns(place: int, measure: Measure, layout: Layout, kept: bool) -> list[tuple[str, str]]:
-    """The columns of one measure: `m` sorts and, with its parts, gives the exact number. `kept`: from a rollup."""
+def _measure_columns(
+    place: int, measure: Measure, layout: Layout, kept: Callable[[str, str], str] | None
+) -> list[tuple[str, str]]:
+    """The columns of one measure: `m` sorts and, with its parts, gives the exact number.
+
+    From a rollup, `kept` says how a function of a column of its rows is written.
+    """
     name, position = f"m{place}", measure.position
     if measure.function == "count":
-        return [(name, "coalesce(sum(rows), 0)" if kept else "count(*)")]
+        return [(name, f"coalesce({kept('sum', 'rows')}, 0)" if kept else "count(*)")]
     column = f"c{position}"
     if measure.function == "median":
         return [(name, ""), (f"u{place}", ""), (f"w{place}", "")]
     if measure.function in ("min", "max"):
-        source = {"min": f"a{position}", "max": f"z{position}"}[measure.function] if kept else column
-        return [(name, f"{measure.function}({source})")]
+        source = {"min": f"a{position}", "max": f"z{position}"}[measure.function]
+        return [(name, kept(measure.function, source) if kept else f"{measure.function}({column})")]
     detail = layout.columns[position]
-    counted = f"sum(k{position})" if kept else f"count({column})"
+    counted = kept("sum", f"k{position}") if kept else f"count({column})"
     if detail["exact"]:
         return [(name, f"exact_{measure.function}({column})"), (f"k{place}", counted)]
     if not laid.scaled(detail):
         found = [(name, f"{measure.function}({column} * 1.0)"), (f"k{place}", counted)]
         return found if detail["scale"] else [*found, *_whole_parts(place, column)]
     amount = laid.whole(column, detail["scale"])
-    high = f"sum(h{position})" if kept else f"sum({amount} / {CHUNK})"
-    low = f"sum(l{position})" if kept else f"sum({amount} % {CHUNK})"
+    high = kept("sum", f"h{position}") if kept else f"sum({amount} / {CHUNK})"
+    low = kept("sum", f"l{position}") if kept else f"sum({amount} % {CHUNK})"
     total = f"({high} * {CHUNK}.0 + {low})"
     sorts = f"{total} / {counted}" if measure.function == "avg" else total
     return [(name, sorts), (f"k{place}", counted), (f"h{place}", high), (f"l{place}", low)]
@@ -183,14 +206,16 @@ def _writer(measure: Measure, layout: Layout, at: Mapping[str, int], place: int)
         return lambda row: "null" if row[main] is None or not math.isfinite(row[main]) else _shortest(row[main])
     upper, lower, counted, scale = at[f"h{place}"], at[f"l{place}"], at[f"k{place}"], detail["scale"]
     doubles = at.get(f"r{place}")
-    mean = measure.function == "avg"
+    mean, scaled = measure.function == "avg", _scaled(scale)
+    if not mean and doubles is None:
+        return lambda row: "null" if row[main] is None else scaled(row[upper] * CHUNK + row[lower])
 
     def written(row: Row) -> str:
         if row[main] is None:
             return "null"
         whole = row[upper] * CHUNK + row[lower]
         if not mean and (doubles is None or not row[doubles]):
-            return _scaled(whole, scale)
+            return scaled(whole)
         total = EXACT.scaleb(Decimal(whole), -scale)
         if doubles is not None and row[doubles]:
             total = EXACT.add(total, _decimal(row[doubles]))
@@ -207,13 +232,18 @@ def _shortest(found: float) -> str:
     return decimals.to_json(DIGITS.create_decimal(repr(found)))
 
 
-def _scaled(whole: int, scale: int) -> str:
-    """A whole number of 10^-scale as api.decimals.to_json writes it."""
+def _scaled(scale: int) -> Callable[[int], str]:
+    """How a whole number of 10^-scale becomes JSON, as api.decimals.to_json writes it."""
     if not scale:
-        return str(whole)
-    units, rest = divmod(abs(whole), 10**scale)
-    text = f"{units}.{rest:0{scale}d}".rstrip("0") if rest else str(units)
-    return f"-{text}" if whole < 0 else text
+        return str
+    one, form = 10**scale, f"%d.%0{scale}d"
+
+    def text(whole: int) -> str:
+        units, rest = divmod(abs(whole), one)
+        found = (form % (units, rest)).rstrip("0") if rest else str(units)
+        return f"-{found}" if whole < 0 else found
+
+    return text
 
 
 def _decimal(stored: values.Stored) -> Decimal:

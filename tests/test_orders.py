@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -115,6 +116,30 @@ def test_totals_facets_and_groups_from_rollups_are_exact(
     assert {c["value"]: c["count"] for c in counts} == {
         value: n for value in (True, False) if (n := sum(r["flag"] is value for r in found))
     }
+
+
+@pytest.mark.parametrize("filters", [*FILTERS, {"kind": "zzz"}], ids=str)
+@pytest.mark.parametrize("groups", [("year",), ("kind",), ("flag",), ("kind", "year"), ("year", "flag")])
+def test_groups_from_rollups_are_those_of_the_rows(
+    client: FlaskClient, rows: list[Row], filters: dict[str, Any], groups: tuple[str, ...]
+) -> None:
+    measures = "count,sum:amount,avg:amount,min:amount,max:amount"
+    question = asked(filters) | {"group_by": ",".join(groups), "measure": measures}
+    body = client.get("/v1/datasets/things/aggregate?" + urlencode(question, safe=",:")).get_json()
+    there: dict[tuple[Any, ...], list[Row]] = {}
+    for row in (r for r in rows if all(r[k] == v for k, v in filters.items())):
+        there.setdefault(tuple(row[name] for name in groups), []).append(row)
+    expected = []
+    for values in sorted(there, key=lambda values: [(value is None, value) for value in values]):
+        amounts = [row["amount"] for row in there[values] if row["amount"] is not None]
+        told = [
+            sum(amounts),
+            float(Context(prec=15).divide(Decimal(sum(amounts)), len(amounts))),
+            min(amounts),
+            max(amounts),
+        ]
+        expected.append(dict(zip((*groups, *measures.split(",")), (*values, len(there[values]), *told), strict=True)))
+    assert body["data"] == expected
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 
 from api import additive, aggregate, engine, question, schemas, values
 from api.additive import Variation
-from api.aggregate import Measure
+from api.aggregate import Measure, Row
 from api.descriptor import Table
 from api.http import ask
 from api.http.problems import ProblemError
@@ -192,27 +192,38 @@ def _groups(
     made = aggregate.grouping(selection.plan.where, layout, groups, measures, order)
     bound = made.statement.bind(selection.bound)
     rows = engine.rows(release.folder, made.statement.sql, bound, selection.seconds)
-    at = made.row_at
-    writers = [_group_json(release, table, layout, p) for p in groups]
-    found = [
-        [
-            *["null" if v is None else write(v, row[at]) for write, v in zip(writers, row, strict=False)],
-            *[write(row) for write in made.measures],
-        ]
-        for row in rows[:most]
-    ]
-    return found, len(rows) > most
+    values = [_group_json(release, table, layout, p, place, made.row_at) for place, p in enumerate(groups)]
+    writers = [*values, *made.measures]
+    return [[write(row) for write in writers] for row in rows[:most]], len(rows) > most
 
 
-def _group_json(release: Release, table: Table, layout: engine.Layout, position: int) -> Callable[[Any, int], str]:
-    """How a group's value becomes JSON: from the compared value where it says all, else from a row of the group."""
+def _group_json(
+    release: Release, table: Table, layout: engine.Layout, position: int, place: int, row_at: int
+) -> Callable[[Row], str]:
+    """How the value of a group becomes JSON: from the compared value where that says all, else from one of its rows.
+
+    `place` says where in an answer of the engine the value stands, `row_at` where the number of such a row does.
+    """
     kind = table.fields[position].type
     if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
         head = len(encode_basestring(table.fields[position].name)) + 1
-        return lambda _, n: json_text(release.folder, table, (n,))[1:-1].split(FIELD_SEPARATOR)[position][head:]
+
+        def whole(row: Row) -> str:
+            if row[place] is None:
+                return "null"
+            return json_text(release.folder, table, (row[row_at],))[1:-1].split(FIELD_SEPARATOR)[position][head:]
+
+        return whole
     if kind == "boolean":
-        return lambda stored, _: "true" if stored else "false"
-    return lambda stored, _: encode_basestring(stored) if isinstance(stored, str) else repr(stored)
+        return lambda row: "null" if row[place] is None else "true" if row[place] else "false"
+
+    def compared(row: Row) -> str:
+        stored = row[place]
+        if isinstance(stored, str):
+            return encode_basestring(stored)
+        return "null" if stored is None else repr(stored)
+
+    return compared
 
 
 def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, Any]:
