@@ -31,6 +31,7 @@ class Plan:
     kept: str | None
     pair: int | None
     count: Statement
+    keys: str
     sliced: tuple[int, int, bool] | None
 
 
@@ -64,7 +65,9 @@ def _plan(
     kept = query.rollup(where, layout.pairs)
     sliced = orders.slices(shape, layout)
     at = layout.pairs.index(pair) if pair else None
-    return Plan(shape, where, query.conditions_sql(where), kept, at, query.count(where, kept), sliced)
+    return Plan(
+        shape, where, query.conditions_sql(where), kept, at, query.count(where, kept), query.keys(shape), sliced
+    )
 
 
 def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
@@ -87,17 +90,23 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
         there, begins = _count(selection)
         return orders.page(orders.open_orders(release.folder, table, layout), plan.sliced, begins, there, last, most)
     bound = {**selection.bound, "rows": most}
-    shape = plan.shape
+    sort, nulls = plan.shape.sort, None
     if last:
-        after = engine.row(release.folder, query.keys(shape), (last,), selection.seconds) if shape.sort else ()
+        after = engine.row(release.folder, plan.keys, (last,), selection.seconds) if sort else ()
         if after is None:
             raise question.wrong("cursor", "does not belong to this question")
-        bound |= {f"k{place}": value for place, value in enumerate(after)} | {"last": last}
-        shape = replace(shape, after=tuple(value is None for value in after))
-    if most > 0 and shape.sort and plan.kept and query.walks(layout.rows, _count(selection)[0], most):
-        shape = replace(shape, walk=True)
-    statement = query.numbers(shape)
+        bound["last"] = last
+        for place, value in enumerate(after):
+            bound[f"k{place}"] = value
+        nulls = tuple([value is None for value in after])
+    walk = bool(most > 0 and sort and plan.kept and query.walks(layout.rows, _count(selection)[0], most))
+    statement = _numbers(plan, nulls, walk)
     return engine.numbers(release.folder, statement.sql, statement.bind(bound), selection.seconds)
+
+
+@lru_cache(maxsize=1_000)
+def _numbers(plan: Plan, after: tuple[bool, ...] | None, walk: bool) -> Statement:
+    return query.numbers(replace(plan.shape, after=after, walk=walk))
 
 
 def batches(selection: Selection) -> Iterator[Sequence[int]]:
