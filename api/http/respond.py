@@ -44,7 +44,12 @@ def raw_json(value: Any) -> str:
 
 def address(*parts: str) -> str:
     """A path of which each part may hold any character."""
-    return ask.base() + "/" + "/".join(quoted(part) for part in parts)
+    return ask.base() + _path(parts)
+
+
+@lru_cache(maxsize=1024)
+def _path(parts: tuple[str, ...]) -> str:
+    return "/" + "/".join(quoted(part) for part in parts)
 
 
 @lru_cache(maxsize=1024)
@@ -78,7 +83,6 @@ def finish(
     disposition: str = "",
 ) -> Response:
     """Leave the answer for the cache layer, which sends it."""
-    names = {name for name, _ in canonical}
     found = {name: link for name, link in (links or {}).items() if link}
     found["canonical"] = original(found.get("canonical") or with_query(path, canonical))
     licence = release.package.license_path
@@ -91,8 +95,8 @@ def finish(
             etag=etag(release, path, media_type, canonical),
             version=release.version,
             modified=release.published_at,
-            immutable="version" in names,
-            links=tuple(f'<{target}>; rel="{name}"' for name, target in found.items()),
+            immutable="version" in [name for name, _ in canonical],
+            links=tuple([f'<{target}>; rel="{name}"' for name, target in found.items()]),
             disposition=disposition,
         )
     )
