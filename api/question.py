@@ -81,7 +81,7 @@ def pairs(query: str) -> list[tuple[str, str]]:
     return found
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _pair(part: str) -> tuple[str, str]:
     name, _, value = part.partition("=")
     if _PLAIN(part):
@@ -128,7 +128,7 @@ def read(
     return _question(table, form, raw, values)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _value(parameter: Parameter[Any], text: str) -> Any:
     """What a parameter's text says; questions differ, their values are mostly the same few."""
     return parameter.deserialize(text)
@@ -244,6 +244,6 @@ def written(canonical: Iterable[tuple[str, str]]) -> str:
     return "&".join(map(_piece, canonical))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _piece(entry: tuple[str, str]) -> str:
     return f"{schemas.encode(entry[0])}={schemas.encode(entry[1])}"
