@@ -1,8 +1,10 @@
 """TCP_CORK: the head of an answer and its body leave in full packets, not each piece in one of its own.
 
 A server sends head and body by two calls and, with TCP_NODELAY, a packet for each page of a file that it hands to
-sendfile; nginx's tcp_nopush is the same remedy. Linux has it (tcp(7)); elsewhere, and where the server does not say
-which socket it writes to, answers go out as they did.
+sendfile; nginx's tcp_nopush is the same remedy. While a file is sent, no more of it waits in the kernel than keeps the
+line busy (TCP_NOTSENT_LOWAT): the sender is woken for the next piece before the client has read all there is, so the
+two take turns less. Linux has both (tcp(7)); elsewhere, and where the server does not say which socket it writes to,
+answers go out as they did.
 """
 
 import socket
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _SOCKET = "gunicorn.socket"
 _CORK = getattr(socket, "TCP_CORK", None)
+_LEAST = 32 * 1024  # bytes; 0 stands for the system's own limit, which is none
 
 
 class _Corked:
@@ -51,15 +54,22 @@ def corked(body: Iterable[bytes], environ: "WSGIEnvironment") -> Iterable[bytes]
 
 def _file(body: Any, connection: Any) -> Iterable[bytes]:
     close = getattr(body, "close", None)
+    _let_wait(connection, _LEAST)
 
     def closed() -> None:
         _pull(connection)
+        _let_wait(connection, 0)
         if close:
             close()
 
     body.close = closed
     sent: Iterable[bytes] = body
     return sent
+
+
+def _let_wait(connection: Any, most: int) -> None:
+    with suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, most)
 
 
 def _pull(connection: Any) -> None:

@@ -32,6 +32,11 @@ def in_cork(connection: socket.socket) -> bool:
     return bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
 
 
+def waiting(connection: socket.socket) -> int:
+    """How many bytes may wait in the kernel to be sent; 0 for its own limit."""
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+
 def test_an_answer_is_corked_from_before_its_head_until_it_is_closed(tmp_path: Path, connection: socket.socket) -> None:
     served(tmp_path, table("figures", ["id:integer"], [["1"]]))
     app = app_of(tmp_path / "store")
@@ -58,8 +63,9 @@ def test_a_file_stays_what_the_server_hands_to_sendfile_and_is_closed(connection
     body = corked(FileWrapper(file), {"gunicorn.socket": connection, "wsgi.file_wrapper": FileWrapper})
     assert isinstance(body, FileWrapper)
     assert in_cork(connection)
+    assert 0 < waiting(connection) < 2**20
     body.close()
-    assert (in_cork(connection), file.closed) == (False, True)
+    assert (in_cork(connection), waiting(connection), file.closed) == (False, 0, True)
 
 
 def test_a_socket_that_is_no_tcp_sends_as_it_did() -> None:
