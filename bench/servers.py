@@ -46,9 +46,13 @@ def lantern(
     return gunicorn(name, "wsgi:app", ready, env, more, python)
 
 
-def bare(page: Path | None = None) -> list[Server]:
-    """Raw WSGI and bare Flask on the same gunicorn, sending 5 KB and, with a page, as many bytes as that has."""
+def bare(page: Path | None = None, headers: Path | None = None) -> list[Server]:
+    """Raw WSGI and bare Flask on the same gunicorn, sending 5 KB and, with a page, as many bytes as that has.
+
+    Flask sends it with other headers too: those of a JSON file.
+    """
     env = {"BENCH_PAGE": str(page)} if page else {}
+    env |= {"BENCH_HEADERS": str(headers)} if headers else {}
     return [
         gunicorn("raw", "bench.apps.raw:app", "/small", env),
         gunicorn("flask", "bench.apps.bare:app", "/small", env),

@@ -2,9 +2,15 @@
 
 from flask import Flask, Response
 
-from bench.apps.bodies import BODIES
+from bench.apps.bodies import BODIES, HEADERS
 
 app = Flask("bare")
+
+
+@app.get("/dressed")
+def dressed() -> Response:
+    """Send the page with Lantern's headers."""
+    return Response(BODIES["/page"], headers=HEADERS)
 
 
 @app.get("/<name>")
