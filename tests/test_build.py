@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from packages import write
 from releases import TWO, guns, package
 
-from api import durable, listing
+from api import durable, layout, listing
 from api.cli import main
 from api.release.build import BuildError, build
 
@@ -115,6 +115,18 @@ def test_a_release_is_not_dated_before_the_one_it_follows(tmp_path: Path) -> Non
     write(source, guns(ROWS), version="1.1.0", created="2026-02-01T00:00:00Z")
     with pytest.raises(BuildError, match="dated when they are made"):
         build(source, tmp_path / "store")
+
+
+def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    source, store = package(tmp_path / "p", TWO), tmp_path / "store"
+    build(source, store)
+    manifest = store / "releases/1.0.0/manifest.json"
+    manifest.write_text(manifest.read_text().replace(f'"layout": {layout.VERSION}', '"layout": 0'))
+    before = contents(store)
+    result = CliRunner().invoke(main, ["build", "--package", str(source), "--store", str(store)])
+    assert (result.exit_code, contents(store)) == (1, before)
+    assert "release 1.0.0 in the store was laid out by another version of the program" in result.output
+    assert "build into an empty store" in result.output
 
 
 def test_times_are_told_in_utc(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
             why = gone[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({why}): raise the package's version")
         wanted = [f for f in history.former(last.source.folder, last.model.version) if f.name not in gone]
+        for name in (*(folder.name for folder in wanted), last.model.version):
+            _laid_out(root / "releases" / name)
         missing = [folder for folder in wanted if not (root / "releases" / folder.name).exists()]
         former = [_version(stack.enter_context(package.open_source(f)), root, cache, stack, say) for f in missing]
         for version in (*former, last):
@@ -68,6 +70,19 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
             shutil.copytree(cache, valid, dirs_exist_ok=True)
     # Here the store is whole: trust.sign_store(root) signs it.
     return store.open_release(root / "releases" / last.model.version)
+
+
+def _laid_out(target: Path) -> None:
+    """Refuse a release in the store that this program does not serve; its files are as good as ever."""
+    try:
+        told = json.loads((target / store.MANIFEST).read_bytes())
+    except (OSError, ValueError):  # not there, or no release: building it says so
+        return
+    if told.get("layout") != layout.VERSION:
+        raise BuildError(
+            f"release {target.name} in the store was laid out by another version of the program and is not served: "
+            "build into an empty store and put it in the place of this one"
+        )
 
 
 def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, say: Say) -> _Version:
