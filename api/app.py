@@ -41,5 +41,5 @@ def create_app(**given: Any) -> Flask:
         app.register_blueprint(part.blueprint)
     app.extensions["service"] = ask.Service(store, app.config["BASE_URL"], app.config["TIME_LIMIT"])
     inner = paths.keep_escapes(direct.direct(app, app.wsgi_app))
-    app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask says so
+    app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # how Flask has it wrapped
     return app

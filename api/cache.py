@@ -252,7 +252,7 @@ def _unmodified(answer: Answer, environ: "WSGIEnvironment") -> bool:
     Only the very date is meant: a release that was withdrawn gives way to an older one.
     """
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    return bool(since) and bool(answer.digest) and since == http_date(answer.modified)
+    return answer.digest and since is not None and since == http_date(answer.modified)
 
 
 def _unchanged(answer: Answer, start_response: "StartResponse", request_id: str) -> Iterable[bytes]:

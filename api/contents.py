@@ -30,11 +30,12 @@ class File:
 
 @dataclass(frozen=True)
 class Contents:
-    """A manifest, read."""
+    """A manifest, read; `layout` says how the release's serving files are laid out (api.layout.VERSION)."""
 
     version: str
     published_at: str
     files: tuple[File, ...]
+    layout: Any
     raw: bytes
 
     @property
@@ -57,7 +58,7 @@ def read(raw: bytes) -> Contents:
     try:
         said = json.loads(raw)
         files = tuple(_file(entry) for entry in said["files"])
-        version, published_at = said["version"], said["published_at"]
+        version, published_at, layout = said["version"], said["published_at"], said.get("layout")
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str):
@@ -66,7 +67,7 @@ def read(raw: bytes) -> Contents:
     found = [f"the version {version!r} {wrong}"] if wrong else names.faults(file.path for file in files)
     if found:
         raise BadManifest("; ".join(found[:3]))
-    return Contents(version, published_at, files, raw)
+    return Contents(version, published_at, files, layout, raw)
 
 
 def _file(entry: Mapping[str, Any]) -> File:

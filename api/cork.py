@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SOCKET = "gunicorn.socket"
 _CORK = getattr(socket, "TCP_CORK", None)
-_LEAST = 32 * 1024  # bytes; 0 stands for the system's own limit, which is none
+_WAITING = 32 * 1024  # bytes of a file that may wait; 0 stands for the system's own limit, which is none
 
 
 class _Corked:
@@ -54,7 +54,7 @@ def corked(body: Iterable[bytes], environ: "WSGIEnvironment") -> Iterable[bytes]
 
 def _file(body: Any, connection: Any) -> Iterable[bytes]:
     close = getattr(body, "close", None)
-    _let_wait(connection, _LEAST)
+    _let_wait(connection, _WAITING)
 
     def closed() -> None:
         _pull(connection)

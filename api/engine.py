@@ -84,7 +84,7 @@ def _open(folder: Path) -> sqlite3.Connection:
     uri = (folder / FILE).absolute().as_uri() + "?mode=ro&immutable=1"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     db.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # its step takes one argument
-    db.create_aggregate("exact_avg", 1, _ExactMean)  # type: ignore[arg-type]  # likewise
+    db.create_aggregate("exact_avg", 1, _ExactMean)  # type: ignore[arg-type]  # its step takes one argument too
     db.execute("PRAGMA query_only=1")
     db.execute("PRAGMA mmap_size=2147418112")
     db.execute("PRAGMA cache_size=-2000")

@@ -39,7 +39,7 @@ def _entry(item: Mapping[str, object]) -> Entry:
     for name, value in values.items():
         if not isinstance(value, str) and not (name == "withdrawn" and value is None):
             raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
-    return Entry(**values)  # type: ignore[arg-type]  # each was looked at above
+    return Entry(**values)  # type: ignore[arg-type]  # the type of each was looked at above
 
 
 def dump(entries: Iterable[Entry]) -> bytes:

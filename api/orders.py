@@ -15,7 +15,6 @@ from api.query import Shape
 from api.rowfile import mapped
 
 FIRST, SAME = b"\1", b"\0"  # marks of rows: whether the row before has another value
-
 FIRST_STRETCH, NEXT_STRETCH = 10_000, 65_000  # of rows' numbers, merged at once
 
 

@@ -63,10 +63,15 @@ def _plan(
     shape = query.shape(table, layout, filters, sort, search)
     pair = query.pair(where, layout.pairs)
     kept = query.rollup(where, layout.pairs)
-    sliced = orders.slices(shape, layout)
-    at = layout.pairs.index(pair) if pair else None
     return Plan(
-        shape, where, query.conditions_sql(where), kept, at, query.count(where, kept), query.keys(shape), sliced
+        shape=shape,
+        where=where,
+        conditions=query.conditions_sql(where),
+        kept=kept,
+        pair=layout.pairs.index(pair) if pair else None,
+        count=query.count(where, kept),
+        keys=query.keys(shape),
+        sliced=orders.slices(shape, layout),
     )
 
 
@@ -75,13 +80,7 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
 
     They begin after the row that its cursor names, or else after the row `last` (0: from the start).
     """
-    release, table, layout, asked, plan = (
-        selection.release,
-        selection.table,
-        selection.layout,
-        selection.asked,
-        selection.plan,
-    )
+    release, table, layout, asked, plan, *_ = selection
     if asked.cursor is not None:
         last = int.from_bytes(cursor.read(asked, release.tag, table.name), "big")
     if not asked.filters and not asked.sort and asked.q is None:

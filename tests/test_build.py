@@ -129,6 +129,15 @@ def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_lef
     assert "build into an empty store" in result.output
 
 
+@pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"layout": 2}', '"text"', "{"])
+def test_a_folder_in_the_store_that_is_no_release_is_named(tmp_path: Path, manifest: str) -> None:
+    source, store = write(tmp_path / "p", guns(ROWS)), tmp_path / "store"
+    build(source, store)
+    (store / "releases/1.0.0/manifest.json").write_text(manifest)
+    with pytest.raises(BuildError, match=r"1\.0\.0 is no release"):
+        build(source, store)
+
+
 def test_times_are_told_in_utc(tmp_path: Path) -> None:
     release = build(write(tmp_path / "p", guns(ROWS), created="2026-03-01T01:30:00+02:00"), tmp_path / "store")
     assert release.published_at == "2026-02-28T23:30:00Z"

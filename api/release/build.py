@@ -5,7 +5,6 @@ version is checked against the one before, and says what changed since; nothing 
 the store holds.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -60,9 +59,8 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
             why = gone[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({why}): raise the package's version")
         wanted = [f for f in history.former(last.source.folder, last.model.version) if f.name not in gone]
-        for name in (*(folder.name for folder in wanted), last.model.version):
-            _laid_out(root / "releases" / name)
-        missing = [folder for folder in wanted if not (root / "releases" / folder.name).exists()]
+        missing = [folder for folder in wanted if not _there(root / "releases" / folder.name)]
+        _there(root / "releases" / last.model.version)  # asked for what it refuses: see _add
         former = [_version(stack.enter_context(package.open_source(f)), root, cache, stack, say) for f in missing]
         for version in (*former, last):
             _add(version, root, say)
@@ -72,17 +70,22 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
     return store.open_release(root / "releases" / last.model.version)
 
 
-def _laid_out(target: Path) -> None:
-    """Refuse a release in the store that this program does not serve; its files are as good as ever."""
-    try:
-        told = json.loads((target / store.MANIFEST).read_bytes())
-    except (OSError, ValueError):  # not there, or no release: building it says so
-        return
-    if told.get("layout") != layout.VERSION:
+def _there(target: Path) -> bool:
+    """Whether a release is in the store. Raises BuildError for one that this program would not serve."""
+    if target.exists() and _held(target).layout != layout.VERSION:
         raise BuildError(
             f"release {target.name} in the store was laid out by another version of the program and is not served: "
             "build into an empty store and put it in the place of this one"
         )
+    return target.exists()
+
+
+def _held(target: Path) -> contents.Contents:
+    """What a release in the store holds. Raises BuildError for a folder that is none."""
+    try:
+        return contents.read((target / store.MANIFEST).read_bytes())
+    except (OSError, contents.BadManifest) as error:
+        raise BuildError(f"{target} is no release: {error}") from error
 
 
 def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, say: Say) -> _Version:
@@ -264,10 +267,7 @@ def _kinds(version: _Version, found: Mapping[str, Mapping[str, int]]) -> list[st
 
 def _same(folder: Path, target: Path) -> None:
     """Refuse to build a version again with other content: what `pack` wrote is compared with the release."""
-    try:
-        held = {entry["path"]: entry["sha256"] for entry in json.loads((target / store.MANIFEST).read_bytes())["files"]}
-    except (OSError, ValueError) as error:
-        raise BuildError(f"{target} is no release: {error}") from error
+    held = {file.path: file.sha256 for file in _held(target).files}
     paths = (path for path in folder.rglob("*") if path.is_file())
     found = {path.relative_to(folder).as_posix(): path for path in paths}
     packed = {name: path for name, path in found.items() if name in held or name.startswith("data/")}
