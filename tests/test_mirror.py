@@ -21,14 +21,16 @@ from newsroom import BIG, ROOT, VALUES, copy, origin, own_store, publish, releas
 from proxy import Proxy
 from tuf.ngclient import Updater, UpdaterConfig
 
-from api import contents, listing, mirror
+from api import mirror
 from api.mirror import state
 from api.mirror.source import MirrorError
+from api.store import manifest as contents
+from api.store import release_index
 from api.trust import metadata, rotate, sign_store, verify, withdraw
 from api.trust.keys import ROLES, keyring
 
 __all__ = ["origin", "states"]
-LANTERN = [sys.executable, "-c", "from api.cli import main; from api.commands.mirror import add; add(main); main()"]
+LANTERN = [sys.executable, "-c", "from api.cli import main; from api.cli.copies import add; add(main); main()"]
 
 
 @pytest.fixture
@@ -269,7 +271,7 @@ def test_a_withdrawn_release_leaves_every_mirror(states: Path, tmp_path: Path) -
     for place in (store, folder, tmp_path / "fresh"):
         assert [path.name for path in (place / "releases").iterdir()] == ["1.0.0"]
         assert verify(place).problems == []
-        assert listing.withdrawn(place) == {"1.1.0": "A row names a source."}
+        assert release_index.withdrawn(place) == {"1.1.0": "A row names a source."}
     assert (folder / "withdrawn" / "1.1.0" / "manifest.json").exists()
 
 

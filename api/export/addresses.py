@@ -14,17 +14,20 @@ from urllib.parse import unquote
 
 from flask import Flask
 
-from api import contents, engine
-from api.contents import File
-from api.descriptor import Table
 from api.export import ExportError
-from api.http import ask, downloads, problems
-from api.http.page import key_path
-from api.http.respond import JSON_TYPE, quoted
-from api.layout import ROW_SEPARATOR
-from api.release.manifest import media_type
-from api.rowfile import json_text
-from api.store import Release, Store
+from api.http import errors
+from api.http import request as ask
+from api.http.responses import JSON_TYPE, quoted
+from api.http.views import downloads
+from api.http.views.page import key_path
+from api.index import database
+from api.index.layout import ROW_SEPARATOR
+from api.index.rows import json_text
+from api.model.descriptor import Table
+from api.store import manifest as contents
+from api.store.manifest import File
+from api.store.manifest_files import media_type
+from api.store.releases import Release, Store
 
 # Answers that only a running server can give, and places of which the files or the rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
@@ -129,7 +132,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
     known: dict[str, Iterable[str]] = {
         "name": [table.name for table in store.latest().package.tables],
         "version": [release.version for release in store.releases()],
-        "kind": problems.TYPES,
+        "kind": errors.TYPES,
         "extension": FORMATS,
     }
     for rule in app.url_map.iter_rules():
@@ -164,7 +167,7 @@ def _file(path: str, named: bool, kind: str) -> str:
 
 def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
     base = app.config["BASE_URL"]
-    last = engine.layouts(release.folder)[table.name].rows
+    last = database.layouts(release.folder)[table.name].rows
     for start in range(1, last + 1, BATCH):
         numbers = range(start, min(start + BATCH, last + 1))
         lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from api import contents
-from api.contents import File
 from api.export.addresses import Address
+from api.store import manifest as contents
+from api.store.manifest import File
 
 PART = ".part"
 

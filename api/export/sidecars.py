@@ -3,9 +3,9 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 
-from api.answer import IMMUTABLE, MUTABLE
 from api.export.files import Entry
-from api.release.manifest import MEDIA_TYPES
+from api.http.answer import IMMUTABLE, MUTABLE
+from api.store.manifest_files import MEDIA_TYPES
 
 LIST = "_addresses.json"
 MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list

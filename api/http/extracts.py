@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from api.selection import Selection
+from api.query.find import Selection
 
 EXTRACT_SECONDS = 120
 # Two at a time: each is a process with libraries of some 100 MiB.

@@ -8,11 +8,12 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from api import contents, durable, listing
-from api.contents import Contents, File
-from api.mirror.follow import Followed
 from api.mirror.source import Interrupted, MirrorError, Missing, Source
 from api.mirror.transfer import transfer
+from api.mirror.tuf_client import Followed
+from api.store import atomic_files, release_index
+from api.store import manifest as contents
+from api.store.manifest import Contents, File
 
 Tick = Callable[[int], None]
 Watch = Callable[[str, int], AbstractContextManager[Tick]]
@@ -31,7 +32,7 @@ class Workplace:
         for path in (self.shown, self.parts):
             path.mkdir(parents=True, exist_ok=True)
 
-    def copy(self, followed: Followed, entry: listing.Entry, repair: bool) -> bool:
+    def copy(self, followed: Followed, entry: release_index.Entry, repair: bool) -> bool:
         """Make a release appear; whether there was anything to do. Raises MirrorError."""
         target = self.shown / entry.version
         if _complete(target, entry, None):
@@ -41,9 +42,9 @@ class Workplace:
         promised = _promised(followed, entry)
         folder = self.work / f"{entry.version}-{entry.manifest[:16]}"
         self._gather(promised, folder)
-        durable.write(folder / contents.MANIFEST, promised.raw)
+        atomic_files.write(folder / contents.MANIFEST, promised.raw)
         if promised.derives_sums:
-            durable.write(folder / contents.SUMS, promised.sums())
+            atomic_files.write(folder / contents.SUMS, promised.sums())
         self._show(folder, target, promised)
         return True
 
@@ -144,16 +145,16 @@ class Workplace:
                 continue
             else:
                 path.chmod(0o644)
-            durable.sync(path)
+            atomic_files.sync(path)
         if target.exists():
             damaged = self.work / f"damaged-{target.name}"
             shutil.rmtree(damaged, ignore_errors=True)
             os.rename(target, damaged)
         os.rename(folder, target)
-        durable.sync(target.parent)
+        atomic_files.sync(target.parent)
 
 
-def _promised(followed: Followed, entry: listing.Entry) -> Contents:
+def _promised(followed: Followed, entry: release_index.Entry) -> Contents:
     """What a release holds by its signed manifest. Raises MirrorError for one that must not be acted on."""
     try:
         found = contents.read(followed.manifest(entry))
@@ -164,7 +165,7 @@ def _promised(followed: Followed, entry: listing.Entry) -> Contents:
     return found
 
 
-def _complete(folder: Path, entry: listing.Entry, promised: Contents | None, deep: bool = False) -> bool:
+def _complete(folder: Path, entry: release_index.Entry, promised: Contents | None, deep: bool = False) -> bool:
     """Whether a release is shown as it was signed; its files by their size alone, unless `deep`."""
     path = folder / contents.MANIFEST
     if not path.is_file() or contents.digest(path) != entry.manifest:

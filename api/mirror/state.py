@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from api import durable
+from api.store import atomic_files
 
 FILE = "mirror.json"
 
@@ -55,4 +55,4 @@ def _read(path: Path, _changed: int, _number: int) -> MirrorStatus:
 
 def write(root: Path, found: MirrorStatus) -> None:
     """Say it, by one rename."""
-    durable.write(root / FILE, (json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n").encode())
+    atomic_files.write(root / FILE, (json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n").encode())

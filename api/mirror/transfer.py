@@ -7,9 +7,9 @@ from pathlib import Path
 
 import urllib3
 
-from api import contents
-from api.contents import File
 from api.mirror.source import Again, MirrorError, Missing, Source
+from api.store import manifest as contents
+from api.store.manifest import File
 
 Tick = Callable[[int], None]
 # A server may need a moment to see the release that its signature speaks of already: it looks once a second.

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from api import schemas
-from api.http import ask, downloads, evidence, feeds, groups, records, search
+from api.http import request as ask
+from api.http.views import aggregates, changes, conflicts, downloads, records, search
+from api.query import parameters
 
 JSON_TYPE = "application/json"
 Control = Callable[..., ask.Parameters]
@@ -14,10 +15,10 @@ Control = Callable[..., ask.Parameters]
 class Operation:
     """What a view's code does not say by itself.
 
-    `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
+    `answer` names the 200's shape (api.openapi.document.answers); `control` is what the view gives to question.read (None: it
     reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
     types; `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
-    (api.openapi.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
+    (api.openapi.document.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
     example; `name`: the operationId, where the view's own name is taken.
     """
 
@@ -44,16 +45,16 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "catalogue.datasets": Operation("Datasets"),
     "catalogue.dataset": Operation("Dataset"),
     "catalogue.schema": Operation("TableSchema"),
-    "records.records": Operation("Rows", schemas.control, filters=True, media=ROWS),
-    "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS, stable=False),
+    "records.records": Operation("Rows", parameters.control, filters=True, media=ROWS),
+    "records.records_as": Operation("Rows", parameters.control, filters=True, media=ROWS, stable=False),
     "records.record": Operation("Record", records.row_control, also=(410,)),
-    "groups.facets": Operation("Facets", groups.facet_control, filters=True),
-    "groups.aggregates": Operation("Groups", groups.aggregate_control, filters=True, also=(409,)),
+    "groups.facets": Operation("Facets", aggregates.facet_control, filters=True),
+    "groups.aggregates": Operation("Groups", aggregates.aggregate_control, filters=True, also=(409,)),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
-    "evidence.all_conflicts": Operation("Conflicts", evidence.control, filters=True, table="conflicts"),
-    "evidence.all_corrections": Operation("Rows", schemas.control, filters=True, table="corrections"),
+    "evidence.all_conflicts": Operation("Conflicts", conflicts.control, filters=True, table="conflicts"),
+    "evidence.all_corrections": Operation("Rows", parameters.control, filters=True, table="corrections"),
     "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
-    "changes.changes": Operation("Changes", feeds.control, also=(404,), media=("application/jsonl",), stable=False),
+    "changes.changes": Operation("Changes", changes.control, also=(404,), media=("application/jsonl",), stable=False),
     "catalogue.releases": Operation("Releases", ask.no_parameters, stable=False),
     "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain", stable=False),
     "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters, stable=False),

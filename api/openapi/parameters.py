@@ -9,9 +9,9 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
-from api import schemas
-from api.descriptor import Field, Table
+from api.model.descriptor import Field, Table
 from api.openapi import rows
+from api.query import parameters
 
 Entry = dict[str, Any]
 NO_NULL = r"^[^\x00]*$"
@@ -101,7 +101,7 @@ def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool
 
 def filters(table: Table, sample: Mapping[str, Any]) -> list[Entry]:
     """Every filter of a table, in the order of its fields."""
-    return [_filter(name, value.field, value.operator, sample) for name, value in schemas.filters(table).items()]
+    return [_filter(name, value.field, value.operator, sample) for name, value in parameters.filters(table).items()]
 
 
 def _filter(name: str, field: Field, operator: str, sample: Mapping[str, Any]) -> Entry:
@@ -171,6 +171,6 @@ def _control(plugin: MarshmallowPlugin, name: str, field: fields.Field[Any], req
     elif schema.get("type") == "string" and "format" not in schema:
         schema["pattern"] = NO_NULL
     if name == "limit":
-        schema["default"] = schemas.LIMIT_DEFAULT
+        schema["default"] = parameters.LIMIT_DEFAULT
     entry["schema"] = schema
     return entry if example is None else entry | {"example": example}

@@ -14,9 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api import contents, descriptor, layout, listing, names, package, store
-from api.release import ahead, changes, files, history, manifest, notes, offsets, publishing
+from api import package
+from api.index import layout, offsets, parallel
+from api.model import descriptor, filenames
+from api.release import changes, files, history, notes, publishing
 from api.release.history import CHANGES
+from api.store import manifest as contents
+from api.store import manifest_files as manifest
+from api.store import release_index, releases
 
 TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 VALIDATED = "validated"  # where a store remembers the tables that were found valid
@@ -36,20 +41,20 @@ class _Version:
     source: package.Source
     previous: history.Previous | None
     report: package.Report
-    serving_files: ahead.Into
+    serving_files: parallel.Into
 
     @property
     def model(self) -> descriptor.Package:
         return self.source.package
 
 
-def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
+def build(source: Path, root: Path, say: Say = lambda _: None) -> releases.Release:
     """Validate a package and add it to a store as a release; the release, also where it was there already.
 
     Former versions that the package carries and the store lacks come first. Raises package.PackageError for a package
     that cannot be read, BuildError for one that is not valid or whose version is in the store with other content.
     """
-    gone = listing.withdrawn(root)
+    gone = release_index.withdrawn(root)
     with ExitStack() as stack:
         valid = root / "tmp" / VALIDATED
         new = not root.exists()  # a package that is refused must not leave a store behind
@@ -67,7 +72,7 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
         if new:
             shutil.copytree(cache, valid, dirs_exist_ok=True)
     # Here the store is whole: trust.sign_store(root) signs it.
-    return store.open_release(root / "releases" / last.model.version)
+    return releases.open_release(root / "releases" / last.model.version)
 
 
 def _there(target: Path) -> bool:
@@ -83,7 +88,7 @@ def _there(target: Path) -> bool:
 def _held(target: Path) -> contents.Contents:
     """What a release in the store holds. Raises BuildError for a folder that is none."""
     try:
-        return contents.read((target / store.MANIFEST).read_bytes())
+        return contents.read((target / releases.MANIFEST).read_bytes())
     except (OSError, contents.BadManifest) as error:
         raise BuildError(f"{target} is no release: {error}") from error
 
@@ -94,15 +99,15 @@ def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, 
     `cache` remembers tables that were found valid.
     """
     model = source.package
-    fault = names.version_fault(model.version)
+    fault = filenames.version_fault(model.version)
     if fault:
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    serving_files = ahead.here(source)
-    if ahead.large(source):
+    serving_files = parallel.here(source)
+    if parallel.large(source):
         serving_files = stack.enter_context(
-            ahead.serving_files(source, stack.enter_context(publishing.workplace(root)))
+            parallel.serving_files(source, stack.enter_context(publishing.workplace(root)))
         )
     report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
@@ -168,7 +173,7 @@ def pack(
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     rows = {table.name: table.rows for table in report.tables}
     described = _describe(source.package, folder, rows, previous.version if previous else None)
-    (folder / store.DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
+    (folder / releases.DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
     return described
 
 
@@ -226,7 +231,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "files": entries,
     }
     raw = manifest.dump(said).encode()
-    (folder / store.MANIFEST).write_bytes(raw)
+    (folder / releases.MANIFEST).write_bytes(raw)
     try:
         (folder / contents.SUMS).write_bytes(contents.read(raw).sums())
     except contents.BadManifest as error:

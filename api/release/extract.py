@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from api.descriptor import package
+from api.model.descriptor import package
 from api.release.formats import parquet, workbook
 from api.release.formats.survey import surveys
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from api import descriptor
-from api.descriptor import Package, file_stem
+from api.model import descriptor
+from api.model.descriptor import Package, file_stem
 from api.release import charts
+from api.release.descriptions import catalogues, citation, codebook, described, validation
 from api.release.formats import archive
 from api.release.formats.survey import Survey, surveys
-from api.release.words import catalogues, citation, codebook, described, validation
 
 JSON = Any
 Say = Callable[[str], None]

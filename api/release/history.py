@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from api import package
+from api.model.findings import Problem
 from api.package import PackageError, Source
 from api.release.changes import Side
-from api.report import Problem
-from api.store import DESCRIPTOR, order
+from api.store.releases import DESCRIPTOR, order
 
 FOLDER = "history"
 PREVIOUS = "lantern:previous"
