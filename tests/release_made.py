@@ -7,7 +7,7 @@ from typing import Any
 
 from api.model import descriptor
 from api.release import files
-from api.store import manifest_files as manifest
+from api.store import manifest
 
 OWN = Path(__file__).parent.parent / "datapackage"
 CREATED = "2026-03-04T05:06:08Z"

@@ -17,7 +17,7 @@ from newsroom import ROOT, own_store, publish, states
 
 from api.model import filenames
 from api.store import release_index
-from api.store.manifest_files import dump, entries
+from api.store.manifest import dump, entries
 from api.trust import TrustError, initialise, metadata, rotate, sign_store, verify, withdraw
 from api.trust.keys import ROLES, Keyring, keyring
 

@@ -12,6 +12,7 @@ from releases import TWO, package
 
 from api.app import create_app
 from api.cli import main
+from api.model.files import RELEASE_INDEX
 from api.release.build import build
 from api.store import release_index
 
@@ -63,7 +64,7 @@ def withdrawn(tmp_path: Path, two: Path) -> Callable[[str], FlaskClient]:
             release_index.Entry(v, "0" * 64, f"2026-0{month}-01T10:00:00Z", "wrong unit" if v == version else None)
             for v, month in (("1.1.0", 4), ("1.0.0", 3))
         ]
-        (tmp_path / release_index.FILE).write_bytes(release_index.dump(entries))
+        (tmp_path / RELEASE_INDEX).write_bytes(release_index.dump(entries))
         return create_app(STORE=tmp_path, BASE_URL="").test_client()
 
     return make
@@ -174,7 +175,7 @@ def test_a_release_of_which_nothing_is_left_stays_listed(tmp_path: Path, two: Pa
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases/1.0.0").symlink_to(two / "releases/1.0.0")
     gone = release_index.Entry("1.1.0", "0" * 64, "2026-04-01T10:00:00Z", "a name slipped in")
-    (tmp_path / release_index.FILE).write_bytes(release_index.dump([gone]))
+    (tmp_path / RELEASE_INDEX).write_bytes(release_index.dump([gone]))
     client = create_app(STORE=tmp_path, BASE_URL="").test_client()
     first = client.get("/v1/releases").get_json()["data"][0]
     assert (first["version"], first["withdrawn"]) == ("1.1.0", "a name slipped in")

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
+from api.model.files import MIRROR
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 STORE = click.option("--store", "root", type=FOLDER, help="The store (default: LANTERN_STORE).")
@@ -187,7 +189,7 @@ def mirror(
     if done:
         new = ", ".join(done.added) or "nothing new"
         click.echo(f"{folder} is up to date with {done.status.upstream}: {new}; {done.fetched} bytes fetched")
-    if serve and (folder / "mirror.json").exists():
+    if serve and (folder / MIRROR).exists():
         _serve(context, folder)
     elif not done:
         sys.exit(1)

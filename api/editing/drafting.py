@@ -22,6 +22,7 @@ from typing import Any
 
 from api import package
 from api.model.descriptor import Table
+from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
 from api.package.reading import paths, rows
 from api.release import changes, history
@@ -29,7 +30,6 @@ from api.release.build import pack
 from api.store import atomic_files
 from api.store.releases import order
 
-CORRECTIONS = "corrections"
 TODO = "TODO"
 FIELDS = ("dataset", "record", "field", "old", "new", "kind", "reason", "version")
 PARTS = ("major", "minor", "patch")
@@ -80,7 +80,7 @@ def draft(source: Path, former: Path | None, part: str | None, note: str) -> lis
         if not before:
             raise DraftError(f"there is no version before {version}: use --bump")
         done += _corrections(opened, before[-1], version, created[:10])
-        done += _section(opened.folder / "CHANGELOG.md", version, created[:10], note)
+        done += _section(opened.folder / CHANGELOG, version, created[:10], note)
         if part is not None:
             _date(opened.descriptor_path, said, version, created)
             done.append(f"{opened.descriptor_path.name}: version {version}, created {created}")
@@ -97,7 +97,7 @@ def _raw(path: Path) -> dict[str, Any]:
 
 def _keep(former: Path, folder: Path, version: str) -> str:
     """Put the published version into the history, by one rename."""
-    shelf, target = folder / history.FOLDER, folder / history.FOLDER / version
+    shelf, target = folder / HISTORY, folder / HISTORY / version
     report = package.validate(former)
     if not report.valid:
         raise DraftError(f"{former} is not valid:\n{report.text()}")
@@ -105,7 +105,7 @@ def _keep(former: Path, folder: Path, version: str) -> str:
         if opened.package.version != version:
             raise DraftError(f"{former} holds version {opened.package.version}, expected {version}")
         if target.exists():
-            return f"{history.FOLDER}/{version} is there already"
+            return f"{HISTORY}/{version} is there already"
         shelf.mkdir(exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=folder, prefix=".history-"))
         try:
@@ -116,7 +116,7 @@ def _keep(former: Path, folder: Path, version: str) -> str:
             shutil.rmtree(work, ignore_errors=True)
             raise
     atomic_files.sync(shelf)
-    return f"{history.FOLDER}/{version} holds the former version"
+    return f"{HISTORY}/{version} holds the former version"
 
 
 # The descriptor and the changelog

@@ -24,9 +24,9 @@ from api.index import database
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_text
 from api.model.descriptor import Table
-from api.store import manifest as contents
-from api.store.manifest import File
-from api.store.manifest_files import media_type
+from api.model.files import MANIFEST, SUMS
+from api.store import manifest
+from api.store.manifest import File, media_type
 from api.store.releases import Release, Store
 
 # Answers that only a running server can give, and places of which the files or the rows are listed one by one.
@@ -40,7 +40,7 @@ ENDINGS = {
     "application/jsonl": "jsonl",
     "application/linkset+json": "linkset",
 }
-OF_RELEASE = (contents.MANIFEST, contents.SUMS)
+OF_RELEASE = (MANIFEST, SUMS)
 BATCH = 1_000
 LONGEST_PART = 255
 
@@ -60,8 +60,8 @@ class Address:
 
 def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
     """The files of a release with what its manifest promises of each (nothing of itself)."""
-    raw = (folder / contents.MANIFEST).read_bytes()
-    held = contents.read(raw)
+    raw = (folder / MANIFEST).read_bytes()
+    held = manifest.read(raw)
     kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(raw)["files"]}
     every: dict[str, File | None] = {file.path: file for file in held.files}
     every |= {path: None for path in OF_RELEASE if path not in every and (folder / path).is_file()}

@@ -20,9 +20,9 @@ from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
 from api.export.files import Entry, Files
 from api.export.swap import swap
-from api.store import atomic_files, release_index
-from api.store import manifest as contents
-from api.store.releases import MIRROR, NotInStore, Store
+from api.model.files import MIRROR, RELEASE_INDEX
+from api.store import atomic_files, manifest, release_index
+from api.store.releases import NotInStore, Store
 
 Tell = Callable[[str], None]
 LIST = sidecars.LIST
@@ -63,7 +63,7 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.extensions["service"].store
-    asked = [address for address in addresses.documents(app, store) if address.file != release_index.FILE]
+    asked = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
     single = list(addresses.rows(app, store.latest())) if rows else []
     kept, out = addresses.apart([*linked, *asked, *single])
     here = {entry.sha256: files.folder / entry.file for entry in linked.values() if entry.bytes}
@@ -125,7 +125,7 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
             raise ExportError(
                 f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
             ) from error
-        except (FileNotFoundError, contents.BadManifest) as error:
+        except (FileNotFoundError, manifest.BadManifest) as error:
             why = str(error)
         else:
             if not found.problems:
@@ -156,7 +156,7 @@ def _link(root: Path, files: Files) -> dict[Address, Entry]:
 def _signed(root: Path) -> list[str]:
     """The signed metadata; not what a crash left there half written, under a name with a dot."""
     found = [path for path in (root / "tuf").rglob("*.json") if not path.name.startswith(".")]
-    found += [root / release_index.FILE] if (root / release_index.FILE).exists() else []
+    found += [root / RELEASE_INDEX] if (root / RELEASE_INDEX).exists() else []
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
@@ -168,7 +168,7 @@ def _partial(root: Path) -> bool:
 def _view(root: Path, site: Path, work: Path) -> Path:
     """What the app answers from: the site's own files, and what was withdrawn, of which it must know."""
     view = Path(tempfile.mkdtemp(dir=work, prefix="view-"))
-    for name in ("releases", "tuf", release_index.FILE, MIRROR):
+    for name in ("releases", "tuf", RELEASE_INDEX, MIRROR):
         if (site / name).exists():
             (view / name).symlink_to(site / name)
     if (root / "withdrawn").exists():

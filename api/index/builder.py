@@ -11,7 +11,6 @@ into its fields without parsing it.
 import csv
 import json
 import sqlite3
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -19,15 +18,13 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from api.index import orders_write, rollups
-from api.index.layout import FIELD_SEPARATOR, FILE, ROW_SEPARATOR, orders_path, rows_path, texts
+from api.index import orders, rollups
+from api.index.layout import FIELD_SEPARATOR, FILE, ROW_SEPARATOR, orders_path, rows_path, settle, texts
 from api.model import decimals, types
 from api.model.descriptor import Package, Table
 
 KEPT_CELLS = 50_000
 EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
-# Written into the header instead of the number of the library that made the file: same rows, same bytes.
-SQLITE_VERSION = 3_038_000
 MAX_INDEXED = 40
 CROWD = 200  # rows a value on the average
 csv.field_size_limit(2**31 - 1)
@@ -118,13 +115,6 @@ def write(package: Package, folder: Path) -> dict[str, int]:
     return {table.name: detail["rows"] for table, detail in zip(package.tables, layouts, strict=True)}
 
 
-def settle(path: Path) -> None:
-    """Take the SQLite library's version out of a file's header (bytes 96 to 99, informational only)."""
-    with path.open("r+b") as file:
-        file.seek(96)
-        file.write(struct.pack(">I", SQLITE_VERSION))
-
-
 def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> dict[str, Any]:
     """Fill one table, again from the start each time a column turns out to need exact numbers."""
     exact: set[int] = set()
@@ -143,7 +133,7 @@ def _table(db: sqlite3.Connection, number: int, table: Table, folder: Path) -> d
     _index(db, number, table, pairs, crowded)
     layout = [column.layout() for column in columns]
     rollups.write(db, number, table, pairs, layout)
-    kept = orders_write.write(db, number, pairs, sortable(table), rows, folder / orders_path(table))
+    kept = orders.write(db, number, pairs, sortable(table), rows, folder / orders_path(table))
     return {"rows": rows, "columns": layout, "pairs": pairs, "orders": kept}
 
 

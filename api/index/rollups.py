@@ -1,7 +1,7 @@
 """Counts and sums kept for pairs of fields with few values: what totals, facets and groups are answered from.
 
 A pair of fields is kept where the table is large and both have few values. A rollup has a row for each two values that
-occur together: how many rows, where they begin in an order of the rows by the two (api.index.orders_write), and for each
+occur together: how many rows, where they begin in an order of the rows by the two (api.index.orders), and for each
 numeric field how many values, their exact sum in two parts, the least and the greatest.
 """
 

@@ -25,6 +25,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from api.mirror.source import MirrorError, Missing, Source
+from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, release_index
 from api.trust import metadata
 
@@ -47,7 +48,7 @@ class Followed:
 
     def __init__(self, source: Source, folder: Path, updater: Updater, root: str) -> None:
         self.source, self.folder, self.updater, self.root = source, folder, updater, root
-        self.entries = release_index.read(self._target(release_index.FILE))
+        self.entries = release_index.read(self._target(RELEASE_INDEX))
         read = (folder / UPSTREAM / "timestamp.json").read_bytes()
         self.expires: datetime = Metadata[Timestamp].from_bytes(read).signed.expires
 
@@ -94,7 +95,7 @@ class Followed:
             shown / f"{Metadata[Snapshot].from_bytes(snapshot).signed.version}.snapshot.json", snapshot
         )
         atomic_files.write_new(shown / "timestamp.json", (seen / "timestamp.json").read_bytes())
-        atomic_files.write_new(self.folder / release_index.FILE, self._target(release_index.FILE))
+        atomic_files.write_new(self.folder / RELEASE_INDEX, self._target(RELEASE_INDEX))
 
 
 def follow(source: Source, folder: Path, trust: Trust, tell: Tell) -> Followed:

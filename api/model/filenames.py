@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from api.model.files import MANIFEST
+
 LONGEST_PART = 255  # bytes: what common file systems take
 LONGEST_PATH = 1000
 LONGEST_VERSION = 100
@@ -11,7 +13,7 @@ LONGEST_VERSION = 100
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 # What the program itself puts into a release's folder or leaves there while it writes.
-OWN = ("manifest.json",)
+OWN = (MANIFEST,)
 
 
 def fault(path: str) -> str | None:

@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from api.http import request as ask
 from api.http.views import downloads
 from api.model.descriptor import Package, Table
+from api.model.files import DESCRIPTOR
 from api.openapi import answers, parameters, rows
 from api.openapi.operations import JSON_TYPE, OPERATIONS, Operation
 from api.store.releases import Release
@@ -259,7 +260,7 @@ def _variable(name: str, release: Release, table: Table | None, sample: Mapping[
         return {**entry, "schema": schema, "description": "The format.", "example": "csv"}
     words, value = {
         "version": ("A release's version.", release.version),
-        "path": ("A file's path, as in the release's manifest.", "datapackage.json"),
+        "path": ("A file's path, as in the release's manifest.", DESCRIPTOR),
         "name": ("A file of the metadata.", "timestamp.json"),
         "kind": ("A type of problem.", "not-found"),
     }.get(name, (name, ""))

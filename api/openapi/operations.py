@@ -15,10 +15,10 @@ Control = Callable[..., ask.Parameters]
 class Operation:
     """What a view's code does not say by itself.
 
-    `answer` names the 200's shape (api.openapi.document.answers); `control` is what the view gives to question.read (None: it
+    `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
     reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
     types; `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
-    (api.openapi.document.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
+    (api.openapi.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
     example; `name`: the operationId, where the view's own name is taken.
     """
 

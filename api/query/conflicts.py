@@ -13,10 +13,9 @@ from api.index import database
 from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.index.rows import json_text
 from api.model.descriptor import Table
+from api.model.files import CONFLICTS, POSITIONS
 from api.store.releases import Release
 
-CONFLICTS = "conflicts"
-POSITIONS = "conflict_positions"
 PARTS = ("conflict", "dataset", "record")
 
 

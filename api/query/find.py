@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from api.index import database, orders
 from api.index.database import Layout
+from api.index.layout import ROW_NUMBER
 from api.model.descriptor import Table
 from api.query import cursor, parse
 from api.query import sql as query
@@ -73,8 +74,21 @@ def _plan(
         pair=layout.pairs.index(pair) if pair else None,
         count=query.count(where, kept),
         keys=query.keys(shape),
-        sliced=orders.slices(shape, layout),
+        sliced=_slices(shape, layout),
     )
+
+
+def _slices(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
+    """Which pair, which sort and whether descending a question is; None for one that no order answers."""
+    if len(shape.filters) != 2 or shape.search or len(shape.sort) > 1:
+        return None
+    if any(operator != "eq" for _, operator in shape.filters):
+        return None
+    fixed = tuple(sorted(position for position, _ in shape.filters))
+    position, down, _ = shape.sort[0] if shape.sort else (ROW_NUMBER, False, False)
+    if fixed not in layout.pairs or position not in layout.orders:
+        return None
+    return layout.pairs.index(fixed), layout.orders.index(position), down
 
 
 def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:

@@ -5,9 +5,9 @@ from functools import lru_cache
 from api.index import database
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_text
+from api.model.files import CORRECTIONS
 from api.store.releases import Release, order
 
-CORRECTIONS = "corrections"
 PARTS = ("dataset", "record", "field", "kind", "date", "version")
 RETRACTION = "retraction"
 

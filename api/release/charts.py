@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from api.model.descriptor import Field, Package, file_stem
 from api.release.formats.survey import Survey, records
-from api.store import manifest_files as manifest
+from api.store import manifest
 
 JSON = Any
 PROPERTY = "lantern:charts"

@@ -1,4 +1,6 @@
-"""What a release's manifest promises, read strictly, and whether a folder keeps it."""
+"""The manifest of a release: every file with its bytes, SHA-256 and media type; written, read strictly, and compared
+with a folder.
+"""
 
 import hashlib
 import json
@@ -9,9 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from api.model import filenames
+from api.model.files import MANIFEST, SUMS
 
-MANIFEST = "manifest.json"
-SUMS = "SHA256SUMS"
+LAYOUT = 2  # of the serving files: raised when those of older releases can no longer be read
+MEDIA_TYPES: Mapping[str, str] = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".jsonld": "application/ld+json",
+    ".csv": "text/csv; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".cff": "application/yaml",
+    ".txt": "text/plain; charset=utf-8",
+    ".bib": "application/x-bibtex",
+    ".yaml": "application/yaml",
+    ".sqlite": "application/vnd.sqlite3",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".zip": "application/zip",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -30,7 +50,7 @@ class File:
 
 @dataclass(frozen=True)
 class Contents:
-    """A manifest, read; `layout` says how the release's serving files are laid out (api.index.layout.VERSION)."""
+    """A manifest, read; `layout` says how the release's serving files are laid out (LAYOUT)."""
 
     version: str
     published_at: str
@@ -112,3 +132,33 @@ def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator
             yield f"{path.relative_to(folder).as_posix()} does not belong to the release"
     if contents.derives_sums and (folder / SUMS).exists() and (folder / SUMS).read_bytes() != contents.sums():
         yield f"{SUMS} does not agree with {MANIFEST}"
+
+
+def media_type(path: str) -> str:
+    """The media type of a release file by its name; plain text for LICENSE, SHA256SUMS and the like."""
+    suffix = Path(path).suffix
+    if path.endswith(".vl.json"):
+        return "application/vnd.vegalite+json"
+    return MEDIA_TYPES.get(suffix, "text/plain; charset=utf-8" if not suffix else "application/octet-stream")
+
+
+def entries(folder: Path, rows: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What the manifest says of each file below a folder, sorted by path; `rows` by path where a file is a table."""
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        entry: dict[str, Any] = {
+            "path": name,
+            "bytes": path.stat().st_size,
+            "sha256": digest(path),
+            "media_type": media_type(name),
+        }
+        if name in rows:
+            entry["rows"] = rows[name]
+        found.append(entry)
+    return found
+
+
+def dump(value: Any) -> str:
+    """JSON as files of a release hold it: two spaces, keys in the order given, a final newline."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-FILE = "releases.json"
+from api.model.files import RELEASE_INDEX
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def dump(entries: Iterable[Entry]) -> bytes:
 
 def of(root: Path) -> tuple[Entry, ...]:
     """The list of a store, () where it has none; cheap to ask again."""
-    path = root / FILE
+    path = root / RELEASE_INDEX
     try:
         stat = path.stat()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The shelf of releases: which there are, which is the latest, which stood on a given day.
 
-A withdrawn release (api.store.release_index says which, and why) is never the latest and answers to no day; who names its version
-still gets it, for what was written with its figures must stay checkable.
+A withdrawn release (api.store.release_index says which, and why) is never the latest and answers to no day; who names
+its version still gets it, for what was written with its figures must stay checkable.
 """
 
 import hashlib
@@ -18,17 +18,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from api.index import layout
 from api.model.descriptor import Package, package
+from api.model.files import DESCRIPTOR, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
 from api.store import release_index
+from api.store.manifest import LAYOUT
 
 log = logging.getLogger("lantern")
 
-MANIFEST = "manifest.json"
-DESCRIPTOR = "datapackage.json"
 RECHECK_SECONDS = 1.0
-MIRROR = "mirror.json"  # what a mirror keeps of where and when it copied; see api.mirror
-FOLDERS = ("releases", "withdrawn")  # where releases stand; what was withdrawn may stand in the second
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
 
@@ -119,7 +116,7 @@ class Store:
         return time.monotonic() - self._checked >= RECHECK_SECONDS
 
     def _look(self) -> None:
-        seen = tuple(_stamp(self.root / name) for name in (*FOLDERS, release_index.FILE, MIRROR))
+        seen = tuple(_stamp(self.root / name) for name in (RELEASES, WITHDRAWN, RELEASE_INDEX, MIRROR))
         if seen == self._seen:
             return
         with suppress(FileNotFoundError):  # a release that is being moved: the next look finds it
@@ -130,12 +127,12 @@ class Store:
     def _read(self) -> tuple[Release, ...]:
         reasons = release_index.withdrawn(self.root)
         found: dict[str, Release] = {}
-        for name, reason in zip(FOLDERS, (None, "no reason is known"), strict=True):
+        for name, reason in zip((RELEASES, WITHDRAWN), (None, "no reason is known"), strict=True):
             for path in (self.root / name).glob("*"):
                 if not (path / MANIFEST).is_file():
                     continue
                 release = open_release(path, reasons.get(path.name, reason))
-                if release.manifest.get("layout") == layout.VERSION:
+                if release.manifest.get("layout") == LAYOUT:
                     found.setdefault(path.name, release)
                 else:
                     log.warning("%s was built by another version of the program and is not served", path)

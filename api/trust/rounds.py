@@ -8,8 +8,8 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
 
+from api.model.files import MANIFEST, RELEASE_INDEX
 from api.store import atomic_files, release_index
-from api.store import manifest as contents
 from api.trust import metadata
 from api.trust.keys import Keyring, TrustError
 
@@ -34,7 +34,7 @@ class Round:
         """Sign a list of releases."""
         listed = release_index.dump(entries)
         self._roles(_cover(self.store, entries, listed))
-        atomic_files.write_new(self.store / release_index.FILE, listed)
+        atomic_files.write_new(self.store / RELEASE_INDEX, listed)
 
     def repeat(self, state: metadata.State) -> None:
         """Sign what was signed last, under a new timestamp at least."""
@@ -94,10 +94,10 @@ class Round:
 
 def _cover(store: Path, entries: Iterable[release_index.Entry], listed: bytes) -> dict[str, TargetFile]:
     """The files that the signature covers, each put where TUF clients find it."""
-    files = {release_index.FILE: listed}
+    files = {RELEASE_INDEX: listed}
     for entry in entries:
         if entry.withdrawn is None:
-            path = store / "releases" / entry.version / contents.MANIFEST
+            path = store / "releases" / entry.version / MANIFEST
             files[metadata.manifest_name(entry.version)] = path.read_bytes()
     for name, data in files.items():
         atomic_files.write_new(metadata.target_path(store, name, metadata.fingerprint(data)), data)

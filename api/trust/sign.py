@@ -15,13 +15,14 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Root
 
+from api.model.files import MIRROR
 from api.store import atomic_files, release_index
 from api.trust import metadata, shelf
 from api.trust.keys import ROLES, Keyring, TrustError, keyring
 from api.trust.rounds import Round, due, expiry, needed, sealed
 
 Tell = Callable[[str], None]
-MIRRORED = ("mirror.json", "upstream")  # what only a mirror has; see api.mirror
+MIRRORED = (MIRROR, "upstream")  # what only a mirror has; see api.mirror
 
 
 def _stderr(message: str) -> None:

@@ -10,8 +10,8 @@ from tuf.api.metadata import Metadata, Root, Signed, Targets
 from tuf.api.serialization import DeserializationError
 
 from api.model import filenames
-from api.store import manifest as contents
-from api.store import release_index
+from api.model.files import MANIFEST, RELEASE_INDEX
+from api.store import manifest, release_index
 from api.trust import metadata
 from api.trust.keys import TrustError
 
@@ -116,7 +116,7 @@ def _covered(folder: Path, targets: Targets, verdict: Verdict) -> None:
     for name, target in targets.targets.items():
         beside = folder / name
         for path in {metadata.target_path(folder, name, target.hashes["sha256"]), beside}:
-            if path == beside and name != release_index.FILE:
+            if path == beside and name != RELEASE_INDEX:
                 continue  # a manifest: looked at with its release
             try:
                 target.verify_length_and_hashes(path.read_bytes())
@@ -177,17 +177,17 @@ def _releases(
 def _wrong(folder: Path, entry: release_index.Entry, verdict: Verdict, read: Read) -> Iterator[str]:
     """What is wrong with one release."""
     try:
-        raw = (folder / contents.MANIFEST).read_bytes()
+        raw = (folder / MANIFEST).read_bytes()
         if metadata.fingerprint(raw) != entry.manifest:
-            yield f"{contents.MANIFEST} is altered: it is not what was signed"
+            yield f"{MANIFEST} is altered: it is not what was signed"
             return
-        found = contents.read(raw)
-    except (OSError, contents.BadManifest) as error:
+        found = manifest.read(raw)
+    except (OSError, manifest.BadManifest) as error:
         yield str(error)
         return
     if (found.version, found.published_at) != (entry.version, entry.published_at):
-        yield f"{contents.MANIFEST} speaks of version {found.version}"
-    yield from contents.differences(folder, found)
+        yield f"{MANIFEST} speaks of version {found.version}"
+    yield from manifest.differences(folder, found)
     read(found.total)
     verdict.releases.append(entry.version)
     verdict.files += len(found.files)

@@ -9,6 +9,7 @@ from api.http import request as ask
 from api.http.responses import JSON_TYPE, address, compact, document, envelope, finish
 from api.index import database
 from api.model.descriptor import Table
+from api.model.files import DESCRIPTOR, MANIFEST
 from api.query.parameters import encode
 from api.store.release_index import Entry
 from api.store.releases import Release, order
@@ -38,7 +39,7 @@ def service_links(release: Release) -> dict[str, str]:
         "releases": address("v1", "releases"),
         "changes": address("v1", "changes"),
         "latest": address("v1", "releases", "latest"),
-        "datapackage": address("releases", release.version, "datapackage.json"),
+        "datapackage": address("releases", release.version, DESCRIPTOR),
         "service-desc": address("openapi.json"),
         "service-doc": address("docs", ""),
         "status": address("healthz"),
@@ -177,7 +178,7 @@ def _release(release: Release) -> dict[str, Any]:
         "bytes": sum(entry["bytes"] for entry in manifest["files"]),
         "links": {
             "self": path,
-            "manifest": address("releases", release.version, "manifest.json"),
+            "manifest": address("releases", release.version, MANIFEST),
             "changes": since,
         },
     }

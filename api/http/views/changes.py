@@ -21,12 +21,11 @@ from api.index import database
 from api.index.layout import ROW_SEPARATOR, change_head
 from api.index.rows import json_text
 from api.model.descriptor import Table
+from api.model.files import CHANGES, CORRECTIONS
 from api.query import parse
-from api.query.retractions import CORRECTIONS
 from api.store.releases import Release, order
 
 blueprint = Blueprint("changes", __name__)
-CHANGES = "changes.jsonl"
 LINES_TYPE = "application/jsonl"
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 BLOCK = 1 << 18

@@ -12,10 +12,10 @@ from api.http.responses import JSON_TYPE, address, compact, envelope, finish, pi
 from api.http.views.page import page, row_if_any, row_path, rows
 from api.index.layout import FIELD_SEPARATOR
 from api.model.descriptor import Table
+from api.model.files import CONFLICTS, CORRECTIONS
 from api.query import parameters, parse
-from api.query.conflicts import CONFLICTS, conflicts
+from api.query.conflicts import conflicts
 from api.query.find import select, total
-from api.query.retractions import CORRECTIONS
 from api.store.releases import Release
 
 blueprint = Blueprint("evidence", __name__)

@@ -9,12 +9,13 @@ from werkzeug.exceptions import NotFound
 from api.http import request as ask
 from api.http.answer import APART, IMMUTABLE, MUTABLE, Answer, http_date
 from api.http.responses import LEFT
-from api.store.manifest_files import media_type as media_type_of
+from api.model.files import MANIFEST, SUMS
+from api.store.manifest import media_type as media_type_of
 from api.store.releases import Release
 
 blueprint = Blueprint("files", __name__)
 IN_MEMORY = 1 << 20  # larger files are sent by the system, smaller ones are kept and compressed
-MANIFESTS = ("manifest.json", "SHA256SUMS")
+MANIFESTS = (MANIFEST, SUMS)
 
 
 @blueprint.get("/releases/<version>/<path:path>")

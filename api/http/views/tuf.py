@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from api.http import request as ask
 from api.http.answer import IMMUTABLE
-from api.store import release_index
+from api.model.files import RELEASE_INDEX
 
 blueprint = Blueprint("signed", __name__)
 # Names that never stand for other bytes, and those that do; nothing else below tuf/ is given out.
@@ -32,7 +32,7 @@ def metadata(name: str) -> Response:
 def releases() -> Response:
     """The list of releases that the signature covers, with those that were withdrawn."""
     ask.plain(ask.no_parameters)
-    return _small(ask.store().root / release_index.FILE, fixed=False)
+    return _small(ask.store().root / RELEASE_INDEX, fixed=False)
 
 
 def _small(path: Path, fixed: bool) -> Response:

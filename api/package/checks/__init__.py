@@ -3,10 +3,11 @@
 from typing import Any
 
 from api.model.descriptor import Table
+from api.model.files import POSITIONS
 from api.package.checks.base import Context, TableCheck
 from api.package.checks.cells import Readable, UniqueKeys
 from api.package.checks.figures import Agrees, Evidence, Period, Preferred, Quantity, Wording
-from api.package.checks.relations import POSITIONS, Conflicts, Sorted, Sums, has_conflicts
+from api.package.checks.relations import Conflicts, Sorted, Sums, has_conflicts
 
 __all__ = ["POSITIONS", "checks_of"]
 

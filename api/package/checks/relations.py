@@ -8,11 +8,10 @@ import attrs
 
 from api.model import types
 from api.model.descriptor import Package, Table
+from api.model.files import CONFLICTS, POSITIONS
 from api.model.findings import Problem
 from api.package.checks.base import Defect, TableCheck, defect, key, key_of
 
-CONFLICTS = "conflicts"
-POSITIONS = "conflict_positions"
 CONFLICT_FIELDS = ("id", "preferred_record")
 POSITION_FIELDS = ("conflict", "dataset", "record", "role")
 PREFERRED = "preferred"

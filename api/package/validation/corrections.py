@@ -5,11 +5,11 @@ from typing import Any
 
 from api.model import types
 from api.model.descriptor import Table
+from api.model.files import CORRECTIONS
 from api.model.findings import Problem
 from api.package.checks.base import key_of
 from api.package.reading import Source, digest, rows
 
-TABLE = "corrections"
 TODO = "TODO"
 FIELDS = ("dataset", "record", "field", "version")
 Row = Mapping[str, str | None]
@@ -20,11 +20,13 @@ def missing(new: Source, old: Source) -> Iterator[Problem]:
 
     Packages that keep no corrections are not asked for any.
     """
-    ledger = new.package.table(TABLE)
+    ledger = new.package.table(CORRECTIONS)
     if ledger is None:
-        if old.package.table(TABLE) is not None:
+        if old.package.table(CORRECTIONS) is not None:
             message = "the earlier version keeps corrections and this one does not"
-            yield Problem("correction", message, new.descriptor_path.name, TABLE, expected="the table corrections")
+            yield Problem(
+                "correction", message, new.descriptor_path.name, CORRECTIONS, expected="the table corrections"
+            )
         return
     if not set(FIELDS) <= ledger.index.keys():
         return
@@ -32,7 +34,7 @@ def missing(new: Source, old: Source) -> Iterator[Problem]:
     yield from _unwritten(new, ledger)
     for before in old.package.tables:
         after = new.package.table(before.name)
-        if before.name == TABLE:
+        if before.name == CORRECTIONS:
             yield from _shrunk(new, ledger, old, before)
         elif before.primary_key and not (after and _same(new, after, old, before)):
             yield from _untold(new, after, old, before, told)
@@ -49,7 +51,9 @@ def _unwritten(source: Source, ledger: Table) -> Iterator[Problem]:
         if row.get("reason") == TODO:
             key = key_of(ledger, row)
             message, expected = "the reason of the correction is still to be written", "why the figure changed"
-            yield Problem("correction", message, source.file(ledger), TABLE, number, "reason", key, TODO, expected)
+            yield Problem(
+                "correction", message, source.file(ledger), CORRECTIONS, number, "reason", key, TODO, expected
+            )
 
 
 def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[Problem]:
@@ -61,14 +65,14 @@ def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[
         if kept is None or any(kept.get(name) != text for name, text in row.items() if name in kept):
             what = "is gone" if kept is None else "was changed"
             message = f"the published correction {key} {what}"
-            yield Problem("correction", message, new.file(ledger), TABLE, key=key, expected="corrections stay")
+            yield Problem("correction", message, new.file(ledger), CORRECTIONS, key=key, expected="corrections stay")
 
 
 def _untold(
     new: Source, after: Table | None, old: Source, before: Table, told: set[tuple[str | None, ...]]
 ) -> Iterator[Problem]:
     name, file = before.name, new.file(after) if after else new.descriptor_path.name
-    expected = f"a row in {TABLE} with version {new.package.version}"
+    expected = f"a row in {CORRECTIONS} with version {new.package.version}"
     for key, number, was, now in _pairs(new, after, old, before):
         if (name, key, None) in told:
             continue

@@ -7,7 +7,7 @@ from api.model.descriptor import Package
 from api.release.descriptions import croissant, dcat, schema_org
 from api.release.descriptions.described import Release
 from api.release.formats.survey import Survey
-from api.store import manifest_files as manifest
+from api.store import manifest
 
 
 def write(package: Package, surveys: Sequence[Survey], folder: Path, base_url: str) -> dict[str, str]:

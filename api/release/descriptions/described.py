@@ -7,16 +7,17 @@ from typing import Any
 from urllib.parse import quote
 
 from api.model.descriptor import Field, Package, Table, file_stem
+from api.model.files import ARCHIVE, DATABASE, WORKBOOK
 from api.release.formats.survey import Survey, records
-from api.store import manifest_files as manifest
+from api.store import manifest
 
 JSON = Any
-WHOLE = ("package.zip", "package.sqlite", "package.xlsx")
+WHOLE = (ARCHIVE, DATABASE, WORKBOOK)
 UNITS = ("unit", "lantern:unit", "x-unit", "uom")
 TITLES = {
-    "package.zip": "Everything: the data package as a zip file",
-    "package.sqlite": "All tables as a SQLite database",
-    "package.xlsx": "All tables as a workbook",
+    ARCHIVE: "Everything: the data package as a zip file",
+    DATABASE: "All tables as a SQLite database",
+    WORKBOOK: "All tables as a workbook",
 }
 
 
@@ -41,7 +42,7 @@ class Release:
         return (self.folder / path).stat().st_size
 
     def sha256(self, path: str) -> str:
-        return manifest.sha256(self.folder / path)
+        return manifest.digest(self.folder / path)
 
 
 def address(package: Package, base_url: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.model.descriptor import Package
 from api.release.descriptions import templates
-from api.store import manifest_files as manifest
+from api.store import manifest
 
 JSON = Any
 KINDS = ("errors", "warnings")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.index import builder
+from api.index.layout import settle
 from api.model import types as values
 from api.model.descriptor import ForeignKey, Package, Table
 from api.release.formats.names import reserved, unique
@@ -49,7 +49,7 @@ def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     left_out: set[tuple[str, int]] = set()
     while broken := _write(package, surveys, path, left_out):
         left_out |= broken
-    builder.settle(path)
+    settle(path)
 
 
 def _write(
