@@ -141,6 +141,6 @@ def _resource(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
         "mediatype": "text/csv",
         "encoding": "utf-8",
         "bytes": path.stat().st_size,
-        "hash": f"sha256:{manifest.sha256(path)}",
+        "hash": f"sha256:{manifest.digest(path)}",
         "rows": len(entry["rows of"]),
     }

@@ -327,7 +327,7 @@ def test_the_union_of_all_pages_is_the_table_for_compound_sorts(
 
 ALTERED = {
     "parameter": "cursor",
-    "reason": "was altered, or belongs to another question or release: take it from links.next",
+    "reason": "was altered, or belongs to another query or release: take it from links.next",
 }
 
 

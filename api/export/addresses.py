@@ -6,6 +6,7 @@ with an ending keeps it. Web servers decode an address before they look for a fi
 
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,31 +17,28 @@ from flask import Flask
 
 from api.export import ExportError
 from api.http import errors
-from api.http import request as ask
-from api.http.responses import JSON_TYPE, quoted
-from api.http.views import downloads
-from api.http.views.page import key_path
+from api.http.links import quoted
+from api.http.responses import JSON_TYPE, OWN_TYPES
+from api.http.rows import key_path
 from api.index import database
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_text
 from api.model.descriptor import Table
-from api.model.files import MANIFEST, SUMS
+from api.model.files import MANIFEST
+from api.release.formats import FORMATS
 from api.store import manifest
-from api.store.manifest import File, media_type
+from api.store.manifest import File
 from api.store.releases import Release, Store
 
 # Answers that only a running server can give, and places of which the files or the rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
 APART = ("files.file", "signed.metadata", "records.record", "documentation.part")
-# XLSX is written anew for each table; package.xlsx holds them all.
-FORMATS = tuple(name for name in downloads.FORMATS if name != "xlsx")
 ENDINGS = {
     JSON_TYPE: "json",
     "text/html": "html",
     "application/jsonl": "jsonl",
     "application/linkset+json": "linkset",
 }
-OF_RELEASE = (MANIFEST, SUMS)
 BATCH = 1_000
 LONGEST_PART = 255
 
@@ -64,9 +62,9 @@ def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
     held = manifest.read(raw)
     kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(raw)["files"]}
     every: dict[str, File | None] = {file.path: file for file in held.files}
-    every |= {path: None for path in OF_RELEASE if path not in every and (folder / path).is_file()}
+    every |= {path: None for path in OWN_TYPES if path not in every and (folder / path).is_file()}
     for path, file in every.items():
-        yield _plain(["releases", held.version, *path.split("/")], kinds.get(path) or media_type(path)), file
+        yield _plain(["releases", held.version, *path.split("/")], kinds.get(path) or OWN_TYPES[path]), file
 
 
 def signed_file(path: str) -> Address:
@@ -133,7 +131,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
         "name": [table.name for table in store.latest().package.tables],
         "version": [release.version for release in store.releases()],
         "kind": errors.TYPES,
-        "extension": FORMATS,
+        "extension": ["json", *(one.name for one in FORMATS.values() if one.path)],  # package.xlsx holds all tables
     }
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in (*ALIVE, *APART) or not rule.arguments <= known.keys():
@@ -142,7 +140,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
         for values in itertools.product(*(known[name] for name in names)):
             path = rule.rule
             for name, value in zip(names, values, strict=True):
-                path = path.replace(f"<{name}>", quoted(value))
+                path = re.sub(f"<(segment:)?{name}>", quoted(value).replace("\\", ""), path)
             yield path, "." in rule.rule.rpartition("/")[2]
     yield from ((f"/docs/static/{name}", True) for name in FILES)
 
@@ -171,9 +169,6 @@ def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
     for start in range(1, last + 1, BATCH):
         numbers = range(start, min(start + BATCH, last + 1))
         lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
-        end = ask.serve(app.extensions["service"], {})
-        try:
+        with app.app_context():
             paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
-        finally:
-            end()
         yield from (path.removeprefix(base) for path in paths)

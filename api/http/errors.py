@@ -4,13 +4,13 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from api.index.database import TooSlow
-from api.query.parse import BadQuestion
+from api.model.errors import LanternError
+from api.query.parse import QueryError
 from api.store.releases import NotInStore
 
 MEDIA_TYPE = "application/problem+json"
@@ -72,7 +72,7 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
 }
 
 
-class ProblemError(Exception):
+class ProblemError(LanternError):
     """A problem that a view meets, by type."""
 
     def __init__(self, kind: str, detail: str, **more: Any) -> None:
@@ -107,20 +107,20 @@ def init_app(app: Flask) -> None:
     """Answer every error with a problem document."""
     app.register_blueprint(blueprint)
     app.register_error_handler(ProblemError, lambda e: problem(e.kind, e.detail, **e.more))
-    app.register_error_handler(BadQuestion, lambda e: problem(e.kind, e.detail, errors=e.errors))
+    app.register_error_handler(QueryError, lambda e: problem(e.kind, e.detail, errors=e.errors))
     app.register_error_handler(NotInStore, lambda e: problem("not-found", str(e)))
     app.register_error_handler(TooSlow, _too_slow)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _internal)
-    app.after_request(_without_host)
+    app.before_request(_named_in_utf8)
 
 
-def _without_host(response: Response) -> Response:
-    """Werkzeug's redirect to the path with a slash names this machine, where a proxy may stand before it."""
-    if response.status_code == 308:
-        to = urlsplit(response.headers["Location"])
-        response.headers["Location"] = current_app.config["BASE_URL"] + to.path + (f"?{to.query}" if to.query else "")
-    return response
+def _named_in_utf8() -> None:
+    """Refuse a path that is not UTF-8: decoded with replacement characters it would name something else."""
+    try:
+        request.environ["PATH_INFO"].encode("latin-1").decode()
+    except UnicodeError:
+        raise NotFound from None
 
 
 def _too_slow(error: TooSlow) -> Response:

@@ -1,121 +1,98 @@
-"""What a request asks: which release, which dataset, which parameters."""
+"""What a request asks for: which release, which dataset, which parameters."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from marshmallow import fields
+from flask import current_app, request
+from werkzeug.routing import PathConverter, UnicodeConverter
 
-from api.http.answer import KEY, Answer
 from api.http.errors import ProblemError
+from api.http.links import address
+from api.http.negotiation import best_type
 from api.model.descriptor import Table, table
-from api.query import parameters as schemas
+from api.model.nearest import nearest
 from api.query import parse
-from api.query.parse import Question
+from api.query.parameters import no_parameters, release_parameters
+from api.query.parse import Control, Query
 from api.store.releases import Release, Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_WEIGHT = re.compile(r"(?:^|;)\s*q\s*=\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:;|$)")
-ESCAPED = "lantern.escaped"  # in the WSGI environ: api.http.url_escapes left escapes in the path
-Parameters = Mapping[str, fields.Field[Any]]
 # A table without fields: what a resource is that has parameters but no filters.
 PLAIN = table({"name": "", "schema": {"fields": []}})
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What an application serves: its store, and the settings that answers depend on."""
+class Asked(NamedTuple):
+    """A request, read: the release, the table (PLAIN for none), the query, and the address without parameters."""
 
-    store: Store
-    base: str
-    seconds: float
-
-
-_now: ContextVar[tuple[Service, "WSGIEnvironment"]] = ContextVar("now")
-
-
-def serve(service: Service, environ: "WSGIEnvironment") -> Callable[[], None]:
-    """From here on what is asked is asked of this service, by this request, until the function it gives is called.
-
-    No need of Flask's own context.
-    """
-    before = _now.set((service, environ))
-    return lambda: _now.reset(before)
+    release: Release
+    table: Table
+    query: Query
+    path: str
 
 
 def store() -> Store:
-    return _now.get()[0].store
-
-
-def base() -> str:
-    """What links begin with: the setting BASE_URL."""
-    return _now.get()[0].base
+    """The store that the application serves."""
+    return cast(Store, current_app.extensions["store"])
 
 
 def seconds() -> float:
-    """How long a query may take: the setting TIME_LIMIT."""
-    return _now.get()[0].seconds
+    """The setting TIME_LIMIT: how long a query may take."""
+    return float(current_app.config["TIME_LIMIT"])
 
 
-def header(name: str) -> str:
-    """A header of the request, by its name in WSGI without HTTP_; empty where it has none."""
-    return str(_now.get()[1].get(f"HTTP_{name}", ""))
+def refuse_parameters() -> None:
+    """Raise QueryError where the request has any parameter: this address has none."""
+    parse.read(PLAIN, _pairs(), no_parameters)
 
 
-def leave(answer: Answer) -> None:
-    """Leave a finished answer for the cache layer, which sends it."""
-    _now.get()[1][KEY] = answer
+def of_release(*path: str, control: Control = release_parameters) -> Asked:
+    """A request about a release as a whole, at the address made of these parts."""
+    query = parse.read(PLAIN, _pairs(), control)
+    return Asked(_release(query.canonical), PLAIN, query, address(*path))
 
 
-def given() -> list[tuple[str, str]]:
-    """The parameters of the request."""
-    return parse.pairs(_now.get()[1].get("QUERY_STRING", ""))
+def of_dataset(
+    name: str, *path: str, control: Control = release_parameters, filtered: bool = False, below: bool = True
+) -> Asked:
+    """A request about a dataset, at the address /v1/datasets/{name} and these parts (/v1/… where not `below` it).
+
+    Raises QueryError, NotInStore, or a not-found problem with the nearest name.
+    """
+    pairs = _pairs()
+    release = _release(pairs)
+    table = dataset(release, name)
+    start = ("v1", "datasets", table.name) if below else ("v1",)
+    return Asked(release, table, parse.read(table, pairs, control, filtered), address(*start, *path))
 
 
-def release_parameters(_: Table) -> Parameters:
-    """The parameters of an address that speaks of one release."""
-    known = schemas.control(PLAIN)
-    return {name: known[name] for name in ("version", "as_of")}
+def _pairs() -> list[tuple[str, str]]:
+    return parse.pairs(request.environ.get("QUERY_STRING", ""))
 
 
-def no_parameters(_: Table) -> Parameters:
-    """The parameters of an address that has none."""
-    return {}
-
-
-def plain(control: Callable[[Table], Parameters] = release_parameters) -> Question:
-    """The question of an address without filters."""
-    return parse.read(PLAIN, given(), control)
-
-
-def chosen(parameters: Iterable[tuple[str, str]]) -> Release:
+def _release(pairs: Iterable[tuple[str, str]]) -> Release:
     """The release that version or as_of names, else the latest; read before the rest, whose names depend on it.
 
-    Raises BadQuestion for values that cannot be read, NotInStore where there is no such release.
+    Raises QueryError for values that cannot be read, NotInStore where there is no such release.
     """
-    named = [(name, value) for name, value in parameters if name in ("version", "as_of")]
+    named = [(name, value) for name, value in pairs if name in ("version", "as_of")]
     if not named:
         return store().latest()
-    found = parse.read(PLAIN, named, release_parameters).more
-    if "as_of" in found:
-        return store().as_of(found["as_of"])
-    return store().version(found["version"])
+    chosen = parse.read(PLAIN, named, release_parameters).more
+    return store().as_of(chosen["as_of"]) if "as_of" in chosen else store().version(chosen["version"])
 
 
 def dataset(release: Release, name: str) -> Table:
     """The table of a release by its name. Raises a not-found problem with the nearest name."""
-    found = tables(release).get(name)
-    if found is None:
-        near = schemas.nearest(name, tables(release))
+    known = tables(release)
+    if name not in known:
+        near = nearest(name, known)
         hint = f" Did you mean {near!r}?" if near else ""
         raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
-    return found
+    return known[name]
 
 
 @lru_cache(maxsize=64)
@@ -123,43 +100,49 @@ def tables(release: Release) -> dict[str, Table]:
     return {table.name: table for table in release.package.tables}
 
 
-def segment(text: str) -> str:
-    """A part of the path; api.http.url_escapes leaves escapes in it where a slash or comma was escaped."""
-    return unquote(text) if ESCAPED in _now.get()[1] else text
-
-
-@lru_cache(maxsize=512)
-def _liked(header: str) -> Mapping[str, float]:
-    """The quality of each media range that an Accept header names (RFC 9110, 12.5.1).
-
-    Parameters tell no two formats apart here: a charset, which some clients always send, changes nothing.
-    """
-    found: dict[str, float] = {}
-    for part in header.lower().split(","):
-        name, _, rest = part.partition(";")
-        name = "*/*" if name.strip() == "*" else name.strip()
-        weight = _WEIGHT.search(rest)
-        found[name] = max(found.get(name, 0.0), min(1.0, float(weight[1])) if weight else 1.0)
-    return found
-
-
 def acceptable(offered: Mapping[str, str]) -> str:
-    """The name of the offered media type (name → type) that the Accept header likes best.
+    """The name of the offered media type (name → type) that the Accept header likes best; the first wins a tie.
 
-    The first offered wins a tie. Raises a not-acceptable problem that lists them.
+    Raises a not-acceptable problem that lists them.
     """
-    accepted = header("ACCEPT").strip()
-    if not accepted or accepted == "*/*":
+    accepted = request.environ.get("HTTP_ACCEPT", "")
+    if accepted in ("", "*/*"):
         return next(iter(offered))
-    liked = _liked(accepted)
-    best, quality = "", 0.0
-    for name, media_type in offered.items():
-        bare = media_type.partition(";")[0]
-        ranges = (bare, bare.partition("/")[0] + "/*", "*/*")
-        found = next((liked[one] for one in ranges if one in liked), 0.0)
-        if found > quality:
-            best, quality = name, found
+    bare = {media_type.partition(";")[0]: name for name, media_type in offered.items()}
+    best = best_type(accepted, bare)
     if not best:
-        kinds = ", ".join(kind.partition(";")[0] for kind in offered.values())
-        raise ProblemError("not-acceptable", f"Offered here: {kinds}.")
-    return best
+        raise ProblemError("not-acceptable", f"Offered here: {', '.join(bare)}.")
+    return bare[best]
+
+
+# Paths: WSGI hands over a decoded path, in which %2F is a slash like any other. Where a name or key holds a slash,
+# comma or percent sign, the path is decoded except for those, and the converters of the routes decode each part.
+
+
+class Segment(UnicodeConverter):
+    """One part of a path, with any character in it: <segment:name>."""
+
+    def to_python(self, value: str) -> str:
+        return unquote(value)
+
+
+class Segments(PathConverter):
+    """The rest of a path, with its slashes: <segments:path>."""
+
+    def to_python(self, value: str) -> str:
+        return unquote(value)
+
+
+def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
+    """The application, given paths in which escaped slashes, commas and percent signs are still escaped."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
+        if "%2" in raw:
+            kept = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
+            for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
+                kept = kept.replace(escape, "%25" + escape[1:])
+            environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")
+        return app(environ, start_response)
+
+    return wrapped

@@ -9,7 +9,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -18,13 +18,14 @@ from typing import Any
 
 from api.index.layout import FILE
 from api.model import decimals
+from api.model.errors import LanternError
 
 KEPT = 8
 STEPS_BETWEEN_CHECKS = 100_000
 _local = threading.local()
 
 
-class TooSlow(Exception):
+class TooSlow(LanternError):
     """A question that took longer than the setting TIME_LIMIT."""
 
 
@@ -37,6 +38,19 @@ class Layout:
     columns: tuple[dict[str, Any], ...]
     pairs: tuple[tuple[int, int], ...]
     orders: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """SQL text, the names of its parameters in the order in which they are bound, and those that never change."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values to run it with, out of those by name."""
+        return [values[name] if name in values else self.fixed[name] for name in self.names]
 
 
 class _ExactSum:

@@ -44,7 +44,7 @@ def rows_path(table: Table) -> str:
 @lru_cache(maxsize=1_000)
 def texts(table: Table) -> list[int]:
     """The positions of the fields that full text and `contains` look into."""
-    return [i for i, f in enumerate(table.fields) if f.type in ("string", "any") or f.type not in types.OPERATORS]
+    return [i for i, f in enumerate(table.fields) if f.type in ("string", "any") or f.type not in types.TYPES]
 
 
 def index_path(path: str) -> str:

@@ -22,26 +22,6 @@ from api.model.descriptor import Field
 
 Stored = str | int | float | None
 YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
-ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "isnull")
-TEXT = (*ORDERED[:-1], "contains", "startswith", "isnull")
-OPERATORS: Mapping[str, tuple[str, ...]] = {
-    "string": TEXT,
-    "any": TEXT,
-    "integer": ORDERED,
-    "number": ORDERED,
-    "year": ORDERED,
-    "yearmonth": ORDERED,
-    "date": ORDERED,
-    "time": ORDERED,
-    "datetime": ORDERED,
-    "duration": ORDERED,
-    "boolean": ("eq", "ne", "in", "not_in", "isnull"),
-    "list": ("eq", "ne", "contains", "isnull"),
-    "array": ("eq", "ne", "isnull"),
-    "object": ("eq", "ne", "isnull"),
-    "geojson": ("eq", "ne", "isnull"),
-    "geopoint": ("eq", "ne", "in", "not_in", "isnull"),
-}
 NUMERIC = ("integer", "number")
 STRUCTURED = ("list", "array", "object", "geojson", "geopoint")
 
@@ -61,13 +41,8 @@ class Kind:
 @lru_cache(maxsize=10_000)
 def kind(field: Field) -> Kind:
     """How the values of a field are read, compared and written; a type the standard does not know reads as text."""
-    kind_type = field.type if field.type in OPERATORS else "any"
+    kind_type = field.type if field.type in TYPES else "any"
     return _KINDS[kind_type](field)
-
-
-def operators(field: Field) -> tuple[str, ...]:
-    """The filter operators that a field's type allows."""
-    return OPERATORS.get(field.type, OPERATORS["any"])
 
 
 def _text(field: Field) -> Kind:
@@ -363,3 +338,4 @@ _KINDS: Mapping[str, Callable[[Field], Kind]] = {
     "geopoint": _geopoint,
     "list": _list,
 }
+TYPES = tuple(_KINDS)

@@ -12,7 +12,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from werkzeug.routing import Rule
 
-from api.http import request as ask
+from api.http.request import PLAIN
 from api.http.views import downloads
 from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
@@ -226,9 +226,9 @@ def _operation(
     sample = samples[table.name] if table else {}
     family, _, view = rule.endpoint.rpartition(".")
     said = (app.view_functions[rule.endpoint].__doc__ or view).strip()
-    control = operation.control(table or ask.PLAIN) if operation.control else {}
+    control = operation.control(table or PLAIN) if operation.control else {}
     query = parameters.control(plugin, control, operation.required)
-    plain = parameters.control(plugin, operation.control(ask.PLAIN), operation.required) if operation.control else []
+    plain = parameters.control(plugin, operation.control(PLAIN), operation.required) if operation.control else []
     names = parameters.references(spec, (slug or family, view), query, plain)
     if operation.filters and table:
         filters = parameters.filters(table, sample)
@@ -256,7 +256,7 @@ def _variable(name: str, release: Release, table: Table | None, sample: Mapping[
         value = ",".join(str(sample.get(key, "")) for key in keys) or "1"
         return {**entry, "description": words + joined, "example": value}
     if name == "extension":
-        schema = {"type": "string", "enum": list(downloads.FORMATS)}
+        schema = {"type": "string", "enum": list(downloads.offered())}
         return {**entry, "schema": schema, "description": "The format.", "example": "csv"}
     words, value = {
         "version": ("A release's version.", release.version),

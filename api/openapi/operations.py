@@ -1,14 +1,15 @@
 """What is served, operation by operation: one line for each view; routes, words and parameters come from the code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.http import request as ask
 from api.http.views import aggregates, changes, conflicts, downloads, records, search
+from api.http.views.catalogue import LINKSET_TYPE
 from api.query import parameters
+from api.query.parameters import no_parameters, release_parameters
+from api.query.parse import Control
 
 JSON_TYPE = "application/json"
-Control = Callable[..., ask.Parameters]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Operation:
     """
 
     answer: str
-    control: Control | None = ask.release_parameters
+    control: Control | None = release_parameters
     filters: bool = False
     table: str = ""
     required: tuple[str, ...] = ()
@@ -34,14 +35,15 @@ class Operation:
     name: str = ""
 
 
-ROWS = tuple(media.partition(";")[0] for media in downloads.FORMATS.values())
+ROWS = tuple(media.partition(";")[0] for media in downloads.offered().values())
 PAGE = ("text/html",)
 ANY = ("*/*",)
 
 # endpoint: operation; None where a route is no address of its own
 OPERATIONS: Mapping[str, Operation | None] = {
-    "pages.home": Operation("Service", ask.no_parameters, media=(*PAGE, JSON_TYPE)),
+    "pages.home": Operation("Service", no_parameters, media=(*PAGE, JSON_TYPE)),
     "catalogue.service": Operation("Service"),
+    "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=(LINKSET_TYPE,)),
     "catalogue.datasets": Operation("Datasets"),
     "catalogue.dataset": Operation("Dataset"),
     "catalogue.schema": Operation("TableSchema"),
@@ -55,19 +57,19 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "evidence.all_corrections": Operation("Rows", parameters.control, filters=True, table="corrections"),
     "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
     "changes.changes": Operation("Changes", changes.control, also=(404,), media=("application/jsonl",), stable=False),
-    "catalogue.releases": Operation("Releases", ask.no_parameters, stable=False),
-    "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain", stable=False),
-    "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters, stable=False),
-    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, headers="file", stable=False),
+    "catalogue.releases": Operation("Releases", no_parameters, stable=False),
+    "catalogue.latest": Operation("Redirect", no_parameters, headers="plain", stable=False),
+    "catalogue.release": Operation("ReleaseWithFiles", no_parameters, stable=False),
+    "files.file": Operation("File", no_parameters, also=(206, 416), media=ANY, headers="file", stable=False),
     "signed.releases": Operation(
-        "Signed", ask.no_parameters, also=(404,), headers="tagged", stable=False, name="signed_releases"
+        "SignedReleases", no_parameters, also=(404,), headers="tagged", stable=False, name="signed_releases"
     ),
-    "signed.metadata": Operation("Signed", ask.no_parameters, headers="tagged", stable=False, name="signed_metadata"),
-    "documentation.as_json": Operation("OpenAPI", ask.no_parameters, stable=False),
-    "documentation.as_yaml": Operation("OpenAPI", ask.no_parameters, media=("application/yaml",), stable=False),
+    "signed.metadata": Operation("Signed", no_parameters, headers="tagged", stable=False, name="signed_metadata"),
+    "documentation.as_json": Operation("OpenAPI", no_parameters, stable=False),
+    "documentation.as_yaml": Operation("OpenAPI", no_parameters, media=("application/yaml",), stable=False),
     "documentation.page": Operation("Page", None, media=PAGE, stable=False),
     "documentation.part": None,  # the page's own scripts and styles
-    "health.alive": Operation("Alive", ask.no_parameters, headers="plain"),
-    "health.ready": Operation("Ready", ask.no_parameters, headers="plain", also=(503,)),
+    "health.alive": Operation("Alive", no_parameters, headers="plain"),
+    "health.ready": Operation("Ready", no_parameters, headers="plain", also=(503,)),
     "problems.explain": Operation("Page", None, media=PAGE, headers="plain", stable=False),
 }

@@ -101,7 +101,9 @@ def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool
 
 def filters(table: Table, sample: Mapping[str, Any]) -> list[Entry]:
     """Every filter of a table, in the order of its fields."""
-    return [_filter(name, value.field, value.operator, sample) for name, value in parameters.filters(table).items()]
+    return [
+        _filter(name, value.field, value.operator.name, sample) for name, value in parameters.filters(table).items()
+    ]
 
 
 def _filter(name: str, field: Field, operator: str, sample: Mapping[str, Any]) -> Entry:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
-from api.http import request as ask
-from api.http.responses import JSON_TYPE, address, finish
+from api.http.links import address, base
+from api.http.request import PLAIN, Asked, acceptable, refuse_parameters, store
+from api.http.responses import JSON_TYPE, Body, respond
+from api.query.parse import Query
 from api.store.releases import Release
 
 blueprint = Blueprint("documentation", __name__)
@@ -37,8 +39,8 @@ class Documentation:
 @blueprint.get("/openapi.json")
 def as_json() -> Response:
     """The OpenAPI document as JSON."""
-    ask.plain(ask.no_parameters)
-    ask.acceptable({"json": JSON_TYPE})
+    refuse_parameters()
+    acceptable({"json": JSON_TYPE})
     found = documentation()
     return _finish(found, found.json, JSON_TYPE, "openapi.json")
 
@@ -48,8 +50,8 @@ def as_yaml() -> Response:
     """The OpenAPI document as YAML."""
     from api.openapi import document
 
-    ask.plain(ask.no_parameters)
-    ask.acceptable({"yaml": YAML_TYPE})
+    refuse_parameters()
+    acceptable({"yaml": YAML_TYPE})
     found = documentation()
     return _finish(found, document.written(document.read(found.json)).encode(), YAML_TYPE, "openapi.yaml")
 
@@ -74,13 +76,13 @@ def part(name: str) -> Response:
 def documentation() -> Documentation:
     """The documentation of the latest release; made once, whichever thread asks first."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy: threads need the app itself
-    release, base = ask.store().latest(), ask.base()
+    release, start = store().latest(), base()
     found: Documentation | None = app.extensions.get("documentation")
-    if found is None or (found.release.build, found.base) != (release.build, base):
+    if found is None or (found.release.build, found.base) != (release.build, start):
         with _lock:
             found = app.extensions.get("documentation")
-            if found is None or (found.release.build, found.base) != (release.build, base):
-                found = app.extensions["documentation"] = _made(app, release, base)
+            if found is None or (found.release.build, found.base) != (release.build, start):
+                found = app.extensions["documentation"] = _made(app, release, start)
     return found
 
 
@@ -97,8 +99,7 @@ def _body(served: Flask, path: str) -> bytes:
         return bytes(answer.data)
 
 
-def _finish(found: Documentation, body: bytes, media_type: str, *path: str) -> Response:
+def _finish(made: Documentation, body: bytes, media_type: str, *path: str) -> Response:
     """The entity tag names the bytes: they depend on the program as much as on the release."""
-    digest = hashlib.blake2b(body, digest_size=12).hexdigest()
-    canonical = {"canonical": address(*path)}
-    return finish(body, found.release, f"{address(*path)}#{digest}", media_type=media_type, links=canonical)
+    asked = Asked(made.release, PLAIN, Query(), address(*path))
+    return respond(asked, lambda: Body(body), media_type, mark=hashlib.sha256(body).hexdigest())

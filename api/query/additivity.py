@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.index import database
-from api.index.database import Layout
+from api.index.database import Layout, Statement
 from api.model.descriptor import Field, Package, Table
 from api.query.find import Selection
 from api.query.groups import Measure
-from api.query.sql import Shape, Statement, conditions_sql
+from api.query.sql import Shape, conditions_sql
 
 WITHIN = "lantern:additiveWithin"
 IF = "lantern:additiveIf"

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from api.index import layout as laid
-from api.index.database import Layout
+from api.index.database import Layout, Statement
 from api.index.layout import CHUNK
 from api.model import decimals, types
-from api.query.sql import Shape, Statement, conditions_sql, pair, rollup
+from api.query.sql import Shape, conditions_sql, pair, rollup
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
@@ -43,7 +43,7 @@ class Grouping:
     measures: tuple[Callable[[Row], str], ...]
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=128)
 def grouping(
     shape: Shape,
     layout: Layout,
@@ -97,7 +97,7 @@ def _rollup(shape: Shape, layout: Layout, groups: Sequence[int], measures: Seque
 def _alone(shape: Shape, layout: Layout, groups: Sequence[int]) -> bool:
     """Whether each group is one row of the rollup: of its two fields those that are not grouped by have one value."""
     known = pair(shape, layout.pairs, groups)
-    fixed = {position for position, operator in shape.filters if operator == "eq"}
+    fixed = {position for position, name, _ in shape.filters if name == "eq"}
     return bool(groups) and known is not None and set(known) <= fixed | set(groups)
 
 

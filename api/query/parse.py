@@ -1,4 +1,4 @@
-"""A query string → a question: strictly read, every wrong part named."""
+"""A query string → a query: strictly read, every wrong parameter named."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,42 +9,45 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from marshmallow import ValidationError
-from marshmallow.fields import Field as Parameter
+from marshmallow import Schema, ValidationError
 
 from api.model.descriptor import Table
-from api.query import parameters as schemas
+from api.model.errors import LanternError
+from api.model.nearest import nearest
+from api.query import parameters
+from api.query.fields import COMMA, Operator, Parameters, Separated, Value
 
-UNKNOWN_TOLD = 10  # unknown parameters of one question that are answered with the nearest name
+UNKNOWN_TOLD = 10  # unknown parameters of one request that are answered with the nearest name
 _PLAIN = re.compile(r"[ -$&-*,-~]*").fullmatch  # says what it says: no escape, and all ASCII
 _ESCAPED_COMMA = re.compile("%2[Cc]")
-Declared = Mapping[str, Parameter[Any]]
+Control = Callable[[Table], Parameters]
+Pairs = tuple[tuple[str, str], ...]
 
 
 class Filter(NamedTuple):
     """One condition: the field's position, the operator and the value, read by the field's type."""
 
     position: int
-    operator: str
+    operator: Operator
     value: Any
 
 
-class Question(NamedTuple):
-    """What is asked of a dataset; `canonical` is the one way to write it, whatever way it was asked."""
+class Query(NamedTuple):
+    """What is asked of a dataset. `more` has all parameters but filters; `canonical` is the one way to write it."""
 
     filters: tuple[Filter, ...] = ()
     sort: tuple[tuple[int, bool], ...] = ()
-    limit: int = schemas.LIMIT_DEFAULT
+    limit: int = parameters.LIMIT_DEFAULT
     cursor: str | None = None
     q: str | None = None
     fields: tuple[int, ...] | None = None
     expand: tuple[int, ...] = ()
     more: Mapping[str, Any] = MappingProxyType({})
-    canonical: tuple[tuple[str, str], ...] = ()
+    canonical: Pairs = ()
 
 
-class BadQuestion(Exception):
-    """A question with wrong parameters; `errors` says of each what was wrong, for a problem document."""
+class QueryError(LanternError):
+    """A query with wrong parameters; `errors` says of each what was wrong, for a problem document of type `kind`."""
 
     def __init__(self, kind: str, detail: str, errors: list[dict[str, Any]]) -> None:
         super().__init__(detail)
@@ -53,35 +56,32 @@ class BadQuestion(Exception):
         self.errors = errors
 
 
-def wrong(parameter: str, detail: str, **more: Any) -> BadQuestion:
-    """A BadQuestion about the value of one parameter."""
-    error = {"parameter": parameter, "reason": detail, **{k: v for k, v in more.items() if v is not None}}
-    return BadQuestion("invalid-parameter", f"{parameter}: {detail}", [error])
+def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
+    """A QueryError about the value of one parameter."""
+    return QueryError("invalid-parameter", f"{parameter}: {detail}", [_error(parameter, detail, **more)])
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
+def pairs(query_string: str) -> list[tuple[str, str]]:
     """The parameters of a raw query string, decoded; a comma written as %2C stays apart from a bare one.
 
     As WSGI hands it over each character is a byte: what a client did not escape is UTF-8 too.
-    Raises BadQuestion for text that is not UTF-8, a question that is too long, and a parameter given twice.
+    Raises QueryError for text that is not UTF-8, a query string that is too long, and a parameter given twice.
     """
-    if len(query) > schemas.QUERY_MAX:
-        reason = f"the query string has {len(query)} characters, at most {schemas.QUERY_MAX} are read"
-        raise BadQuestion("invalid-parameter", reason, [{"parameter": "", "reason": reason}])
-    found: list[tuple[str, str]] = []
-    seen: set[str] = set()
-    for part in query.split("&") if query else []:
+    if len(query_string) > parameters.QUERY_MAX:
+        reason = f"the query string has {len(query_string)} characters, at most {parameters.QUERY_MAX} are read"
+        raise QueryError("invalid-parameter", reason, [_error("", reason)])
+    decoded: dict[str, str] = {}
+    for part in query_string.split("&") if query_string else []:
         if not part:
             continue
         name, value = _pair(part)
-        if name in seen:
+        if name in decoded:
             raise wrong(name[:60], "given more than once")
-        seen.add(name)
-        found.append((name, value))
-    return found
+        decoded[name] = value
+    return list(decoded.items())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _pair(part: str) -> tuple[str, str]:
     name, _, value = part.partition("=")
     if _PLAIN(part):
@@ -90,10 +90,10 @@ def _pair(part: str) -> tuple[str, str]:
         name, value = name.encode("latin-1").decode(), value.encode("latin-1").decode()
         name = unquote_plus(name, errors="strict")
         pieces = _ESCAPED_COMMA.split(value)
-        value = schemas.COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
+        value = COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
     except UnicodeError:
         reason = "is not UTF-8"
-        raise BadQuestion("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
+        raise QueryError("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
     if "\x00" in value or "\x00" in name:
         raise wrong(name.replace("\x00", "")[:60], "a null character cannot be searched for")
     return name, value
@@ -103,140 +103,127 @@ def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
-def read(
-    table: Table, given: Iterable[tuple[str, str]], control: Callable[[Table], Declared], filtered: bool = True
-) -> Question:
-    """The question that parameters ask of a table; `control` declares the parameters beside the filters, if any.
+def read(table: Table, given: Iterable[tuple[str, str]], control: Control, filtered: bool = True) -> Query:
+    """The query that parameters make of a table; `control` declares the parameters beside the filters.
 
-    Raises BadQuestion with every wrong parameter.
+    Without `filtered` filters are unknown parameters. Raises QueryError with every wrong parameter.
     """
     given = list(given)
     form = _form(table, control, filtered, tuple([name for name, _ in given]))
-    raw = {name: value if name in form.lists else value.replace(schemas.COMMA, ",") for name, value in given}
-    values: dict[str, Any] = {}
-    errors: dict[str, Any] = {}
-    for name, parameter in form.parameters:
-        try:
-            values[name] = _value(parameter, raw[name])
-        except ValidationError as error:
-            errors[name] = error.messages
-    if errors:
-        raise _invalid(errors)
+    raw = {name: value if name in form.lists else value.replace(COMMA, ",") for name, value in given}
+    try:
+        loaded = form.schema.load(raw)
+    except ValidationError as error:
+        raise _invalid(error.messages_dict) from None
+    values = {name: loaded[key] for key, name in form.names.items()}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
-        raise BadQuestion("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
-    return _question(table, form, raw, values)
-
-
-@lru_cache(maxsize=1024)
-def _value(parameter: Parameter[Any], text: str) -> Any:
-    """What a parameter's text says; questions differ, their values are mostly the same few."""
-    return parameter.deserialize(text)
+        raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
+    return _query(table, form, raw, values)
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """What the names of a question's parameters say: how each is read, in order of their names.
+    """What the names of a query's parameters say, whatever their values.
 
-    `filters` are those that are conditions, with position and operator; `lists` those that keep escaped commas apart.
+    `names` are the parameters by the schema's own keys: any field name works, and marshmallow takes a dot in a key for
+    a path. `filters` are those that are conditions, with position and operator; `lists` those that keep escaped commas.
     """
 
-    known: frozenset[str]
-    parameters: tuple[tuple[str, Parameter[Any]], ...]
-    filters: tuple[tuple[str, int, str], ...]
+    schema: Schema
+    names: Mapping[str, str]
+    filters: tuple[tuple[str, int, Operator], ...]
     lists: frozenset[str]
 
 
-@lru_cache(maxsize=1_000)
-def _form(table: Table, control: Callable[[Table], Declared], filtered: bool, names: tuple[str, ...]) -> Form:
-    known = _known(table, control)
-    resolved = {name: schemas.resolve(table, name) for name in names if filtered and name not in known}
-    unknown = [name for name in names if name not in known and not resolved.get(name)]
+@lru_cache(maxsize=128)
+def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]) -> Form:
+    """The schema of just the parameters that a query has: marshmallow visits every declared field at each load."""
+    known = control(table)
+    declared = dict(known)
+    for name in names if filtered else ():
+        meant = parameters.resolve(table, name) if name not in known else None
+        if meant is not None:
+            declared[name] = Value(*meant)
+    unknown = [name for name in names if name not in declared]
     if unknown:
-        raise _unknown(table, unknown, known)
-    if len(resolved) > schemas.FILTERS_MAX:
-        raise wrong(names[-1], f"more than {schemas.FILTERS_MAX} filters")
-    filters = tuple((name, table.index[found[0].name], found[1]) for name, found in sorted(resolved.items()) if found)
-    listed = {
-        name
-        for name, at, operator in filters
-        if operator in ("in", "not_in") and schemas.holds_commas(table.fields[at])
-    }
-    loader = schemas.loader(table, frozenset(names), control)
-    parameters = tuple((str(parameter.data_key), parameter) for parameter in loader.load_fields.values())
-    return Form(known, parameters, filters, frozenset({*listed, *(name for name in LISTS if name in known)}))
+        raise _unknown(table, unknown, frozenset(known))
+    used = {f"p{place}": name for place, name in enumerate(sorted(names))}
+    conditions = {name: field for name in used.values() if isinstance(field := declared[name], Value)}
+    if len(conditions) > parameters.FILTERS_MAX:
+        raise wrong(names[-1], f"more than {parameters.FILTERS_MAX} filters")
+    lists = {name for name, field in conditions.items() if field.operator.many and parameters.holds_commas(field.field)}
+    lists |= {name for name in used.values() if isinstance(declared[name], Separated)}
+    for name in used.values():
+        declared[name].data_key = name
+    schema = Schema.from_dict({key: declared[name] for key, name in used.items()}, name="Query")()
+    filters = [(name, table.index[field.field.name], field.operator) for name, field in conditions.items()]
+    return Form(schema, used, tuple(filters), frozenset(lists))
 
 
 @lru_cache(maxsize=512)
-def _known(table: Table, control: Callable[[Table], Declared]) -> frozenset[str]:
-    return frozenset(control(table))
+def _filter_names(table: Table) -> tuple[str, ...]:
+    return tuple(parameters.filters(table))
 
 
-LISTS = ("sort", "fields", "expand", "facet", "group_by", "measure")
-
-
-@lru_cache(maxsize=512)
-def _filters(table: Table) -> tuple[str, ...]:
-    return tuple(schemas.filters(table))
-
-
-def _unknown(table: Table, names: list[str], known: frozenset[str]) -> BadQuestion:
+def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
     errors = []
     for name in names[:UNKNOWN_TOLD]:
-        head, found, _ = name.rpartition(schemas.SEPARATOR)
-        if found and head in table.index:
-            near = schemas.nearest(name, [n for n in _filters(table) if n.startswith(head + schemas.SEPARATOR)])
+        head, separator, _ = name.rpartition(parameters.SEPARATOR)
+        if separator and head in table.index:
+            near = nearest(name, [n for n in _filter_names(table) if n.startswith(head + parameters.SEPARATOR)])
         else:
-            near = schemas.nearest(name, _filters(table) if found else [*table.index, *known])
+            near = nearest(name, _filter_names(table) if separator else [*table.index, *sorted(known)])
         errors.append(_error(name[:100], "unknown", did_you_mean=near))
-    return BadQuestion("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
+    return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
 
-def _invalid(said: Mapping[str, Any]) -> BadQuestion:
+def _invalid(messages_of: Mapping[str, Any]) -> QueryError:
     errors = []
-    for name, messages in said.items():
+    for name, messages in messages_of.items():
         if isinstance(messages, dict):
             errors.append(_error(name, messages["reason"][0], did_you_mean=messages.get("did_you_mean")))
         else:
             errors.extend(_error(name, str(message).rstrip(".")) for message in messages)
     first = errors[0]
-    return BadQuestion("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
+    return QueryError("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
 
 
-def _question(table: Table, form: Form, raw: Mapping[str, str], values: Mapping[str, Any]) -> Question:
+def _query(table: Table, form: Form, raw: Mapping[str, str], values: Mapping[str, Any]) -> Query:
     sort = []
-    named = values.get("sort")
-    for name in named if isinstance(named, tuple) else ():
+    by = values.get("sort")
+    for name in by if isinstance(by, tuple) else ():
         down = name.startswith("-") and name not in table.index
         sort.append((table.index[name[1:] if down else name], down))
-    return Question(
-        filters=tuple([Filter(position, operator, values[name]) for name, position, operator in form.filters]),
+    filters = tuple([Filter(position, operator, values[name]) for name, position, operator in form.filters])
+    conditions = {name for name, _, _ in form.filters}
+    return Query(
+        filters=filters,
         sort=tuple(sort),
-        limit=values.get("limit", schemas.LIMIT_DEFAULT),
+        limit=values.get("limit", parameters.LIMIT_DEFAULT),
         cursor=values.get("cursor"),
         q=values.get("q"),
         fields=tuple(table.index[name] for name in values["fields"]) if "fields" in values else None,
         expand=tuple(table.index[name] for name in values.get("expand", ())),
-        more={name: value for name, value in values.items() if name in form.known},
+        more={name: value for name, value in values.items() if name not in conditions},
         canonical=canonical(raw, values),
     )
 
 
-def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> Pairs:
     """The parameters in one order and spelling, defaults left out."""
-    found = []
+    spelled = []
     for name in sorted(raw):
         if name == "limit":
-            if values["limit"] != schemas.LIMIT_DEFAULT:
-                found.append((name, str(values["limit"])))
+            if values["limit"] != parameters.LIMIT_DEFAULT:
+                spelled.append((name, str(values["limit"])))
         elif isinstance(values[name], date) and name == "as_of":
-            found.append((name, values[name].isoformat()))
-        elif name in LISTS and isinstance(values[name], tuple):
-            parts = (str(part).replace(",", schemas.COMMA) for part in values[name])
-            found.append((name, ",".join(parts)))
+            spelled.append((name, values[name].isoformat()))
+        elif isinstance(values[name], tuple):
+            spelled.append((name, ",".join(str(part).replace(",", COMMA) for part in values[name])))
         else:
-            found.append((name, raw[name]))
-    return tuple(found)
+            spelled.append((name, raw[name]))
+    return tuple(spelled)
 
 
 def written(canonical: Iterable[tuple[str, str]]) -> str:
@@ -244,6 +231,6 @@ def written(canonical: Iterable[tuple[str, str]]) -> str:
     return "&".join(map(_piece, canonical))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _piece(entry: tuple[str, str]) -> str:
-    return f"{schemas.encode(entry[0])}={schemas.encode(entry[1])}"
+    return f"{parameters.encode(entry[0])}={parameters.encode(entry[1])}"

@@ -1,15 +1,14 @@
-"""A loaded question → SQL. Pure: no connection, no request.
+"""A query → SQL. Pure: no connection, no request.
 
-SQLAlchemy Core writes the statement once for each shape of question (which fields, operators and sorts, not which
-values); the text is kept and run with bound parameters.
+SQLAlchemy Core writes the statement once for each shape of query (which fields, operators and sorts, not which values);
+the text is kept and run with bound parameters.
 
 A page is one or more ranges, in order, each of which an index gives without sorting: the rows that tie with the
 last one seen and come after it, then the rows beyond it, then the nulls. So a page costs the same at any depth.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -17,29 +16,29 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from api.index import layout as laid
-from api.index.database import Layout
+from api.index.database import Layout, Statement
 from api.index.layout import texts
-from api.model import decimals, types
 from api.model.descriptor import Table
-from api.query.parse import Filter, Question
+from api.query.fields import OPERATORS, Operand
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 ROW_NUMBER = -1  # the position that stands for a row's number
-_FULL_TEXT = "q"
-_LIMIT = "rows"
+FULL_TEXT = "q"  # the names under which the words to search for and the limit are bound
+LIMIT = "rows"
+Filters = tuple[tuple[int, str, Any], ...]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """All of a question that changes the SQL, and none of its values.
+    """All of a query that changes the SQL, and none of its values.
 
-    `filters`: (position, operator) of each; `sort`: (position, descending, has nulls) of each key;
-    `after`: for a later page, whether the last row's value of each sort key is null. `walk`: whether to go along the
-    index of the sort rather than that of a filter.
+    `filters`: position, operator and, where it is part of the statement, value of each; `sort`: position, whether
+    descending, whether it has nulls, of each key; `after`: for a later page, whether the last row's value of each sort
+    key is null. `walk`: whether to go along the index of the sort rather than that of a filter.
     """
 
     number: int
-    filters: tuple[tuple[int, str], ...]
+    filters: Filters
     folded: frozenset[int]
     search: bool
     sort: tuple[tuple[int, bool, bool], ...] = ()
@@ -47,28 +46,14 @@ class Shape:
     walk: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Statement:
-    """SQL text, the names of its parameters in the order in which they are bound, and those that never change."""
-
-    sql: str
-    names: tuple[str, ...]
-    fixed: Mapping[str, Any]
-
-    def bind(self, found: Mapping[str, Any]) -> list[Any]:
-        return [found[name] if name in found else self.fixed[name] for name in self.names]
-
-
-def shape(
-    table: Table, layout: Layout, filters: tuple[tuple[int, str], ...], sort: tuple[tuple[int, bool], ...], search: bool
-) -> Shape:
-    """The shape of a question, from the fields and operators of its filters, the fields of its sort and whether it has
+def shape(table: Table, layout: Layout, filters: Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Shape:
+    """The shape of a query, from the fields and operators of its filters, the fields of its sort and whether it has
     words to search for.
 
     Sorting by a field that a filter fixes, or beyond a key, changes nothing and is left out. Rows are stored in the
     order of their key, so a sort by the key is one by their number.
     """
-    fixed = {position for position, operator in filters if operator == "eq"}
+    fixed = {position for position, name, _ in filters if name == "eq"}
     unique = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     keys: list[tuple[int, bool, bool]] = []
     for position, down in sort:
@@ -81,80 +66,17 @@ def shape(
     return Shape(layout.number, filters, frozenset(texts(table)), search, tuple(keys))
 
 
-def operator(found: Filter) -> str:
-    """A filter's operator; that of isnull says which of its two conditions it is."""
-    return found.operator if found.operator != "isnull" else "isnull" if found.value else "notnull"
-
-
-def parameters(table: Table, layout: Layout, question: Question) -> dict[str, Any]:
-    """The values that a question binds, by name."""
-    found: dict[str, Any] = {_LIMIT: question.limit + 1}
-    for place, entry in enumerate(question.filters):
-        column = layout.columns[entry.position]
-        kind = types.kind(table.fields[entry.position])
-        found[f"v{place}"] = _bound(entry, kind, column["exact"])
-    if question.q is not None:
-        found[_FULL_TEXT] = match(question.q)
-    return found
-
-
-def _bound(entry: Filter, kind: types.Kind, exact: bool) -> Any:
-    if entry.operator in ("in", "not_in"):
-        return types.canonical([_json_safe(_stored(value, kind, exact, "eq")) for value in entry.value])
-    if entry.operator in ("contains", "startswith"):
-        if kind.type == "list":
-            return types.canonical(entry.value[0]) if len(entry.value) == 1 else types.canonical(entry.value)
-        text = entry.value.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        return f"%{text}%" if entry.operator == "contains" else f"{text}%"
-    if entry.operator == "isnull":
-        return None
-    return _stored(entry.value, kind, exact, entry.operator)
-
-
-def _stored(value: Any, kind: types.Kind, exact: bool, operator: str) -> types.Stored:
-    if isinstance(value, Decimal):
-        return decimals.sortable(value) if exact else decimals.compared(value, operator)
-    return kind.store(value)
-
-
-def stored(table: Table, layout: Layout, position: int, text: str) -> types.Stored:
-    """A value in its canonical form, as a field's column holds it. Raises ValueError for one that cannot be read."""
-    kind = types.kind(table.fields[position])
-    return _stored(kind.ask(text), kind, layout.columns[position]["exact"], "eq")
-
-
-def _json_safe(value: types.Stored) -> types.Stored:
-    """JSON has no infinity, which stands for what equals no stored number: no more does a text."""
-    return "infinity" if isinstance(value, float) and abs(value) == float("inf") else value
-
-
-def match(text: str) -> str:
-    """Full text as FTS5 reads it: every word must occur, "quoted words" as a phrase, a star ends a beginning.
-
-    Each word is quoted, so no word is an operator of FTS5.
-    """
-    parts: list[str] = []
-    for place, piece in enumerate(text.split('"')):
-        if place % 2:
-            parts.append(f'"{piece}"')
-            continue
-        for word in piece.split():
-            bare = word.rstrip("*")
-            parts.append(f'"{bare}"' + ("*" if bare and bare != word else ""))
-    return " ".join(part for part in parts if any(c.isalnum() for c in part)) or '""'
-
-
 def _limited(found: Shape) -> sa.sql.expression.SelectBase:
     """The page's ranges one after another, up to the limit."""
     ranges = _ranges(found)
-    limit: sa.BindParameter[int] = sa.bindparam(_LIMIT)
+    limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
     if len(ranges) == 1:
         return ranges[0].limit(limit)
     parts = [sa.select(r.limit(limit).subquery().c.n) for r in ranges]
     return sa.union_all(*parts).limit(limit)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def count(found: Shape, kept: str | None) -> Statement:
     """One row: how many rows the filters leave (from a rollup where one is `kept`), where they begin in its orders."""
     where = conditions_sql(found)
@@ -179,19 +101,19 @@ def rollup(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[in
 
 def pair(found: Shape, pairs: tuple[tuple[int, int], ...], groups: Sequence[int] = ()) -> tuple[int, int] | None:
     """The pair of fields of that rollup."""
-    used = {position for position, _ in found.filters} | set(groups)
-    if found.search or not used or any(op in ("contains", "startswith") for _, op in found.filters):
+    used = {position for position, _, _ in found.filters} | set(groups)
+    if found.search or not used or any(OPERATORS[name].folded for _, name, _ in found.filters):
         return None
     return next((pair for pair in pairs if used <= set(pair)), None)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def numbers(found: Shape) -> Statement:
     """The numbers of the rows, in the order of the sort; a limit of -1 gives all."""
     return _compile(_limited(found))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def conditions_sql(found: Shape) -> Statement:
     """The filters alone, as a WHERE clause (empty without any) for statements that are put together elsewhere."""
     t = _table(found.number)
@@ -228,46 +150,19 @@ def _conditions(found: Shape, t: sa.TableClause) -> list[sa.ColumnElement[bool]]
     """The filters as conditions; comparing leaves nulls out by itself."""
     conditions = [_condition(found, place, *entry) for place, entry in enumerate(found.filters)]
     if found.search:
-        text: sa.TextClause = sa.text(f"q{found.number} MATCH :{_FULL_TEXT}")
+        text: sa.TextClause = sa.text(f"q{found.number} MATCH :{FULL_TEXT}")
         inner: sa.Select[Any] = sa.select(sa.column("rowid")).select_from(sa.table(f"q{found.number}")).where(text)
         conditions.append(t.c.n.in_(inner))
     return conditions
 
 
-def _condition(found: Shape, place: int, position: int, operator: str) -> sa.ColumnElement[bool]:
+def _condition(shape: Shape, place: int, position: int, name: str, literal: Any) -> sa.ColumnElement[bool]:
     # A plus before a column keeps SQLite from its index: https://sqlite.org/optoverview.html
-    column: sa.ColumnElement[Any] = sa.literal_column(f"+c{position}") if found.walk else _column(position)
-    value: sa.BindParameter[Any] = sa.bindparam(f"v{place}")
-    if operator in ("in", "not_in"):
-        listed: sa.Select[Any] = sa.select(sa.column("value")).select_from(sa.func.json_each(value))
-        return column.in_(listed) if operator == "in" else column.not_in(listed)
-    if operator in ("contains", "startswith"):
-        if position not in found.folded:
-            items = sa.func.json_each(column).table_valued("value", "type", name=f"i{place}")
-            quoted = sa.func.json_array(items.c.value)
-            return sa.exists(sa.select(1).select_from(items).where(quoted == sa.func.json_array(_item(value))))
-        text: sa.ColumnElement[str] = sa.func.coalesce(sa.column(f"f{position}"), column)
-        return text.like(value, escape="\\")
-    if operator == "isnull":
-        return column.is_(None)
-    if operator == "notnull":
-        return column.is_not(None)
-    compared: sa.ColumnElement[bool] = _COMPARE[operator](column, value)
-    return compared
-
-
-def _item(value: sa.BindParameter[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.json_extract(value, "$")
-
-
-_COMPARE: Mapping[str, Any] = {
-    "eq": lambda column, value: column == value,
-    "ne": lambda column, value: column != value,
-    "lt": lambda column, value: column < value,
-    "lte": lambda column, value: column <= value,
-    "gt": lambda column, value: column > value,
-    "gte": lambda column, value: column >= value,
-}
+    column: sa.ColumnElement[Any] = sa.literal_column(f"+c{position}") if shape.walk else _column(position)
+    folded: Any = sa.func.coalesce(sa.column(f"f{position}"), column) if position in shape.folded else None
+    operator = OPERATORS[name]
+    value: Any = literal if operator.literal else sa.bindparam(f"v{place}")
+    return operator.sql(Operand(column, folded), value)
 
 
 def _ranges(found: Shape) -> list[sa.Select[Any]]:

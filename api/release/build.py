@@ -20,6 +20,8 @@ from api.index import rows as index_rows
 from api.model import descriptor, filenames
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, SUMS, TEXTS
 from api.release import changes, files, history, notes, publishing
+from api.release.formats import FORMATS
+from api.release.media_types import media_type
 from api.store import manifest, release_index, releases
 
 VALIDATED = "validated"  # where a store remembers the tables that were found valid
@@ -212,12 +214,12 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
     say("writing the serving file")
     rows = version.serving_files(folder)  # of a large package another process has been at them all the while
-    copies: dict[str, tuple[str, ...]] = {
-        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", layout.rows_path(table))
-        for table in model.tables
-    }
+    cut = [one for one in FORMATS.values() if one.cut]
+    copies = {table.name: (*(one.file(table) for one in cut), layout.rows_path(table)) for table in model.tables}
     index_rows.write_offsets(model, folder, copies)
-    entries = manifest.entries(folder, {path: rows[name] for name, paths in copies.items() for path in paths})
+    entries = manifest.entries(
+        folder, {path: rows[name] for name, paths in copies.items() for path in paths}, media_type
+    )
     said = {
         "version": model.version,
         "previous": version.previous.version if version.previous else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from api.model.descriptor import package
 from api.model.files import DESCRIPTOR
-from api.release.formats import parquet, workbook
+from api.release.formats import FORMATS
 from api.release.formats.survey import surveys
 
 TARGET = "extract"
@@ -17,11 +17,9 @@ TARGET = "extract"
 def write(folder: Path, kind: str) -> None:
     """Write FOLDER/extract in the format."""
     model = package(json.loads((folder / DESCRIPTOR).read_bytes()))
-    found = surveys(model, folder)
-    if kind == "parquet":
-        parquet.write(model, found[0], folder / TARGET)
-    else:
-        workbook.write(model, found, folder / TARGET)
+    write_table = FORMATS[kind].write
+    assert write_table is not None
+    write_table(model, surveys(model, folder)[0], folder / TARGET)
 
 
 if __name__ == "__main__":

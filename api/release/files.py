@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from api.model import descriptor
-from api.model.descriptor import Package, file_stem
+from api.model.descriptor import Package
 from api.model.files import (
     ARCHIVE,
     CHANGELOG,
@@ -23,7 +23,7 @@ from api.model.files import (
 )
 from api.release import charts
 from api.release.descriptions import catalogues, citation, codebook, described, validation
-from api.release.formats import archive
+from api.release.formats import FORMATS, archive
 from api.release.formats.survey import Survey, surveys
 
 JSON = Any
@@ -62,14 +62,12 @@ def write(
     _save(folder, _descriptions(package, found, folder, report, base_url))
 
 
-def _typed(package: Package, found: Survey, folder: Path) -> None:
-    from api.release.formats import jsonlines, parquet
-
-    for kind in ("jsonl", "parquet"):
-        (folder / kind).mkdir(exist_ok=True)
-    stem = file_stem(found.table.name)
-    jsonlines.write(found, folder / "jsonl" / f"{stem}.jsonl")
-    parquet.write(package, found, folder / "parquet" / f"{stem}.parquet")
+def _typed(package: Package, survey: Survey, folder: Path) -> None:
+    for one in FORMATS.values():
+        if one.path and one.write is not None:
+            target = folder / one.file(survey.table)
+            target.parent.mkdir(exist_ok=True)
+            one.write(package, survey, target)
 
 
 def _whole(package: Package, found: Sequence[Survey], folder: Path) -> None:

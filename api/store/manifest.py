@@ -5,7 +5,7 @@ with a folder.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,24 +14,6 @@ from api.model import filenames
 from api.model.files import MANIFEST, SUMS
 
 LAYOUT = 2  # of the serving files: raised when those of older releases can no longer be read
-MEDIA_TYPES: Mapping[str, str] = {
-    ".json": "application/json",
-    ".jsonl": "application/jsonl",
-    ".jsonld": "application/ld+json",
-    ".csv": "text/csv; charset=utf-8",
-    ".md": "text/markdown; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".cff": "application/yaml",
-    ".txt": "text/plain; charset=utf-8",
-    ".bib": "application/x-bibtex",
-    ".yaml": "application/yaml",
-    ".sqlite": "application/vnd.sqlite3",
-    ".parquet": "application/vnd.apache.parquet",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".zip": "application/zip",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -134,16 +116,11 @@ def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator
         yield f"{SUMS} does not agree with {MANIFEST}"
 
 
-def media_type(path: str) -> str:
-    """The media type of a release file by its name; plain text for LICENSE, SHA256SUMS and the like."""
-    suffix = Path(path).suffix
-    if path.endswith(".vl.json"):
-        return "application/vnd.vegalite+json"
-    return MEDIA_TYPES.get(suffix, "text/plain; charset=utf-8" if not suffix else "application/octet-stream")
+def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], str]) -> list[dict[str, Any]]:
+    """What the manifest says of each file below a folder, sorted by path.
 
-
-def entries(folder: Path, rows: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What the manifest says of each file below a folder, sorted by path; `rows` by path where a file is a table."""
+    `rows` by path where a file is a table; `media_type` of a file by its path.
+    """
     found = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()

@@ -5,22 +5,25 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from flask import Blueprint, Response
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError
 
-from api.http import request as ask
 from api.http.errors import ProblemError
-from api.http.responses import JSON_TYPE, Raw, address, envelope, finish, pinned, raw_json, unless_known, with_query
+from api.http.json_text import Raw, raw_json
+from api.http.links import address, with_query
+from api.http.request import Asked, acceptable, of_dataset, seconds
+from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.index import database
 from api.index.layout import FIELD_SEPARATOR
 from api.index.rows import json_text
 from api.model import types
 from api.model.descriptor import Table
-from api.query import additivity, parameters, parse
-from api.query import groups as aggregate
+from api.model.nearest import nearest
+from api.query import additivity, groups, parameters, parse
 from api.query.additivity import Variation
+from api.query.fields import COMMA, Names, Parameters, Separated, cut
 from api.query.find import Selection, select, total
 from api.query.groups import Measure, Row
-from api.query.parse import Question
+from api.query.parse import Query
 from api.store.releases import Release
 
 blueprint = Blueprint("groups", __name__)
@@ -28,18 +31,18 @@ SHARED = ("limit", "q", "version", "as_of")
 COUNT = Measure("count", "count", -1)
 
 
-class Measures(fields.Field[tuple[Measure, ...]]):
+class Measures(Separated):
     """A comma-separated list of measures: count, or a function and a numeric field, such as sum:value."""
 
     def __init__(self, table: Table, **options: Any) -> None:
         super().__init__(**options)
         self.table = table
-        self.known = ("count", *(f"{f}:{name}" for f in aggregate.FUNCTIONS[1:] for name in numeric_fields(table)))
+        self.known = ("count", *(f"{f}:{name}" for f in groups.FUNCTIONS[1:] for name in numeric_fields(table)))
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
-        names = parameters.cut(value, self.known)
+        names = cut(value, self.known)
         if len(set(names)) != len(names):
-            raise ValidationError("a measure stands there twice")
+            raise ValidationError("a measure is listed twice")
         return tuple(self._measure(name) for name in names)
 
     def _measure(self, name: str) -> Measure:
@@ -47,15 +50,15 @@ class Measures(fields.Field[tuple[Measure, ...]]):
         if name == "count":
             return COUNT
         if function == "count":
-            raise ValidationError({"reason": ["count stands alone: it counts rows"], "did_you_mean": "count"})
-        if function not in aggregate.FUNCTIONS:
-            near = parameters.nearest(function, aggregate.FUNCTIONS)
-            reason = f"{function[:60]!r} is not one of {', '.join(aggregate.FUNCTIONS)}"
+            raise ValidationError({"reason": ["count takes no field: it counts rows"], "did_you_mean": "count"})
+        if function not in groups.FUNCTIONS:
+            near = nearest(function, groups.FUNCTIONS)
+            reason = f"{function[:60]!r} is not one of {', '.join(groups.FUNCTIONS)}"
             raise ValidationError({"reason": [reason], "did_you_mean": near})
         numeric = numeric_fields(self.table)
         if not colon or field not in numeric:
             reason = f"expected {function}: and a numeric field" + (f" ({', '.join(numeric)})" if numeric else "")
-            raise ValidationError({"reason": [reason], "did_you_mean": parameters.nearest(field, numeric)})
+            raise ValidationError({"reason": [reason], "did_you_mean": nearest(field, numeric)})
         return Measure(name, function, self.table.index[field])
 
 
@@ -67,11 +70,11 @@ def groupable(table: Table) -> list[str]:
     return [f.name for f in table.fields if f.type not in types.STRUCTURED]
 
 
-def facet_control(table: Table) -> ask.Parameters:
+def facet_control(table: Table) -> Parameters:
     """The parameters of facets, beside the filters."""
     known = parameters.control(table)
     names = groupable(table)
-    facet = parameters.Names(
+    facet = Names(
         names,
         required=True,
         metadata={
@@ -82,27 +85,27 @@ def facet_control(table: Table) -> ask.Parameters:
     return {"facet": facet, **{name: known[name] for name in SHARED}}
 
 
-def aggregate_control(table: Table) -> ask.Parameters:
+def aggregate_control(table: Table) -> Parameters:
     """The parameters of aggregates, beside the filters."""
     known = parameters.control(table)
     names, numeric = groupable(table), numeric_fields(table)
     example = f"sum:{numeric[0]},count" if numeric else "count"
     return {
-        "group_by": parameters.Names(
+        "group_by": Names(
             names,
             metadata={"description": "Fields to group by, comma-separated.", "example": names[0] if names else ""},
         ),
         "measure": Measures(
             table,
             metadata={
-                "description": f"Comma-separated: count, or {', '.join(aggregate.FUNCTIONS[1:])} of a numeric field, "
+                "description": f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
                 "written sum:field (default count).",
                 "example": example,
             },
         ),
-        "sort": fields.String(
+        "sort": Separated(
             metadata={
-                "description": "Groups and measures to sort by, comma-separated, a minus sign turns one round.",
+                "description": "Groups and measures to sort by, comma-separated, a minus sign reverses one.",
                 "example": "-count",
             }
         ),
@@ -110,93 +113,87 @@ def aggregate_control(table: Table) -> ask.Parameters:
     }
 
 
-@blueprint.get("/v1/datasets/<name>/facets")
+@blueprint.get("/v1/datasets/<segment:name>/facets")
 def facets(name: str) -> Response:
     """The values of fields with their counts, under the same filters as the rows."""
-    given = ask.given()
-    release = ask.chosen(given)
-    table = ask.dataset(release, ask.segment(name))
-    asked = parse.read(table, given, facet_control)
-    if "facet" not in asked.more:
+    asked = of_dataset(name, "facets", control=facet_control, filtered=True)
+    if "facet" not in asked.query.more:
         raise parse.wrong("facet", "expected at least one field")
-    ask.acceptable({"json": JSON_TYPE})
-    unless_known(release, address("v1", "datasets", table.name, "facets"), asked.canonical)
-    selection = select(release, table, asked, ask.seconds())
+    acceptable({"json": JSON_TYPE})
+    return respond(asked, lambda: _facets(asked))
+
+
+def _facets(asked: Asked) -> Body:
+    release, table, query, _ = asked
+    selection = select(release, table, query, seconds())
     data, more = {}, {}
-    for field in asked.more["facet"]:
-        found, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
-        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in found]
-    meta = {"count": len(data), "total": total(selection), "more": more}
-    return _answer(release, table, asked, "facets", raw_json(data), meta)
+    for field in query.more["facet"]:
+        rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
+        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in rows]
+    return _body(asked, raw_json(data), {"count": len(data), "total": total(selection), "more": more})
 
 
-@blueprint.get("/v1/datasets/<name>/aggregate")
+@blueprint.get("/v1/datasets/<segment:name>/aggregate")
 def aggregates(name: str) -> Response:
     """Measures of groups of rows; a sum that would lie is a not-additive problem."""
-    given = ask.given()
-    release = ask.chosen(given)
-    table = ask.dataset(release, ask.segment(name))
-    asked = parse.read(table, given, aggregate_control)
-    ask.acceptable({"json": JSON_TYPE})
-    unless_known(release, address("v1", "datasets", table.name, "aggregate"), asked.canonical)
-    groups = tuple(table.index[n] for n in asked.more.get("group_by", ()))
-    measures = asked.more.get("measure", (COUNT,))
-    twice = {table.fields[p].name for p in groups} & {m.name for m in measures}
+    asked = of_dataset(name, "aggregate", control=aggregate_control, filtered=True)
+    acceptable({"json": JSON_TYPE})
+    return respond(asked, lambda: _aggregates(asked))
+
+
+def _aggregates(asked: Asked) -> Body:
+    release, table, query, _ = asked
+    by = tuple(table.index[n] for n in query.more.get("group_by", ()))
+    measures = query.more.get("measure", (COUNT,))
+    twice = {table.fields[p].name for p in by} & {m.name for m in measures}
     if twice:
-        raise parse.wrong("measure", f"{min(twice)!r} is the name of a group too: ask for another measure")
-    order = _order(table, groups, measures, asked)
-    selection = select(release, table, asked, ask.seconds())
+        raise parse.wrong("measure", f"{min(twice)!r} is the name of a group too: choose another measure")
+    order = _order(table, by, measures, query)
+    selection = select(release, table, query, seconds())
     for measure in measures:
-        _refuse_lies(selection, groups, measure)
-    found, more = _groups(selection, groups, measures, order)
-    names = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
+        _refuse_lies(selection, by, measure)
+    rows, more = _groups(selection, by, measures, order)
+    names = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
     form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
-    data = [form % tuple(row) for row in found]
+    data = [form % tuple(row) for row in rows]
     meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
-    return _answer(release, table, asked, "aggregate", "[" + ",\n".join(data) + "]", meta)
+    return _body(asked, "[" + ",\n".join(data) + "]", meta)
 
 
-def _order(
-    table: Table, groups: Sequence[int], measures: Sequence[Measure], asked: Question
-) -> tuple[tuple[int, bool], ...]:
+def _body(asked: Asked, data: str, meta: Mapping[str, Any]) -> Body:
+    name = asked.table.name
+    schema = address("v1", "datasets", name, "schema")
+    links = {"records": address("v1", "datasets", name, "records"), "describedby": schema}
+    return Body(envelope(asked, data, {"dataset": name, **meta}, links), {"describedby": schema})
+
+
+def _order(table: Table, by: Sequence[int], measures: Sequence[Measure], query: Query) -> tuple[tuple[int, bool], ...]:
     """The places to sort by: first the groups, then the measures."""
-    known = [*(table.fields[p].name for p in groups), *(m.name for m in measures)]
+    known = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
     order = []
-    for name in parameters.cut(asked.more["sort"], known, signed=True) if "sort" in asked.more else ():
+    for name in cut(query.more["sort"], known, signed=True) if "sort" in query.more else ():
         down = name.startswith("-") and name not in known
         bare = name[1:] if down else name
         if bare not in known:
             raise parse.wrong(
                 "sort",
-                f"{bare[:60]!r} is not a group or measure of this answer",
-                did_you_mean=parameters.nearest(bare, known),
+                f"{bare[:60]!r} is not a group or measure of this response",
+                did_you_mean=nearest(bare, known),
             )
         order.append((known.index(bare), down))
     return tuple(order)
 
 
-def _answer(release: Release, table: Table, asked: Question, what: str, data: str, meta: Mapping[str, Any]) -> Response:
-    path = address("v1", "datasets", table.name, what)
-    links = {
-        "self": with_query(path, asked.canonical),
-        "records": address("v1", "datasets", table.name, "records"),
-        "describedby": address("v1", "datasets", table.name, "schema"),
-        "permalink": pinned(path, asked.canonical, release),
-    }
-    body = envelope(data, release, {"dataset": table.name, **meta}, links)
-    return finish(body, release, path, asked.canonical, links={"describedby": links["describedby"]})
-
-
 def _groups(
-    selection: Selection, groups: tuple[int, ...], measures: tuple[Measure, ...], order: tuple[tuple[int, bool], ...]
+    selection: Selection, by: tuple[int, ...], measures: tuple[Measure, ...], order: tuple[tuple[int, bool], ...]
 ) -> tuple[list[list[str]], bool]:
     """The groups as JSON text of each value and measure, and whether there are more than the limit."""
-    release, table, layout, most = selection.release, selection.table, selection.layout, selection.asked.limit
-    made = aggregate.grouping(selection.plan.where, layout, groups, measures, order)
+    release, table, layout, most = selection.release, selection.table, selection.layout, selection.query.limit
+    made = groups.grouping(selection.plan.where, layout, by, measures, order)
     bound = made.statement.bind(selection.bound)
     rows = database.rows(release.folder, made.statement.sql, bound, selection.seconds)
-    values = [_group_json(release, table, layout, p, place, made.row_at) for place, p in enumerate(groups)]
-    writers = [*values, *made.measures]
+    written = [_group_json(release, table, layout, p, place, made.row_at) for place, p in enumerate(by)]
+    writers = [*written, *made.measures]
     return [[write(row) for write in writers] for row in rows[:most]], len(rows) > most
 
 
@@ -241,11 +238,11 @@ def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, An
     return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, found, strict=True)}}
 
 
-def _refuse_lies(selection: Selection, groups: tuple[int, ...], measure: Measure) -> None:
+def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) -> None:
     """Raise a not-additive problem where a sum or average would mix what is no whole."""
-    if measure.function not in aggregate.ADDING or not additivity.guarded(selection.table.fields[measure.position]):
+    if measure.function not in groups.ADDING or not additivity.guarded(selection.table.fields[measure.position]):
         return
-    found = additivity.variations(selection, groups, measure)
+    found = additivity.variations(selection, by, measure)
     if not found:
         return
     listed = ", ".join(variation.field for variation in found)
@@ -253,16 +250,16 @@ def _refuse_lies(selection: Selection, groups: tuple[int, ...], measure: Measure
         "not-additive",
         f"{measure.name} would mix figures that are no parts of one whole: {listed}.",
         errors=[{"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in found],
-        example=_example(selection, groups, measure, found),
+        example=_example(selection, by, measure, found),
     )
 
 
-def _example(selection: Selection, groups: tuple[int, ...], measure: Measure, found: Sequence[Variation]) -> str | None:
+def _example(selection: Selection, by: tuple[int, ...], measure: Measure, found: Sequence[Variation]) -> str | None:
     """An address that would work, if there is one."""
-    wider = additivity.wider(selection, groups, measure, found)
+    wider = additivity.wider(selection, by, measure, found)
     if wider is None:
         return None
-    rest = [e for e in selection.asked.canonical if e[0] not in ("group_by", "measure", "sort")]
-    names = ",".join(selection.table.fields[p].name.replace(",", parameters.COMMA) for p in wider)
+    rest = [e for e in selection.query.canonical if e[0] not in ("group_by", "measure", "sort")]
+    names = ",".join(selection.table.fields[p].name.replace(",", COMMA) for p in wider)
     path = address("v1", "datasets", selection.table.name, "aggregate")
     return with_query(path, tuple(sorted([*rest, ("group_by", names), ("measure", measure.name)])))

@@ -8,35 +8,35 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from marshmallow import fields, validate
 
-from api.http import request as ask
-from api.http.answer import MUTABLE, http_date, tag
-from api.http.cache import ENCODERS, encoding
 from api.http.errors import ProblemError
-from api.http.responses import address, finish, original, quoted, with_query
-from api.http.views.files import IN_MEMORY
+from api.http.links import address, with_query
+from api.http.request import acceptable, dataset, of_dataset, of_release, store, tables
+from api.http.responses import Body, respond
+from api.http.views.conflicts import corrected
 from api.index import database
 from api.index.layout import ROW_SEPARATOR, change_head
 from api.index.rows import json_text
 from api.model.descriptor import Table
 from api.model.files import CHANGES, CORRECTIONS
 from api.query import parse
+from api.query.fields import Parameters
+from api.query.parse import Query
 from api.store.releases import Release, order
 
 blueprint = Blueprint("changes", __name__)
 LINES_TYPE = "application/jsonl"
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 BLOCK = 1 << 18
-PACKED = 1 << 26  # larger bodies are sent as they are: packing them would take as much memory
 Span = tuple[int, int]  # where records stand in a file: start and length
 
 
 # Changes
 
 
-def control(_: Table) -> ask.Parameters:
+def control(_: Table) -> Parameters:
     """The parameters of the changes."""
     words = {
         "since": "Changes after this release; without it, from the first release on.",
@@ -50,44 +50,26 @@ def control(_: Table) -> ask.Parameters:
 @blueprint.get("/v1/changes")
 def changes() -> Response:
     """Added, changed and removed rows between releases: each release's own changes, one after the other."""
-    asked = parse.read(ask.PLAIN, ask.given(), control)
-    ask.acceptable({"jsonl": LINES_TYPE})
-    until = ask.store().version(asked.more["until"]) if "until" in asked.more else ask.store().latest()
-    chain = list(reversed([*_back(until, asked.more.get("since"))]))
-    dataset = asked.more.get("dataset")
-    spans = [(release, span) for release in chain if (span := _span(release, dataset))[1]]
-    if dataset is not None and not spans and dataset not in ask.tables(until):
-        ask.dataset(until, dataset)  # says which name is near
-    path = address("v1", "changes")
+    asked = of_release("v1", "changes", control=control)
+    acceptable({"jsonl": LINES_TYPE})
+    more = asked.query.more
+    until = store().version(more["until"]) if "until" in more else asked.release
+    chain = list(reversed([*_back(until, more.get("since"))]))
+    name = more.get("dataset")
+    spans = [(release, span) for release in chain if (span := _span(release, name))[1]]
+    if name is not None and not spans and name not in tables(until):
+        dataset(until, name)  # says which name is near
     size = sum(span[1] for _, span in spans)
-    if size <= IN_MEMORY:
-        body = b"".join(_pieces(spans))
-        marked = f"{path}#{_mark(chain)}"
-        links = {"canonical": with_query(path, asked.canonical)}
-        return finish(body, until, marked, asked.canonical, LINES_TYPE, links)
-    chosen = encoding(request.headers.get("Accept-Encoding", "")) if size <= PACKED else ""
-    pieces = [ENCODERS[chosen](b"".join(_pieces(spans)))] if chosen else _pieces(spans)
-    response = Response(pieces, content_type=LINES_TYPE)
-    response.content_length = len(pieces[0]) if isinstance(pieces, list) else size
-    response.headers["Last-Modified"] = http_date(until.published_at)
-    response.headers["Cache-Control"] = MUTABLE
-    response.headers["Vary"] = "Accept, Accept-Encoding"
-    response.headers["X-Data-Version"] = until.version
-    response.headers["Link"] = f'<{original(with_query(path, asked.canonical))}>; rel="canonical"'
-    mark = tag(_mark(chain), path, parse.written(asked.canonical))
-    response.set_etag(f"{mark}-{chosen}" if chosen else mark)
-    if chosen:
-        response.headers["Content-Encoding"] = chosen
-    response.make_conditional(request)
-    return response
+    mark = hashlib.sha256("\0".join(release.build for release in chain).encode()).hexdigest()
+    return respond(asked._replace(release=until), lambda: Body(_pieces(spans), {}, size), LINES_TYPE, mark=mark)
 
 
 def _back(until: Release, since: str | None) -> Iterator[Release]:
     """The releases whose changes lead from `since` to `until`, newest first.
 
-    Raises NotInStore for a release that is not here, BadQuestion where `since` does not come before.
+    Raises NotInStore for a release that is not here, QueryError where `since` does not come before.
     """
-    if since is not None and order(ask.store().version(since).version) > order(until.version):
+    if since is not None and order(store().version(since).version) > order(until.version):
         raise parse.wrong("since", f"expected a release before {until.version}")
     here = until
     while here.version != since:
@@ -95,14 +77,10 @@ def _back(until: Release, since: str | None) -> Iterator[Release]:
         previous = here.manifest.get("previous")
         if previous is None and since is not None:
             raise ProblemError("not-found", f"Release {until.version} does not follow from {since}.")
-        known = {release.version for release in ask.store().releases()}
+        known = {release.version for release in store().releases()}
         if previous is None or (since is None and previous not in known):
             return
-        here = ask.store().version(previous)
-
-
-def _mark(chain: Sequence[Release]) -> str:
-    return hashlib.blake2b("\0".join(release.build for release in chain).encode(), digest_size=12).hexdigest()
+        here = store().version(previous)
 
 
 def _span(release: Release, dataset: str | None) -> Span:
@@ -146,17 +124,11 @@ def _pieces(spans: Sequence[tuple[Release, Span]]) -> Iterator[bytes]:
 @blueprint.get("/v1/corrections.atom")
 def corrections_feed() -> Response:
     """The corrections of published figures as an Atom feed, newest first."""
-    asked = ask.plain()
-    release = ask.chosen(asked.canonical)
-    table = ask.tables(release).get(CORRECTIONS)
-    if table is None:
-        raise ProblemError("not-found", f"The package has no table {CORRECTIONS!r}.")
-    path = address("v1", "corrections.atom")
-    body = _atom(release, table, path, asked.canonical)
-    return finish(body, release, path, asked.canonical, ATOM_TYPE)
+    asked = of_dataset(CORRECTIONS, "corrections.atom", below=False)
+    return respond(asked, lambda: Body(_atom(*asked)), ATOM_TYPE)
 
 
-def _atom(release: Release, table: Table, path: str, canonical: tuple[tuple[str, str], ...]) -> bytes:
+def _atom(release: Release, table: Table, query: Query, path: str) -> bytes:
     """The feed; everything in it comes from the release, so that it says the same at any time."""
     from feedgen.feed import FeedGenerator
 
@@ -165,15 +137,15 @@ def _atom(release: Release, table: Table, path: str, canonical: tuple[tuple[str,
     feed.id(_urn(package.name, CORRECTIONS))
     feed.title(f"Corrections: {package.title}")
     feed.subtitle(f"What was changed in published figures, and why. Version {release.version}.")
-    feed.link(href=with_query(path, canonical), rel="self", type="application/atom+xml")
-    feed.link(href=with_query(address("v1", CORRECTIONS), canonical), rel="alternate", type="application/json")
+    feed.link(href=with_query(path, query.canonical), rel="self", type="application/atom+xml")
+    feed.link(href=with_query(address("v1", CORRECTIONS), query.canonical), rel="alternate", type="application/json")
     feed.author({"name": package.publisher or package.name})
     feed.generator("Lantern")
     feed.updated(_moment(release.published_at))
     if package.license:
         feed.rights(package.license)
     for row in _newest_first(release, table):
-        _entry(feed.add_entry(order="append"), row, package.name)
+        _entry(feed.add_entry(order="append"), row, package.name, corrected(release, row)[1])
     return bytes(feed.atom_str(pretty=True))
 
 
@@ -184,8 +156,8 @@ def _newest_first(release: Release, table: Table) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True)
 
 
-def _entry(entry: Any, row: Mapping[str, Any], package: str) -> None:
-    """One correction: what was said, what is said now, why."""
+def _entry(entry: Any, row: Mapping[str, Any], package: str, record: str | None) -> None:
+    """One correction: what was said, what is said now, why; `record` is the address of its row."""
     said = {name: "" if value is None else str(value) for name, value in row.items()}
     kind, field = said.get("kind", ""), said.get("field", "")
     place = f"{said.get('dataset', '')} {said.get('record', '')}"
@@ -197,8 +169,8 @@ def _entry(entry: Any, row: Mapping[str, Any], package: str) -> None:
     old, new = said.get("old") or "(nothing)", said.get("new") or "(nothing)"
     change = f"{field}: {old} → {new}\n" if field else ""
     entry.content(f"{said.get('reason', '')}\n{change}Since version {said.get('version', '')}.", type="text")
-    record = address("v1", "datasets", said.get("dataset", ""), "records")
-    entry.link(href=f"{record}/{','.join(map(quoted, said.get('record', '').split(',')))}")
+    if record:
+        entry.link(href=record)
 
 
 def _urn(*parts: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response
 
 from api import mirror
-from api.http import request as ask
 from api.http.errors import ProblemError
+from api.http.request import refuse_parameters, store
 from api.index import database
 from api.store.releases import NotInStore
 
@@ -17,12 +17,12 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 def alive() -> Response:
     """The server lives; which release it serves, and for a mirror whose copy that is ("degraded" when it is stale)."""
-    ask.plain(ask.no_parameters)
+    refuse_parameters()
     try:
-        version = ask.store().latest().version
+        version = store().latest().version
     except NotInStore:
         version = None
-    copied = mirror.status(ask.store().root)
+    copied = mirror.status(store().root)
     if copied is None:
         return _uncached({"status": "ok", "version": version})
     status = "degraded" if copied.stale else "ok"
@@ -32,9 +32,9 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """The server can answer: there is a release and its data can be read. 503 otherwise."""
-    ask.plain(ask.no_parameters)
+    refuse_parameters()
     try:
-        release = ask.store().latest()
+        release = store().latest()
         database.layouts(release.folder)
     except NotInStore as error:
         raise ProblemError("not-ready", str(error)) from error

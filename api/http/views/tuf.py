@@ -7,8 +7,8 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from api.http import request as ask
-from api.http.answer import IMMUTABLE
+from api.http.request import refuse_parameters, store
+from api.http.responses import IMMUTABLE, JSON_TYPE
 from api.model.files import RELEASE_INDEX
 
 blueprint = Blueprint("signed", __name__)
@@ -17,22 +17,21 @@ _FIXED = re.compile(r"[0-9]+\.(root|targets|snapshot)\.json|targets/([^\0]+/)?[0
 _MOVING = ("timestamp.json", "root.json")
 
 
-@blueprint.get("/tuf/<path:name>")
+@blueprint.get("/tuf/<segments:name>")
 def metadata(name: str) -> Response:
     """One file of the metadata; a client asks for timestamp.json first."""
-    ask.plain(ask.no_parameters)
-    name = ask.segment(name)
+    refuse_parameters()
     fixed = _FIXED.fullmatch(name) is not None
     if not fixed and name not in _MOVING or ".." in name.split("/"):
         raise NotFound
-    return _small(ask.store().root / "tuf" / name, fixed)
+    return _small(store().root / "tuf" / name, fixed)
 
 
 @blueprint.get("/releases.json")
 def releases() -> Response:
     """The list of releases that the signature covers, with those that were withdrawn."""
-    ask.plain(ask.no_parameters)
-    return _small(ask.store().root / RELEASE_INDEX, fixed=False)
+    refuse_parameters()
+    return _small(store().root / RELEASE_INDEX, fixed=False)
 
 
 def _small(path: Path, fixed: bool) -> Response:
@@ -41,8 +40,9 @@ def _small(path: Path, fixed: bool) -> Response:
         body = path.read_bytes()
     except OSError as error:
         raise NotFound from error
-    response = Response(body, content_type="application/json")
+    response = Response(body, content_type=JSON_TYPE)
     response.set_etag(hashlib.sha256(body).hexdigest())
     response.headers["Cache-Control"] = IMMUTABLE if fixed else "no-cache"
     response.make_conditional(request)
+    response.headers.pop("Date", None)  # the server writes it
     return response

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from api.model.descriptor import Field, Package, Table, file_stem
+from api.model.descriptor import Field, Package, Table
 from api.model.files import ARCHIVE, DATABASE, WORKBOOK
+from api.release import media_types as types_of_files
+from api.release.formats import FORMATS
 from api.release.formats.survey import Survey, records
 from api.store import manifest
 
@@ -56,15 +58,12 @@ def present(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def files_of(table: Table) -> Iterator[tuple[str, str]]:
-    """The files of one table, each with its name."""
-    stem = file_stem(table.name)
-    yield table.path, "CSV"
-    yield f"parquet/{stem}.parquet", "Parquet"
-    yield f"jsonl/{stem}.jsonl", "JSON Lines"
+    """The files of one table, each with its format's name."""
+    yield from ((one.file(table), one.title) for one in FORMATS.values() if one.path)
 
 
 def media_type(path: str) -> str:
-    return manifest.media_type(path).partition(";")[0]
+    return types_of_files.media_type(path).partition(";")[0]
 
 
 def unit(field: Field) -> str:
