@@ -158,11 +158,10 @@ def control(table: Table) -> dict[str, fields.Field[Any]]:
     """The parameters that every question to a dataset's rows may carry."""
     sortable = [f.name for f in table.fields if f.type not in values.STRUCTURED]
     foreign = [key.fields[0] for key in table.foreign_keys if len(key.fields) == 1]
-    example = sortable[0] if sortable else ""
     return {
         "limit": Whole(
             validate=validate.Range(1, LIMIT_MAX, error=f"expected 1 to {LIMIT_MAX}"),
-            metadata={"description": f"Rows in one answer (default {LIMIT_DEFAULT}).", "example": LIMIT_DEFAULT},
+            metadata={"description": f"Rows in one answer (default {LIMIT_DEFAULT}; a file has all of them)."},
         ),
         "cursor": fields.String(
             validate=validate.Length(1, 200),
@@ -173,32 +172,22 @@ def control(table: Table) -> dict[str, fields.Field[Any]]:
             signed=True,
             metadata={
                 "description": "Fields to sort by, comma-separated; a minus sign before one turns it round. "
-                "Nulls come last; every sort ends in the primary key.",
-                "example": f"-{example}",
+                "Nulls come last; every sort ends in the primary key."
             },
         ),
-        "fields": Names(
-            table.index, metadata={"description": "Only these fields, comma-separated.", "example": example}
-        ),
+        "fields": Names(table.index, metadata={"description": "Only these fields, comma-separated."}),
         "q": fields.String(
             validate=validate.Length(1, TEXT_MAX),
             metadata={
                 "description": "Full text over the text fields: all words, accents and case folded; "
-                '"a phrase" in quotes, the beginning of a word with a star.',
-                "example": "mexico",
+                '"a phrase" in quotes, the beginning of a word with a star.'
             },
         ),
         "version": fields.String(
             validate=validate.Length(1, 60), metadata={"description": "Ask this release instead of the latest."}
         ),
         "as_of": Day(metadata={"description": "Ask the release that was the latest on this day (UTC)."}),
-        "expand": Names(
-            foreign,
-            metadata={
-                "description": "Foreign keys to give as objects, comma-separated.",
-                "example": ",".join(foreign[:1]),
-            },
-        ),
+        "expand": Names(foreign, metadata={"description": "Foreign keys to give as objects, comma-separated."}),
     }
 
 

@@ -5,6 +5,7 @@ release changes: the workers that answer questions import neither flasgger nor a
 """
 
 import hashlib
+import json
 import mimetypes
 import threading
 from collections.abc import Mapping
@@ -51,7 +52,7 @@ def as_yaml() -> Response:
     ask.plain(ask.no_parameters)
     ask.acceptable({"yaml": YAML_TYPE})
     found = documentation()
-    return _finish(found, openapi.written(openapi.read(found.json)).encode(), YAML_TYPE, "openapi.yaml")
+    return _finish(found, openapi.written(json.loads(found.json)).encode(), YAML_TYPE, "openapi.yaml")
 
 
 @blueprint.get("/docs/")
@@ -88,7 +89,7 @@ def _made(app: Flask, release: Release, base: str) -> Documentation:
     from api import openapi
     from api.openapi import interface
 
-    served = interface.app(openapi.document(app, release), release.package.title, base)
+    served = interface.app(openapi.document(app, release.package), release.package.title, base)
     parts = {f"static/{name}": _body(served, f"/docs/static/{name}") for name in interface.FILES}
     return Documentation(release, base, _body(served, "/openapi.json"), _body(served, "/docs/"), parts)
 

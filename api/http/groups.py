@@ -67,14 +67,8 @@ def groupable(table: Table) -> list[str]:
 def facet_control(table: Table) -> ask.Parameters:
     """The parameters of facets, beside the filters."""
     known = schemas.control(table)
-    names = groupable(table)
     facet = schemas.Names(
-        names,
-        required=True,
-        metadata={
-            "description": "Fields to count the values of, comma-separated.",
-            "example": names[0] if names else "",
-        },
+        groupable(table), required=True, metadata={"description": "Fields to count the values of, comma-separated."}
     )
     return {"facet": facet, **{name: known[name] for name in SHARED}}
 
@@ -82,26 +76,17 @@ def facet_control(table: Table) -> ask.Parameters:
 def aggregate_control(table: Table) -> ask.Parameters:
     """The parameters of aggregates, beside the filters."""
     known = schemas.control(table)
-    names, numeric = groupable(table), numeric_fields(table)
-    example = f"sum:{numeric[0]},count" if numeric else "count"
     return {
-        "group_by": schemas.Names(
-            names,
-            metadata={"description": "Fields to group by, comma-separated.", "example": names[0] if names else ""},
-        ),
+        "group_by": schemas.Names(groupable(table), metadata={"description": "Fields to group by, comma-separated."}),
         "measure": Measures(
             table,
             metadata={
                 "description": f"Comma-separated: count, or {', '.join(aggregate.FUNCTIONS[1:])} of a numeric field, "
-                "written sum:field (default count).",
-                "example": example,
+                "written sum:field (default count)."
             },
         ),
         "sort": fields.String(
-            metadata={
-                "description": "Groups and measures to sort by, comma-separated, a minus sign turns one round.",
-                "example": "-count",
-            }
+            metadata={"description": "Groups and measures to sort by, comma-separated, a minus sign turns one round."}
         ),
         **{name: known[name] for name in SHARED},
     }

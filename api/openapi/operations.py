@@ -17,8 +17,7 @@ class Operation:
     `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
     reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
     types; `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
-    (api.openapi.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
-    example; `name`: the operationId, where the view's own name is taken.
+    (api.openapi.answers.HEADERS_OF); `name`: the operationId, where the view's own name is taken.
     """
 
     answer: str
@@ -29,7 +28,6 @@ class Operation:
     also: tuple[int, ...] = ()
     media: tuple[str, ...] = (JSON_TYPE,)
     headers: str = "finished"
-    stable: bool = True
     name: str = ""
 
 
@@ -45,7 +43,7 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "catalogue.dataset": Operation("Dataset"),
     "catalogue.schema": Operation("TableSchema"),
     "records.records": Operation("Rows", schemas.control, filters=True, media=ROWS),
-    "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS, stable=False),
+    "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS),
     "records.record": Operation("Record", records.row_control, also=(410,)),
     "groups.facets": Operation("Facets", groups.facet_control, filters=True),
     "groups.aggregates": Operation("Groups", groups.aggregate_control, filters=True, also=(409,)),
@@ -53,20 +51,18 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "evidence.all_conflicts": Operation("Conflicts", evidence.control, filters=True, table="conflicts"),
     "evidence.all_corrections": Operation("Rows", schemas.control, filters=True, table="corrections"),
     "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
-    "changes.changes": Operation("Changes", feeds.control, also=(404,), media=("application/jsonl",), stable=False),
-    "catalogue.releases": Operation("Releases", ask.no_parameters, stable=False),
-    "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain", stable=False),
-    "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters, stable=False),
-    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, headers="file", stable=False),
-    "signed.releases": Operation(
-        "Signed", ask.no_parameters, also=(404,), headers="tagged", stable=False, name="signed_releases"
-    ),
-    "signed.metadata": Operation("Signed", ask.no_parameters, headers="tagged", stable=False, name="signed_metadata"),
-    "documentation.as_json": Operation("OpenAPI", ask.no_parameters, stable=False),
-    "documentation.as_yaml": Operation("OpenAPI", ask.no_parameters, media=("application/yaml",), stable=False),
-    "documentation.page": Operation("Page", None, media=PAGE, stable=False),
+    "changes.changes": Operation("Changes", feeds.control, also=(404,), media=("application/jsonl",)),
+    "catalogue.releases": Operation("Releases", ask.no_parameters),
+    "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain"),
+    "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters),
+    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, headers="file"),
+    "signed.releases": Operation("Signed", ask.no_parameters, also=(404,), headers="tagged", name="signed_releases"),
+    "signed.metadata": Operation("Signed", ask.no_parameters, headers="tagged", name="signed_metadata"),
+    "documentation.as_json": Operation("OpenAPI", ask.no_parameters),
+    "documentation.as_yaml": Operation("OpenAPI", ask.no_parameters, media=("application/yaml",)),
+    "documentation.page": Operation("Page", None, media=PAGE),
     "documentation.part": None,  # the page's own scripts and styles
     "health.alive": Operation("Alive", ask.no_parameters, headers="plain"),
     "health.ready": Operation("Ready", ask.no_parameters, headers="plain", also=(503,)),
-    "problems.explain": Operation("Page", None, media=PAGE, headers="plain", stable=False),
+    "problems.explain": Operation("Page", None, media=PAGE, headers="plain"),
 }

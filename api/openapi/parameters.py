@@ -17,31 +17,31 @@ Entry = dict[str, Any]
 NO_NULL = r"^[^\x00]*$"
 PLAIN: Entry = {"type": "string", "pattern": NO_NULL}
 
-# How values of filters are written, by name: component schemas.
+# How values of filters are written, by name: component schemas. Without examples: Swagger UI puts an example, also that
+# of a schema, into every question.
 WRITTEN: Mapping[str, Entry] = {
     "Text": {**PLAIN, "description": "Any text but the null character."},
     "Whole": {"type": "integer", "description": "A whole number of any size."},
     "Number": {"type": "number"},
     "Flag": {"type": "boolean", "description": "true or false."},
     "Year": {"type": "integer", "minimum": -999999999, "maximum": 999999999},
-    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4}-(0[1-9]|1[0-2])$", "example": "2007-03"},
+    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4}-(0[1-9]|1[0-2])$", "description": "Such as 2007-03."},
     "Day": {"type": "string", "format": "date"},
     "Clock": {
         "type": "string",
         "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$",
-        "example": "13:30:00",
+        "description": "Such as 13:30:00.",
     },
     "Moment": {"type": "string", "format": "date-time"},
     "Duration": {
         "type": "string",
         "pattern": "^-?P(?=.)([0-9]+W)?([0-9]+Y)?([0-9]+M)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$",
-        "example": "P1Y2M",
+        "description": "An ISO 8601 duration, such as P1Y2M.",
     },
     "Point": {
         "type": "string",
         "pattern": r"^-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?),-?(90|[0-8]?[0-9](\.[0-9]+)?)$",
-        "description": "Longitude (-180 to 180), a comma, latitude (-90 to 90).",
-        "example": "-99.13,19.43",
+        "description": "Longitude (-180 to 180), a comma, latitude (-90 to 90), such as -99.13,19.43.",
     },
 }
 BY_TYPE: Mapping[str, str] = {
@@ -99,20 +99,13 @@ def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool
     raise AssertionError("names never end")
 
 
-def filters(table: Table, sample: Mapping[str, Any]) -> list[Entry]:
+def filters(table: Table) -> list[Entry]:
     """Every filter of a table, in the order of its fields."""
-    return [_filter(name, value.field, value.operator, sample) for name, value in schemas.filters(table).items()]
+    return [_filter(name, value.field, value.operator) for name, value in schemas.filters(table).items()]
 
 
-def _filter(name: str, field: Field, operator: str, sample: Mapping[str, Any]) -> Entry:
+def _filter(name: str, field: Field, operator: str) -> Entry:
     entry: Entry = {"name": name, "in": "query", "description": _words(field, operator), **_shape(field, operator)}
-    found = rows.example(field, sample)
-    if field.type == "geopoint" and found is not None:
-        found = ",".join(map(str, found))
-    if operator == "isnull":
-        entry["example"] = True
-    elif found is not None and "content" not in entry:
-        entry["example"] = [found] if "explode" in entry and not isinstance(found, list) else found
     if operator == "eq":
         entry |= {f"x-{k.removeprefix('x-')}": v for k, v in rows.constraints(field).items() if k != "x-unique"}
     return entry
@@ -161,16 +154,11 @@ def _control(plugin: MarshmallowPlugin, name: str, field: fields.Field[Any], req
     assert plugin.converter is not None
     schema = plugin.converter.field2property(field)
     entry: Entry = {"name": name, "in": "query", "description": schema.pop("description", ""), "required": required}
-    example = schema.pop("example", None)
     known = getattr(field, "known", None)
     if known is not None:
         names = [*known, *(f"-{n}" for n in known)] if getattr(field, "signed", False) else list(known)
         schema = {"type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": True}
-        entry |= SEVERAL
-        example = [n for n in str(example).split(",") if n in names] or names[:1]
+        entry |= SEVERAL | ({"example": names[:1]} if required else {})
     elif schema.get("type") == "string" and "format" not in schema:
         schema["pattern"] = NO_NULL
-    if name == "limit":
-        schema["default"] = schemas.LIMIT_DEFAULT
-    entry["schema"] = schema
-    return entry if example is None else entry | {"example": example}
+    return entry | {"schema": schema}
