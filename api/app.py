@@ -5,26 +5,12 @@ from typing import Any
 from flask import Flask, Response
 
 from api import settings
-from api.cache import Cache
-from api.http import (
-    ask,
-    catalogue,
-    direct,
-    documentation,
-    evidence,
-    feeds,
-    files,
-    groups,
-    health,
-    pages,
-    paths,
-    problems,
-    records,
-    respond,
-    search,
-    signed,
-)
-from api.store import Store
+from api.http import direct, errors, responses, url_escapes
+from api.http import request as ask
+from api.http.cache import Cache
+from api.http.views import aggregates, catalogue, changes, conflicts, files, health, home, records, search, tuf
+from api.openapi import views
+from api.store.releases import Store
 
 
 def create_app(**given: Any) -> Flask:
@@ -35,11 +21,11 @@ def create_app(**given: Any) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     store = Store(app.config["STORE"])
-    problems.init_app(app)
-    app.register_error_handler(respond.KnownAlready, lambda _: Response())
-    for part in (catalogue, records, groups, search, evidence, feeds, files, signed, health, pages, documentation):
+    errors.init_app(app)
+    app.register_error_handler(responses.KnownAlready, lambda _: Response())
+    for part in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, views):
         app.register_blueprint(part.blueprint)
     app.extensions["service"] = ask.Service(store, app.config["BASE_URL"], app.config["TIME_LIMIT"])
-    inner = paths.keep_escapes(direct.direct(app, app.wsgi_app))
+    inner = url_escapes.keep_escapes(direct.direct(app, app.wsgi_app))
     app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # how Flask has it wrapped
     return app

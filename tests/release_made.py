@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from api import descriptor
-from api.release import files, manifest
+from api.model import descriptor
+from api.release import files
+from api.store import manifest
 
 OWN = Path(__file__).parent.parent / "datapackage"
 CREATED = "2026-03-04T05:06:08Z"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import release_made
 
-from api import descriptor
+from api.model import descriptor
 from api.release import charts
 from api.release.formats.survey import Survey, survey
 

@@ -11,7 +11,7 @@ from packages import table
 from served import app_of, rows_path, served
 from werkzeug.test import EnvironBuilder
 
-from api.cork import corked
+from api.http.cork import corked
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="TCP_CORK is Linux's")
 

@@ -17,8 +17,8 @@ import rdflib
 import release_made
 import yaml
 
-from api import descriptor
-from api.release.words import citation, templates
+from api.model import descriptor
+from api.release.descriptions import citation, templates
 
 # rdflib's own reader of JSON-LD uses what rdflib has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")

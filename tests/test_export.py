@@ -29,7 +29,7 @@ from api.app import create_app
 from api.export import ExportError, sidecars
 from api.export.write import LIST, OWN, Exported, export
 from api.release.build import build
-from api.release.manifest import MEDIA_TYPES
+from api.store.manifest import MEDIA_TYPES
 from api.trust import sign_store, verify
 
 __all__ = ["origin", "states"]

@@ -25,8 +25,10 @@ import pytest
 import release_made
 from openpyxl.utils.escape import unescape
 
-from api import descriptor, package, values
-from api.descriptor import Field, Table, file_stem
+from api import package
+from api.model import descriptor
+from api.model import types as values
+from api.model.descriptor import Field, Table, file_stem
 from api.release.formats import parquet, workbook
 from api.release.formats.survey import survey
 

@@ -22,14 +22,16 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from api import question, schemas, values
 from api.app import create_app
 from api.cli import main
-from api.descriptor import Table
+from api.model import types
+from api.model.descriptor import Table
 from api.openapi import parameters, rows
 from api.openapi.operations import OPERATIONS
+from api.query import parameters as schemas
+from api.query import parse
 from api.release.build import build
-from api.store import Store
+from api.store.releases import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "openapi" / "openapi.yaml"
@@ -128,7 +130,7 @@ def test_the_committed_document_shares_nothing_between_places() -> None:
 def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any], store: Path) -> None:
     package = Store(store).latest().package
     missing = {rule.endpoint for rule in app.url_map.iter_rules()} - set(OPERATIONS)
-    assert not missing, f"add a line to api.openapi.operations.OPERATIONS for each of {sorted(missing)}"
+    assert not missing, f"add a line to api.openapi.document.operations.OPERATIONS for each of {sorted(missing)}"
     gone = set(OPERATIONS) - {rule.endpoint for rule in app.url_map.iter_rules()}
     assert not gone, f"OPERATIONS describes views that are no more: {sorted(gone)}"
     expected = set()
@@ -158,14 +160,14 @@ def test_documented_parameters_are_those_that_are_read(
 ) -> None:
     """What each view hands to question.read is what the document says of it: names of filters and of the rest."""
     asked: list[set[str]] = []
-    plain = question.read
+    plain = parse.read
 
-    def spying(table: Table, given: Any, control: Any, filtered: bool = True) -> question.Question:
+    def spying(table: Table, given: Any, control: Any, filtered: bool = True) -> parse.Question:
         named = {n for n, field in control(table).items() if getattr(field, "known", True)}
         asked.append(named | set(schemas.filters(table) if filtered else ()))
         return plain(table, given, control, filtered)
 
-    monkeypatch.setattr(question, "read", spying)
+    monkeypatch.setattr(parse, "read", spying)
     client = app.test_client()
     for number, (path, _, entries) in enumerate(operations(document)):
         asked.clear()
@@ -239,8 +241,8 @@ def test_every_answer_says_what_it_is_and_what_can_go_wrong(document: dict[str, 
 
 
 def test_every_type_of_field_is_described() -> None:
-    assert set(rows.TYPES) == set(values.OPERATORS)
-    assert {*parameters.BY_TYPE, *parameters.JSON_TEXT, "string", "any", "list"} == set(values.OPERATORS)
+    assert set(rows.TYPES) == set(types.OPERATORS)
+    assert {*parameters.BY_TYPE, *parameters.JSON_TEXT, "string", "any", "list"} == set(types.OPERATORS)
 
 
 def test_links_and_servers_follow_the_public_address(store: Path) -> None:
@@ -367,7 +369,7 @@ import sys
 from wsgi import app
 answer = app.test_client().get("/v1/datasets/exports/records?limit=1")
 assert answer.status_code == 200, answer.text
-print(sorted(set(sys.modules) & {"flasgger", "apispec", "flask_swagger_ui", "api.openapi"}))
+print(sorted(set(sys.modules) & {"flasgger", "apispec", "flask_swagger_ui", "api.openapi.document"}))
 """
 
 

@@ -1,7 +1,8 @@
 """Every operator of every type: what an answer holds is what plain Python finds in the cells.
 
 A `Case` is one column: its cells, how Python understands a cell (`means`), what is asked of it, and how Python
-understands that (`asks`, in canonical form: ISO 8601, plain digits, true and false). Nothing of api.values is used.
+understands that (`asks`, in canonical form: ISO 8601, plain digits, true and false). Nothing of
+api.model.types is used.
 """
 
 import json

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from api import schemas, settings
+from api import settings
 from api.cli import main
+from api.query import parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,7 +52,7 @@ def test_the_command_settings_lists_every_setting() -> None:
 
 
 def test_every_parameter_is_in_the_readme() -> None:
-    for name in schemas.CONTROL:
+    for name in parameters.CONTROL:
         assert f"`{name}" in README, name
 
 

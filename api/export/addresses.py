@@ -14,17 +14,20 @@ from urllib.parse import unquote
 
 from flask import Flask
 
-from api import contents, engine
-from api.contents import File
-from api.descriptor import Table
 from api.export import ExportError
-from api.http import ask, downloads, problems
-from api.http.page import key_path
-from api.http.respond import JSON_TYPE, quoted
-from api.layout import ROW_SEPARATOR
-from api.release.manifest import media_type
-from api.rowfile import json_text
-from api.store import Release, Store
+from api.http import errors
+from api.http import request as ask
+from api.http.responses import JSON_TYPE, quoted
+from api.http.views import downloads
+from api.http.views.page import key_path
+from api.index import database
+from api.index.layout import ROW_SEPARATOR
+from api.index.rows import json_text
+from api.model.descriptor import Table
+from api.model.files import MANIFEST, SUMS
+from api.store import manifest
+from api.store.manifest import File, media_type
+from api.store.releases import Release, Store
 
 # Answers that only a running server can give, and places of which the files or the rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
@@ -37,7 +40,7 @@ ENDINGS = {
     "application/jsonl": "jsonl",
     "application/linkset+json": "linkset",
 }
-OF_RELEASE = (contents.MANIFEST, contents.SUMS)
+OF_RELEASE = (MANIFEST, SUMS)
 BATCH = 1_000
 LONGEST_PART = 255
 
@@ -57,8 +60,8 @@ class Address:
 
 def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
     """The files of a release with what its manifest promises of each (nothing of itself)."""
-    raw = (folder / contents.MANIFEST).read_bytes()
-    held = contents.read(raw)
+    raw = (folder / MANIFEST).read_bytes()
+    held = manifest.read(raw)
     kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(raw)["files"]}
     every: dict[str, File | None] = {file.path: file for file in held.files}
     every |= {path: None for path in OF_RELEASE if path not in every and (folder / path).is_file()}
@@ -129,7 +132,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
     known: dict[str, Iterable[str]] = {
         "name": [table.name for table in store.latest().package.tables],
         "version": [release.version for release in store.releases()],
-        "kind": problems.TYPES,
+        "kind": errors.TYPES,
         "extension": FORMATS,
     }
     for rule in app.url_map.iter_rules():
@@ -164,7 +167,7 @@ def _file(path: str, named: bool, kind: str) -> str:
 
 def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
     base = app.config["BASE_URL"]
-    last = engine.layouts(release.folder)[table.name].rows
+    last = database.layouts(release.folder)[table.name].rows
     for start in range(1, last + 1, BATCH):
         numbers = range(start, min(start + BATCH, last + 1))
         lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)

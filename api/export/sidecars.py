@@ -3,15 +3,16 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 
-from api.answer import IMMUTABLE, MUTABLE
 from api.export.files import Entry
-from api.release.manifest import MEDIA_TYPES
+from api.http.answer import IMMUTABLE, MUTABLE
+from api.model.files import LICENSE, SUMS
+from api.store.manifest import MEDIA_TYPES
 
 LIST = "_addresses.json"
 MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list
 # What is no release file's ending, or has another type than its last ending says.
 ALSO = {".atom": "application/atom+xml; charset=utf-8", ".vl.json": "application/vnd.vegalite+json"}
-PLAIN = ("LICENSE", "SHA256SUMS")
+PLAIN = (LICENSE, SUMS)
 
 
 def listed(entries: Iterable[Entry], left_out: list[dict[str, str]]) -> bytes:

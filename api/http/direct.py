@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 
-from api.answer import KEY
-from api.http import ask
+from api.http import request as ask
+from api.http.answer import KEY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from api.selection import Selection
+from api.model.files import DESCRIPTOR
+from api.query.find import Selection
 
 EXTRACT_SECONDS = 120
 # Two at a time: each is a process with libraries of some 100 MiB.
@@ -25,7 +26,7 @@ def extract(selection: Selection, kind: str, pieces: Iterable[bytes], rows: int)
         target.parent.mkdir()
         with target.open("wb") as out:
             out.writelines(pieces)
-        (folder / "datapackage.json").write_text(json.dumps(_described(selection, rows)))
+        (folder / DESCRIPTOR).write_text(json.dumps(_described(selection, rows)))
         with _extracts:
             command = [sys.executable, "-m", "api.release.extract", str(folder), kind]
             subprocess.run(command, check=True, timeout=EXTRACT_SECONDS, cwd=Path(__file__).parents[2])

@@ -5,8 +5,8 @@ from typing import Any
 
 from apispec import APISpec
 
-from api.descriptor import Package, Table
-from api.http.problems import MEDIA_TYPE, TYPES
+from api.http.errors import MEDIA_TYPE, TYPES
+from api.model.descriptor import Package, Table
 
 Entry = dict[str, Any]
 TEXT: Entry = {"type": "string"}
@@ -240,7 +240,7 @@ def envelope(data: Entry, included: Entry | None = None) -> Entry:
 
 
 def of_table(spec: APISpec, table: Table, slug: str, package: Package, slugs: Mapping[str, str]) -> None:
-    """Put in the answers with rows of one table; api.openapi has put in the row itself."""
+    """Put in the answers with rows of one table; api.openapi.document has put in the row itself."""
     one = ref(f"Row.{slug}")
     included = None
     if "conflicts" in slugs:

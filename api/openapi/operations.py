@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from api import schemas
-from api.http import ask, downloads, evidence, feeds, groups, records, search
+from api.http import request as ask
+from api.http.views import aggregates, changes, conflicts, downloads, records, search
+from api.query import parameters
 
 JSON_TYPE = "application/json"
 Control = Callable[..., ask.Parameters]
@@ -42,16 +43,16 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "catalogue.datasets": Operation("Datasets"),
     "catalogue.dataset": Operation("Dataset"),
     "catalogue.schema": Operation("TableSchema"),
-    "records.records": Operation("Rows", schemas.control, filters=True, media=ROWS),
-    "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS),
+    "records.records": Operation("Rows", parameters.control, filters=True, media=ROWS),
+    "records.records_as": Operation("Rows", parameters.control, filters=True, media=ROWS),
     "records.record": Operation("Record", records.row_control, also=(410,)),
-    "groups.facets": Operation("Facets", groups.facet_control, filters=True),
-    "groups.aggregates": Operation("Groups", groups.aggregate_control, filters=True, also=(409,)),
+    "groups.facets": Operation("Facets", aggregates.facet_control, filters=True),
+    "groups.aggregates": Operation("Groups", aggregates.aggregate_control, filters=True, also=(409,)),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
-    "evidence.all_conflicts": Operation("Conflicts", evidence.control, filters=True, table="conflicts"),
-    "evidence.all_corrections": Operation("Rows", schemas.control, filters=True, table="corrections"),
+    "evidence.all_conflicts": Operation("Conflicts", conflicts.control, filters=True, table="conflicts"),
+    "evidence.all_corrections": Operation("Rows", parameters.control, filters=True, table="corrections"),
     "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
-    "changes.changes": Operation("Changes", feeds.control, also=(404,), media=("application/jsonl",)),
+    "changes.changes": Operation("Changes", changes.control, also=(404,), media=("application/jsonl",)),
     "catalogue.releases": Operation("Releases", ask.no_parameters),
     "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain"),
     "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters),

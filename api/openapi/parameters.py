@@ -9,9 +9,9 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
-from api import schemas
-from api.descriptor import Field, Table
+from api.model.descriptor import Field, Table
 from api.openapi import rows
+from api.query import parameters
 
 Entry = dict[str, Any]
 NO_NULL = r"^[^\x00]*$"
@@ -101,7 +101,7 @@ def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool
 
 def filters(table: Table) -> list[Entry]:
     """Every filter of a table, in the order of its fields."""
-    return [_filter(name, value.field, value.operator) for name, value in schemas.filters(table).items()]
+    return [_filter(name, value.field, value.operator) for name, value in parameters.filters(table).items()]
 
 
 def _filter(name: str, field: Field, operator: str) -> Entry:

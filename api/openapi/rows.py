@@ -7,8 +7,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from api import values
-from api.descriptor import Field, Table
+from api.model import types
+from api.model.descriptor import Field, Table
 
 LISTED = {"type": "array", "items": {}}
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
@@ -75,7 +75,7 @@ def example(field: Field) -> Any:
 
 def as_json(field: Field, value: Any) -> Any:
     """A value of a descriptor (text in the field's format, or JSON already) as rows hold it; None if it is none."""
-    kind = values.kind(field)
+    kind = types.kind(field)
     if not isinstance(value, str):
         return value
     for read in (kind.read, kind.ask):

@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from api.descriptor import package
+from api.model.descriptor import package
+from api.model.files import DESCRIPTOR
 from api.release.formats import parquet, workbook
 from api.release.formats.survey import surveys
 
@@ -15,7 +16,7 @@ TARGET = "extract"
 
 def write(folder: Path, kind: str) -> None:
     """Write FOLDER/extract in the format."""
-    model = package(json.loads((folder / "datapackage.json").read_bytes()))
+    model = package(json.loads((folder / DESCRIPTOR).read_bytes()))
     found = surveys(model, folder)
     if kind == "parquet":
         parquet.write(model, found[0], folder / TARGET)

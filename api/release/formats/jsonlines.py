@@ -5,7 +5,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from api import values
+from api.model import types
 from api.release.formats.survey import Column, Survey, number_text, records
 
 
@@ -20,6 +20,6 @@ def write(found: Survey, target: Path) -> None:
 
 def _maker(column: Column) -> Callable[[str], Any]:
     read, json = column.kind.read, column.kind.json
-    if column.kind.type in values.NUMERIC:
+    if column.kind.type in types.NUMERIC:
         return number_text(column)
     return json if read is str else lambda cell: json(read(cell))
