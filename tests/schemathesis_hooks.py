@@ -17,7 +17,7 @@ RULES = (
     "not both",  # version and as_of
     "more than 40 filters",
     "characters, at most",  # the query string
-    "was altered, or belongs to another question",  # a cursor that was made up
+    "was altered, or belongs to another query",  # a cursor that was made up
     "is listed twice",  # sort=year,-year
     "is not a group or measure of this response",  # sort of an aggregate, by what it is not grouped by
     "expected at least one value",  # field__in=, of one empty text, is an empty list

@@ -117,19 +117,15 @@ def releases(config: dict[str, Any]) -> None:
 @click.pass_obj
 def openapi(config: dict[str, Any], output: Path, check: bool) -> None:
     """Write the OpenAPI document of the package, as a server of its release serves it."""
-    from tempfile import TemporaryDirectory
-
     from api.app import create_app
-    from api.package import PackageError
-    from api.release.build import BuildError
-    from api.release.build import build as make
+    from api.openapi.document import document, written
+    from api.package import PackageError, open_source
 
-    with TemporaryDirectory() as folder:
-        try:
-            make(config["PACKAGE"], Path(folder), say)
-        except (BuildError, PackageError) as error:
-            fail(str(error))
-        text = create_app(STORE=Path(folder), BASE_URL="").test_client().get("/openapi.yaml").text
+    try:
+        with open_source(config["PACKAGE"]) as source:
+            text = written(document(create_app(BASE_URL=""), source.package))
+    except PackageError as error:
+        fail(str(error))
     if not check:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")

@@ -32,7 +32,7 @@ from api.store.releases import Release, Store
 
 # Answers that only a running server can give, and places of which the files or the rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
-APART = ("files.file", "signed.metadata", "records.record", "documentation.part")
+APART = ("files.file", "tuf.metadata", "records.record", "documentation.part")
 ENDINGS = {
     JSON_TYPE: "json",
     "text/html": "html",

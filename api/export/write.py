@@ -62,7 +62,7 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
 
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), BASE_URL=base_url, CACHE_MB=1)
-    store: Store = app.extensions["service"].store
+    store: Store = app.extensions["store"]
     asked = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
     single = list(addresses.rows(app, store.latest())) if rows else []
     kept, out = addresses.apart([*linked, *asked, *single])
@@ -194,7 +194,7 @@ def _own(app: Flask, files: Files, entries: list[Entry], out: list[tuple[Address
     files.put(".nojekyll", b"")
     shown = [entry for entry in entries if len(single) <= sidecars.MOST_ROWS or entry.address not in single]
     with app.test_request_context():
-        release = app.extensions["service"].store.latest()
+        release = app.extensions["store"].latest()
         page = render_template(
             "contents.html", package=release.package, release=release, entries=shown, more=len(entries) - len(shown)
         )

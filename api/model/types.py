@@ -23,12 +23,50 @@ from api.model.descriptor import Field
 Stored = str | int | float | None
 YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
 NUMERIC = ("integer", "number")
+JSON_TYPES = ("array", "object", "geojson")  # whose values are written as JSON
 STRUCTURED = ("list", "array", "object", "geojson", "geopoint")
+
+
+NO_NULL = r"^[^\x00]*$"
+PLAIN: Mapping[str, Any] = {"type": "string", "pattern": NO_NULL}
+
+# How values of filters are written, by name: component schemas. Without examples: Swagger UI puts an example, also that
+# of a schema, into every question.
+WRITTEN: Mapping[str, Mapping[str, Any]] = {
+    "Text": {**PLAIN, "description": "Any text but the null character."},
+    "Whole": {"type": "integer", "description": "A whole number of any size."},
+    "Number": {"type": "number"},
+    "Flag": {"type": "boolean", "description": "true or false."},
+    "Year": {"type": "integer", "minimum": -999999999, "maximum": 999999999},
+    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4}-(0[1-9]|1[0-2])$", "description": "Such as 2007-03."},
+    "Day": {"type": "string", "format": "date"},
+    "Clock": {
+        "type": "string",
+        "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$",
+        "description": "Such as 13:30:00.",
+    },
+    "Moment": {"type": "string", "format": "date-time"},
+    "Duration": {
+        "type": "string",
+        "pattern": "^-?P(?=.)([0-9]+W)?([0-9]+Y)?([0-9]+M)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$",
+        "description": "An ISO 8601 duration, such as P1Y2M.",
+    },
+    "Point": {
+        "type": "string",
+        "pattern": r"^-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?),-?(90|[0-8]?[0-9](\.[0-9]+)?)$",
+        "description": "Longitude (-180 to 180), a comma, latitude (-90 to 90), such as -99.13,19.43.",
+    },
+    "Object": {"type": "object"},
+    "Array": {"type": "array", "items": {}},
+}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One field's type, ready to use. `read` and `ask` raise ValueError saying what was expected."""
+    """One field's type, ready to use. `read` and `ask` raise ValueError saying what was expected.
+
+    `written` names the form (of WRITTEN) that `ask` reads; of a list, that of its items.
+    """
 
     type: str
     column: str
@@ -36,6 +74,7 @@ class Kind:
     ask: Callable[[str], Any]
     store: Callable[[Any], Stored]
     json: Callable[[Any], str]
+    written: str
 
 
 @lru_cache(maxsize=10_000)
@@ -46,7 +85,7 @@ def kind(field: Field) -> Kind:
 
 
 def _text(field: Field) -> Kind:
-    return Kind(field.type, "TEXT", str, str, _same, encode_basestring)
+    return Kind(field.type, "TEXT", str, str, _same, encode_basestring, "Text")
 
 
 def _integer(field: Field) -> Kind:
@@ -63,7 +102,7 @@ def _integer(field: Field) -> Kind:
             raise ValueError("a whole number")
         return Decimal(text)
 
-    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json)
+    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json, "Whole")
 
 
 def _number(field: Field) -> Kind:
@@ -87,7 +126,7 @@ def _number(field: Field) -> Kind:
             raise ValueError("a number")
         return Decimal(text)
 
-    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json)
+    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json, "Number")
 
 
 def _grouping(field: Field) -> tuple[str, bool]:
@@ -115,7 +154,7 @@ def _boolean(field: Field) -> Kind:
             raise ValueError("true or false")
         return text == "true"
 
-    return Kind(field.type, "INTEGER", read, ask, int, lambda value: "true" if value else "false")
+    return Kind(field.type, "INTEGER", read, ask, int, lambda value: "true" if value else "false", "Flag")
 
 
 def _year(field: Field) -> Kind:
@@ -129,7 +168,7 @@ def _year(field: Field) -> Kind:
             raise ValueError("a year, such as 2007")
         return int(text)
 
-    return Kind(field.type, "INTEGER", read, ask, _same, str)
+    return Kind(field.type, "INTEGER", read, ask, _same, str, "Year")
 
 
 def _yearmonth(field: Field) -> Kind:
@@ -139,7 +178,7 @@ def _yearmonth(field: Field) -> Kind:
             raise ValueError("a year and month, such as 2007-03")
         return f"{found[1]}-{int(found[2]):02d}"
 
-    return Kind(field.type, "TEXT", read, read, _same, encode_basestring)
+    return Kind(field.type, "TEXT", read, read, _same, encode_basestring, "YearMonth")
 
 
 def _date(field: Field) -> Kind:
@@ -151,7 +190,7 @@ def _date(field: Field) -> Kind:
         except ValueError:
             raise ValueError("a date that exists, such as 2007-10-01") from None
 
-    return Kind(field.type, "TEXT", _formatted(field, ask, datetime.date), ask, date.isoformat, _quoted_iso)
+    return Kind(field.type, "TEXT", _formatted(field, ask, datetime.date), ask, date.isoformat, _quoted_iso, "Day")
 
 
 def _time(field: Field) -> Kind:
@@ -164,7 +203,8 @@ def _time(field: Field) -> Kind:
     def whole(moment: datetime) -> time:
         return _utc_time(moment.timetz())
 
-    return Kind(field.type, "TEXT", _formatted(field, ask, whole), ask, _time_text, lambda v: f'"{_time_text(v)}"')
+    read = _formatted(field, ask, whole)
+    return Kind(field.type, "TEXT", read, ask, _time_text, lambda v: f'"{_time_text(v)}"', "Clock")
 
 
 def _utc_time(value: time) -> time:
@@ -188,7 +228,7 @@ def _datetime(field: Field) -> Kind:
         except (ValueError, OverflowError):
             raise ValueError("a date and time, such as 2007-10-01T13:30:00Z") from None
 
-    return Kind(field.type, "TEXT", _formatted(field, ask, _utc), ask, _moment_key, _moment_json)
+    return Kind(field.type, "TEXT", _formatted(field, ask, _utc), ask, _moment_key, _moment_json, "Moment")
 
 
 def _utc(moment: datetime) -> datetime:
@@ -233,7 +273,7 @@ def _duration(field: Field) -> Kind:
             raise ValueError("an ISO 8601 duration, such as P1Y2M3DT4H")
         return text.strip()
 
-    return Kind(field.type, "NUMERIC", read, read, duration_seconds, encode_basestring)
+    return Kind(field.type, "NUMERIC", read, read, duration_seconds, encode_basestring, "Duration")
 
 
 def duration_seconds(text: str) -> float:
@@ -245,7 +285,7 @@ def duration_seconds(text: str) -> float:
     return -total if found["sign"] else total
 
 
-def _structured(check: Callable[[Any], bool], expected: str) -> Callable[[Field], Kind]:
+def _structured(check: Callable[[Any], bool], expected: str, written: str) -> Callable[[Field], Kind]:
     def make(field: Field) -> Kind:
         def read(text: str) -> Any:
             try:
@@ -256,7 +296,7 @@ def _structured(check: Callable[[Any], bool], expected: str) -> Callable[[Field]
                 raise ValueError(expected)
             return value
 
-        return Kind(field.type, "TEXT", read, read, canonical, canonical)
+        return Kind(field.type, "TEXT", read, read, canonical, canonical, written)
 
     return make
 
@@ -293,7 +333,8 @@ def _geopoint(field: Field) -> Kind:
         except (TypeError, KeyError, ValueError):
             raise ValueError(expected) from None
 
-    return Kind(field.type, "TEXT", default if field.format == "default" else read, default, canonical, canonical)
+    from_cell = default if field.format == "default" else read
+    return Kind(field.type, "TEXT", from_cell, default, canonical, canonical, "Point")
 
 
 def _list(field: Field) -> Kind:
@@ -309,7 +350,7 @@ def _list(field: Field) -> Kind:
         inner = kind(item)
         return [json.loads(inner.json(inner.ask(part))) for part in text.split(",")]
 
-    return Kind(field.type, "TEXT", read, ask, canonical, canonical)
+    return Kind(field.type, "TEXT", read, ask, canonical, canonical, kind(item).written)
 
 
 def _same(value: Any) -> Any:
@@ -332,9 +373,9 @@ _KINDS: Mapping[str, Callable[[Field], Kind]] = {
     "time": _time,
     "datetime": _datetime,
     "duration": _duration,
-    "object": _structured(lambda value: isinstance(value, dict), "a JSON object"),
-    "array": _structured(lambda value: isinstance(value, list), "a JSON array"),
-    "geojson": _structured(lambda value: isinstance(value, dict), "a GeoJSON object"),
+    "object": _structured(lambda value: isinstance(value, dict), "a JSON object", "Object"),
+    "array": _structured(lambda value: isinstance(value, list), "a JSON array", "Array"),
+    "geojson": _structured(lambda value: isinstance(value, dict), "a GeoJSON object", "Object"),
     "geopoint": _geopoint,
     "list": _list,
 }

@@ -1,4 +1,4 @@
-"""The OpenAPI document of a release: everything that is served, generated from its schemas and the code."""
+"""The OpenAPI document of a package: everything that is served, generated from its schemas and the code."""
 
 import json
 import re
@@ -14,25 +14,25 @@ from werkzeug.routing import Rule
 
 from api.http.request import PLAIN
 from api.http.views import downloads
+from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
 from api.openapi import answers, parameters, rows
-from api.openapi.operations import JSON_TYPE, OPERATIONS, Operation
-from api.store.releases import Release
+from api.openapi.operations import OPERATIONS, Operation
 
 VERSION = "3.0.3"
+API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or answers do, not when the data do
 ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
 DATASET = "/v1/datasets/{name}"
-LONG = 300
 TEXTS = ("text/html", "text/csv", "application/jsonl", "application/atom+xml")
 FAMILIES = {
-    "pages": "service",
+    "home": "service",
     "catalogue": "service",
     "search": "service",
-    "groups": "service",
+    "aggregates": "service",
     "files": "releases",
     "changes": "releases",
-    "signed": "releases",
+    "tuf": "releases",
     "documentation": "documentation",
     "health": "health",
     "problems": "documentation",
@@ -42,6 +42,14 @@ TAGS = {
     "releases": "Releases never change: their versions, files and differences.",
     "documentation": "This description.",
     "health": "Whether the server lives.",
+}
+# Variables of paths beside {key}: what they are, and an example that is always there (empty: none).
+VARIABLES = {
+    "extension": ("The format.", "csv"),
+    "version": ("A release's version.", ""),
+    "path": ("A file's path, as in the release's manifest.", DESCRIPTOR),
+    "name": ("A file of the metadata.", "timestamp.json"),
+    "kind": ("A type of problem.", "not-found"),
 }
 GUIDE = """\
 Read-only, without keys or cookies. Every address answers GET, HEAD (the same headers, no body) and OPTIONS; anything
@@ -57,13 +65,12 @@ else is 405 with `Allow`. A parameter that an address does not know is 400, neve
 """
 
 
-def document(app: Flask, release: Release) -> dict[str, Any]:
-    """The document of a release as the app serves it; examples are the app's own answers."""
-    package = release.package
+def document(app: Flask, package: Package) -> dict[str, Any]:
+    """The document of a package as the app serves it; its descriptor and schemas decide it, rows and version do not."""
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title=package.title,
-        version=package.version,
+        version=API_VERSION,
         openapi_version=VERSION,
         plugins=[plugin],
         info=_info(package),
@@ -71,11 +78,10 @@ def document(app: Flask, release: Release) -> dict[str, Any]:
         tags=_tags(package),
     )
     slugs = _slugs(package.tables)
-    samples = {table.name: _sample(app, table) for table in package.tables}
-    _components(spec, package, slugs, samples)
+    _components(spec, package, slugs)
     for rule, operation, table in _places(app, package):
         path = template(rule, table)
-        described = _operation(spec, plugin, app, release, rule, operation, table, slugs, samples, path)
+        described = _operation(spec, plugin, app, rule, operation, table, slugs, path)
         spec.path(path, operations={"get": described})
     found: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
     return {name: found[name] for name in ORDER}
@@ -100,12 +106,6 @@ def _places(app: Flask, package: Package) -> list[tuple[Rule, Operation, Table |
             place = package.tables.index(table) if table is not None and of_dataset else 0
             found.append(((section, place, not rule.rule.startswith("/v1"), rule.rule), (rule, operation, table)))
     return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
-
-
-def read(text: bytes) -> dict[str, Any]:
-    """A document that was served as JSON."""
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -165,32 +165,14 @@ def _slugs(tables: Iterable[Table]) -> dict[str, str]:
     return found
 
 
-def _sample(app: Flask, table: Table) -> dict[str, Any]:
-    """The table's first row, empty if it has none."""
-    found = _asked(app, f"{DATASET.replace('{name}', quote(table.name, safe=''))}/records?limit=1")
-    data = found["data"] if found else []
-    row: dict[str, Any] = data[0] if data else {}
-    return row
-
-
-def _asked(app: Flask, path: str) -> Any:
-    """The app's own JSON answer to a path; None where the data has none. Raises for one that failed."""
-    answer = app.test_client().get(path, headers={"Accept": JSON_TYPE})
-    if answer.status_code == 500:
-        raise RuntimeError(f"{path} cannot be described: {answer.text}")
-    return json.loads(answer.data) if answer.status_code == 200 else None
-
-
-def _components(
-    spec: APISpec, package: Package, slugs: Mapping[str, str], samples: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _components(spec: APISpec, package: Package, slugs: Mapping[str, str]) -> None:
     first = package.tables[0].name if package.tables else ""
     answers.components(spec, f"/v1/datasets/{quote(first, safe='')}/records")
-    for name, schema in parameters.WRITTEN.items():
-        spec.components.schema(name, schema)
+    for name, schema in types.WRITTEN.items():
+        spec.components.schema(name, dict(schema))
     for table in package.tables:
         slug = slugs[table.name]
-        spec.components.schema(f"Row.{slug}", schema=rows.row(table, samples[table.name]))
+        spec.components.schema(f"Row.{slug}", schema=rows.row(table))
         _expandable(spec.components.schemas[f"Row.{slug}"], table, slugs)
         spec.components.schemas[f"Row.{slug}"] |= {"title": table.title, "description": _row_words(table)}
         answers.of_table(spec, table, slug, package, slugs)
@@ -213,17 +195,14 @@ def _operation(
     spec: APISpec,
     plugin: MarshmallowPlugin,
     app: Flask,
-    release: Release,
     rule: Rule,
     operation: Operation,
     table: Table | None,
     slugs: Mapping[str, str],
-    samples: Mapping[str, Mapping[str, Any]],
     path: str,
 ) -> dict[str, Any]:
     """One operation: words from the view, parameters from what reads them."""
     slug = slugs[table.name] if table else ""
-    sample = samples[table.name] if table else {}
     family, _, view = rule.endpoint.rpartition(".")
     said = (app.view_functions[rule.endpoint].__doc__ or view).strip()
     control = operation.control(table or PLAIN) if operation.control else {}
@@ -231,73 +210,44 @@ def _operation(
     plain = parameters.control(plugin, operation.control(PLAIN), operation.required) if operation.control else []
     names = parameters.references(spec, (slug or family, view), query, plain)
     if operation.filters and table:
-        filters = parameters.filters(table, sample)
+        filters = parameters.filters(table)
         query += filters
         names += parameters.references(spec, (slug, view), filters)
-    variables = [_variable(name, release, table, sample) for name in re.findall(r"{([^}]+)}", path)]
-    asked = _example(app, operation, path, variables, query)
+    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", path)]
     return {
         "operationId": f"{slug}_{view}" if table and not operation.table else operation.name or view,
         "summary": f"{table.title}: {said.partition('.')[0].lower()}" if table else said.partition("\n")[0].rstrip("."),
         "description": said,
         "tags": [table.name if table else FAMILIES.get(family, "service")],
         "parameters": [*variables, *names],
-        "responses": _responses(operation, bool(variables or table or "version" in control), slug, asked),
+        "responses": _responses(operation, bool(variables or table or "version" in control), slug),
     }
 
 
-def _variable(name: str, release: Release, table: Table | None, sample: Mapping[str, Any]) -> dict[str, Any]:
-    """A variable of the path, with an example that is there."""
-    entry: dict[str, Any] = {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-    if name == "key":
-        keys = table.primary_key if table else ()
-        words = f"The row's {', '.join(keys)}." if keys else "The row's position, from 1."
-        joined = "" if len(keys) < 2 else " Joined by commas in this order; a comma inside a value is written %2C."
-        value = ",".join(str(sample.get(key, "")) for key in keys) or "1"
-        return {**entry, "description": words + joined, "example": value}
+def _variable(name: str, table: Table | None) -> dict[str, Any]:
+    """A variable of the path, with an example where the schema or the program has one."""
+    schema: dict[str, Any] = {"type": "string", "minLength": 1}
     if name == "extension":
         schema = {"type": "string", "enum": list(downloads.offered())}
-        return {**entry, "schema": schema, "description": "The format.", "example": "csv"}
-    words, value = {
-        "version": ("A release's version.", release.version),
-        "path": ("A file's path, as in the release's manifest.", DESCRIPTOR),
-        "name": ("A file of the metadata.", "timestamp.json"),
-        "kind": ("A type of problem.", "not-found"),
-    }.get(name, (name, ""))
-    return {**entry, "description": words, **({"example": value} if value else {})}
+    words, example = _key(table) if name == "key" and table else VARIABLES[name]
+    entry = {"name": name, "in": "path", "required": True, "schema": schema, "description": words}
+    return {**entry, "example": example} if example else entry
 
 
-def _example(
-    app: Flask, operation: Operation, path: str, variables: list[dict[str, Any]], query: list[dict[str, Any]]
-) -> Any:
-    """The app's answer to the operation's own examples, cut short; None where it depends on more than the release."""
-    if not operation.stable or JSON_TYPE not in operation.media:
-        return None
-    for variable in variables:
-        path = path.replace("{" + variable["name"] + "}", quote(str(variable["example"]), safe=","))
-    wanted = [entry for entry in query if entry.get("required")]
-    text = "&".join(f"{quote(e['name'])}={_flat(e['example'])}" for e in wanted)
-    return shortened(_asked(app, f"{path}?{text}" if text else path))
+def _key(table: Table) -> tuple[str, str]:
+    """What names a row in the path: its description, and the example that the schema has of it, if any."""
+    keys = table.primary_key
+    if not keys:
+        return "The row's position, from 1.", "1"
+    words = f"The row's {', '.join(keys)}."
+    joined = "" if len(keys) < 2 else " Joined by commas in this order; a comma inside a value is written %2C."
+    examples = [rows.example(table.field(key)) for key in keys]
+    return words + joined, "" if None in examples else ",".join(map(str, examples))
 
 
-def _flat(value: Any) -> str:
-    return ",".join(quote(str(entry), safe="") for entry in (value if isinstance(value, list) else [value]))
-
-
-def shortened(value: Any) -> Any:
-    """An example with one entry of each list and the beginnings of long texts."""
-    if isinstance(value, dict):
-        return {name: shortened(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [shortened(entry) for entry in value[:1]]
-    if isinstance(value, str) and len(value) > LONG:
-        return value[: LONG - 2] + " …"
-    return value
-
-
-def _responses(operation: Operation, missing: bool, slug: str, example: Any) -> dict[str, Any]:
+def _responses(operation: Operation, missing: bool, slug: str) -> dict[str, Any]:
     """Every status that the operation can answer with."""
-    found: dict[int, Any] = {200: _success(operation, slug, example)}
+    found: dict[int, Any] = {200: _success(operation, slug)}
     if operation.answer == "Redirect":
         found = {302: {"description": answers.WORDS[302], "headers": answers.headers(("Location", *answers.EVERY))}}
     if operation.headers == "finished":
@@ -320,7 +270,7 @@ def _responses(operation: Operation, missing: bool, slug: str, example: Any) -> 
     return {str(status): found[status] for status in sorted(found)}
 
 
-def _success(operation: Operation, slug: str, example: Any) -> dict[str, Any]:
+def _success(operation: Operation, slug: str) -> dict[str, Any]:
     own = operation.answer in ("Rows", "Record")
     name = f"{operation.answer}.{slug}" if own else operation.answer
     content: dict[str, Any] = {}
@@ -332,6 +282,4 @@ def _success(operation: Operation, slug: str, example: Any) -> dict[str, Any]:
             content[media] = {"schema": {"type": "string", "format": "binary"}}
         elif media in TEXTS:
             content[media] = {"schema": {"type": "string"}}
-        elif example is not None:
-            content[media]["example"] = example
     return {"description": "OK.", "headers": answers.headers(answers.HEADERS_OF[operation.headers]), "content": content}

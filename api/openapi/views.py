@@ -5,6 +5,7 @@ release changes: the workers that answer questions import neither flasgger nor a
 """
 
 import hashlib
+import json
 import mimetypes
 import threading
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ def as_yaml() -> Response:
     refuse_parameters()
     acceptable({"yaml": YAML_TYPE})
     found = documentation()
-    return _finish(found, document.written(document.read(found.json)).encode(), YAML_TYPE, "openapi.yaml")
+    return _finish(found, document.written(json.loads(found.json)).encode(), YAML_TYPE, "openapi.yaml")
 
 
 @blueprint.get("/docs/")
@@ -89,7 +90,7 @@ def documentation() -> Documentation:
 def _made(app: Flask, release: Release, base: str) -> Documentation:
     from api.openapi import document, interface
 
-    served = interface.app(document.document(app, release), release.package.title, base)
+    served = interface.app(document.document(app, release.package), release.package.title, base)
     parts = {f"static/{name}": _body(served, f"/docs/static/{name}") for name in interface.FILES}
     return Documentation(release, base, _body(served, "/openapi.json"), _body(served, "/docs/"), parts)
 

@@ -122,6 +122,7 @@ class Operator(NamedTuple):
     value (it raises ValueError saying what was expected, or ValidationError with a whole sentence); `bind` turns the
     value into what the statement is given; `sql` is the condition. `many`: the text is a comma-separated list.
     `literal`: the value is part of the statement. `folded`: it looks at more than the compared column.
+    `written` names the form (api.model.types.WRITTEN) of the text, where it is not that of the type.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Operator(NamedTuple):
     many: bool = False
     literal: bool = False
     folded: bool = False
+    written: str = ""
 
 
 ANY = frozenset(types.TYPES)
@@ -181,7 +183,7 @@ OPERATORS: dict[str, Operator] = {
             _bind_startswith,
             folded=True,
         ),
-        Operator("isnull", "is null (true) or is not (false)", ANY, _is_null, _read_flag, literal=True),
+        Operator("isnull", "is null (true) or is not (false)", ANY, _is_null, _read_flag, literal=True, written="Flag"),
     )
 }
 
@@ -226,11 +228,17 @@ def _expected(text: str, error: Exception) -> str:
 
 
 class Separated(fields.Field[Any]):
-    """A comma-separated list, as it was written: escaped commas are COMMA."""
+    """A comma-separated list, as it was written: escaped commas are COMMA.
+
+    `known` are the names that it may hold, where these are known; `signed` ones may begin with a minus sign.
+    """
+
+    known: tuple[str, ...] | None = None
+    signed = False
 
 
 class Names(Separated):
-    """A comma-separated list of field names; `signed` ones may begin with a minus sign."""
+    """A comma-separated list of field names."""
 
     def __init__(self, known: Iterable[str], signed: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -238,17 +246,17 @@ class Names(Separated):
         self.signed = signed
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
-        names = cut(value, self.known, self.signed)
-        seen = set()
-        for name in names:
-            bare = name[1:] if self.signed and name.startswith("-") and name not in self.known else name
-            if bare not in self.known:
+        known = self.known or ()
+        seen = []
+        for name in cut(value, known, self.signed):
+            bare = name[1:] if self.signed and name.startswith("-") and name not in known else name
+            if bare not in known:
                 reason = f"{bare[:60]!r} is not a field that can be used here"
-                raise ValidationError({"reason": [reason], "did_you_mean": nearest(bare, self.known)})
+                raise ValidationError({"reason": [reason], "did_you_mean": nearest(bare, known)})
             if bare in seen:
                 raise ValidationError(f"{bare!r} is listed twice")
-            seen.add(bare)
-        return tuple(names)
+            seen.append(bare)
+        return tuple(cut(value, known, self.signed))
 
 
 class Whole(fields.Integer):

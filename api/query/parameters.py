@@ -30,8 +30,7 @@ def control(table: Table) -> Parameters:
     return {
         "limit": Whole(
             validate=validate.Range(1, LIMIT_MAX, error=f"expected 1 to {LIMIT_MAX}"),
-            load_default=LIMIT_DEFAULT,
-            metadata={"description": f"Rows in one response (default {LIMIT_DEFAULT})."},
+            metadata={"description": f"Rows in one response (default {LIMIT_DEFAULT}; a file has all of them)."},
         ),
         "cursor": fields.String(
             validate=validate.Length(1, 200),
@@ -51,7 +50,6 @@ def control(table: Table) -> Parameters:
             metadata={
                 "description": "Full text over the text fields: all words, ignoring accents and case; "
                 '"a phrase" in quotes, the beginning of a word with a star.',
-                "example": "mexico",
             },
         ),
         "version": fields.String(

@@ -26,7 +26,7 @@ from api.query.groups import Measure, Row
 from api.query.parse import Query
 from api.store.releases import Release
 
-blueprint = Blueprint("groups", __name__)
+blueprint = Blueprint("aggregates", __name__)
 SHARED = ("limit", "q", "version", "as_of")
 COUNT = Measure("count", "count", -1)
 
@@ -40,7 +40,7 @@ class Measures(Separated):
         self.known = ("count", *(f"{f}:{name}" for f in groups.FUNCTIONS[1:] for name in numeric_fields(table)))
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
-        names = cut(value, self.known)
+        names = cut(value, self.known or ())
         if len(set(names)) != len(names):
             raise ValidationError("a measure is listed twice")
         return tuple(self._measure(name) for name in names)
@@ -73,14 +73,8 @@ def groupable(table: Table) -> list[str]:
 def facet_control(table: Table) -> Parameters:
     """The parameters of facets, beside the filters."""
     known = parameters.control(table)
-    names = groupable(table)
     facet = Names(
-        names,
-        required=True,
-        metadata={
-            "description": "Fields to count the values of, comma-separated.",
-            "example": names[0] if names else "",
-        },
+        groupable(table), required=True, metadata={"description": "Fields to count the values of, comma-separated."}
     )
     return {"facet": facet, **{name: known[name] for name in SHARED}}
 
@@ -88,26 +82,17 @@ def facet_control(table: Table) -> Parameters:
 def aggregate_control(table: Table) -> Parameters:
     """The parameters of aggregates, beside the filters."""
     known = parameters.control(table)
-    names, numeric = groupable(table), numeric_fields(table)
-    example = f"sum:{numeric[0]},count" if numeric else "count"
     return {
-        "group_by": Names(
-            names,
-            metadata={"description": "Fields to group by, comma-separated.", "example": names[0] if names else ""},
-        ),
+        "group_by": Names(groupable(table), metadata={"description": "Fields to group by, comma-separated."}),
         "measure": Measures(
             table,
             metadata={
                 "description": f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
-                "written sum:field (default count).",
-                "example": example,
+                "written sum:field (default count)."
             },
         ),
         "sort": Separated(
-            metadata={
-                "description": "Groups and measures to sort by, comma-separated, a minus sign reverses one.",
-                "example": "-count",
-            }
+            metadata={"description": "Groups and measures to sort by, comma-separated, a minus sign reverses one."}
         ),
         **{name: known[name] for name in SHARED},
     }

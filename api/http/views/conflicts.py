@@ -22,7 +22,7 @@ from api.query.find import select, total
 from api.query.retractions import retraction
 from api.store.releases import Release
 
-blueprint = Blueprint("evidence", __name__)
+blueprint = Blueprint("conflicts", __name__)
 
 
 @blueprint.get("/v1/conflicts")

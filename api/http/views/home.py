@@ -9,7 +9,7 @@ from api.http.views.catalogue import about, dataset_links, service_links
 from api.index import database
 from api.query.parse import Query
 
-blueprint = Blueprint("pages", __name__)
+blueprint = Blueprint("home", __name__)
 HTML_TYPE = "text/html; charset=utf-8"
 
 

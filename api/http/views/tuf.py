@@ -11,7 +11,7 @@ from api.http.request import refuse_parameters, store
 from api.http.responses import IMMUTABLE, JSON_TYPE
 from api.model.files import RELEASE_INDEX
 
-blueprint = Blueprint("signed", __name__)
+blueprint = Blueprint("tuf", __name__)
 # Names that never stand for other bytes, and those that do; nothing else below tuf/ is given out.
 _FIXED = re.compile(r"[0-9]+\.(root|targets|snapshot)\.json|targets/([^\0]+/)?[0-9a-f]{64}\.(releases|manifest)\.json")
 _MOVING = ("timestamp.json", "root.json")
