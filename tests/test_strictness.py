@@ -336,15 +336,16 @@ def test_nothing_can_be_written(small: FlaskClient, path: str, method: str) -> N
     assert response.content_type == PROBLEM
 
 
-@pytest.mark.parametrize("extension", ["xml", "CSV", "json5", "csv.gz", "", "html", "tsv"])
+@pytest.mark.parametrize("extension", ["xml", "CSV", "json5", "csv.gz", "html", "tsv"])
 def test_a_format_that_is_not_offered_is_not_acceptable(small: FlaskClient, extension: str) -> None:
     body = problem(small, f"{RECORDS}.{extension}")
     detail = f"Rows are offered as json, jsonl, csv, xlsx, parquet, not as {extension!r}."
     expected = refused("not-acceptable", "Not acceptable", 406, detail, f"{RECORDS}.{extension}")
-    if extension:
-        assert body == expected
-    else:
-        assert body["status"] in (404, 406)
+    assert body == expected
+
+
+def test_a_dot_without_a_format_is_not_found(small: FlaskClient) -> None:
+    assert problem(small, f"{RECORDS}.")["status"] == 404
 
 
 # Every route
@@ -357,11 +358,10 @@ SAMPLES = {
 
 
 def routes(app: Flask) -> Iterator[str]:
-    """An address of each rule, its variables filled in."""
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint == "static":
-            continue
-        yield rule.rule.replace("<path:", "<").replace("<", "{").replace(">", "}")
+    """Each rule, its variables written as in OpenAPI."""
+    rules = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+    assert "/v1/datasets/<name>/records" in rules
+    yield from (rule.replace("<path:", "<").replace("<", "{").replace(">", "}") for rule in rules)
 
 
 def filled(route: str, version: str) -> str:
