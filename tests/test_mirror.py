@@ -221,8 +221,9 @@ def test_a_mirror_of_a_mirror_holds_the_origins_signatures(states: Path, origin:
         health = get(f"{url}/healthz")
     assert (health["status"], health["mirror"]["upstream"]) == ("ok", origin)
     assert health["mirror"]["stale"] is False
-    for path in (second / "tuf").rglob("*.json"):
-        assert path.read_bytes() == (states / "two" / path.relative_to(second)).read_bytes()
+    copied = {path.relative_to(second): path.read_bytes() for path in (second / "tuf").rglob("*.json")}
+    assert copied == {path: (states / "two" / path).read_bytes() for path in copied}
+    assert {f"tuf/{name}.json" for name in ("root", "timestamp")} <= {path.as_posix() for path in copied}
     assert released(second) == released(states / "two")
     found = mirror.status(second)
     assert found and (found.upstream, found.root) == (url, metadata.fingerprint(root))

@@ -50,6 +50,7 @@ def parsed(text: str) -> Any:
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
     """Path, operation and parameters (references followed) of everything in a document."""
     known = document["components"]["parameters"]
+    assert document["paths"] and known
     for path, item in document["paths"].items():
         entries = [known[p["$ref"].rpartition("/")[2]] if "$ref" in p else p for p in item["get"].get("parameters", [])]
         yield path, item["get"], entries
@@ -179,6 +180,7 @@ def test_documented_parameters_are_those_that_are_read(
 
 def test_every_optional_parameter_is_accepted_as_it_is_described(client: FlaskClient, document: dict[str, Any]) -> None:
     """Each by itself, with a value that fits: its address answers, or says that this sum must not be made."""
+    tried = []
     for path, _, entries in operations(document):
         if "{extension}" in path:
             continue
@@ -188,22 +190,28 @@ def test_every_optional_parameter_is_accepted_as_it_is_described(client: FlaskCl
             if (value := fitting(entry)) is not None:
                 found = client.get(with_parameter(address, entry["name"], written(entry, value)))
                 assert found.status_code in answers, (address, entry["name"], found.text)
+                tried.append(entry["name"])
+    assert {"limit", "sort", "year", "value__gte", "measure"} <= set(tried)
 
 
 def test_optional_parameters_have_no_values_to_begin_with(document: dict[str, Any]) -> None:
     """Swagger UI and others put an example or a default, also those of a schema, into the question."""
     schemas_of_values = document["components"]["schemas"]
+    names = []
     for path, _, entries in operations(document):
         for entry in optional(entries):
             schema = entry.get("schema", {})
             items = schema.get("items", schema)
             used = schemas_of_values[items["$ref"].rpartition("/")[2]] if "$ref" in items else items
             assert not {"example", "examples", "default"} & {*entry, *schema, *used}, (path, entry["name"])
+            names.append(entry["name"])
+    assert {"limit", "sort", "year", "value__gte", "measure"} <= set(names)
 
 
 def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
     client: FlaskClient, document: dict[str, Any]
 ) -> None:
+    tried = []
     for path, _, entries in operations(document):
         if not path.endswith("/records"):
             continue
@@ -214,6 +222,8 @@ def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
             found = client.get(with_parameter(path, entry["name"], "%20x%20"))
             assert found.status_code == 400, (path, entry["name"])
             assert found.get_json()["errors"][0]["parameter"] == entry["name"]
+            tried.append(entry["name"])
+    assert {"limit", "year", "value__gte", "period_start__lt", "as_of__isnull"} <= set(tried)
 
 
 def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client: FlaskClient) -> None:
@@ -223,7 +233,9 @@ def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client:
 
 
 def test_rows_have_exactly_the_documented_keys(client: FlaskClient, document: dict[str, Any], store: Path) -> None:
-    for table in Store(store).latest().package.tables:
+    tables = Store(store).latest().package.tables
+    assert tables
+    for table in tables:
         row = client.get(f"/v1/datasets/{table.name}/records?limit=1").get_json()["data"][0]
         documented = document["components"]["schemas"][f"Row.{table.name}"]["properties"]
         assert list(row) == list(documented)
@@ -507,4 +519,5 @@ def requested(log: Path, page: str) -> set[str]:
 
 def test_the_page_names_no_other_host(client: FlaskClient) -> None:
     text = client.get("/docs/").text
+    assert 'src="' in text
     assert not re.findall(r'(?:src|href|url)\s*[=:(]\s*["\']?(?:https?:)?//', text)

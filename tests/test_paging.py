@@ -243,6 +243,7 @@ def test_each_row_has_an_address_by_its_key(small: FlaskClient, table: Made) -> 
 
 def test_rows_without_a_key_are_known_by_their_place(small: FlaskClient) -> None:
     table = NAMES["keyless"]
+    assert len(table.rows) == 60
     for place, row in enumerate(table.rows, 1):
         assert exact(small, f"{rows_path('keyless')}/{place}")["data"] == plainly.shown(row)
     for place in ("0", "61", "-1", "1.0", "01x", "9" * 30):
