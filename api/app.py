@@ -5,9 +5,8 @@ from typing import Any
 from flask import Flask
 
 from api import settings
-from api.http import errors, responses
+from api.http import errors, request, responses
 from api.http.cache import Cache
-from api.http.request import Segment, Segments, keep_escapes
 from api.http.views import aggregates, catalogue, changes, conflicts, files, health, home, records, search, tuf
 from api.openapi import views as documentation
 from api.store.releases import Store
@@ -20,12 +19,11 @@ def create_app(**given: Any) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    app.url_map.converters |= {"segment": Segment, "segments": Segments}
     store = app.extensions["store"] = Store(app.config["STORE"])
-    errors.init_app(app)
-    responses.init_app(app)
-    for part in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):
-        app.register_blueprint(part.blueprint)
+    for part in (errors, request, responses):
+        part.init_app(app)
+    for view in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):
+        app.register_blueprint(view.blueprint)
     # The cache stands in front of Flask: what it answers from memory, no hook or extension sees (api.http.cache).
-    app.wsgi_app = Cache(keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
+    app.wsgi_app = Cache(request.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
     return app

@@ -112,15 +112,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(TooSlow, _too_slow)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _internal)
-    app.before_request(_named_in_utf8)
-
-
-def _named_in_utf8() -> None:
-    """Refuse a path that is not UTF-8: decoded with replacement characters it would name something else."""
-    try:
-        request.environ["PATH_INFO"].encode("latin-1").decode()
-    except UnicodeError:
-        raise NotFound from None
 
 
 def _too_slow(error: TooSlow) -> Response:

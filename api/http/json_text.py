@@ -4,12 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def compact(value: Any) -> str:
-    """A value as JSON, without spaces."""
-    return _encode(value)
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # a value as JSON, without spaces
 
 
 class Raw(str):

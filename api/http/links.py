@@ -7,10 +7,9 @@ from urllib.parse import quote
 
 from flask import current_app
 
-from api.query import cursor, parse
-from api.query.find import Selection
-from api.query.parameters import encode
-from api.query.parse import Pairs
+from api.query import parse
+from api.query.find import Selection, cursor_of
+from api.query.parse import Pairs, encode
 from api.store.releases import Release
 
 
@@ -55,14 +54,14 @@ def permalink(path: str, canonical: Pairs, release: Release) -> str:
 def following(selection: Selection, last: int, path: str) -> str:
     """The address of the page after the row with that number."""
     query = selection.query
-    sealed = cursor.write(last.to_bytes(6, "big"), query, selection.release.tag, selection.table.name)
+    sealed = cursor_of(last.to_bytes(6, "big"), query, selection.release.tag, selection.table.name)
     rest = [entry for entry in query.canonical if entry[0] != "cursor"]
     return with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
 
 
 def link_header(release: Release, links: Mapping[str, str | None]) -> str:
     """The Link header (RFC 8288) of a response: targets by relation, and the licence of the release; '' without any."""
-    every = {**links, "license": _license(release)}
+    every = {**links, "license": _license(release, base())}
     return ", ".join([f'<{_uri(target)}>; rel="{relation}"' for relation, target in every.items() if target])
 
 
@@ -77,7 +76,8 @@ def _uri(target: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", target), safe=":/?#[]@!$&'()*+,;=%", errors="replace")
 
 
-def _license(release: Release) -> str:
+@lru_cache(maxsize=64)
+def _license(release: Release, _base: str) -> str:
     """The licence's address as it is; for a path within the package that of the release's file; '' for none."""
     path = release.package.license_path
     if not path or _SCHEME(path):

@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from flask import current_app, request
+from flask import Flask, current_app, request
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import PathConverter, UnicodeConverter
 
 from api.http.errors import ProblemError
@@ -113,6 +114,20 @@ def acceptable(offered: Mapping[str, str]) -> str:
     if not best:
         raise ProblemError("not-acceptable", f"Offered here: {', '.join(bare)}.")
     return bare[best]
+
+
+def init_app(app: Flask) -> None:
+    """Have every route read paths as below."""
+    app.url_map.converters |= {"segment": Segment, "segments": Segments}
+    app.before_request(_named_in_utf8)
+
+
+def _named_in_utf8() -> None:
+    """Refuse a path that is not UTF-8: decoded with replacement characters it would name something else."""
+    try:
+        request.environ["PATH_INFO"].encode("latin-1").decode()
+    except UnicodeError:
+        raise NotFound from None
 
 
 # Paths: WSGI hands over a decoded path, in which %2F is a slash like any other. Where a name or key holds a slash,

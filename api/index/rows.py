@@ -100,7 +100,12 @@ def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
 
 def json_bytes(folder: Path, table: Table, numbers: Sequence[int]) -> bytes:
     """The same in UTF-8, as it stands in the file."""
-    return open_rows(folder, rows_path(table)).take(numbers).removesuffix(_SEPARATOR)
+    return _json_rows(folder, table).take(numbers).removesuffix(_SEPARATOR)
+
+
+@lru_cache(maxsize=256)
+def _json_rows(folder: Path, table: Table) -> RowFile:
+    return open_rows(folder, rows_path(table))
 
 
 def write_offsets(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:

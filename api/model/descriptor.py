@@ -42,7 +42,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A tabular resource: its name, words and Table Schema."""
+    """A tabular resource: its name, words and Table Schema.
+
+    `figure` is what the schema says of its figures (custom property lantern:figure); empty for other tables.
+    """
 
     name: str
     title: str
@@ -54,15 +57,10 @@ class Table:
     schema: Mapping[str, JSON]
     descriptor: Mapping[str, JSON]
     index: Mapping[str, int] = field(repr=False, compare=False)
+    figure: Mapping[str, JSON] = field(repr=False, compare=False)
 
     def field(self, name: str) -> Field:
         return self.fields[self.index[name]]
-
-    @property
-    def figure(self) -> Mapping[str, JSON]:
-        """What the schema says of its figures (custom property lantern:figure); empty for other tables."""
-        found: Mapping[str, JSON] = self.schema.get("lantern:figure") or {}
-        return found
 
     @property
     def path(self) -> str:
@@ -146,6 +144,7 @@ def table(resource: Mapping[str, JSON]) -> Table:
         schema=schema,
         descriptor=resource,
         index={entry.name: position for position, entry in enumerate(fields)},
+        figure=schema.get("lantern:figure") or {},
     )
 
 

@@ -85,7 +85,7 @@ def kind(field: Field) -> Kind:
 
 
 def _text(field: Field) -> Kind:
-    return Kind(field.type, "TEXT", str, str, _same, encode_basestring, "Text")
+    return Kind(field.type, "TEXT", str, str, str, encode_basestring, "Text")
 
 
 def _integer(field: Field) -> Kind:
@@ -168,7 +168,7 @@ def _year(field: Field) -> Kind:
             raise ValueError("a year, such as 2007")
         return int(text)
 
-    return Kind(field.type, "INTEGER", read, ask, _same, str, "Year")
+    return Kind(field.type, "INTEGER", read, ask, int, str, "Year")
 
 
 def _yearmonth(field: Field) -> Kind:
@@ -178,7 +178,7 @@ def _yearmonth(field: Field) -> Kind:
             raise ValueError("a year and month, such as 2007-03")
         return f"{found[1]}-{int(found[2]):02d}"
 
-    return Kind(field.type, "TEXT", read, read, _same, encode_basestring, "YearMonth")
+    return Kind(field.type, "TEXT", read, read, str, encode_basestring, "YearMonth")
 
 
 def _date(field: Field) -> Kind:
@@ -351,10 +351,6 @@ def _list(field: Field) -> Kind:
         return [json.loads(inner.json(inner.ask(part))) for part in text.split(",")]
 
     return Kind(field.type, "TEXT", read, ask, canonical, canonical, kind(item).written)
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _quoted_iso(value: date) -> str:

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api.http.request import PLAIN
-from api.http.views import downloads
+from api.http.views import records
 from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
@@ -228,7 +228,7 @@ def _variable(name: str, table: Table | None) -> dict[str, Any]:
     """A variable of the path, with an example where the schema or the program has one."""
     schema: dict[str, Any] = {"type": "string", "minLength": 1}
     if name == "extension":
-        schema = {"type": "string", "enum": list(downloads.offered())}
+        schema = {"type": "string", "enum": list(records.offered())}
     words, example = _key(table) if name == "key" and table else VARIABLES[name]
     entry = {"name": name, "in": "path", "required": True, "schema": schema, "description": words}
     return {**entry, "example": example} if example else entry

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.http.views import aggregates, changes, conflicts, downloads, records, search
+from api.http.views import aggregates, changes, conflicts, records, search
 from api.http.views.catalogue import LINKSET_TYPE
 from api.query import parameters
 from api.query.parameters import no_parameters, release_parameters
@@ -33,7 +33,7 @@ class Operation:
     name: str = ""
 
 
-ROWS = tuple(media.partition(";")[0] for media in downloads.offered().values())
+ROWS = tuple(media.partition(";")[0] for media in records.offered().values())
 PAGE = ("text/html",)
 ANY = ("*/*",)
 

@@ -8,6 +8,7 @@ periods overlap, is no number but a list of what varies.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from api.index import database
@@ -16,6 +17,7 @@ from api.model.descriptor import Field, Package, Table
 from api.query.find import Selection
 from api.query.groups import Measure
 from api.query.sql import Shape, conditions_sql
+from api.store.releases import Release
 
 WITHIN = "lantern:additiveWithin"
 IF = "lantern:additiveIf"
@@ -34,13 +36,13 @@ class Variation:
 def variations(selection: Selection, groups: Sequence[int], measure: Measure) -> list[Variation]:
     """Why the measure must not be taken of these groups; nothing when it may."""
     release, table = selection.release, selection.table
-    layouts = database.layouts(release.folder)
-    statement, names = _check(release.package, layouts, selection.plan.where, table, groups, measure)
+    by, where = tuple(groups), selection.plan.where
+    statement, names = _check(release, where, table, by, measure)
     bound = statement.bind(selection.bound)
     row = database.row(release.folder, statement.sql, bound, selection.seconds) or ()
     bad = [name for name, varies in zip(names, row, strict=False) if varies]
     found = [_variation(selection, measure, name, table.index[name] in groups) for name in bad]
-    overlap = _overlap(selection.plan.where, table, groups, measure) if not bad else None
+    overlap = _overlap(where, table, by, measure) if not bad else None
     if overlap is not None:
         if database.row(release.folder, overlap.sql, overlap.bind(selection.bound), selection.seconds):
             figure = table.figure
@@ -83,14 +85,15 @@ def guarded(field: Field) -> bool:
     return WITHIN in field.descriptor or IF in field.descriptor
 
 
+@lru_cache(maxsize=128)
 def _check(
-    package: Package, layouts: Mapping[str, Layout], shape: Shape, table: Table, groups: Sequence[int], measure: Measure
+    release: Release, shape: Shape, table: Table, groups: tuple[int, ...], measure: Measure
 ) -> tuple[Statement, list[str]]:
     """One row that says of each field that must not vary whether it does in any group; the fields, in order.
 
     Only rows that have a value are looked at, and groups of one row can hold no bad sum.
     """
-    field = table.fields[measure.position]
+    field, layouts = table.fields[measure.position], database.layouts(release.folder)
     where = conditions_sql(shape)
     column = f"c{measure.position}"
     within = [name for name in field.descriptor.get(WITHIN, ()) if name in table.index]
@@ -98,7 +101,7 @@ def _check(
     source = f"t{shape.number}"
     condition = field.descriptor.get(IF)
     if condition and condition["resource"] in layouts and condition["through"] in table.index:
-        joined, check = _allowed(package, layouts, table, condition)
+        joined, check = _allowed(release.package, layouts, table, condition)
         source += joined
         checks.setdefault(condition["through"], "0")
         checks[condition["through"]] = f"({checks[condition['through']]} OR {check})"
@@ -133,7 +136,8 @@ def _allowed(
     )
 
 
-def _overlap(shape: Shape, table: Table, groups: Sequence[int], measure: Measure) -> Statement | None:
+@lru_cache(maxsize=128)
+def _overlap(shape: Shape, table: Table, groups: tuple[int, ...], measure: Measure) -> Statement | None:
     """A row where two periods in a group overlap or cannot be told apart; None for a table without periods."""
     figure = table.figure
     start, end, year = (str(figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))

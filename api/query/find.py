@@ -1,6 +1,8 @@
 """The rows that a query selects: which, in what order, how many, of how many bytes. It knows of no request."""
 
+import hashlib
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,11 +13,14 @@ from api.index.database import Layout, Statement
 from api.index.layout import ROW_NUMBER
 from api.model import types
 from api.model.descriptor import Table
-from api.query import cursor, parse, sql
+from api.query import parse, sql
 from api.query.parse import Filter, Query
 from api.query.sql import Shape
 from api.store.releases import Release
 
+SEAL = 9  # bytes
+# Parameters that a page may have other than the page before it.
+FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
 FEW = 50  # groups that have so many rows each, on average, are sooner merged than their rows found one by one
 
@@ -128,7 +133,7 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
     """
     release, table, layout, query, plan, *_ = selection
     if query.cursor is not None:
-        last = int.from_bytes(cursor.read(query, release.tag, table.name), "big")
+        last = int.from_bytes(place_of(query, release.tag, table.name), "big")
     if not query.filters and not query.sort and query.q is None:
         return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
     if plan.sliced is not None:
@@ -208,3 +213,32 @@ def in_pieces(selection: Selection) -> bool:
     """Whether the rows can be found piece by piece without sorting them again for each."""
     shape = selection.plan.shape
     return not shape.search and (not shape.sort or selection.plan.sliced is not None)
+
+
+# Cursors: where the next page begins, sealed with the query, so that no other query can use it.
+
+
+def _seal(body: bytes, query: Query, *scope: str) -> bytes:
+    """What a cursor is bound to: the release, the resource, and all of the query but how much of it."""
+    rest = [entry for entry in query.canonical if entry[0] not in FREE]
+    text = "\0".join((*scope, parse.written(rest), "")).encode()
+    return hashlib.blake2b(text + body, digest_size=SEAL).digest()
+
+
+def cursor_of(body: bytes, query: Query, *scope: str) -> str:
+    """A cursor that holds `body`, for this query in this scope (release tag, resource)."""
+    return urlsafe_b64encode(body + _seal(body, query, *scope)).rstrip(b"=").decode()
+
+
+def place_of(query: Query, *scope: str) -> bytes:
+    """What a cursor holds. Raises QueryError for one that was altered or belongs to another query."""
+    assert query.cursor is not None
+    try:
+        text = query.cursor.encode("ascii")
+        raw = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    except ValueError:
+        raw = b""
+    body = raw[:-SEAL]
+    if not body or query.cursor != cursor_of(body, query, *scope):
+        raise parse.wrong("cursor", "was altered, or belongs to another query or release: take it from links.next")
+    return body

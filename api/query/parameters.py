@@ -4,15 +4,13 @@ The fields that are declared here load the query string (api.query.parse) and ma
 (api.openapi.parameters), so the two cannot disagree.
 """
 
-import re
 from functools import lru_cache
-from urllib.parse import quote
 
 from marshmallow import fields, validate
 
 from api.model import types
 from api.model.descriptor import Field, Table
-from api.query.fields import COMMA, Day, Names, Operator, Parameters, Value, Whole, operators
+from api.query.fields import Day, Names, Operator, Parameters, Value, Whole, operators
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -103,16 +101,3 @@ def filters(table: Table) -> dict[str, Value]:
 def holds_commas(field: Field) -> bool:
     """Whether a value of a field may hold a comma, so that in a list those inside it are told from those between."""
     return any(one.folded for one in operators(field)) or field.type == "geopoint"
-
-
-_READABLE = re.compile(r"[A-Za-z0-9._~,:/-]*").fullmatch
-
-
-def encode(text: str) -> str:
-    """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
-    return text if _READABLE(text) else _escaped(text)
-
-
-@lru_cache(maxsize=256)
-def _escaped(text: str) -> str:
-    return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

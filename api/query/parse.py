@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from marshmallow import Schema, ValidationError
 
@@ -233,4 +233,17 @@ def written(canonical: Iterable[tuple[str, str]]) -> str:
 
 @lru_cache(maxsize=256)
 def _piece(entry: tuple[str, str]) -> str:
-    return f"{parameters.encode(entry[0])}={parameters.encode(entry[1])}"
+    return f"{encode(entry[0])}={encode(entry[1])}"
+
+
+_READABLE = re.compile(r"[A-Za-z0-9._~,:/-]*").fullmatch
+
+
+def encode(text: str) -> str:
+    """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
+    return text if _READABLE(text) else _escaped(text)
+
+
+@lru_cache(maxsize=256)
+def _escaped(text: str) -> str:
+    return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

@@ -12,8 +12,7 @@ from api.http.responses import JSON_TYPE, Body, document, envelope, respond
 from api.index import database
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST
-from api.query.parameters import encode
-from api.query.parse import Query
+from api.query.parse import Query, encode
 from api.store.release_index import Entry
 from api.store.releases import Release, order
 

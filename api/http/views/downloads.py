@@ -14,16 +14,11 @@ from api.http.errors import ProblemError
 from api.http.links import address, following, with_query
 from api.http.negotiation import best_encoding
 from api.http.request import Asked, seconds
-from api.http.responses import IN_MEMORY, JSON_TYPE, Body, original, release_file, respond
+from api.http.responses import IN_MEMORY, Body, original, release_file, respond
 from api.index.rows import open_rows
 from api.query.find import Selection, batches, in_pieces, numbers, select, size
 from api.query.parse import wrong
-from api.release.formats import FORMATS, Format, delimited
-
-
-def offered() -> dict[str, str]:
-    """The media types that rows are offered in, by extension; a page of JSON comes first."""
-    return {"json": JSON_TYPE, **{one.name: one.media_type for one in FORMATS.values()}}
+from api.release.formats import Format, delimited
 
 
 def download(asked: Asked, format: Format) -> Response:

@@ -10,7 +10,7 @@ from api.http.links import address, following
 from api.http.request import Asked, acceptable, of_dataset, seconds
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
-from api.http.views.downloads import download, offered
+from api.http.views.downloads import download
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_bytes
 from api.model.descriptor import Table
@@ -18,13 +18,19 @@ from api.model.files import CONFLICTS
 from api.query.conflicts import conflicts
 from api.query.fields import Parameters
 from api.query.find import Selection, numbers, select, total
-from api.query.parameters import control, encode
+from api.query.parameters import control
+from api.query.parse import encode
 from api.query.reshape import reshape
 from api.release.formats import FORMATS
 from api.store.releases import Release
 
 blueprint = Blueprint("records", __name__)
 Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
+
+
+def offered() -> dict[str, str]:
+    """The media types that rows are offered in, by extension; a page of JSON comes first."""
+    return {"json": JSON_TYPE, **{one.name: one.media_type for one in FORMATS.values()}}
 
 
 @blueprint.get("/v1/datasets/<segment:name>/records")

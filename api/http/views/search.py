@@ -14,9 +14,9 @@ from api.index import database
 from api.index.layout import texts
 from api.index.rows import json_text
 from api.model.descriptor import Table
-from api.query import cursor, parameters, parse
+from api.query import parameters, parse
 from api.query.fields import Parameters
-from api.query.find import match
+from api.query.find import cursor_of, match, place_of
 from api.query.parse import Query
 from api.store.releases import Release
 
@@ -47,7 +47,7 @@ def _hits(asked: Asked) -> Body:
     data = [_hit(release, *entry) for entry in page]
     after = None
     if len(ranked) > query.limit:
-        sealed = cursor.write(PLACE.pack(*page[-1]), query, release.tag, "search")
+        sealed = cursor_of(PLACE.pack(*page[-1]), query, release.tag, "search")
         rest = [entry for entry in query.canonical if entry[0] != "cursor"]
         after = with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
     meta = {"count": len(data), "total": sum(counts.values()), "datasets": counts}
@@ -71,7 +71,7 @@ def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], 
     after = ""
     if query.cursor is not None:
         after = " WHERE (r, d, n) > (?, ?, ?)"
-        bound += PLACE.unpack(cursor.read(query, release.tag, "search"))
+        bound += PLACE.unpack(place_of(query, release.tag, "search"))
     sql = f"SELECT r, d, n FROM ({' UNION ALL '.join(parts)}){after} ORDER BY r, d, n LIMIT ?"
     return database.rows(release.folder, sql, [*bound, query.limit + 1], limit), counts
 
