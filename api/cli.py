@@ -1,7 +1,6 @@
 """The command `lantern`."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -86,17 +85,41 @@ def _built(source: Path, root: Path) -> "Release":
 
 
 @main.command()
+@click.argument("source", metavar="[PACKAGE]", required=False, type=click.Path(path_type=Path))
 @click.pass_obj
-def serve(config: dict[str, Any]) -> None:
-    """Serve the store with gunicorn; builds the package first if the store is empty."""
+def serve(config: dict[str, Any], source: Path | None) -> None:
+    """Serve the store with gunicorn; builds the package first if the store is empty.
+
+    PORT is the port (default: 8000; 0: any that is free). The address is printed.
+    """
+    from api import server
     from api.store import NotInStore, Store
 
     try:
-        Store(config["STORE"]).latest()
+        held = Store(config["STORE"]).latest().package.name
     except NotInStore:
-        _built(config["PACKAGE"], config["STORE"])
-    configuration = Path(__file__).resolve().parents[1] / "gunicorn.conf.py"
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", str(configuration), "api.app:create_app()"])
+        _built(source or config["PACKAGE"], config["STORE"])
+        server.replace(config["STORE"])
+    if source is not None:
+        _refuse_another(source, held)
+        server.replace(config["STORE"])
+    try:
+        server.run(config)
+    except settings.SettingError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _refuse_another(source: Path, held: str) -> None:
+    """End, unless the package has the name of the one whose releases are in the store."""
+    from api.package import PackageError, open_source
+
+    try:
+        with open_source(source) as opened:
+            name = opened.package.name
+    except PackageError as error:
+        fail(str(error))
+    if name != held:
+        raise click.UsageError(f"the store holds releases of {held!r}, not of {name!r}: set LANTERN_STORE")
 
 
 @main.command()

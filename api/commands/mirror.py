@@ -1,7 +1,6 @@
 """Commands about trust and copies: keys, sign, withdraw, mirror, verify."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -151,9 +150,9 @@ def withdraw(config: dict[str, Any], version: str, reason: str, root: Path | Non
 @click.option("--fingerprint", default="", help="Trust the root with this SHA-256.")
 @click.option("--repair", is_flag=True, help="Read every file that is here already, and fetch again what is damaged.")
 @click.option("--serve", is_flag=True, help="Serve the copy afterwards, also when it could not be brought up to date.")
-@click.pass_context
+@click.pass_obj
 def mirror(
-    context: click.Context,
+    config: dict[str, Any],
     url: str,
     folder: Path,
     version: str,
@@ -179,7 +178,7 @@ def mirror(
     trust = Trust(root_file.read_bytes() if root_file else None, fingerprint)
     done: Copied | None = None
     try:
-        done = copy(url, folder, Wish(version, latest, repair, trust), _tell, _bar, context.obj)
+        done = copy(url, folder, Wish(version, latest, repair, trust), _tell, _bar, config)
     except MirrorError as error:
         _tell(str(error))
     except KeyboardInterrupt:
@@ -188,17 +187,11 @@ def mirror(
         new = ", ".join(done.added) or "nothing new"
         click.echo(f"{folder} is up to date with {done.status.upstream}: {new}; {done.fetched} bytes fetched")
     if serve and (folder / "mirror.json").exists():
-        _serve(context, folder)
+        from api import server
+
+        server.replace(folder)
     elif not done:
         sys.exit(1)
-
-
-def _serve(context: click.Context, folder: Path) -> None:
-    os.environ["LANTERN_STORE"] = str(folder.absolute())
-    context.obj["STORE"] = folder.absolute()
-    main = context.find_root().command
-    assert isinstance(main, click.Group)
-    context.invoke(main.commands["serve"])
 
 
 @contextmanager

@@ -27,8 +27,8 @@ def extract(selection: Selection, kind: str, pieces: Iterable[bytes], rows: int)
             out.writelines(pieces)
         (folder / "datapackage.json").write_text(json.dumps(_described(selection, rows)))
         with _extracts:
-            command = [sys.executable, "-m", "api.release.extract", str(folder), kind]
-            subprocess.run(command, check=True, timeout=EXTRACT_SECONDS, cwd=Path(__file__).parents[2])
+            command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), kind]
+            subprocess.run(command, check=True, timeout=EXTRACT_SECONDS)
         return (folder / "extract").open("rb")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
