@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LANTERN = (sys.executable, "-P", "-m", "api")
-START_SECONDS = 60
+START_SECONDS = 30
 
 
 class Running(NamedTuple):
@@ -23,13 +23,24 @@ class Running(NamedTuple):
 
 @contextmanager
 def lantern(
-    log: Path, *arguments: str, command: Sequence[str] = LANTERN, cwd: Path | None = None, **environ: str
+    log: Path,
+    *arguments: str,
+    command: Sequence[str] = LANTERN,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+    **environ: str,
 ) -> Iterator[Running]:
     """A command that serves, once it has printed where; at the end it is killed with all its processes."""
     values = {**os.environ, "PORT": "0", "LANTERN_BASE_URL": "", **environ}
     with log.open("wb") as err:
         process = subprocess.Popen(
-            [*command, *arguments], cwd=cwd, env=values, stdout=subprocess.PIPE, stderr=err, start_new_session=True
+            [*command, *arguments],
+            cwd=cwd,
+            env=values,
+            stdout=subprocess.PIPE,
+            stderr=err,
+            pass_fds=pass_fds,
+            start_new_session=True,
         )
     assert process.stdout is not None
     try:
