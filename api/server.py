@@ -65,9 +65,11 @@ def _bound(host: str, port: str) -> list[str]:
         return []
     if not (port.isascii() and port.isdigit() and int(port) < 2**16):
         raise SettingError(f"PORT={port!r}: not a port number (0 to 65535)")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    v6 = ":" in host
+    family = socket.AF_INET6 if v6 else socket.AF_INET
     try:  # gunicorn itself tries for five seconds and ends with status 1
-        listener = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
+        address = host.strip("[]"), int(port)
+        listener = socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=v6)
     except OSError as error:
         raise SettingError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
     return [f"fd://{listener.detach()}"]

@@ -91,6 +91,14 @@ def test_a_second_server_on_a_port_is_refused_at_once_and_the_first_goes_on(shel
         assert status(server.url) == 200
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_of_ipv6_is_served_with_brackets_and_without(shelf: Path, tmp_path: Path, host: str) -> None:
+    environ = {"LANTERN_STORE": str(shelf / "store"), "LANTERN_HOST": host}
+    with running.lantern(tmp_path / "log", "serve", **environ) as server:
+        assert server.url.startswith("http://[::1]:")
+        assert status(server.url) == 200
+
+
 @pytest.mark.parametrize("port", ["http", "-1", "65536"])
 def test_a_port_that_is_no_number_of_a_port_is_wrong_usage(shelf: Path, tmp_path: Path, port: str) -> None:
     done = served(tmp_path, LANTERN_STORE=str(shelf / "store"), PORT=port)
