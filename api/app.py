@@ -2,29 +2,15 @@
 
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask
 
 from api import settings
-from api.cache import Cache
-from api.http import (
-    ask,
-    catalogue,
-    direct,
-    documentation,
-    evidence,
-    feeds,
-    files,
-    groups,
-    health,
-    pages,
-    paths,
-    problems,
-    records,
-    respond,
-    search,
-    signed,
-)
-from api.store import Store
+from api.http import errors, responses
+from api.http.cache import Cache
+from api.http.request import Segment, Segments, keep_escapes
+from api.http.views import aggregates, catalogue, changes, conflicts, files, health, home, records, search, tuf
+from api.openapi import views as documentation
+from api.store.releases import Store
 
 
 def create_app(**given: Any) -> Flask:
@@ -34,12 +20,12 @@ def create_app(**given: Any) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    store = Store(app.config["STORE"])
-    problems.init_app(app)
-    app.register_error_handler(respond.KnownAlready, lambda _: Response())
-    for part in (catalogue, records, groups, search, evidence, feeds, files, signed, health, pages, documentation):
+    app.url_map.converters |= {"segment": Segment, "segments": Segments}
+    store = app.extensions["store"] = Store(app.config["STORE"])
+    errors.init_app(app)
+    responses.init_app(app)
+    for part in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):
         app.register_blueprint(part.blueprint)
-    app.extensions["service"] = ask.Service(store, app.config["BASE_URL"], app.config["TIME_LIMIT"])
-    inner = paths.keep_escapes(direct.direct(app, app.wsgi_app))
-    app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # how Flask has it wrapped
+    # The cache stands in front of Flask: what it answers from memory, no hook or extension sees (api.http.cache).
+    app.wsgi_app = Cache(keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
     return app

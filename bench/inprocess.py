@@ -94,7 +94,7 @@ def added() -> dict[str, list[float]]:
     flask = Flask("bare")
     flask.add_url_rule("/v1/datasets/figures/records", "page", lambda: Response(body, mimetype="application/json"))
     layer = type(app.wsgi_app)
-    wrapped = layer(flask.wsgi_app, app.extensions["service"].store, 64)
+    wrapped = layer(flask.wsgi_app, app.extensions["store"], 64)
     known = {**page, "HTTP_IF_NONE_MATCH": tags[0]}
     asked = {
         "raw": lambda: call(raw, dict(page)),

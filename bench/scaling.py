@@ -160,7 +160,7 @@ def _publish(whole: Path, store: Path, version: str) -> None:
 
 
 def _versions(store: Path) -> list[str]:
-    from api.store import order
+    from api.store.releases import order
 
     found = sorted((path.name for path in (store / "releases").iterdir()), key=order)
     if len(found) < 3:

@@ -17,7 +17,7 @@ import running
 
 from api import settings
 from api.mirror.copy import Copied, Wish, mirror
-from api.mirror.follow import Trust
+from api.mirror.tuf_client import Trust
 from api.release.build import build
 from api.trust import sign_store
 

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from api import descriptor
-from api.release import files, manifest
+from api.model import descriptor
+from api.release import files
+from api.store import manifest
 
 OWN = Path(__file__).parent.parent / "datapackage"
 CREATED = "2026-03-04T05:06:08Z"
@@ -140,6 +141,6 @@ def _resource(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
         "mediatype": "text/csv",
         "encoding": "utf-8",
         "bytes": path.stat().st_size,
-        "hash": f"sha256:{manifest.sha256(path)}",
+        "hash": f"sha256:{manifest.digest(path)}",
         "rows": len(entry["rows of"]),
     }

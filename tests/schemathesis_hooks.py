@@ -17,9 +17,9 @@ RULES = (
     "not both",  # version and as_of
     "more than 40 filters",
     "characters, at most",  # the query string
-    "was altered, or belongs to another question",  # a cursor that was made up
-    "stands there twice",  # sort=year,-year
-    "is not a group or measure of this answer",  # sort of an aggregate, by what it is not grouped by
+    "was altered, or belongs to another query",  # a cursor that was made up
+    "is listed twice",  # sort=year,-year
+    "is not a group or measure of this response",  # sort of an aggregate, by what it is not grouped by
     "expected at least one value",  # field__in=, of one empty text, is an empty list
     "expected a release before",  # since and until the wrong way round
     "rows of csv are flat",  # expand in formats without objects

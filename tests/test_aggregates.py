@@ -91,9 +91,9 @@ def test_a_facet_counts_each_value_most_frequent_first(
     counts = Counter(plainly.shown(row)[field] for row in DATA[name] if keep(row))
     body = exact(served_tables, f"/v1/datasets/{name}/facets?facet={field}&limit=1000&{condition}")
     found = [(entry["value"], entry["count"]) for entry in body["data"][field]]
-    assert body["meta"]["total"] == sum(counts.values())
-    if field != "whole" or name != "rolled":
-        assert dict(found) == dict(counts) and len(found) == len(counts)
+    assert body["meta"]["total"] == sum(counts.values()) > 0
+    assert len(dict(found)) == len(found) == min(len(counts), 1000)
+    assert dict(found).items() <= counts.items()
     assert [count for _, count in found] == sorted((count for _, count in found), reverse=True)
 
 
@@ -410,18 +410,16 @@ REAL_QUESTIONS = (
 
 @pytest.mark.parametrize("dataset", REAL)
 @pytest.mark.parametrize("function", ["sum", "avg"])
-@pytest.mark.parametrize("question", REAL_QUESTIONS)
 def test_every_refusal_of_the_real_package_names_fields_and_an_example_that_works(
-    client: FlaskClient, dataset: str, function: str, question: str
+    client: FlaskClient, dataset: str, function: str
 ) -> None:
-    path = f"/v1/datasets/{dataset}/aggregate?measure={function}:value" + (f"&{question}" if question else "")
-    response = client.get(path)
-    assert response.status_code in (200, 409)
-    if response.status_code == 409:
-        body = response.get_json()
-        names = {field["name"] for field in answer(client, f"/v1/datasets/{dataset}/schema")["fields"]}
-        assert body["errors"] and all(error["field"] in names for error in body["errors"])
-        assert answer(client, body["example"])["data"]
+    path = f"/v1/datasets/{dataset}/aggregate?measure={function}:value"
+    responses = [client.get(f"{path}&{question}") for question in REAL_QUESTIONS]
+    assert {409} <= {response.status_code for response in responses} <= {200, 409}
+    names = {field["name"] for field in answer(client, f"/v1/datasets/{dataset}/schema")["fields"]}
+    for body in (response.get_json() for response in responses if response.status_code == 409):
+        assert set() < {error["field"] for error in body["errors"]} <= names, body["instance"]
+        assert answer(client, body["example"])["data"], body["instance"]
 
 
 @pytest.mark.parametrize("dataset", REAL)
@@ -430,15 +428,19 @@ def test_sums_of_the_real_package_mix_nothing(client: FlaskClient, dataset: str)
     schema = answer(client, f"/v1/datasets/{dataset}/schema")
     within = next(f for f in schema["fields"] if f["name"] == "value")["lantern:additiveWithin"]
     rows = [row for row in all_rows(client, rows_path(dataset, "limit=1000")) if row["value"] is not None]
-    for indicator in {row["indicator"] for row in rows}:
+    preferred = [row for row in rows if row["standing"] == "preferred"]
+    added = set()
+    for indicator in {row["indicator"] for row in preferred}:
         query = f"indicator={indicator}&standing=preferred&measure=sum:value,count"
         response = client.get(f"/v1/datasets/{dataset}/aggregate?{query}")
-        mine = [row for row in rows if row["indicator"] == indicator and row["standing"] == "preferred"]
-        if response.status_code == 200 and mine:
+        mine = [row for row in preferred if row["indicator"] == indicator]
+        if response.status_code == 200:
+            added.add(indicator)
             assert all(len({row[name] for row in mine}) == 1 for name in within), indicator
             spans = sorted((row["period_start"], row["period_end"]) for row in mine if row["period_start"])
             assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False)), indicator
             assert response.get_json()["data"][0]["sum:value"] == pytest.approx(sum(row["value"] for row in mine))
+    assert added
 
 
 def test_the_totals_that_were_published_come_out(client: FlaskClient) -> None:
@@ -555,7 +557,7 @@ def test_words_are_found_and_nothing_is_an_operator(sayings: FlaskClient, q: str
 def test_the_search_goes_over_all_tables_best_first(sayings: FlaskClient) -> None:
     body = answer(sayings, "/v1/search?q=mexico")
     assert body["meta"]["datasets"] == {"sayings": 2, "others": 30}
-    assert (body["meta"]["count"], body["meta"]["total"]) == (32, 32)
+    assert (body["meta"]["count"], body["meta"]["total"], len(body["data"])) == (32, 32, 32)
     scores = [hit["score"] for hit in body["data"]]
     assert scores == sorted(scores, reverse=True)
     for hit in body["data"]:
@@ -587,7 +589,7 @@ def test_the_search_of_the_real_package_finds_what_plain_python_finds(client: Fl
                     for part in parts
                 )
     body = answer(client, f"/v1/search?{parameter('q', word)}&limit=1")
-    assert body["meta"]["datasets"] == {name: count for name, count in wanted.items() if count}
+    assert body["meta"]["datasets"] == {name: count for name, count in wanted.items() if count} != {}
 
 
 def test_text_and_filters_and_sorts_work_together(sayings: FlaskClient) -> None:
@@ -687,7 +689,9 @@ def test_conflicts_are_joined_with_their_positions_and_figures(client: FlaskClie
         for conflict in conflicts
     ]
     assert all_rows(client, "/v1/conflicts?limit=7") == expected
-    assert all(position["figure"] for conflict in expected for position in conflict["positions"])
+    joined = [position["figure"] for conflict in expected for position in conflict["positions"]]
+    assert len(joined) == len(positions) > 0
+    assert None not in joined
 
 
 def test_conflicts_can_be_filtered_sorted_and_searched(client: FlaskClient) -> None:
@@ -705,7 +709,7 @@ def test_a_row_in_conflict_says_so_on_every_page(client: FlaskClient) -> None:
     for body in (answer(client, rows_path("exports", f"limit=200&sort={sort}")) for sort in ("id", "-year", "source")):
         wanted = {name for row in body["data"] for name in of_row[row["id"]]}
         included = {conflict["id"] for conflict in body.get("included", {}).get("conflicts", [])}
-        assert included == wanted
+        assert included == wanted != set()
 
 
 CORRECTIONS = ("id", "dataset", "record", "field", "old", "new", "kind", "reason", "date:date", "version")

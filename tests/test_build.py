@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from packages import write
 from releases import TWO, guns, package
 
-from api import durable, layout, listing
 from api.cli import main
+from api.model.files import RELEASE_INDEX
 from api.release.build import BuildError, build
+from api.store import atomic_files, release_index
 
 ROWS = [["a", 1, "first"], ["b", 2, ""]]
 COMMAND = (sys.executable, "-c", "from api.cli import main; main()", "build")
@@ -121,7 +122,7 @@ def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_lef
     source, store = package(tmp_path / "p", TWO), tmp_path / "store"
     build(source, store)
     manifest = store / "releases/1.0.0/manifest.json"
-    manifest.write_text(manifest.read_text().replace(f'"layout": {layout.VERSION}', '"layout": 0'))
+    manifest.write_text(manifest.read_text().replace(f'"layout": {manifest.LAYOUT}', '"layout": 0'))
     before = contents(store)
     result = CliRunner().invoke(main, ["build", "--package", str(source), "--store", str(store)])
     assert (result.exit_code, contents(store)) == (1, before)
@@ -223,7 +224,7 @@ def test_what_a_dead_build_left_is_removed_and_what_a_live_one_makes_is_not(tmp_
     dead, alive = tmp_path / "tmp/build-dead", tmp_path / "tmp/build-alive"
     for folder in (dead, alive):
         (folder / "release").mkdir(parents=True)
-    with durable.locked(alive):
+    with atomic_files.locked(alive):
         build(write(tmp_path / "p", guns(ROWS)), tmp_path)
         assert left(tmp_path) == [alive]
 
@@ -231,8 +232,8 @@ def test_what_a_dead_build_left_is_removed_and_what_a_live_one_makes_is_not(tmp_
 def test_a_withdrawn_version_is_not_built_again(tmp_path: Path) -> None:
     source = package(tmp_path / "p", TWO)
     (tmp_path / "store").mkdir()
-    gone = [listing.Entry("1.0.0", "0" * 64, "2026-03-01T10:00:00Z", "wrong unit")]
-    (tmp_path / "store" / listing.FILE).write_bytes(listing.dump(gone))
+    gone = [release_index.Entry("1.0.0", "0" * 64, "2026-03-01T10:00:00Z", "wrong unit")]
+    (tmp_path / "store" / RELEASE_INDEX).write_bytes(release_index.dump(gone))
     build(source, tmp_path / "store")
     assert whole(tmp_path / "store") == ["1.1.0"]
     with pytest.raises(BuildError, match=r"withdrawn \(wrong unit\)"):

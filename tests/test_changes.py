@@ -266,7 +266,7 @@ def test_the_changes_of_our_package_are_those_of_its_corrections(client: FlaskCl
     told = client.get("/v1/corrections?version=1.1.0&limit=1000").get_json()["data"]
     found = lines(client, "?since=1.0.0&until=1.1.0")
     seen = [(r["dataset"], r["record"], cell["field"]) for r in found for cell in r.get("fields", [])]
-    assert sorted(seen) == sorted((row["dataset"], row["record"], row["field"]) for row in told)
+    assert sorted(seen) == sorted((row["dataset"], row["record"], row["field"]) for row in told) != []
     assert not any(record["change"] == "removed" for record in found)
 
 

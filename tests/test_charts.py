@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import release_made
 
-from api import descriptor
+from api.model import descriptor
 from api.release import charts
 from api.release.formats.survey import Survey, survey
 
@@ -171,7 +171,12 @@ def test_a_chart_that_asks_for_data_from_the_network_is_refused(tmp_path: Path) 
 def test_our_own_charts_show_the_rows_they_name(tmp_path: Path) -> None:
     made = release_made.own()
     folder = release_made.release(tmp_path, made)
-    for entry in made.get("lantern:charts") or []:
+    names = {entry["name"] for entry in made["lantern:charts"]}
+    endings = (".svg", ".png", ".vl.json")
+    assert names and {path.name for path in (folder / "charts").iterdir()} == {
+        n + end for n in names for end in endings
+    }
+    for entry in made["lantern:charts"]:
         said = json.loads((folder / "charts" / f"{entry['name']}.vl.json").read_text("utf-8"))
         assert said["data"]["values"], entry["name"]
         assert len(said["description"]) > 100

@@ -11,7 +11,7 @@ from packages import table
 from served import answer, rows_path, served
 
 ROWS = 600
-MANY = 10_000  # as many as are merged at once (api.orders)
+MANY = 10_000  # as many as are merged at once (api.index.orders)
 
 
 def some(order: str, words: str) -> list[list[str]]:

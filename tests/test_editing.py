@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from packages import table, write
 from releases import corrections, guns, package
 
-from api import descriptor
 from api.cli import main
+from api.editing.format import tidied
+from api.model import descriptor
 from api.package import validate
 from api.release.build import build
-from api.release.tidying import tidied
 
 ROWS = [["a", 1, "first"], ["b", 2, ""]]
 EPOCH = "1800000000"  # 2027-01-15T08:00:00Z

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from served import PROBLEM
 
 from api.app import create_app
-from api.http.problems import TYPES
+from api.http.errors import TYPES
 
 AT_ONCE, ROUNDS = 25, 200
 DATASETS = (

@@ -21,14 +21,15 @@ from newsroom import BIG, ROOT, VALUES, copy, origin, own_store, publish, releas
 from proxy import Proxy
 from tuf.ngclient import Updater, UpdaterConfig
 
-from api import contents, listing, mirror
+from api import mirror
 from api.mirror import state
 from api.mirror.source import MirrorError
+from api.store import manifest, release_index
 from api.trust import metadata, rotate, sign_store, verify, withdraw
 from api.trust.keys import ROLES, keyring
 
 __all__ = ["origin", "states"]
-LANTERN = [sys.executable, "-c", "from api.cli import main; from api.commands.mirror import add; add(main); main()"]
+LANTERN = [sys.executable, "-c", "from api.cli import main; from api.cli.copies import add; add(main); main()"]
 
 
 @pytest.fixture
@@ -95,8 +96,8 @@ def test_an_update_transfers_less_than_twice_what_changed(states: Path, tmp_path
     assert released(tmp_path / "copy") == released(store)
 
 
-def _files(folder: Path) -> tuple[contents.File, ...]:
-    return contents.read((folder / "manifest.json").read_bytes()).files
+def _files(folder: Path) -> tuple[manifest.File, ...]:
+    return manifest.read((folder / "manifest.json").read_bytes()).files
 
 
 def test_nothing_new_costs_two_requests(between: Proxy, tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_damage_of_the_copy_is_repaired_and_never_linked(origin: str, states: Pa
     big.write_bytes(proxy.flipped(big.read_bytes()))
     assert [problem for problem in verify(folder, partial=True).problems if BIG in problem]
     copy(origin, folder)
-    assert contents.digest(folder / "releases" / "1.1.0" / BIG) == contents.digest(states / "two/releases/1.1.0" / BIG)
+    assert manifest.digest(folder / "releases" / "1.1.0" / BIG) == manifest.digest(states / "two/releases/1.1.0" / BIG)
     assert len(verify(folder).problems) == 1
     assert copy(origin, folder, repair=True).added == ("1.0.0",)
     (folder / "releases" / "1.1.0" / "data" / "things.csv").unlink()
@@ -220,8 +221,9 @@ def test_a_mirror_of_a_mirror_holds_the_origins_signatures(states: Path, origin:
         health = get(f"{url}/healthz")
     assert (health["status"], health["mirror"]["upstream"]) == ("ok", origin)
     assert health["mirror"]["stale"] is False
-    for path in (second / "tuf").rglob("*.json"):
-        assert path.read_bytes() == (states / "two" / path.relative_to(second)).read_bytes()
+    copied = {path.relative_to(second): path.read_bytes() for path in (second / "tuf").rglob("*.json")}
+    assert copied == {path: (states / "two" / path).read_bytes() for path in copied}
+    assert {f"tuf/{name}.json" for name in ("root", "timestamp")} <= {path.as_posix() for path in copied}
     assert released(second) == released(states / "two")
     found = mirror.status(second)
     assert found and (found.upstream, found.root) == (url, metadata.fingerprint(root))
@@ -269,7 +271,7 @@ def test_a_withdrawn_release_leaves_every_mirror(states: Path, tmp_path: Path) -
     for place in (store, folder, tmp_path / "fresh"):
         assert [path.name for path in (place / "releases").iterdir()] == ["1.0.0"]
         assert verify(place).problems == []
-        assert listing.withdrawn(place) == {"1.1.0": "A row names a source."}
+        assert release_index.withdrawn(place) == {"1.1.0": "A row names a source."}
     assert (folder / "withdrawn" / "1.1.0" / "manifest.json").exists()
 
 

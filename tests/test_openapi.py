@@ -1,5 +1,6 @@
 """The OpenAPI document says what is served, all of it and nothing else; its page shows it."""
 
+import csv
 import json
 import re
 import shutil
@@ -15,20 +16,21 @@ from urllib.parse import quote
 import packages
 import pytest
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from api import openapi, question, schemas, values
 from api.app import create_app
 from api.cli import main
-from api.descriptor import Table
-from api.openapi import parameters, rows
+from api.model import descriptor, types
+from api.model.descriptor import Table
+from api.openapi import rows
 from api.openapi.operations import OPERATIONS
+from api.query import parameters, parse
 from api.release.build import build
-from api.store import Store
+from api.store.releases import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "openapi" / "openapi.yaml"
@@ -48,6 +50,7 @@ def parsed(text: str) -> Any:
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
     """Path, operation and parameters (references followed) of everything in a document."""
     known = document["components"]["parameters"]
+    assert document["paths"] and known
     for path, item in document["paths"].items():
         entries = [known[p["$ref"].rpartition("/")[2]] if "$ref" in p else p for p in item["get"].get("parameters", [])]
         yield path, item["get"], entries
@@ -62,14 +65,50 @@ def written(entry: Mapping[str, Any], value: Any) -> str:
 
 
 def sample(path: str, entries: list[dict[str, Any]]) -> str:
-    """The operation's address with its own examples for what must be given."""
+    """The operation's address with its own examples for what must be given; any text where it has none."""
     for entry in entries:
         if entry["in"] == "path":
-            path = path.replace("{" + entry["name"] + "}", quote(str(entry["example"]), safe=",/"))
-    needed = [
-        f"{quote(e['name'])}={written(e, e['example'])}" for e in entries if e["in"] == "query" and e.get("required")
-    ]
+            path = path.replace("{" + entry["name"] + "}", quote(str(entry.get("example", "1")), safe=",/"))
+    required = [entry for entry in entries if entry["in"] == "query" and entry.get("required")]
+    needed = [f"{quote(entry['name'])}={written(entry, entry.get('example', 'x'))}" for entry in required]
     return f"{path}?{'&'.join(needed)}" if needed else path
+
+
+# A value that fits each way in which filters are written.
+FITS: Mapping[str, Any] = {
+    "Text": "a b",
+    "Whole": 12,
+    "Number": 1.5,
+    "Flag": True,
+    "Year": 2007,
+    "YearMonth": "2007-03",
+    "Day": "2007-03-31",
+    "Clock": "13:30:00",
+    "Moment": "2007-03-31T13:30:00Z",
+    "Duration": "P1Y2M",
+    "Point": "-99.13,19.43",
+}
+
+
+def optional(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [entry for entry in entries if entry["in"] == "query" and not entry.get("required")]
+
+
+def no_row(path: str) -> set[int]:
+    """What an address may answer besides: of a row by its key, whose example need not be the key of a row."""
+    return {404} if "{key}" in path else set()
+
+
+def fitting(entry: Mapping[str, Any]) -> Any:
+    """A value as the document wants it; None for a text that only the service knows (cursor, version, as_of …)."""
+    if "content" in entry:
+        return {"Object": {}, "Array": []}[entry["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]
+    schema = entry["schema"]
+    if schema.get("type") == "array":
+        return [fitting({"schema": schema["items"]})]
+    if "$ref" in schema:
+        return FITS[schema["$ref"].rpartition("/")[2]]
+    return schema.get("enum", [schema.get("minimum")])[0]
 
 
 def with_parameter(address: str, name: str, value: str) -> str:
@@ -91,7 +130,7 @@ def test_the_committed_document_shares_nothing_between_places() -> None:
 def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any], store: Path) -> None:
     package = Store(store).latest().package
     missing = {rule.endpoint for rule in app.url_map.iter_rules()} - set(OPERATIONS)
-    assert not missing, f"add a line to api.openapi.operations.OPERATIONS for each of {sorted(missing)}"
+    assert not missing, f"add a line to api.openapi.document.operations.OPERATIONS for each of {sorted(missing)}"
     gone = set(OPERATIONS) - {rule.endpoint for rule in app.url_map.iter_rules()}
     assert not gone, f"OPERATIONS describes views that are no more: {sorted(gone)}"
     expected = set()
@@ -121,14 +160,14 @@ def test_documented_parameters_are_those_that_are_read(
 ) -> None:
     """What each view hands to question.read is what the document says of it: names of filters and of the rest."""
     asked: list[set[str]] = []
-    plain = question.read
+    plain = parse.read
 
-    def spying(table: Table, given: Any, control: Any, filtered: bool = True) -> question.Question:
-        named = {n for n, field in control(table).items() if getattr(field, "known", True)}
-        asked.append(named | set(schemas.filters(table) if filtered else ()))
+    def spying(table: Table, given: Any, control: Any, filtered: bool = True) -> parse.Query:
+        named = {n for n, field in control(table).items() if getattr(field, "known", None) != ()}
+        asked.append(named | set(parameters.filters(table) if filtered else ()))
         return plain(table, given, control, filtered)
 
-    monkeypatch.setattr(question, "read", spying)
+    monkeypatch.setattr(parse, "read", spying)
     client = app.test_client()
     for number, (path, _, entries) in enumerate(operations(document)):
         asked.clear()
@@ -139,21 +178,40 @@ def test_documented_parameters_are_those_that_are_read(
         assert known == max(asked, key=len, default=set()), address
 
 
-def test_every_example_of_a_parameter_is_accepted(client: FlaskClient, document: dict[str, Any]) -> None:
-    """Each filter by itself: 200, and its answer's ETag differs from the answer without it."""
+def test_every_optional_parameter_is_accepted_as_it_is_described(client: FlaskClient, document: dict[str, Any]) -> None:
+    """Each by itself, with a value that fits: its address answers, or says that this sum must not be made."""
+    tried = []
     for path, _, entries in operations(document):
         if "{extension}" in path:
             continue
         address = sample(path, entries)
-        for entry in entries:
-            if entry["in"] == "query" and not entry.get("required") and "example" in entry:
-                found = client.get(with_parameter(address, entry["name"], written(entry, entry["example"])))
-                assert found.status_code in (200, 409), (address, entry["name"], found.text)
+        answers = {200, 409, *no_row(path)}
+        for entry in optional(entries):
+            if (value := fitting(entry)) is not None:
+                found = client.get(with_parameter(address, entry["name"], written(entry, value)))
+                assert found.status_code in answers, (address, entry["name"], found.text)
+                tried.append(entry["name"])
+    assert {"limit", "sort", "year", "value__gte", "measure"} <= set(tried)
+
+
+def test_optional_parameters_have_no_values_to_begin_with(document: dict[str, Any]) -> None:
+    """Swagger UI and others put an example or a default, also those of a schema, into the question."""
+    schemas_of_values = document["components"]["schemas"]
+    names = []
+    for path, _, entries in operations(document):
+        for entry in optional(entries):
+            schema = entry.get("schema", {})
+            items = schema.get("items", schema)
+            used = schemas_of_values[items["$ref"].rpartition("/")[2]] if "$ref" in items else items
+            assert not {"example", "examples", "default"} & {*entry, *schema, *used}, (path, entry["name"])
+            names.append(entry["name"])
+    assert {"limit", "sort", "year", "value__gte", "measure"} <= set(names)
 
 
 def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
     client: FlaskClient, document: dict[str, Any]
 ) -> None:
+    tried = []
     for path, _, entries in operations(document):
         if not path.endswith("/records"):
             continue
@@ -164,6 +222,8 @@ def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
             found = client.get(with_parameter(path, entry["name"], "%20x%20"))
             assert found.status_code == 400, (path, entry["name"])
             assert found.get_json()["errors"][0]["parameter"] == entry["name"]
+            tried.append(entry["name"])
+    assert {"limit", "year", "value__gte", "period_start__lt", "as_of__isnull"} <= set(tried)
 
 
 def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client: FlaskClient) -> None:
@@ -173,7 +233,9 @@ def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client:
 
 
 def test_rows_have_exactly_the_documented_keys(client: FlaskClient, document: dict[str, Any], store: Path) -> None:
-    for table in Store(store).latest().package.tables:
+    tables = Store(store).latest().package.tables
+    assert tables
+    for table in tables:
         row = client.get(f"/v1/datasets/{table.name}/records?limit=1").get_json()["data"][0]
         documented = document["components"]["schemas"][f"Row.{table.name}"]["properties"]
         assert list(row) == list(documented)
@@ -189,19 +251,10 @@ def test_every_answer_says_what_it_is_and_what_can_go_wrong(document: dict[str, 
             assert "404" in answers, path
 
 
-def test_examples_are_answers_of_the_service(client: FlaskClient, document: dict[str, Any]) -> None:
-    for path, operation, entries in operations(document):
-        content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
-        if "example" in content:
-            assert (
-                openapi.shortened(client.get(sample(path, entries), headers={"Accept": "application/json"}).json)
-                == (content["example"])
-            )
-
-
 def test_every_type_of_field_is_described() -> None:
-    assert set(rows.TYPES) == set(values.OPERATORS)
-    assert {*parameters.BY_TYPE, *parameters.JSON_TEXT, "string", "any", "list"} == set(values.OPERATORS)
+    assert set(rows.TYPES) == set(types.TYPES)
+    every = descriptor.table({"name": "", "schema": {"fields": [{"name": name, "type": name} for name in types.TYPES]}})
+    assert {types.kind(field).written for field in every.fields} == set(types.WRITTEN)
 
 
 def test_links_and_servers_follow_the_public_address(store: Path) -> None:
@@ -249,9 +302,8 @@ def test_a_new_release_is_described_at_once(tmp_path: Path) -> None:
     client = app.test_client()
     assert "old" in client.get("/openapi.json").get_json()["components"]["schemas"]["Row.t"]["properties"]
     build(small("1.1.0", "new"), store)
-    app.extensions["service"].store._checked = float("-inf")
+    app.extensions["store"]._checked = float("-inf")
     found = client.get("/openapi.json").get_json()
-    assert found["info"]["version"] == "1.1.0"
     assert "new" in found["components"]["schemas"]["Row.t"]["properties"]
 
 
@@ -314,16 +366,10 @@ def test_packages_with_odd_names_are_described(odd: FlaskClient) -> None:
     assert "/v1/datasets/Ann%C3%A9e%201/records" in found["paths"]
     for path, _, entries in operations(found):
         address = sample(path, entries)
-        for entry in entries:
-            if (
-                entry["in"] == "query"
-                and not entry.get("required")
-                and "example" in entry
-                and "{extension}" not in path
-            ):
-                answer = odd.get(with_parameter(address, entry["name"], written(entry, entry["example"])))
-                there = 404 if path == "/v1/datasets/conflicts/records/{key}" else 200  # that table has no row
-                assert answer.status_code == there, (path, entry["name"], answer.text)
+        for entry in optional(entries) if "{extension}" not in path else ():
+            if (value := fitting(entry)) is not None:
+                answer = odd.get(with_parameter(address, entry["name"], written(entry, value)))
+                assert answer.status_code in {200, *no_row(path)}, (path, entry["name"], answer.text)
     names = {e["name"] for p, _, entries in operations(found) if p.endswith("1/records") for e in entries}
     assert {"limit", "limit__eq", "a b", 'say "x"', "Größe__gte", "数", "день__lt", "q__eq", "x__in"} <= names
     assert odd.get("/docs/").status_code == 200
@@ -335,7 +381,7 @@ import sys
 from wsgi import app
 answer = app.test_client().get("/v1/datasets/exports/records?limit=1")
 assert answer.status_code == 200, answer.text
-print(sorted(set(sys.modules) & {"flasgger", "apispec", "flask_swagger_ui", "api.openapi"}))
+print(sorted(set(sys.modules) & {"flasgger", "apispec", "flask_swagger_ui", "api.openapi.document"}))
 """
 
 
@@ -358,6 +404,48 @@ def test_the_command_writes_the_document_and_notices_another(tmp_path: Path) -> 
     assert CliRunner().invoke(main, check, env=settings).exit_code == 0
     path.write_text(path.read_text(encoding="utf-8") + "# by hand\n", encoding="utf-8")
     assert CliRunner().invoke(main, check, env=settings).exit_code == 1
+
+
+def lantern(*arguments: str | Path, package: Path, store: Path) -> Result:
+    """A command about a package and a store, at a time after all that our own package was published."""
+    environ = {"LANTERN_PACKAGE": str(package), "LANTERN_STORE": str(store), "SOURCE_DATE_EPOCH": "1900000000"}
+    return CliRunner().invoke(main, [*map(str, arguments)], env=environ)
+
+
+def test_a_release_with_other_data_leaves_the_committed_document_as_it_is(store: Path, tmp_path: Path) -> None:
+    """The steps of datapackage/README.md, on a copy of our package: a row changes, a row is added."""
+    package, copied = tmp_path / "package", tmp_path / "store"
+    shutil.copytree(ROOT / "datapackage", package)
+    shutil.copytree(store, copied)
+    with (package / "data/sources.csv").open(encoding="utf-8", newline="") as file:
+        head, *listed = csv.reader(file)
+    note = head.index("note")
+    listed[0][note] += " Read again."
+    listed.append(["a-new-source", *listed[0][1:]])
+    with (package / "data/sources.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *listed])
+    steps = (["format"], ["release", "--bump", "patch", "--note", "One more source."], ["validate"], ["build"])
+    for step in steps:
+        done = lantern(*step, package=package, store=copied)
+        assert done.exit_code == 0, done.output
+        ledger = package / "data/corrections.csv"
+        ledger.write_text(ledger.read_text(encoding="utf-8").replace("TODO", "Read again."), encoding="utf-8")
+    checked = lantern("openapi", "--check", "--output", COMMITTED, package=package, store=copied)
+    assert checked.exit_code == 0, checked.output
+    old, new = (create_app(STORE=root, BASE_URL="").test_client().get("/openapi.json") for root in (store, copied))
+    assert old.headers["X-Data-Version"] != new.headers["X-Data-Version"]
+    assert old.data == new.data
+
+
+def test_another_schema_is_another_document(tmp_path: Path) -> None:
+    path, rows_of_t = tmp_path / "openapi.yaml", [["a", "b"]]
+    former = packages.write(tmp_path / "former", packages.table("t", ["id", "b"], rows_of_t))
+    other_rows = packages.write(tmp_path / "rows", packages.table("t", ["id", "b"], [["c", "d"]]), version="2.0.0")
+    other_field = packages.write(tmp_path / "field", packages.table("t", ["id", "c"], rows_of_t))
+    check = ["openapi", "--check", "--output", path]
+    assert lantern("openapi", "--output", path, package=former, store=tmp_path / "none").exit_code == 0
+    assert lantern(*check, package=other_rows, store=tmp_path / "none").exit_code == 0
+    assert lantern(*check, package=other_field, store=tmp_path / "none").exit_code == 1
 
 
 def browser() -> str:
@@ -431,4 +519,5 @@ def requested(log: Path, page: str) -> set[str]:
 
 def test_the_page_names_no_other_host(client: FlaskClient) -> None:
     text = client.get("/docs/").text
+    assert 'src="' in text
     assert not re.findall(r'(?:src|href|url)\s*[=:(]\s*["\']?(?:https?:)?//', text)

@@ -1,7 +1,8 @@
 """Every operator of every type: what an answer holds is what plain Python finds in the cells.
 
 A `Case` is one column: its cells, how Python understands a cell (`means`), what is asked of it, and how Python
-understands that (`asks`, in canonical form: ISO 8601, plain digits, true and false). Nothing of api.values is used.
+understands that (`asks`, in canonical form: ISO 8601, plain digits, true and false). Nothing of
+api.model.types is used.
 """
 
 import json
@@ -550,6 +551,7 @@ def test_a_field_alone_is_equality(client: FlaskClient, case: Case, name: str, t
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_a_list_of_values_holds_or_leaves_out_each(client: FlaskClient, case: Case, name: str, size: int) -> None:
     texts = [text for text in case.asked if len(text) < 100]
+    assert texts
     for start in range(0, len(texts), size):
         part = texts[start : start + size]
         if part == [""]:  # an empty `in` is refused: see test_strictness

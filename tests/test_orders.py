@@ -92,7 +92,7 @@ def test_the_pages_of_a_sorted_question_are_the_rows_in_order(
 ) -> None:
     question = asked(filters) | ({"sort": sort} if sort else {})
     wanted = expected(rows, filters, sort)
-    assert pages(client, question | {"limit": 271}) == wanted
+    assert pages(client, question | {"limit": 271}) == wanted != []
     if len(wanted) < 1_000:
         assert pages(client, question | {"limit": 9}) == wanted
 

@@ -243,6 +243,7 @@ def test_each_row_has_an_address_by_its_key(small: FlaskClient, table: Made) -> 
 
 def test_rows_without_a_key_are_known_by_their_place(small: FlaskClient) -> None:
     table = NAMES["keyless"]
+    assert len(table.rows) == 60
     for place, row in enumerate(table.rows, 1):
         assert exact(small, f"{rows_path('keyless')}/{place}")["data"] == plainly.shown(row)
     for place in ("0", "61", "-1", "1.0", "01x", "9" * 30):
@@ -327,7 +328,7 @@ def test_the_union_of_all_pages_is_the_table_for_compound_sorts(
 
 ALTERED = {
     "parameter": "cursor",
-    "reason": "was altered, or belongs to another question or release: take it from links.next",
+    "reason": "was altered, or belongs to another query or release: take it from links.next",
 }
 
 

@@ -32,7 +32,9 @@ def test_each_schema_is_a_table_schema(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
 def test_every_field_says_what_it_is(path: Path) -> None:
-    for field in json.loads(path.read_text("utf-8"))["fields"]:
+    fields = json.loads(path.read_text("utf-8"))["fields"]
+    assert fields
+    for field in fields:
         assert field["title"] and field["description"] and "example" in field, field["name"]
         assert "required" in field["constraints"], field["name"]
 
@@ -41,6 +43,7 @@ def test_every_field_says_what_it_is(path: Path) -> None:
 def test_the_descriptor_of_a_release_is_a_data_package(store: Path, version: str) -> None:
     descriptor = json.loads((store / "releases" / version / "datapackage.json").read_text("utf-8"))
     assert faults("datapackage", descriptor) == []
+    assert len(descriptor["resources"]) == len(SCHEMAS)
     for resource in descriptor["resources"]:
         assert faults("tableschema", resource["schema"]) == []
         assert {"bytes", "hash", "rows"} <= set(resource)

@@ -1,15 +1,17 @@
-"""What the README says is true: every command runs, every setting and parameter is there."""
+"""What README says is true: every command runs, every setting, parameter and command is there; so is every room."""
 
 import re
 import shlex
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from api import schemas, settings
+from api import settings
 from api.cli import main
+from api.query import parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,11 +34,17 @@ def test_every_curl_of_the_readme_gives_what_is_said(command: str, said: str, se
     printed = done.stdout.replace(server, SERVER)
     start, ellipsis, _ = said.partition("…")
     if ellipsis:
-        assert printed.startswith(start.rstrip())
+        assert start and printed.startswith(start.rstrip())
     elif said:
         assert printed.strip() == said
     else:
-        assert any(tmp_path.iterdir()) or printed
+        [file] = tmp_path.iterdir()
+        with urllib.request.urlopen(words[-1]) as response:
+            assert (file.name, file.read_bytes()) == (words[-1].rpartition("/")[2], response.read())
+
+
+def test_every_curl_of_the_readme_is_run() -> None:
+    assert len(examples()) == README.count("curl ") > 0
 
 
 def test_the_settings_of_the_readme_are_the_settings() -> None:
@@ -50,18 +58,24 @@ def test_the_command_settings_lists_every_setting() -> None:
     assert [line.split("\t")[0] for line in printed] == [settings.PREFIX + s.name for s in settings.SETTINGS]
 
 
-def test_every_parameter_is_in_the_readme() -> None:
-    for name in schemas.CONTROL:
-        assert f"`{name}" in README, name
+def test_the_parameters_of_the_readme_are_the_parameters() -> None:
+    assert sorted(names("| parameter | meaning |", README)) == sorted(parameters.CONTROL)
 
 
-def test_every_command_is_in_the_readme() -> None:
-    for name in main.commands:
-        assert f"lantern {name}" in README, name
+def test_the_commands_of_the_readme_are_the_commands() -> None:
+    assert sorted(names("| command | does |", README)) == sorted(f"lantern {name}" for name in main.commands)
 
 
-def test_every_part_of_the_program_is_in_the_readme() -> None:
-    parts = [p for p in (ROOT / "api").iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()]
-    for part in parts:
-        if part.name not in ("__init__.py", "templates"):
-            assert part.name.removesuffix(".py") in README, part.name
+def test_the_map_of_the_code_names_every_room_and_nothing_else() -> None:
+    map_of_the_code = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    api = ROOT / "api"
+    folders = {path.parent for path in api.rglob("*.py")} - {api}
+    modules = {path for path in api.glob("*.py") if not path.name.startswith("__")}
+    rooms = [f"{path.relative_to(ROOT).as_posix()}{'/' if path in folders else ''}" for path in folders | modules]
+    assert sorted(names("| room | does |", map_of_the_code)) == sorted(rooms)
+
+
+def names(head: str, text: str) -> list[str]:
+    """What the first column of a table names in code spans."""
+    rows = text.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines()[1:]
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]

@@ -1,4 +1,4 @@
-"""What docs/USING.md shows runs, and prints what it says."""
+"""What the README and docs/USING.md show as blocks of code runs, and prints what they say."""
 
 import os
 import re
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "USING.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+GUIDES = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/USING.md"))
 SERVER = "http://127.0.0.1:8000"
-BLOCKS = re.findall(r"^```(python|sh|r|js)\n(.*?)^```\n\n```text\n(.*?)^```", GUIDE, re.M | re.S)
+BLOCKS = re.findall(r"^```(python|sh|r|js)\n(.*?)^```\n\n```text\n(.*?)^```", GUIDES, re.M | re.S)
 # What runs a language, and the Debian package that .ci/run installs for it.
 RUNNERS = {
     "python": ([sys.executable, "-"], ""),
@@ -33,4 +34,4 @@ def test_the_example_prints_what_is_said(language: str, code: str, said: str, se
 
 
 def test_every_example_is_run() -> None:
-    assert len(BLOCKS) == len(re.findall(r"^```(?!text)\w+$", GUIDE, re.M))
+    assert len(BLOCKS) == len(re.findall(r"^```(?!text)\w+$", GUIDES, re.M)) > 0

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from packages import table, write
 
-from api.checks.wording import numbers
+from api.model.findings import Problem, Report
 from api.package import validate
-from api.report import Problem, Report
+from api.package.checks.wording import numbers
 
 SOURCES = table("sources", ["id"], [["s1"], ["s2"]])
 UNITS = table("indicators", ["id", "unit"], [["guns", "firearms"], ["part", "share"]])

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from releases import TWO, package
 
-from api import listing
 from api.app import create_app
 from api.cli import main
+from api.model.files import RELEASE_INDEX
 from api.release.build import build
+from api.store import release_index
 
 DATA = (
     "/v1/",
@@ -60,10 +61,10 @@ def withdrawn(tmp_path: Path, two: Path) -> Callable[[str], FlaskClient]:
             (tmp_path / place).mkdir(exist_ok=True)
             (tmp_path / place / path.name).symlink_to(path)
         entries = [
-            listing.Entry(v, "0" * 64, f"2026-0{month}-01T10:00:00Z", "wrong unit" if v == version else None)
+            release_index.Entry(v, "0" * 64, f"2026-0{month}-01T10:00:00Z", "wrong unit" if v == version else None)
             for v, month in (("1.1.0", 4), ("1.0.0", 3))
         ]
-        (tmp_path / listing.FILE).write_bytes(listing.dump(entries))
+        (tmp_path / RELEASE_INDEX).write_bytes(release_index.dump(entries))
         return create_app(STORE=tmp_path, BASE_URL="").test_client()
 
     return make
@@ -173,8 +174,8 @@ def test_a_day_on_which_only_a_withdrawn_release_stood_is_not_found(withdrawn: C
 def test_a_release_of_which_nothing_is_left_stays_listed(tmp_path: Path, two: Path) -> None:
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases/1.0.0").symlink_to(two / "releases/1.0.0")
-    gone = listing.Entry("1.1.0", "0" * 64, "2026-04-01T10:00:00Z", "a name slipped in")
-    (tmp_path / listing.FILE).write_bytes(listing.dump([gone]))
+    gone = release_index.Entry("1.1.0", "0" * 64, "2026-04-01T10:00:00Z", "a name slipped in")
+    (tmp_path / RELEASE_INDEX).write_bytes(release_index.dump([gone]))
     client = create_app(STORE=tmp_path, BASE_URL="").test_client()
     first = client.get("/v1/releases").get_json()["data"][0]
     assert (first["version"], first["withdrawn"]) == ("1.1.0", "a name slipped in")

@@ -6,6 +6,7 @@ with an ending keeps it. Web servers decode an address before they look for a fi
 
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,30 +15,30 @@ from urllib.parse import unquote
 
 from flask import Flask
 
-from api import contents, engine
-from api.contents import File
-from api.descriptor import Table
 from api.export import ExportError
-from api.http import ask, downloads, problems
-from api.http.page import key_path
-from api.http.respond import JSON_TYPE, quoted
-from api.layout import ROW_SEPARATOR
-from api.release.manifest import media_type
-from api.rowfile import json_text
-from api.store import Release, Store
+from api.http import errors
+from api.http.links import quoted
+from api.http.responses import JSON_TYPE, OWN_TYPES
+from api.http.rows import key_path
+from api.index import database
+from api.index.layout import ROW_SEPARATOR
+from api.index.rows import json_text
+from api.model.descriptor import Table
+from api.model.files import MANIFEST
+from api.release.formats import FORMATS
+from api.store import manifest
+from api.store.manifest import File
+from api.store.releases import Release, Store
 
 # Answers that only a running server can give, and places of which the files or the rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
-APART = ("files.file", "signed.metadata", "records.record", "documentation.part")
-# XLSX is written anew for each table; package.xlsx holds them all.
-FORMATS = tuple(name for name in downloads.FORMATS if name != "xlsx")
+APART = ("files.file", "tuf.metadata", "records.record", "documentation.part")
 ENDINGS = {
     JSON_TYPE: "json",
     "text/html": "html",
     "application/jsonl": "jsonl",
     "application/linkset+json": "linkset",
 }
-OF_RELEASE = (contents.MANIFEST, contents.SUMS)
 BATCH = 1_000
 LONGEST_PART = 255
 
@@ -57,13 +58,13 @@ class Address:
 
 def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
     """The files of a release with what its manifest promises of each (nothing of itself)."""
-    raw = (folder / contents.MANIFEST).read_bytes()
-    held = contents.read(raw)
+    raw = (folder / MANIFEST).read_bytes()
+    held = manifest.read(raw)
     kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(raw)["files"]}
     every: dict[str, File | None] = {file.path: file for file in held.files}
-    every |= {path: None for path in OF_RELEASE if path not in every and (folder / path).is_file()}
+    every |= {path: None for path in OWN_TYPES if path not in every and (folder / path).is_file()}
     for path, file in every.items():
-        yield _plain(["releases", held.version, *path.split("/")], kinds.get(path) or media_type(path)), file
+        yield _plain(["releases", held.version, *path.split("/")], kinds.get(path) or OWN_TYPES[path]), file
 
 
 def signed_file(path: str) -> Address:
@@ -129,8 +130,8 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
     known: dict[str, Iterable[str]] = {
         "name": [table.name for table in store.latest().package.tables],
         "version": [release.version for release in store.releases()],
-        "kind": problems.TYPES,
-        "extension": FORMATS,
+        "kind": errors.TYPES,
+        "extension": ["json", *(one.name for one in FORMATS.values() if one.path)],  # package.xlsx holds all tables
     }
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in (*ALIVE, *APART) or not rule.arguments <= known.keys():
@@ -139,7 +140,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
         for values in itertools.product(*(known[name] for name in names)):
             path = rule.rule
             for name, value in zip(names, values, strict=True):
-                path = path.replace(f"<{name}>", quoted(value))
+                path = re.sub(f"<(segment:)?{name}>", quoted(value).replace("\\", ""), path)
             yield path, "." in rule.rule.rpartition("/")[2]
     yield from ((f"/docs/static/{name}", True) for name in FILES)
 
@@ -164,13 +165,10 @@ def _file(path: str, named: bool, kind: str) -> str:
 
 def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
     base = app.config["BASE_URL"]
-    last = engine.layouts(release.folder)[table.name].rows
+    last = database.layouts(release.folder)[table.name].rows
     for start in range(1, last + 1, BATCH):
         numbers = range(start, min(start + BATCH, last + 1))
         lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
-        end = ask.serve(app.extensions["service"], {})
-        try:
+        with app.app_context():
             paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
-        finally:
-            end()
         yield from (path.removeprefix(base) for path in paths)

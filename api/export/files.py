@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from api import contents
-from api.contents import File
 from api.export.addresses import Address
+from api.store import manifest
+from api.store.manifest import File
 
 PART = ".part"
 
@@ -38,7 +38,7 @@ class Files:
 
     def link(self, address: Address, source: Path, known: File | None = None) -> Entry:
         """A file of the store under another name; a copy on another file system."""
-        size, sha256 = (known.bytes, known.sha256) if known else (source.stat().st_size, contents.digest(source))
+        size, sha256 = (known.bytes, known.sha256) if known else (source.stat().st_size, manifest.digest(source))
         target = self._target(address.file)
         try:
             os.link(source, target)
@@ -81,7 +81,7 @@ class Files:
 
     def _as_before(self, file: str, size: int, sha256: str) -> bool:
         """Take over the old folder's file, if it holds these bytes: who copies the site sees that it did not change."""
-        if self.old is None or not contents.holds(self.old / file, File(file, size, sha256)):
+        if self.old is None or not manifest.holds(self.old / file, File(file, size, sha256)):
             return False
         os.link(self.old / file, self.folder / file)
         return True

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 
-from api.answer import IMMUTABLE, MUTABLE
 from api.export.files import Entry
-from api.release.manifest import MEDIA_TYPES
+from api.http.responses import IMMUTABLE, MUTABLE
+from api.model.files import LICENSE, SUMS
+from api.release.media_types import media_types
 
 LIST = "_addresses.json"
 MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list
 # What is no release file's ending, or has another type than its last ending says.
 ALSO = {".atom": "application/atom+xml; charset=utf-8", ".vl.json": "application/vnd.vegalite+json"}
-PLAIN = ("LICENSE", "SHA256SUMS")
+PLAIN = (LICENSE, SUMS)
 
 
 def listed(entries: Iterable[Entry], left_out: list[dict[str, str]]) -> bytes:
@@ -29,7 +30,7 @@ def headers() -> bytes:
         ("/tuf/timestamp.json", {"Cache-Control": "no-cache"}),
         ("/tuf/root.json", {"Cache-Control": "no-cache"}),
         ("/releases.json", {"Cache-Control": "no-cache"}),
-        *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**MEDIA_TYPES, **ALSO}.items()),
+        *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**media_types(), **ALSO}.items()),
         *((f"/releases/:version/{name}", {"Content-Type": "text/plain; charset=utf-8"}) for name in PLAIN),
     ]
     lines = [line for path, named in rules for line in (path, *(f"  {name}: {value}" for name, value in named.items()))]

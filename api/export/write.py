@@ -15,12 +15,14 @@ from pathlib import Path
 
 from flask import Flask, render_template
 
-from api import contents, durable, listing, mirror, trust
+from api import mirror, trust
 from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
 from api.export.files import Entry, Files
 from api.export.swap import swap
-from api.store import MIRROR, NotInStore, Store
+from api.model.files import MIRROR, RELEASE_INDEX
+from api.store import atomic_files, manifest, release_index
+from api.store.releases import NotInStore, Store
 
 Tell = Callable[[str], None]
 LIST = sidecars.LIST
@@ -49,7 +51,7 @@ def export(root: Path, folder: Path, base_url: str = "", tell: Tell = print, row
     try:
         with _aside(folder) as work:
             return _export(root, folder, work, base_url, tell, rows)
-    except (durable.Busy, NotInStore) as error:
+    except (atomic_files.Busy, NotInStore) as error:
         raise ExportError(str(error)) from error
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error}") from error
@@ -60,8 +62,8 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
 
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), BASE_URL=base_url, CACHE_MB=1)
-    store: Store = app.extensions["service"].store
-    asked = [address for address in addresses.documents(app, store) if address.file != listing.FILE]
+    store: Store = app.extensions["store"]
+    asked = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
     single = list(addresses.rows(app, store.latest())) if rows else []
     kept, out = addresses.apart([*linked, *asked, *single])
     here = {entry.sha256: files.folder / entry.file for entry in linked.values() if entry.bytes}
@@ -101,9 +103,9 @@ def _allowed(root: Path, folder: Path) -> None:
 def _aside(folder: Path) -> Iterator[Path]:
     """A place beside the folder, on the same file system, for one export at a time; what one left behind is removed."""
     work = folder.parent / f".{folder.name}.lantern"
-    with durable.locked(work, wait=0):
+    with atomic_files.locked(work, wait=0):
         for path in work.iterdir():
-            if path.name != durable.LOCK:
+            if path.name != atomic_files.LOCK:
                 shutil.rmtree(path)
         try:
             yield work
@@ -123,7 +125,7 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
             raise ExportError(
                 f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
             ) from error
-        except (FileNotFoundError, contents.BadManifest) as error:
+        except (FileNotFoundError, manifest.BadManifest) as error:
             why = str(error)
         else:
             if not found.problems:
@@ -138,7 +140,7 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
 def _link(root: Path, files: Files) -> dict[Address, Entry]:
     """The store's own files in the site: releases that are not withdrawn, signed metadata, a mirror's state."""
     linked = {}
-    for entry in listing.of(root):
+    for entry in release_index.of(root):
         folder = root / "releases" / entry.version
         if entry.withdrawn is None and folder.is_dir():
             for address, file in addresses.release_files(folder):
@@ -154,7 +156,7 @@ def _link(root: Path, files: Files) -> dict[Address, Entry]:
 def _signed(root: Path) -> list[str]:
     """The signed metadata; not what a crash left there half written, under a name with a dot."""
     found = [path for path in (root / "tuf").rglob("*.json") if not path.name.startswith(".")]
-    found += [root / listing.FILE] if (root / listing.FILE).exists() else []
+    found += [root / RELEASE_INDEX] if (root / RELEASE_INDEX).exists() else []
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
@@ -166,7 +168,7 @@ def _partial(root: Path) -> bool:
 def _view(root: Path, site: Path, work: Path) -> Path:
     """What the app answers from: the site's own files, and what was withdrawn, of which it must know."""
     view = Path(tempfile.mkdtemp(dir=work, prefix="view-"))
-    for name in ("releases", "tuf", listing.FILE, MIRROR):
+    for name in ("releases", "tuf", RELEASE_INDEX, MIRROR):
         if (site / name).exists():
             (view / name).symlink_to(site / name)
     if (root / "withdrawn").exists():
@@ -192,7 +194,7 @@ def _own(app: Flask, files: Files, entries: list[Entry], out: list[tuple[Address
     files.put(".nojekyll", b"")
     shown = [entry for entry in entries if len(single) <= sidecars.MOST_ROWS or entry.address not in single]
     with app.test_request_context():
-        release = app.extensions["service"].store.latest()
+        release = app.extensions["store"].latest()
         page = render_template(
             "contents.html", package=release.package, release=release, entries=shown, more=len(entries) - len(shown)
         )

@@ -10,24 +10,26 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from api.selection import Selection
+from api.model.files import DESCRIPTOR
+from api.query.find import Selection
+from api.release.formats import Format
 
 EXTRACT_SECONDS = 120
 # Two at a time: each is a process with libraries of some 100 MiB.
 _extracts = threading.BoundedSemaphore(2)
 
 
-def extract(selection: Selection, kind: str, pieces: Iterable[bytes], rows: int) -> IO[bytes]:
-    """The selected rows, given as CSV in `pieces`, in the format xlsx or parquet: an open file that has no name."""
+def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows: int) -> IO[bytes]:
+    """The selected rows, given as CSV in `pieces`, in a format: an open file that has no name."""
     folder = Path(tempfile.mkdtemp(prefix="lantern-"))
     try:
         target = folder / selection.table.path
         target.parent.mkdir()
         with target.open("wb") as out:
             out.writelines(pieces)
-        (folder / "datapackage.json").write_text(json.dumps(_described(selection, rows)))
+        (folder / DESCRIPTOR).write_text(json.dumps(_described(selection, rows)))
         with _extracts:
-            command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), kind]
+            command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), format.name]
             subprocess.run(command, check=True, timeout=EXTRACT_SECONDS)
         return (folder / "extract").open("rb")
     finally:
@@ -36,8 +38,8 @@ def extract(selection: Selection, kind: str, pieces: Iterable[bytes], rows: int)
 
 def _described(selection: Selection, rows: int) -> dict[str, Any]:
     """A descriptor of the one table, with the fields asked for and no references to tables that are not there."""
-    table, asked = selection.table, selection.asked
-    kept = asked.fields if asked.fields is not None else range(len(table.fields))
+    table, picked = selection.table, selection.query.fields
+    kept = picked if picked is not None else range(len(table.fields))
     names = {table.fields[i].name for i in kept}
     schema = {k: v for k, v in table.schema.items() if k not in ("foreignKeys", "lantern:figure")}
     schema["fields"] = [table.fields[i].descriptor for i in kept]

@@ -2,7 +2,7 @@
 
 {mirror}/tmp/mirror/        what is on its way; goes on from there after an interruption
 {mirror}/releases/{v}       appears by one rename, every file verified
-{mirror}/upstream tuf       see api.mirror.follow
+{mirror}/upstream tuf       see api.mirror.tuf_client
 {mirror}/mirror.json        whose copy this is, and of when
 """
 
@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from api import durable, listing, names, settings
+from api import settings
 from api.mirror import state
-from api.mirror.follow import UPSTREAM, Followed, Trust, follow
 from api.mirror.release import Workplace
 from api.mirror.source import MirrorError, Source
-from api.store import order
+from api.mirror.tuf_client import UPSTREAM, Followed, Trust, follow
+from api.model import filenames
+from api.store import atomic_files, release_index
+from api.store.releases import order
 from api.trust import metadata
 from api.trust.shelf import set_aside
 
@@ -88,7 +90,7 @@ def _mirror(
 ) -> Copied:
     followed = follow(source, folder, wish.trust, tell)
     for entry in followed.entries:
-        wrong = names.version_fault(entry.version)
+        wrong = filenames.version_fault(entry.version)
         if wrong:
             raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {wrong}")
     gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
@@ -101,7 +103,7 @@ def _mirror(
     return Copied(status, tuple(added), gone, source.received)
 
 
-def _wanted(followed: Followed, wish: Wish) -> list[listing.Entry]:
+def _wanted(followed: Followed, wish: Wish) -> list[release_index.Entry]:
     """The releases to copy, newest first: the one that most people read appears first."""
     standing = [entry for entry in followed.entries if entry.withdrawn is None]
     standing.sort(key=lambda entry: order(entry.version), reverse=True)
@@ -119,7 +121,7 @@ def _wanted(followed: Followed, wish: Wish) -> list[listing.Entry]:
     return found
 
 
-def _withdraw(folder: Path, entry: listing.Entry, tell: Tell) -> bool:
+def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell) -> bool:
     """Take a withdrawn release out of what is served."""
     if entry.withdrawn is None or not (folder / "releases" / entry.version).exists():
         return False
@@ -148,13 +150,13 @@ def _status(source: Source, followed: Followed, wish: Wish, stale_days: int) -> 
 def _alone(folder: Path) -> Iterator[None]:
     """One mirror at a time, in a folder that is none's store; errors of the disk in words."""
     try:
-        with durable.locked(folder, wait=0):
+        with atomic_files.locked(folder, wait=0):
             if (metadata.folder(folder) / "timestamp.json").exists() and not (folder / UPSTREAM).exists():
                 raise MirrorError(f"{folder} is a store of its own: nothing is copied into it")
             for part in (folder, metadata.folder(folder), folder / UPSTREAM):
-                durable.sweep(part)
+                atomic_files.sweep(part)
             yield
-    except durable.Busy as error:
+    except atomic_files.Busy as error:
         raise MirrorError(f"another lantern works here: {error}") from error
     except OSError as error:
         if error.errno in FULL:

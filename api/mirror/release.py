@@ -8,11 +8,12 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from api import contents, durable, listing
-from api.contents import Contents, File
-from api.mirror.follow import Followed
 from api.mirror.source import Interrupted, MirrorError, Missing, Source
 from api.mirror.transfer import transfer
+from api.mirror.tuf_client import Followed
+from api.model.files import MANIFEST, SUMS
+from api.store import atomic_files, manifest, release_index
+from api.store.manifest import Contents, File
 
 Tick = Callable[[int], None]
 Watch = Callable[[str, int], AbstractContextManager[Tick]]
@@ -31,19 +32,19 @@ class Workplace:
         for path in (self.shown, self.parts):
             path.mkdir(parents=True, exist_ok=True)
 
-    def copy(self, followed: Followed, entry: listing.Entry, repair: bool) -> bool:
+    def copy(self, followed: Followed, entry: release_index.Entry, repair: bool) -> bool:
         """Make a release appear; whether there was anything to do. Raises MirrorError."""
         target = self.shown / entry.version
         if _complete(target, entry, None):
-            promised = contents.read((target / contents.MANIFEST).read_bytes())
+            promised = manifest.read((target / MANIFEST).read_bytes())
             if _complete(target, entry, promised, deep=repair):
                 return False
         promised = _promised(followed, entry)
         folder = self.work / f"{entry.version}-{entry.manifest[:16]}"
         self._gather(promised, folder)
-        durable.write(folder / contents.MANIFEST, promised.raw)
+        atomic_files.write(folder / MANIFEST, promised.raw)
         if promised.derives_sums:
-            durable.write(folder / contents.SUMS, promised.sums())
+            atomic_files.write(folder / SUMS, promised.sums())
         self._show(folder, target, promised)
         return True
 
@@ -81,12 +82,12 @@ class Workplace:
         """Files of the same bytes: linked where they are here, else fetched once."""
         for file in files:
             path = folder / file.path
-            if contents.holds(path, file):
+            if manifest.holds(path, file):
                 tick(file.bytes)
                 here = [path, *here]
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            source = next((found for found in here if contents.holds(found, file)), None)
+            source = next((found for found in here if manifest.holds(found, file)), None)
             if source is None:
                 self._fetch(version, file, path, tick)
             else:
@@ -108,8 +109,8 @@ class Workplace:
         looked_for = set(wanted)
         for release in sorted(self.shown.iterdir()):
             try:
-                held = contents.read((release / contents.MANIFEST).read_bytes())
-            except (OSError, contents.BadManifest):
+                held = manifest.read((release / MANIFEST).read_bytes())
+            except (OSError, manifest.BadManifest):
                 continue
             for file in held.files:
                 if file.sha256 in looked_for:
@@ -135,7 +136,7 @@ class Workplace:
 
     def _show(self, folder: Path, target: Path, promised: Contents) -> None:
         """Everything on the disk first, then one rename."""
-        known = {file.path for file in promised.files} | {contents.MANIFEST, contents.SUMS}
+        known = {file.path for file in promised.files} | {MANIFEST, SUMS}
         for path in [*folder.rglob("*"), folder]:
             if path.is_dir():
                 path.chmod(0o755)
@@ -144,32 +145,32 @@ class Workplace:
                 continue
             else:
                 path.chmod(0o644)
-            durable.sync(path)
+            atomic_files.sync(path)
         if target.exists():
             damaged = self.work / f"damaged-{target.name}"
             shutil.rmtree(damaged, ignore_errors=True)
             os.rename(target, damaged)
         os.rename(folder, target)
-        durable.sync(target.parent)
+        atomic_files.sync(target.parent)
 
 
-def _promised(followed: Followed, entry: listing.Entry) -> Contents:
+def _promised(followed: Followed, entry: release_index.Entry) -> Contents:
     """What a release holds by its signed manifest. Raises MirrorError for one that must not be acted on."""
     try:
-        found = contents.read(followed.manifest(entry))
-    except contents.BadManifest as error:
+        found = manifest.read(followed.manifest(entry))
+    except manifest.BadManifest as error:
         raise MirrorError(f"release {entry.version} is refused: {error}") from error
     if (found.version, found.published_at) != (entry.version, entry.published_at):
         raise MirrorError(f"release {entry.version} is refused: its manifest is that of release {found.version}")
     return found
 
 
-def _complete(folder: Path, entry: listing.Entry, promised: Contents | None, deep: bool = False) -> bool:
+def _complete(folder: Path, entry: release_index.Entry, promised: Contents | None, deep: bool = False) -> bool:
     """Whether a release is shown as it was signed; its files by their size alone, unless `deep`."""
-    path = folder / contents.MANIFEST
-    if not path.is_file() or contents.digest(path) != entry.manifest:
+    path = folder / MANIFEST
+    if not path.is_file() or manifest.digest(path) != entry.manifest:
         return False
-    return promised is None or all(contents.holds(folder / file.path, file, deep) for file in promised.files)
+    return promised is None or all(manifest.holds(folder / file.path, file, deep) for file in promised.files)
 
 
 def _link(source: Path, path: Path) -> None:

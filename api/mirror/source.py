@@ -18,7 +18,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
 from urllib3.util import Timeout, Url, parse_url
 
-from api.mirror.patience import Plain, Secure
+from api.mirror.deadlines import Plain, Secure
 
 BLOCK = 2**16
 SLOWEST = 256  # bytes a second: who sends less for a whole timeout wastes our time

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from api import durable
-
-FILE = "mirror.json"
+from api.model.files import MIRROR
+from api.store import atomic_files
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def said(moment: datetime) -> str:
 
 def status(root: Path) -> MirrorStatus | None:
     """What a store says of its upstream; None where it is an origin. Read again only when the file changes."""
-    path = root / FILE
+    path = root / MIRROR
     try:
         stat = path.stat()
     except OSError:
@@ -55,4 +54,4 @@ def _read(path: Path, _changed: int, _number: int) -> MirrorStatus:
 
 def write(root: Path, found: MirrorStatus) -> None:
     """Say it, by one rename."""
-    durable.write(root / FILE, (json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n").encode())
+    atomic_files.write(root / MIRROR, (json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n").encode())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import urllib3
 
-from api import contents
-from api.contents import File
 from api.mirror.source import Again, MirrorError, Missing, Source
+from api.store import manifest
+from api.store.manifest import File
 
 Tick = Callable[[int], None]
 # A server may need a moment to see the release that its signature speaks of already: it looks once a second.
@@ -28,7 +28,7 @@ def transfer(source: Source, path: str, file: File, part: Path, tick: Tick) -> N
     tick(begun)
     while True:
         source.tries(lambda: _go_on(source, path, file, part, tick), lambda: part.stat().st_size)
-        if contents.digest(part) == file.sha256:
+        if manifest.digest(part) == file.sha256:
             _note(part).unlink(missing_ok=True)
             return
         _clear(part, tick)

@@ -5,8 +5,8 @@ from typing import Any
 
 from apispec import APISpec
 
-from api.descriptor import Package, Table
-from api.http.problems import MEDIA_TYPE, TYPES
+from api.http.errors import MEDIA_TYPE, TYPES
+from api.model.descriptor import Package, Table
 
 Entry = dict[str, Any]
 TEXT: Entry = {"type": "string"}
@@ -35,7 +35,8 @@ def told(required: Mapping[str, Entry], more: Mapping[str, Entry] | None = None,
 
 
 SUMMARY = {"name": TEXT, "title": TEXT, "description": TEXT, "rows": COUNT, "links": ref("Links")}
-FILE = {"path": TEXT, "bytes": COUNT, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "media_type": TEXT}
+SHA256: Entry = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+FILE = {"path": TEXT, "bytes": COUNT, "sha256": SHA256, "media_type": TEXT}
 WITHDRAWN = {
     "type": "string",
     "nullable": True,
@@ -110,6 +111,11 @@ SHARED: Mapping[str, Entry] = {
     "TableSchema": told(
         {"fields": listed(OBJECT)}, {}, "A Table Schema (https://datapackage.org/standard/table-schema/)."
     ),
+    "SignedReleases": told(
+        {"releases": listed(told({"version": TEXT, "manifest": SHA256, "published_at": TEXT, "withdrawn": WITHDRAWN}))},
+        description="The releases that the signature covers, newest first, each with the SHA-256 of its manifest.json.",
+    ),
+    "ApiCatalog": told({"linkset": listed(told({"anchor": ADDRESS}))}, {}, "A linkset (RFC 9264), as RFC 9727 has it."),
     "Signed": told({"signed": OBJECT, "signatures": listed(OBJECT)}, {}, "Signed metadata, as TUF has it."),
     "OpenAPI": told({"openapi": TEXT, "info": OBJECT, "paths": OBJECT}, {}, "This document."),
 }
@@ -240,7 +246,7 @@ def envelope(data: Entry, included: Entry | None = None) -> Entry:
 
 
 def of_table(spec: APISpec, table: Table, slug: str, package: Package, slugs: Mapping[str, str]) -> None:
-    """Put in the answers with rows of one table; api.openapi has put in the row itself."""
+    """Put in the answers with rows of one table; api.openapi.document has put in the row itself."""
     one = ref(f"Row.{slug}")
     included = None
     if "conflicts" in slugs:

@@ -1,13 +1,15 @@
 """What is served, operation by operation: one line for each view; routes, words and parameters come from the code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api import schemas
-from api.http import ask, downloads, evidence, feeds, groups, records, search
+from api.http.views import aggregates, changes, conflicts, downloads, records, search
+from api.http.views.catalogue import LINKSET_TYPE
+from api.query import parameters
+from api.query.parameters import no_parameters, release_parameters
+from api.query.parse import Control
 
 JSON_TYPE = "application/json"
-Control = Callable[..., ask.Parameters]
 
 
 @dataclass(frozen=True)
@@ -17,56 +19,53 @@ class Operation:
     `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
     reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
     types; `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
-    (api.openapi.answers.HEADERS_OF); `stable`: the answer depends on this release alone, so that it can stand as an
-    example; `name`: the operationId, where the view's own name is taken.
+    (api.openapi.answers.HEADERS_OF); `name`: the operationId, where the view's own name is taken.
     """
 
     answer: str
-    control: Control | None = ask.release_parameters
+    control: Control | None = release_parameters
     filters: bool = False
     table: str = ""
     required: tuple[str, ...] = ()
     also: tuple[int, ...] = ()
     media: tuple[str, ...] = (JSON_TYPE,)
     headers: str = "finished"
-    stable: bool = True
     name: str = ""
 
 
-ROWS = tuple(media.partition(";")[0] for media in downloads.FORMATS.values())
+ROWS = tuple(media.partition(";")[0] for media in downloads.offered().values())
 PAGE = ("text/html",)
 ANY = ("*/*",)
 
 # endpoint: operation; None where a route is no address of its own
 OPERATIONS: Mapping[str, Operation | None] = {
-    "pages.home": Operation("Service", ask.no_parameters, media=(*PAGE, JSON_TYPE)),
+    "home.home": Operation("Service", no_parameters, media=(*PAGE, JSON_TYPE)),
     "catalogue.service": Operation("Service"),
+    "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=(LINKSET_TYPE,)),
     "catalogue.datasets": Operation("Datasets"),
     "catalogue.dataset": Operation("Dataset"),
     "catalogue.schema": Operation("TableSchema"),
-    "records.records": Operation("Rows", schemas.control, filters=True, media=ROWS),
-    "records.records_as": Operation("Rows", schemas.control, filters=True, media=ROWS, stable=False),
+    "records.records": Operation("Rows", parameters.control, filters=True, media=ROWS),
+    "records.records_as": Operation("Rows", parameters.control, filters=True, media=ROWS),
     "records.record": Operation("Record", records.row_control, also=(410,)),
-    "groups.facets": Operation("Facets", groups.facet_control, filters=True),
-    "groups.aggregates": Operation("Groups", groups.aggregate_control, filters=True, also=(409,)),
+    "aggregates.facets": Operation("Facets", aggregates.facet_control, filters=True),
+    "aggregates.aggregates": Operation("Groups", aggregates.aggregate_control, filters=True, also=(409,)),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
-    "evidence.all_conflicts": Operation("Conflicts", evidence.control, filters=True, table="conflicts"),
-    "evidence.all_corrections": Operation("Rows", schemas.control, filters=True, table="corrections"),
+    "conflicts.all_conflicts": Operation("Conflicts", conflicts.control, filters=True, table="conflicts"),
+    "conflicts.all_corrections": Operation("Rows", parameters.control, filters=True, table="corrections"),
     "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
-    "changes.changes": Operation("Changes", feeds.control, also=(404,), media=("application/jsonl",), stable=False),
-    "catalogue.releases": Operation("Releases", ask.no_parameters, stable=False),
-    "catalogue.latest": Operation("Redirect", ask.no_parameters, headers="plain", stable=False),
-    "catalogue.release": Operation("ReleaseWithFiles", ask.no_parameters, stable=False),
-    "files.file": Operation("File", ask.no_parameters, also=(206, 416), media=ANY, headers="file", stable=False),
-    "signed.releases": Operation(
-        "Signed", ask.no_parameters, also=(404,), headers="tagged", stable=False, name="signed_releases"
-    ),
-    "signed.metadata": Operation("Signed", ask.no_parameters, headers="tagged", stable=False, name="signed_metadata"),
-    "documentation.as_json": Operation("OpenAPI", ask.no_parameters, stable=False),
-    "documentation.as_yaml": Operation("OpenAPI", ask.no_parameters, media=("application/yaml",), stable=False),
-    "documentation.page": Operation("Page", None, media=PAGE, stable=False),
+    "changes.changes": Operation("Changes", changes.control, also=(404,), media=("application/jsonl",)),
+    "catalogue.releases": Operation("Releases", no_parameters),
+    "catalogue.latest": Operation("Redirect", no_parameters, headers="plain"),
+    "catalogue.release": Operation("ReleaseWithFiles", no_parameters),
+    "files.file": Operation("File", no_parameters, also=(206, 416), media=ANY, headers="file"),
+    "tuf.releases": Operation("SignedReleases", no_parameters, also=(404,), headers="tagged", name="signed_releases"),
+    "tuf.metadata": Operation("Signed", no_parameters, headers="tagged", name="signed_metadata"),
+    "documentation.as_json": Operation("OpenAPI", no_parameters),
+    "documentation.as_yaml": Operation("OpenAPI", no_parameters, media=("application/yaml",)),
+    "documentation.page": Operation("Page", None, media=PAGE),
     "documentation.part": None,  # the page's own scripts and styles
-    "health.alive": Operation("Alive", ask.no_parameters, headers="plain"),
-    "health.ready": Operation("Ready", ask.no_parameters, headers="plain", also=(503,)),
-    "problems.explain": Operation("Page", None, media=PAGE, headers="plain", stable=False),
+    "health.alive": Operation("Alive", no_parameters, headers="plain"),
+    "health.ready": Operation("Ready", no_parameters, headers="plain", also=(503,)),
+    "problems.explain": Operation("Page", None, media=PAGE, headers="plain"),
 }

@@ -1,4 +1,4 @@
-"""Parameters: from the marshmallow fields that read a question to OpenAPI."""
+"""Parameters: from the marshmallow fields that load a query string to OpenAPI."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,70 +9,13 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
-from api import schemas
-from api.descriptor import Field, Table
+from api.model import types
+from api.model.descriptor import Table
 from api.openapi import rows
+from api.query import parameters
+from api.query.fields import Separated, Value
 
 Entry = dict[str, Any]
-NO_NULL = r"^[^\x00]*$"
-PLAIN: Entry = {"type": "string", "pattern": NO_NULL}
-
-# How values of filters are written, by name: component schemas.
-WRITTEN: Mapping[str, Entry] = {
-    "Text": {**PLAIN, "description": "Any text but the null character."},
-    "Whole": {"type": "integer", "description": "A whole number of any size."},
-    "Number": {"type": "number"},
-    "Flag": {"type": "boolean", "description": "true or false."},
-    "Year": {"type": "integer", "minimum": -999999999, "maximum": 999999999},
-    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4}-(0[1-9]|1[0-2])$", "example": "2007-03"},
-    "Day": {"type": "string", "format": "date"},
-    "Clock": {
-        "type": "string",
-        "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$",
-        "example": "13:30:00",
-    },
-    "Moment": {"type": "string", "format": "date-time"},
-    "Duration": {
-        "type": "string",
-        "pattern": "^-?P(?=.)([0-9]+W)?([0-9]+Y)?([0-9]+M)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$",
-        "example": "P1Y2M",
-    },
-    "Point": {
-        "type": "string",
-        "pattern": r"^-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?),-?(90|[0-8]?[0-9](\.[0-9]+)?)$",
-        "description": "Longitude (-180 to 180), a comma, latitude (-90 to 90).",
-        "example": "-99.13,19.43",
-    },
-}
-BY_TYPE: Mapping[str, str] = {
-    "integer": "Whole",
-    "number": "Number",
-    "boolean": "Flag",
-    "year": "Year",
-    "yearmonth": "YearMonth",
-    "date": "Day",
-    "time": "Clock",
-    "datetime": "Moment",
-    "duration": "Duration",
-    "geopoint": "Point",
-}
-JSON_TEXT: Mapping[str, Entry] = {
-    "object": {"type": "object"},
-    "geojson": {"type": "object"},
-    "array": {"type": "array", "items": {}},
-}
-PHRASES: Mapping[str, str] = {
-    "ne": "differs from this (nulls are left out)",
-    "lt": "is less than this",
-    "lte": "is at most this",
-    "gt": "is greater than this",
-    "gte": "is at least this",
-    "in": "is one of these, comma-separated; a comma inside a value is written %2C",
-    "not_in": "is none of these (nulls are left out)",
-    "contains": "contains this, capitals and small letters alike",
-    "startswith": "begins with this, capitals and small letters alike",
-    "isnull": "is null (true) or is not (false)",
-}
 SEVERAL: Entry = {"style": "form", "explode": False}
 
 
@@ -99,47 +42,37 @@ def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool
     raise AssertionError("names never end")
 
 
-def filters(table: Table, sample: Mapping[str, Any]) -> list[Entry]:
+def filters(table: Table) -> list[Entry]:
     """Every filter of a table, in the order of its fields."""
-    return [_filter(name, value.field, value.operator, sample) for name, value in schemas.filters(table).items()]
+    return [_filter(name, field) for name, field in parameters.filters(table).items()]
 
 
-def _filter(name: str, field: Field, operator: str, sample: Mapping[str, Any]) -> Entry:
-    entry: Entry = {"name": name, "in": "query", "description": _words(field, operator), **_shape(field, operator)}
-    found = rows.example(field, sample)
-    if field.type == "geopoint" and found is not None:
-        found = ",".join(map(str, found))
-    if operator == "isnull":
-        entry["example"] = True
-    elif found is not None and "content" not in entry:
-        entry["example"] = [found] if "explode" in entry and not isinstance(found, list) else found
-    if operator == "eq":
-        entry |= {f"x-{k.removeprefix('x-')}": v for k, v in rows.constraints(field).items() if k != "x-unique"}
+def _filter(name: str, field: Value) -> Entry:
+    entry: Entry = {"name": name, "in": "query", "description": _words(field), **_shape(field)}
+    if field.operator.name == "eq":
+        constraints = rows.constraints(field.field)
+        entry |= {f"x-{k.removeprefix('x-')}": v for k, v in constraints.items() if k != "x-unique"}
     return entry
 
 
-def _words(field: Field, operator: str) -> str:
-    title = field.title or field.name
-    if operator != "eq":
-        return f"{title} {PHRASES[operator]}."
-    said = f"{title} is this. {field.description}".strip()
-    enum = field.constraints.get("enum")
-    return f"{said} Values: {', '.join(map(str, enum))}." if enum else said
+def _words(field: Value) -> str:
+    title = field.field.title or field.field.name
+    words = f"{title} {field.operator.words}."
+    if field.operator.name != "eq":
+        return words
+    words = f"{words} {field.field.description}".strip()
+    enum = field.field.constraints.get("enum")
+    return f"{words} Values: {', '.join(map(str, enum))}." if enum else words
 
 
-def _shape(field: Field, operator: str) -> Entry:
+def _shape(field: Value) -> Entry:
     """How a filter's value is written. Values outside an enum or range are no error: they find nothing."""
-    if operator == "isnull":
-        return {"schema": _ref("Flag")}
-    if field.type in JSON_TEXT:
-        return {"content": {"application/json": {"schema": JSON_TEXT[field.type]}}}
-    if field.type == "list":
-        item = BY_TYPE.get(str(field.descriptor.get("itemType") or "string"), "Text")
-        return {"schema": {"type": "array", "items": _ref(item), "minItems": 1}, **SEVERAL}
-    if operator in ("in", "not_in"):
-        items = _ref(BY_TYPE.get(field.type, "Text"))
-        return {"schema": {"type": "array", "items": items, "minItems": 1}, **SEVERAL}
-    return {"schema": _ref(BY_TYPE.get(field.type, "Text"))}
+    written = field.operator.written or field.kind.written
+    if field.kind.type in types.JSON_TYPES and not field.operator.written:
+        return {"content": {"application/json": {"schema": _ref(written)}}}
+    if field.operator.many or field.kind.type == "list" and not field.operator.written:
+        return {"schema": {"type": "array", "items": _ref(written), "minItems": 1}, **SEVERAL}
+    return {"schema": _ref(written)}
 
 
 def _ref(name: str) -> Entry:
@@ -149,11 +82,11 @@ def _ref(name: str) -> Entry:
 def control(
     plugin: MarshmallowPlugin, declared: Mapping[str, fields.Field[Any]], required: tuple[str, ...] = ()
 ) -> list[Entry]:
-    """The parameters beside the filters; a list that no name can stand in is left out."""
+    """The parameters beside the filters; a list of names of which there is none is left out."""
     return [
         _control(plugin, name, field, field.required or name in required)
         for name, field in declared.items()
-        if getattr(field, "known", True)
+        if not isinstance(field, Separated) or field.known != ()
     ]
 
 
@@ -161,16 +94,10 @@ def _control(plugin: MarshmallowPlugin, name: str, field: fields.Field[Any], req
     assert plugin.converter is not None
     schema = plugin.converter.field2property(field)
     entry: Entry = {"name": name, "in": "query", "description": schema.pop("description", ""), "required": required}
-    example = schema.pop("example", None)
-    known = getattr(field, "known", None)
-    if known is not None:
-        names = [*known, *(f"-{n}" for n in known)] if getattr(field, "signed", False) else list(known)
+    if isinstance(field, Separated) and field.known is not None:
+        names = [*field.known, *(f"-{name}" for name in field.known if field.signed)]
         schema = {"type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": True}
-        entry |= SEVERAL
-        example = [n for n in str(example).split(",") if n in names] or names[:1]
-    elif schema.get("type") == "string" and "format" not in schema:
-        schema["pattern"] = NO_NULL
-    if name == "limit":
-        schema["default"] = schemas.LIMIT_DEFAULT
-    entry["schema"] = schema
-    return entry if example is None else entry | {"example": example}
+        entry |= SEVERAL | ({"example": names[:1]} if required else {})
+    elif isinstance(field, Separated) or schema.get("type") == "string" and "format" not in schema:
+        schema |= types.PLAIN
+    return entry | {"schema": schema}

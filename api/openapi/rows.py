@@ -7,8 +7,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from api import values
-from api.descriptor import Field, Table
+from api.model import types
+from api.model.descriptor import Field, Table
 
 LISTED = {"type": "array", "items": {}}
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
@@ -47,15 +47,15 @@ class Row(Schema):
         unknown = EXCLUDE
 
 
-def row(table: Table, sample: Mapping[str, Any]) -> type[Schema]:
-    """The schema of a table's rows; examples that the Table Schema lacks are taken from a sample row."""
-    declared = {f"p{i}": _declared(field, sample) for i, field in enumerate(table.fields)}
+def row(table: Table) -> type[Schema]:
+    """The schema of a table's rows, with the examples that the Table Schema has."""
+    declared = {f"p{i}": _declared(field) for i, field in enumerate(table.fields)}
     return Row.from_dict(declared, name="Row")
 
 
-def _declared(field: Field, sample: Mapping[str, Any]) -> fields.Field[Any]:
+def _declared(field: Field) -> fields.Field[Any]:
     make, told = TYPES.get(field.type, TYPES["any"])
-    found = example(field, sample)
+    found = example(field)
     metadata = {
         **told,
         **{name: text for name in ("title", "description") if (text := getattr(field, name))},
@@ -68,18 +68,14 @@ def _declared(field: Field, sample: Mapping[str, Any]) -> fields.Field[Any]:
     return make(data_key=field.name, allow_none=not field.required, metadata=metadata)
 
 
-def example(field: Field, sample: Mapping[str, Any]) -> Any:
-    """The field's example as JSON has it: the schema's own where it can be read, else the sample row's value."""
-    if field.example is not None:
-        found = as_json(field, field.example)
-        if found is not None:
-            return found
-    return sample.get(field.name)
+def example(field: Field) -> Any:
+    """The schema's own example of the field, as JSON has it; None where it has none that can be read."""
+    return None if field.example is None else as_json(field, field.example)
 
 
 def as_json(field: Field, value: Any) -> Any:
     """A value of a descriptor (text in the field's format, or JSON already) as rows hold it; None if it is none."""
-    kind = values.kind(field)
+    kind = types.kind(field)
     if not isinstance(value, str):
         return value
     for read in (kind.read, kind.ask):

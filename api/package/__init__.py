@@ -1,14 +1,14 @@
-"""Reads and validates data packages; with api.checks the only importer of frictionless."""
+"""Reads and validates data packages; with api.package.checks the only importer of frictionless."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from api import descriptor
+from api.model import descriptor
+from api.model.findings import Report
 from api.package.opening import PackageError, open_source
 from api.package.reading import Source, paths
 from api.package.validation import validate
 from api.package.writing import write_csv
-from api.report import Report
 
 __all__ = ["FileResource", "PackageError", "Report", "Source", "files", "open_source", "paths", "validate", "write_csv"]
 

@@ -12,19 +12,19 @@ from typing import Any
 import frictionless
 import yaml
 
-from api import descriptor, values
-from api.package import lifting, objects, shapes, unpacking
+from api.model import descriptor, types
+from api.model.findings import Problem
+from api.package import json_rows, shapes, unpacking, upgrade
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
-from api.report import Problem
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
 TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
-READ = (*TABULAR, *objects.FORMATS)
+READ = (*TABULAR, *json_rows.FORMATS)
 UNREADABLE = (
     *(frictionless.FrictionlessException, csv.Error, LookupError, ValueError, unpacking.Unsafe),
-    *objects.UNREADABLE,
+    *json_rows.UNREADABLE,
 )
 LARGEST_DESCRIPTOR = 64 * 2**20
 
@@ -94,21 +94,21 @@ def _source(path: Path, scratch: Path) -> Source:
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor names no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
-    v2 = lifting.is_v2(raw)
+    v2 = upgrade.is_v2(raw)
     resources: list[JSON] = []
     problems: list[Problem] = []
     names: list[str] = []
     ready: dict[str, Ready] = {}
     for position, entry in enumerate(entries, 1):
         try:
-            lifted = lifting.resource(entry, position)
+            lifted = upgrade.resource(entry, position)
             names.append(str(lifted["name"]))
             _refuse_misfits(lifted, shapes.RESOURCE, path.name, str(lifted["name"]))
             resource = _resource(lifted, folder, path.name, v2)
             resources.append(_as_table(resource, folder, path.name, ready, scratch / f"{position}"))
         except PackageError as error:
             problems += error.problems
-    package = descriptor.package({**lifting.package(raw), "resources": resources})
+    package = descriptor.package({**upgrade.package(raw), "resources": resources})
     return Source(package, folder, path, tuple(names), _declared(entries), ready, tuple(problems))
 
 
@@ -179,9 +179,9 @@ def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> d
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema"):
-        resource["schema"] = lifting.schema(resource["schema"], name, v2)
+        resource["schema"] = upgrade.schema(resource["schema"], name, v2)
     if "dialect" in resource:
-        resource["dialect"] = lifting.dialect(resource["dialect"])
+        resource["dialect"] = upgrade.dialect(resource["dialect"])
     return resource
 
 
@@ -207,7 +207,7 @@ def _as_table(
     resource: dict[str, JSON], folder: Path, file: str, ready: dict[str, Ready], target: Path
 ) -> dict[str, JSON]:
     """A table with its schema and delimiter, inferred where the descriptor is silent; other resources as they are."""
-    format = lifting.format_of(resource)
+    format = upgrade.format_of(resource)
     told = resource.get("type") == "table" or descriptor.is_table(resource)
     if not (told or format in TABULAR or isinstance(resource.get("data"), list)):
         return resource
@@ -221,7 +221,7 @@ def _as_table(
         if format in ("csv", "tsv"):
             dialect = resource.get("dialect") or {}
             table["dialect"] = {"delimiter": _delimiter(resource, format, ready[name].path), **dialect}
-        if format in objects.FORMATS:
+        if format in json_rows.FORMATS:
             table["dialect"] = {**(resource.get("dialect") or {}), **_members(resource, file, ready)}
         return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, folder, ready)}
     except (*UNREADABLE, *unpacking.UNREADABLE) as error:
@@ -234,7 +234,7 @@ def _as_table(
 def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
     """Which members of its objects are a table's columns, as a dialect says it; rows may leave some out."""
     name = str(resource["name"])
-    found = objects.members(resource, ready[name].path if name in ready else None)
+    found = json_rows.members(resource, ready[name].path if name in ready else None)
     if found is None:
         return {}
     if not found and name in ready:
@@ -271,7 +271,7 @@ def _inferred(resource: dict[str, JSON], folder: Path, ready: Mapping[str, Ready
     if not fields:
         raise ValueError("it has no columns")
     table = descriptor.table({**resource, "schema": {"fields": fields}})
-    readers = {field.name: values.kind(field).read for field in table.fields if field.type not in ("string", "any")}
+    readers = {field.name: types.kind(field).read for field in table.fields if field.type not in ("string", "any")}
     for _, row in rows(source, table):
         for name, text in row.items():
             if text is not None and name in readers and not _fits(readers[name], text):

@@ -12,10 +12,10 @@ from typing import Any
 
 import frictionless
 
-from api import descriptor
-from api.descriptor import Field, Package, Table
-from api.package import fields, lifting
-from api.report import Problem
+from api.model import descriptor
+from api.model.descriptor import Field, Package, Table
+from api.model.findings import Problem
+from api.package import memoised_fields, upgrade
 
 JSON = Any
 CSV_OPTIONS: Mapping[str, str] = {
@@ -99,7 +99,7 @@ def encoding(resource: Mapping[str, JSON]) -> str:
     return str(resource.get("encoding") or "utf-8")
 
 
-fields.register()
+memoised_fields.register()
 
 
 # What frictionless is given
@@ -108,7 +108,7 @@ fields.register()
 def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mapping[str, JSON]) -> Any:
     """A table as frictionless reads it, beside the tables it refers to; nothing is left for frictionless to guess."""
     entries = [_fed(source, entry) for entry in (resource, *others)]
-    package = frictionless.Package.from_descriptor({"$schema": lifting.PACKAGE, "resources": entries})
+    package = frictionless.Package.from_descriptor({"$schema": upgrade.PACKAGE, "resources": entries})
     for found in package.resources:
         if found.name in source.ready:
             found.basepath = str(source.ready[str(found.name)].path.parent)
@@ -117,7 +117,7 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
 
 def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     name = str(resource["name"])
-    format = lifting.format_of(resource)
+    format = upgrade.format_of(resource)
     fed = {key: resource[key] for key in FED_TO_FRICTIONLESS if key in resource}
     fed |= {"type": "table", "format": format}
     if name in source.ready and source.ready[name].empty:
@@ -126,7 +126,7 @@ def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
         fed |= {"path": source.ready[name].path.name, "scheme": "file", "encoding": encoding(resource)}
     if descriptor.is_table(resource):
         fed["schema"] = resource["schema"]
-    fed["dialect"] = lifting.for_frictionless(resource.get("dialect") or {}, format)
+    fed["dialect"] = upgrade.for_frictionless(resource.get("dialect") or {}, format)
     return fed
 
 
@@ -177,7 +177,7 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
 
 
 def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]:
-    """How a cell becomes text that api.values can read: text stays as it is."""
+    """How a cell becomes text that api.model.types can read: text stays as it is."""
     empty = "" if "" in missing_values else next(iter(missing_values), "")
     true, false = (field.descriptor.get(key) for key in ("trueValues", "falseValues"))
     words = {True: (true or ["true"])[0], False: (false or ["false"])[0]}

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from api import values
-from api.checks.base import Defect, key, text
-from api.descriptor import Field, Table
-from api.report import Problem
+from api.model import types
+from api.model.descriptor import Field, Table
+from api.model.findings import Problem
+from api.package.checks.base import Defect, key, text
 
 # By frictionless' word for an error: ours, what is wrong, and (of constraints) what was expected.
 OF_TABLES: Mapping[str, tuple[str, str]] = {
@@ -117,9 +117,9 @@ def _of_reference(error: Any, row: Any, place: Mapping[str, Any]) -> Problem:
 
 
 def _expected(field: Field, cell: str) -> str:
-    """What the type asks for, in the words of api.values."""
+    """What the type asks for, in the words of api.model.types."""
     try:
-        values.kind(field).read(cell)
+        types.kind(field).read(cell)
     except ValueError as error:
         return str(error)
     named = TYPES.get(field.type, f"a value of type {field.type}")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from api.package import lifting
+from api.package import upgrade
 from api.package.reading import Part, Ready, paths
 
 LARGEST = 16 * 2**30  # bytes: what a package may unpack to
@@ -43,7 +43,7 @@ def extract(archive: Path, target: Path) -> None:
 def ready(resource: Mapping[str, Any], folder: Path, target: Path) -> Ready:
     """A table's data as one unpacked file at `target`: a link to it, where it is that already."""
     own = paths(resource)
-    if len(own) == 1 and not lifting.compression_of(resource):
+    if len(own) == 1 and not upgrade.compression_of(resource):
         target.symlink_to((folder / own[0]).resolve())
         return Ready(target)
     return Ready(target, _join(resource, folder, target))
@@ -61,7 +61,7 @@ def _join(resource: Mapping[str, Any], folder: Path, target: Path) -> tuple[Part
     line, size = 1, 0
     with target.open("wb") as out:
         for path in paths(resource):
-            compression = lifting.compression_of({**resource, "path": path})
+            compression = upgrade.compression_of({**resource, "path": path})
             with _byte_stream(folder / path, compression, resource.get("innerpath")) as stream:
                 for number, text in enumerate(stream):
                     bare = text.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") if number == 0 else b""

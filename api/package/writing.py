@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from api import csvlines
-from api.descriptor import Table
-from api.package import lifting
+from api.model import csv_lines
+from api.model.descriptor import Table
+from api.package import upgrade
 from api.package.reading import Source, cells, encoding, paths
 
 PLAIN_DIALECT: Mapping[str, Any] = {
@@ -38,14 +38,14 @@ def write_csv(source: Source, table: Table, target: Path) -> None:
                 file.write(b"\n")
         return
     with target.open("w", encoding="utf-8", newline="") as file:
-        csvlines.write(file, chain([[field.name for field in table.fields]], (row for _, row in cells(source, table))))
+        csv_lines.write(file, chain([[field.name for field in table.fields]], (row for _, row in cells(source, table))))
 
 
 def _plain_file(source: Source, table: Table) -> Path | None:
     """The table's file, if its bytes can be published as they are."""
     resource = table.descriptor
     own = paths(resource)
-    if len(own) != 1 or lifting.format_of(resource) != "csv" or lifting.compression_of(resource):
+    if len(own) != 1 or upgrade.format_of(resource) != "csv" or upgrade.compression_of(resource):
         return None
     if codecs.lookup(encoding(resource)).name != "utf-8":
         return None

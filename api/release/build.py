@@ -14,11 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api import contents, descriptor, layout, listing, names, package, store
-from api.release import ahead, changes, files, history, manifest, notes, offsets, publishing
-from api.release.history import CHANGES
+from api import package
+from api.index import layout, parallel
+from api.index import rows as index_rows
+from api.model import descriptor, filenames
+from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, SUMS, TEXTS
+from api.release import changes, files, history, notes, publishing
+from api.release.formats import FORMATS
+from api.release.media_types import media_type
+from api.store import manifest, release_index, releases
 
-TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 VALIDATED = "validated"  # where a store remembers the tables that were found valid
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
@@ -36,20 +41,20 @@ class _Version:
     source: package.Source
     previous: history.Previous | None
     report: package.Report
-    serving_files: ahead.Into
+    serving_files: parallel.Into
 
     @property
     def model(self) -> descriptor.Package:
         return self.source.package
 
 
-def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
+def build(source: Path, root: Path, say: Say = lambda _: None) -> releases.Release:
     """Validate a package and add it to a store as a release; the release, also where it was there already.
 
     Former versions that the package carries and the store lacks come first. Raises package.PackageError for a package
     that cannot be read, BuildError for one that is not valid or whose version is in the store with other content.
     """
-    gone = listing.withdrawn(root)
+    gone = release_index.withdrawn(root)
     with ExitStack() as stack:
         valid = root / "tmp" / VALIDATED
         new = not root.exists()  # a package that is refused must not leave a store behind
@@ -67,12 +72,12 @@ def build(source: Path, root: Path, say: Say = lambda _: None) -> store.Release:
         if new:
             shutil.copytree(cache, valid, dirs_exist_ok=True)
     # Here the store is whole: trust.sign_store(root) signs it.
-    return store.open_release(root / "releases" / last.model.version)
+    return releases.open_release(root / "releases" / last.model.version)
 
 
 def _there(target: Path) -> bool:
     """Whether a release is in the store. Raises BuildError for one that this program would not serve."""
-    if target.exists() and _held(target).layout != layout.VERSION:
+    if target.exists() and _held(target).layout != manifest.LAYOUT:
         raise BuildError(
             f"release {target.name} in the store was laid out by another version of the program and is not served: "
             "build into an empty store and put it in the place of this one"
@@ -80,11 +85,11 @@ def _there(target: Path) -> bool:
     return target.exists()
 
 
-def _held(target: Path) -> contents.Contents:
+def _held(target: Path) -> manifest.Contents:
     """What a release in the store holds. Raises BuildError for a folder that is none."""
     try:
-        return contents.read((target / store.MANIFEST).read_bytes())
-    except (OSError, contents.BadManifest) as error:
+        return manifest.read((target / MANIFEST).read_bytes())
+    except (OSError, manifest.BadManifest) as error:
         raise BuildError(f"{target} is no release: {error}") from error
 
 
@@ -94,15 +99,15 @@ def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, 
     `cache` remembers tables that were found valid.
     """
     model = source.package
-    fault = names.version_fault(model.version)
+    fault = filenames.version_fault(model.version)
     if fault:
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    serving_files = ahead.here(source)
-    if ahead.large(source):
+    serving_files = parallel.here(source)
+    if parallel.large(source):
         serving_files = stack.enter_context(
-            ahead.serving_files(source, stack.enter_context(publishing.workplace(root)))
+            parallel.serving_files(source, stack.enter_context(publishing.workplace(root)))
         )
     report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
@@ -168,7 +173,7 @@ def pack(
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     rows = {table.name: table.rows for table in report.tables}
     described = _describe(source.package, folder, rows, previous.version if previous else None)
-    (folder / store.DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
+    (folder / DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
     return described
 
 
@@ -196,7 +201,7 @@ def _of_table(resource: Mapping[str, Any], table: descriptor.Table, folder: Path
         "mediatype": "text/csv",
         "encoding": "utf-8",
         "bytes": path.stat().st_size,
-        "hash": f"sha256:{manifest.sha256(path)}",
+        "hash": f"sha256:{manifest.digest(path)}",
         "rows": rows,
     }
 
@@ -209,27 +214,27 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
     say("writing the serving file")
     rows = version.serving_files(folder)  # of a large package another process has been at them all the while
-    copies: dict[str, tuple[str, ...]] = {
-        table.name: (table.path, f"jsonl/{descriptor.file_stem(table.name)}.jsonl", layout.rows_path(table))
-        for table in model.tables
-    }
-    offsets.write(model, folder, copies)
-    entries = manifest.entries(folder, {path: rows[name] for name, paths in copies.items() for path in paths})
+    cut = [one for one in FORMATS.values() if one.cut]
+    copies = {table.name: (*(one.file(table) for one in cut), layout.rows_path(table)) for table in model.tables}
+    index_rows.write_offsets(model, folder, copies)
+    entries = manifest.entries(
+        folder, {path: rows[name] for name, paths in copies.items() for path in paths}, media_type
+    )
     said = {
         "version": model.version,
         "previous": version.previous.version if version.previous else None,
         "published_at": _moment(model),
         "change_kinds": _kinds(version, found),
         "changes": found,
-        "layout": layout.VERSION,
-        "notes": notes.section((folder / "CHANGELOG.md").read_text(encoding="utf-8"), model.version),
+        "layout": manifest.LAYOUT,
+        "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8"), model.version),
         "files": entries,
     }
     raw = manifest.dump(said).encode()
-    (folder / store.MANIFEST).write_bytes(raw)
+    (folder / MANIFEST).write_bytes(raw)
     try:
-        (folder / contents.SUMS).write_bytes(contents.read(raw).sums())
-    except contents.BadManifest as error:
+        (folder / SUMS).write_bytes(manifest.read(raw).sums())
+    except manifest.BadManifest as error:
         raise BuildError(f"the package has names that cannot be files everywhere: {error}") from error
 
 
@@ -271,7 +276,7 @@ def _same(folder: Path, target: Path) -> None:
     paths = (path for path in folder.rglob("*") if path.is_file())
     found = {path.relative_to(folder).as_posix(): path for path in paths}
     packed = {name: path for name, path in found.items() if name in held or name.startswith("data/")}
-    differ = sorted(name for name, path in packed.items() if held.get(name) != manifest.sha256(path))
+    differ = sorted(name for name, path in packed.items() if held.get(name) != manifest.digest(path))
     differ += sorted(name for name in held if name.startswith("data/") and name not in found)
     if differ:
         raise BuildError(

@@ -29,10 +29,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from api import values
-from api.descriptor import Package, Table
-from api.layout import change_head
-from api.release.serving import read_cells
+from api.index.builder import read_cells
+from api.index.layout import change_head
+from api.model import types as values
+from api.model.descriptor import Package, Table
 
 ROWS = ("added", "changed", "removed")
 TABLES = ("dataset_added", "dataset_removed", "field_added", "field_removed")

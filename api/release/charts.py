@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from api.descriptor import Field, Package, file_stem
-from api.release import manifest
+from api.model.descriptor import Field, Package, file_stem
 from api.release.formats.survey import Survey, records
+from api.store import manifest
 
 JSON = Any
 PROPERTY = "lantern:charts"
@@ -177,7 +177,7 @@ def _known(found: Survey, entry: Mapping[str, JSON], key: str) -> list[tuple[str
 
 def _test(field: Field, asked: JSON) -> Callable[[JSON], bool]:
     """A filter as a test of a value: one value, {"in": […]}, or {"from": …, "to": …}; null is a value too."""
-    from api.values import kind
+    from api.model.types import kind
 
     read = kind(field).read
 

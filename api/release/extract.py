@@ -6,8 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from api.descriptor import package
-from api.release.formats import parquet, workbook
+from api.model.descriptor import package
+from api.model.files import DESCRIPTOR
+from api.release.formats import FORMATS
 from api.release.formats.survey import surveys
 
 TARGET = "extract"
@@ -15,12 +16,10 @@ TARGET = "extract"
 
 def write(folder: Path, kind: str) -> None:
     """Write FOLDER/extract in the format."""
-    model = package(json.loads((folder / "datapackage.json").read_bytes()))
-    found = surveys(model, folder)
-    if kind == "parquet":
-        parquet.write(model, found[0], folder / TARGET)
-    else:
-        workbook.write(model, found, folder / TARGET)
+    model = package(json.loads((folder / DESCRIPTOR).read_bytes()))
+    write_table = FORMATS[kind].write
+    assert write_table is not None
+    write_table(model, surveys(model, folder)[0], folder / TARGET)
 
 
 if __name__ == "__main__":

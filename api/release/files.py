@@ -7,17 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from api import descriptor
-from api.descriptor import Package, file_stem
+from api.model import descriptor
+from api.model.descriptor import Package
+from api.model.files import (
+    ARCHIVE,
+    CHANGELOG,
+    CHANGES,
+    CITATION,
+    DATABASE,
+    DESCRIPTOR,
+    LICENSE,
+    README,
+    TEXTS,
+    WORKBOOK,
+)
 from api.release import charts
-from api.release.formats import archive
+from api.release.descriptions import catalogues, citation, codebook, described, validation
+from api.release.formats import FORMATS, archive
 from api.release.formats.survey import Survey, surveys
-from api.release.words import catalogues, citation, codebook, described, validation
 
 JSON = Any
 Say = Callable[[str], None]
-DESCRIPTOR = "datapackage.json"
-TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 
 
 def write(
@@ -46,37 +56,35 @@ def write(
     say("writing package.zip")
     texts = _texts(package, extra, base_url)
     _save(folder, texts)
-    since = ["changes.jsonl"] if described.get("lantern:previous") else []  # a zip carries no history: see history.py
-    archive.write(folder, [*_packed(described, extra), *since], folder / "package.zip", package.created)
+    since = [CHANGES] if described.get("lantern:previous") else []  # a zip carries no history: see history.py
+    archive.write(folder, [*_packed(described, extra), *since], folder / ARCHIVE, package.created)
     say("writing the descriptions")
     _save(folder, _descriptions(package, found, folder, report, base_url))
 
 
-def _typed(package: Package, found: Survey, folder: Path) -> None:
-    from api.release.formats import jsonlines, parquet
-
-    for kind in ("jsonl", "parquet"):
-        (folder / kind).mkdir(exist_ok=True)
-    stem = file_stem(found.table.name)
-    jsonlines.write(found, folder / "jsonl" / f"{stem}.jsonl")
-    parquet.write(package, found, folder / "parquet" / f"{stem}.parquet")
+def _typed(package: Package, survey: Survey, folder: Path) -> None:
+    for one in FORMATS.values():
+        if one.path and one.write is not None:
+            target = folder / one.file(survey.table)
+            target.parent.mkdir(exist_ok=True)
+            one.write(package, survey, target)
 
 
 def _whole(package: Package, found: Sequence[Survey], folder: Path) -> None:
     from api.release.formats import database, workbook
 
-    database.write(package, found, folder / "package.sqlite")
-    workbook.write(package, found, folder / "package.xlsx")
+    database.write(package, found, folder / DATABASE)
+    workbook.write(package, found, folder / WORKBOOK)
 
 
 def _texts(package: Package, extra: Mapping[str, str], base_url: str) -> dict[str, str]:
     """The texts of the package, those it brings as they are."""
     where = described.address(package, base_url)
     made = {
-        "README.md": citation.readme(package),
-        "CHANGELOG.md": citation.changelog(package),
-        "LICENSE": citation.licence(package),
-        "CITATION.cff": citation.cff(package, where),
+        README: citation.readme(package),
+        CHANGELOG: citation.changelog(package),
+        LICENSE: citation.licence(package),
+        CITATION: citation.cff(package, where),
     }
     own = {
         "citation.txt": citation.text(package, where),

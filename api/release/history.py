@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from api import package
+from api.model.files import CHANGES, DESCRIPTOR, HISTORY
+from api.model.findings import Problem
 from api.package import PackageError, Source
 from api.release.changes import Side
-from api.report import Problem
-from api.store import DESCRIPTOR, order
+from api.store.releases import order
 
-FOLDER = "history"
 PREVIOUS = "lantern:previous"
-CHANGES = "changes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ def former(folder: Path, version: str) -> tuple[Path, ...]:
 
     Raises PackageError for a folder that is not named like the version in it.
     """
-    own = folder / FOLDER
-    shelf = own if own.is_dir() else folder.parent if folder.parent.name == FOLDER else None
+    own = folder / HISTORY
+    shelf = own if own.is_dir() else folder.parent if folder.parent.name == HISTORY else None
     if shelf is None:
         return ()
     found = [path for path in shelf.iterdir() if path.is_dir() and order(path.name) < order(version)]
@@ -58,10 +57,10 @@ def _check(folder: Path) -> None:
         held = json.loads((folder / DESCRIPTOR).read_bytes()).get("version")
     except (OSError, ValueError, AttributeError) as error:
         message = f"the former version cannot be read: {error}"
-        raise PackageError(Problem("history", message, f"{FOLDER}/{folder.name}/{DESCRIPTOR}")) from None
+        raise PackageError(Problem("history", message, f"{HISTORY}/{folder.name}/{DESCRIPTOR}")) from None
     if held != folder.name:
         message = f"the folder holds version {held}"
-        raise PackageError(Problem("history", message, f"{FOLDER}/{folder.name}", expected=folder.name))
+        raise PackageError(Problem("history", message, f"{HISTORY}/{folder.name}", expected=folder.name))
 
 
 def previous(source: Source) -> Previous | None:
@@ -78,7 +77,7 @@ def previous(source: Source) -> Previous | None:
     finished = source.folder / CHANGES
     if not finished.is_file():
         message = f"the descriptor names the previous version {named}, of which nothing is here"
-        problem = Problem("history", message, source.descriptor_path.name, expected=f"{FOLDER}/{named} or {CHANGES}")
+        problem = Problem("history", message, source.descriptor_path.name, expected=f"{HISTORY}/{named} or {CHANGES}")
         raise PackageError(problem)
     return Previous(str(named), None, finished)
 

@@ -2,10 +2,10 @@
 
 import re
 
+from api.model.files import CORRECTIONS
 from api.package import Source
 from api.package.reading import rows
 
-CORRECTIONS = "corrections"
 KINDS = ("correction", "clarification", "addition", "retraction", "reinstatement")
 _HEADING = re.compile(r"^##[ \t]+\[?v?(?P<version>[^\s\](]+).*$", re.MULTILINE)
 

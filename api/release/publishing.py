@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from api import durable
+from api.store import atomic_files
 
 PLACE = "build-"  # how the folders of builds under way begin
 
@@ -22,10 +22,10 @@ def workplace(root: Path) -> Iterator[Path]:
     (root / "releases").mkdir(parents=True, exist_ok=True)
     place = root / "tmp"
     with ExitStack() as held:
-        with durable.locked(place):
+        with atomic_files.locked(place):
             _sweep(place)
             work = Path(tempfile.mkdtemp(dir=place, prefix=PLACE))
-            held.enter_context(durable.locked(work))
+            held.enter_context(atomic_files.locked(work))
         held.callback(shutil.rmtree, work, ignore_errors=True)
         folder = work / "release"
         folder.mkdir()
@@ -34,7 +34,7 @@ def workplace(root: Path) -> Iterator[Path]:
 
 def _sweep(place: Path) -> None:
     for work in place.glob(f"{PLACE}*"):
-        with contextlib.suppress(durable.Busy), durable.locked(work, wait=0):
+        with contextlib.suppress(atomic_files.Busy), atomic_files.locked(work, wait=0):
             shutil.rmtree(work, ignore_errors=True)
 
 
@@ -45,12 +45,12 @@ def publish(folder: Path, target: Path) -> bool:
     """
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-        durable.sync(path)
+        atomic_files.sync(path)
     try:
         os.rename(folder, target)
     except OSError:
         if target.exists():
             return False
         raise
-    durable.sync(target.parent)
+    atomic_files.sync(target.parent)
     return True

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Root
 
-from api import durable, settings
+from api import settings
+from api.store import atomic_files
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
 
@@ -68,7 +69,7 @@ class Keyring:
             locked = serialization.BestAvailableEncryption(self.passphrase.encode())
         pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        durable.write(self.path(role, signer.public_key.keyid), pem, mode=0o600)
+        atomic_files.write(self.path(role, signer.public_key.keyid), pem, mode=0o600)
         return signer
 
     def retire(self, role: str, keyid: str) -> None:

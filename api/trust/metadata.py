@@ -16,7 +16,8 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from api import listing
+from api.model.files import RELEASE_INDEX
+from api.store import release_index
 
 READABLE = JSONSerializer(compact=False)
 FOLDER = "tuf"
@@ -90,11 +91,11 @@ def state(store: Path) -> State | None:
     return State(timestamp, snapshot, targets)
 
 
-def signed_listing(store: Path, targets: Targets) -> tuple[listing.Entry, ...]:
+def signed_listing(store: Path, targets: Targets) -> tuple[release_index.Entry, ...]:
     """The list of releases that the targets cover. Raises RepositoryError where it is not the one that was signed."""
-    target = targets.targets.get(listing.FILE)
+    target = targets.targets.get(RELEASE_INDEX)
     if target is None:
         raise RepositoryError("the signed targets name no list of releases")
-    data = target_path(store, listing.FILE, target.hashes["sha256"]).read_bytes()
+    data = target_path(store, RELEASE_INDEX, target.hashes["sha256"]).read_bytes()
     target.verify_length_and_hashes(data)
-    return listing.read(data)
+    return release_index.read(data)

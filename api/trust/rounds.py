@@ -8,7 +8,8 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
 
-from api import contents, durable, listing
+from api.model.files import MANIFEST, RELEASE_INDEX
+from api.store import atomic_files, release_index
 from api.trust import metadata
 from api.trust.keys import Keyring, TrustError
 
@@ -29,11 +30,11 @@ class Round:
     ) -> None:
         self.store, self.keys, self.root, self.now, self.tell, self.also = store, keys, root, now, tell, also or {}
 
-    def publish(self, entries: tuple[listing.Entry, ...]) -> None:
+    def publish(self, entries: tuple[release_index.Entry, ...]) -> None:
         """Sign a list of releases."""
-        listed = listing.dump(entries)
+        listed = release_index.dump(entries)
         self._roles(_cover(self.store, entries, listed))
-        durable.write_new(self.store / listing.FILE, listed)
+        atomic_files.write_new(self.store / RELEASE_INDEX, listed)
 
     def repeat(self, state: metadata.State) -> None:
         """Sign what was signed last, under a new timestamp at least."""
@@ -72,7 +73,7 @@ class Round:
             return MetaFile.from_data(old.signed.version, self._path(role, old.signed.version).read_bytes(), ["sha256"])
         signed = make(old.signed.version + 1 if old else 1, expiry(self.keys, role, self.now))
         data = sealed(signed, [*needed(self.keys, self.root, role), *self.also.get(role, ())])
-        durable.write(self._path(role, signed.version), data)
+        atomic_files.write(self._path(role, signed.version), data)
         return MetaFile.from_data(signed.version, data, ["sha256"])
 
     def _path(self, role: str, version: int) -> Path:
@@ -91,15 +92,15 @@ class Round:
         return True
 
 
-def _cover(store: Path, entries: Iterable[listing.Entry], listed: bytes) -> dict[str, TargetFile]:
+def _cover(store: Path, entries: Iterable[release_index.Entry], listed: bytes) -> dict[str, TargetFile]:
     """The files that the signature covers, each put where TUF clients find it."""
-    files = {listing.FILE: listed}
+    files = {RELEASE_INDEX: listed}
     for entry in entries:
         if entry.withdrawn is None:
-            path = store / "releases" / entry.version / contents.MANIFEST
+            path = store / "releases" / entry.version / MANIFEST
             files[metadata.manifest_name(entry.version)] = path.read_bytes()
     for name, data in files.items():
-        durable.write_new(metadata.target_path(store, name, metadata.fingerprint(data)), data)
+        atomic_files.write_new(metadata.target_path(store, name, metadata.fingerprint(data)), data)
     return {name: TargetFile.from_data(name, data, ["sha256"]) for name, data in files.items()}
 
 

@@ -5,21 +5,22 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from api import contents, durable, listing
-from api.store import order
+from api.model.files import MANIFEST
+from api.store import atomic_files, manifest, release_index
+from api.store.releases import order
 from api.trust import metadata
 from api.trust.keys import TrustError
 
 Tell = Callable[[str], None]
 
 
-def entries(root: Path, known: Iterable[listing.Entry], tell: Tell) -> tuple[listing.Entry, ...]:
+def entries(root: Path, known: Iterable[release_index.Entry], tell: Tell) -> tuple[release_index.Entry, ...]:
     """The list of releases, newest first: those signed before (`known`) and those that are new in the folder.
 
     Raises TrustError where it must not be signed.
     """
     folder = root / "releases"
-    there = {path.name for path in folder.glob("*") if (path / contents.MANIFEST).is_file()}
+    there = {path.name for path in folder.glob("*") if (path / MANIFEST).is_file()}
     found = {entry.version: entry for entry in known}
     for version, entry in found.items():
         if version in there:
@@ -40,13 +41,13 @@ def set_aside(root: Path, version: str) -> None:
     if target.exists():
         shutil.rmtree(target)
     os.rename(source, target)
-    durable.sync(target.parent)
-    durable.sync(source.parent)
+    atomic_files.sync(target.parent)
+    atomic_files.sync(source.parent)
 
 
-def _unchanged(root: Path, entry: listing.Entry, tell: Tell) -> None:
-    path = root / "releases" / entry.version / contents.MANIFEST
-    same = contents.digest(path) == entry.manifest
+def _unchanged(root: Path, entry: release_index.Entry, tell: Tell) -> None:
+    path = root / "releases" / entry.version / MANIFEST
+    same = manifest.digest(path) == entry.manifest
     if entry.withdrawn is not None and same:
         set_aside(root, entry.version)
         tell(f"release {entry.version} was withdrawn ({entry.withdrawn}): it is in {root / 'withdrawn'}")
@@ -56,15 +57,15 @@ def _unchanged(root: Path, entry: listing.Entry, tell: Tell) -> None:
         raise TrustError(f"release {entry.version} is not the one that was signed: a release never changes")
 
 
-def _checked(folder: Path) -> listing.Entry:
+def _checked(folder: Path) -> release_index.Entry:
     """A release that is new here, checked byte by byte: what is signed is right."""
-    raw = (folder / contents.MANIFEST).read_bytes()
+    raw = (folder / MANIFEST).read_bytes()
     try:
-        found = contents.read(raw)
-    except contents.BadManifest as error:
+        found = manifest.read(raw)
+    except manifest.BadManifest as error:
         raise TrustError(f"release {folder.name} cannot be signed: {error}") from error
     wrong = [] if found.version == folder.name else [f"its manifest says it is version {found.version}"]
-    wrong += contents.differences(folder, found)
+    wrong += manifest.differences(folder, found)
     if wrong:
         raise TrustError(f"release {folder.name} cannot be signed: {'; '.join(wrong[:3])}")
-    return listing.Entry(found.version, metadata.fingerprint(raw), found.published_at)
+    return release_index.Entry(found.version, metadata.fingerprint(raw), found.published_at)

@@ -15,13 +15,14 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Root
 
-from api import durable, listing
+from api.model.files import MIRROR
+from api.store import atomic_files, release_index
 from api.trust import metadata, shelf
 from api.trust.keys import ROLES, Keyring, TrustError, keyring
 from api.trust.rounds import Round, due, expiry, needed, sealed
 
 Tell = Callable[[str], None]
-MIRRORED = ("mirror.json", "upstream")  # what only a mirror has; see api.mirror
+MIRRORED = (MIRROR, "upstream")  # what only a mirror has; see api.mirror
 
 
 def _stderr(message: str) -> None:
@@ -76,7 +77,7 @@ def withdraw(
             raise TrustError(f"there is no signed release {version} in {root}")
         if found.withdrawn is not None:
             raise TrustError(f"release {version} was withdrawn already: {found.withdrawn}")
-        gone = listing.Entry(version, found.manifest, found.published_at, reason)
+        gone = release_index.Entry(version, found.manifest, found.published_at, reason)
         signing = Round(root, keys, current.signed, now, _stderr)
         signing.publish(tuple(gone if entry is found else entry for entry in known))
         shelf.set_aside(root, version)
@@ -122,18 +123,18 @@ def rotate(root: Path, roles: Sequence[str], keys: Keyring, tell: Tell = _stderr
 @contextmanager
 def _signing(root: Path) -> Iterator[None]:
     """One at a time, and never in a mirror; metadata that cannot be read is an error that says so."""
-    with durable.locked(root):
+    with atomic_files.locked(root):
         if any((root / name).exists() for name in MIRRORED):
             raise TrustError(f"{root} is a mirror: only its origin can sign it, and nothing is built into it")
         for folder in (root, metadata.folder(root)):
-            durable.sweep(folder)
+            atomic_files.sweep(folder)
         try:
             yield
         except (RepositoryError, ValueError) as error:
             raise TrustError(f"{root} cannot be signed as it is: {error}") from error
 
 
-def _known(root: Path, state: metadata.State | None) -> tuple[listing.Entry, ...]:
+def _known(root: Path, state: metadata.State | None) -> tuple[release_index.Entry, ...]:
     return metadata.signed_listing(root, state.targets.signed) if state else ()
 
 
@@ -186,5 +187,5 @@ def _renewed(root: Path, keys: Keyring, now: datetime, tell: Tell) -> Root:
 
 
 def _write_root(root: Path, version: int, data: bytes) -> None:
-    durable.write_new(metadata.root_path(root, version), data)
-    durable.write_new(metadata.folder(root) / "root.json", data)
+    atomic_files.write_new(metadata.root_path(root, version), data)
+    atomic_files.write_new(metadata.folder(root) / "root.json", data)

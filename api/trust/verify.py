@@ -9,7 +9,9 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Targets
 from tuf.api.serialization import DeserializationError
 
-from api import contents, listing, names
+from api.model import filenames
+from api.model.files import MANIFEST, RELEASE_INDEX
+from api.store import manifest, release_index
 from api.trust import metadata
 from api.trust.keys import TrustError
 
@@ -114,7 +116,7 @@ def _covered(folder: Path, targets: Targets, verdict: Verdict) -> None:
     for name, target in targets.targets.items():
         beside = folder / name
         for path in {metadata.target_path(folder, name, target.hashes["sha256"]), beside}:
-            if path == beside and name != listing.FILE:
+            if path == beside and name != RELEASE_INDEX:
                 continue  # a manifest: looked at with its release
             try:
                 target.verify_length_and_hashes(path.read_bytes())
@@ -126,7 +128,7 @@ def _covered(folder: Path, targets: Targets, verdict: Verdict) -> None:
                 verdict.problems.append(f"{path.relative_to(folder)} is altered: it is not what was signed")
 
 
-def _pending(folder: Path) -> tuple[listing.Entry, ...]:
+def _pending(folder: Path) -> tuple[release_index.Entry, ...]:
     """The list that a mirror is copying just now: releases become visible before it does."""
     base = folder / UPSTREAM
     try:
@@ -146,8 +148,8 @@ def _pending(folder: Path) -> tuple[listing.Entry, ...]:
 
 def _releases(
     folder: Path,
-    entries: tuple[listing.Entry, ...],
-    pending: tuple[listing.Entry, ...],
+    entries: tuple[release_index.Entry, ...],
+    pending: tuple[release_index.Entry, ...],
     verdict: Verdict,
     partial: bool,
     read: Read,
@@ -160,7 +162,7 @@ def _releases(
         if path.name not in signed:
             verdict.problems.append(f"releases/{path.name} is not among the signed releases")
     for version, entry in signed.items():
-        there = (base / version).is_dir() and names.version_fault(version) is None
+        there = (base / version).is_dir() and filenames.version_fault(version) is None
         if version in gone and there:
             verdict.problems.append(f"release {version} was withdrawn and is still here: {gone[version]}")
         elif there:
@@ -172,20 +174,20 @@ def _releases(
             (verdict.warnings if partial else verdict.problems).append(said)
 
 
-def _wrong(folder: Path, entry: listing.Entry, verdict: Verdict, read: Read) -> Iterator[str]:
+def _wrong(folder: Path, entry: release_index.Entry, verdict: Verdict, read: Read) -> Iterator[str]:
     """What is wrong with one release."""
     try:
-        raw = (folder / contents.MANIFEST).read_bytes()
+        raw = (folder / MANIFEST).read_bytes()
         if metadata.fingerprint(raw) != entry.manifest:
-            yield f"{contents.MANIFEST} is altered: it is not what was signed"
+            yield f"{MANIFEST} is altered: it is not what was signed"
             return
-        found = contents.read(raw)
-    except (OSError, contents.BadManifest) as error:
+        found = manifest.read(raw)
+    except (OSError, manifest.BadManifest) as error:
         yield str(error)
         return
     if (found.version, found.published_at) != (entry.version, entry.published_at):
-        yield f"{contents.MANIFEST} speaks of version {found.version}"
-    yield from contents.differences(folder, found)
+        yield f"{MANIFEST} speaks of version {found.version}"
+    yield from manifest.differences(folder, found)
     read(found.total)
     verdict.releases.append(entry.version)
     verdict.files += len(found.files)

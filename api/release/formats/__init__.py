@@ -1,1 +1,85 @@
-"""The typed files of a release: each module writes one format from the release's CSV files."""
+"""The formats that rows are offered in: one object each, all that the program knows of it.
+
+Imports of heavy libraries stay inside the writers: the server knows the formats too.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.index.layout import SHEET_CELLS, SHEET_ROWS
+from api.model.descriptor import Package, Table, file_stem
+from api.query.find import Selection
+from api.release.formats import delimited, jsonlines
+from api.release.formats.survey import Survey
+
+Write = Callable[[Package, Survey, Path], None]
+Part = Callable[[Selection, Sequence[int]], tuple[Iterable[bytes], int | None]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format, by its extension.
+
+    `path` is where a release keeps a whole table, with {} for the table's file name; "" where it does not. `write`
+    makes a file of a table: in a build, and of a part of a table in a process of its own (api.release.extract). `part`
+    gives the rows of a selection with these numbers within the server: as pieces, with their bytes where these are
+    known. `cut`: a row is a line of the release's file, so rows can be cut out of it. `most` is how many rows of so
+    many columns are given. `flat`: a row cannot hold another row.
+    """
+
+    name: str
+    title: str
+    media_type: str
+    path: str = ""
+    write: Write | None = None
+    part: Part | None = None
+    cut: bool = False
+    most: Callable[[int], int] | None = None
+    flat: bool = True
+
+    def file(self, table: Table) -> str:
+        """Where a release keeps the table in this format; "" where it does not."""
+        return self.path.format(file_stem(table.name))
+
+
+def _parquet(package: Package, survey: Survey, target: Path) -> None:
+    from api.release.formats import parquet
+
+    parquet.write(package, survey, target)
+
+
+def _workbook(package: Package, survey: Survey, target: Path) -> None:
+    from api.release.formats import workbook
+
+    workbook.write(package, [survey], target)
+
+
+def _sheet_rows(columns: int) -> int:
+    return min(SHEET_ROWS, SHEET_CELLS // columns)
+
+
+FORMATS: dict[str, Format] = {
+    one.name: one
+    for one in (
+        Format(
+            "jsonl",
+            "JSON Lines",
+            "application/jsonl",
+            "jsonl/{}.jsonl",
+            jsonlines.write,
+            jsonlines.part,
+            cut=True,
+            flat=False,
+        ),
+        Format("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv", part=delimited.part, cut=True),
+        Format(
+            "xlsx",
+            "XLSX",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            write=_workbook,
+            most=_sheet_rows,
+        ),
+        Format("parquet", "Parquet", "application/vnd.apache.parquet", "parquet/{}.parquet", _parquet),
+    )
+}

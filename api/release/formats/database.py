@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api import values
-from api.descriptor import ForeignKey, Package, Table
-from api.release import serving
+from api.index.layout import settle
+from api.model import types as values
+from api.model.descriptor import ForeignKey, Package, Table
 from api.release.formats.names import reserved, unique
 from api.release.formats.survey import Column, Survey, number_text, records
 
@@ -49,7 +49,7 @@ def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     left_out: set[tuple[str, int]] = set()
     while broken := _write(package, surveys, path, left_out):
         left_out |= broken
-    serving.settle(path)
+    settle(path)
 
 
 def _write(

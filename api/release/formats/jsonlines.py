@@ -1,15 +1,36 @@
 """JSON Lines: one object a line with every field in schema order, numbers with all their digits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from api import values
+from api.index.layout import ROW_SEPARATOR
+from api.index.rows import json_text, open_rows
+from api.model import types
+from api.model.descriptor import Package, file_stem
+from api.query.find import Selection
+from api.query.reshape import reshape
 from api.release.formats.survey import Column, Survey, number_text, records
 
+BATCH = 2_000  # rows
 
-def write(found: Survey, target: Path) -> None:
+
+def part(selection: Selection, numbers: Sequence[int]) -> tuple[Iterable[bytes], int | None]:
+    """Rows by number, reshaped as the query says; and their bytes, where they are cut out of the release's file."""
+    if selection.query.fields is not None or selection.query.expand:
+        return _reshaped(selection, numbers), None
+    file = open_rows(selection.release.folder, f"jsonl/{file_stem(selection.table.name)}.jsonl")
+    return file.cut(numbers), file.size(numbers)
+
+
+def _reshaped(selection: Selection, numbers: Sequence[int]) -> Iterator[bytes]:
+    for start in range(0, len(numbers), BATCH):
+        text = json_text(selection.release.folder, selection.table, numbers[start : start + BATCH])
+        yield (reshape(selection, text).replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
+
+
+def write(_: Package, found: Survey, target: Path) -> None:
     """Write a table as JSON Lines."""
     names = (encode_basestring(field.name).replace("%", "%%") for field in found.table.fields)
     line = "{" + ",".join(f"{name}:%s" for name in names) + "}\n"
@@ -20,6 +41,6 @@ def write(found: Survey, target: Path) -> None:
 
 def _maker(column: Column) -> Callable[[str], Any]:
     read, json = column.kind.read, column.kind.json
-    if column.kind.type in values.NUMERIC:
+    if column.kind.type in types.NUMERIC:
         return number_text(column)
     return json if read is str else lambda cell: json(read(cell))

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from api import values
-from api.descriptor import Package
+from api.model import types
+from api.model.descriptor import Package
 from api.release.formats.survey import Cells, Column, Survey, chunks
 
 GROUP_ROWS = 100_000
@@ -73,7 +73,7 @@ def _words(column: Column) -> dict[str, str]:
 def data_type(column: Column) -> pa.DataType:
     """The Arrow type that holds every value of a column as it is."""
     kind = column.kind.type
-    if kind in values.NUMERIC:
+    if kind in types.NUMERIC:
         return _number(column)
     if kind == "list":
         return _list(column)
@@ -102,7 +102,7 @@ def _list(column: Column) -> pa.DataType:
 
 def _maker(found: Survey, column: Column, kind: pa.DataType) -> Callable[[Cells], pa.Array]:
     """How a column's cells become an array; Arrow itself reads plain numbers."""
-    if column.kind.type in values.NUMERIC and column.plain:
+    if column.kind.type in types.NUMERIC and column.plain:
         texts = found.maker(column, str)
         return lambda cells: pa.array(texts(cells), type=pa.utf8()).cast(kind)
     make = found.maker(column, _cell(column, kind))
@@ -118,6 +118,6 @@ def _cell(column: Column, kind: pa.DataType) -> Callable[[str], Any]:
         return read
     if kind in (pa.int64(), pa.float64()):
         return (lambda cell: int(read(cell))) if kind == pa.int64() else (lambda cell: float(read(cell)))
-    if column.kind.type in (*values.NUMERIC, *values.STRUCTURED):
+    if column.kind.type in (*types.NUMERIC, *types.STRUCTURED):
         return lambda cell: text(read(cell))
     return read

@@ -15,9 +15,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from api import decimals, values
-from api.descriptor import Field, Package, Table
-from api.release import serving
+from api.index import builder
+from api.model import decimals, types
+from api.model.descriptor import Field, Package, Table
 
 REMEMBERED = 50_000
 CHUNK_CELLS = 40_000
@@ -37,7 +37,7 @@ class Column:
     """
 
     field: Field
-    kind: values.Kind
+    kind: types.Kind
     nulls: bool = False
     repeats: bool = True
     width: int = 0
@@ -87,7 +87,7 @@ def surveys(package: Package, folder: Path) -> list[Survey]:
 
 def survey(table: Table, path: Path) -> Survey:
     """Read a table's CSV once."""
-    columns = tuple(Column(field, values.kind(field)) for field in table.fields)
+    columns = tuple(Column(field, types.kind(field)) for field in table.fields)
     looks = [(column, _LOOKS.get(column.kind.type), set(column.field.missing)) for column in columns]
     rows = 0
     for size, texts in chunks(path, len(columns)):
@@ -108,7 +108,7 @@ def survey(table: Table, path: Path) -> Survey:
 
 def chunks(path: Path, width: int) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
     """The cells of a CSV file by columns, some thousand rows at a time, each chunk with its number of rows."""
-    cells = map(itemgetter(1), serving.read_cells(path))
+    cells = map(itemgetter(1), builder.read_cells(path))
     size = max(1, min(LARGEST_CHUNK, CHUNK_CELLS // width))
     while rows := list(islice(cells, size)):
         yield len(rows), list(zip(*rows, strict=True))

@@ -14,9 +14,9 @@ from typing import Any
 
 import xlsxwriter
 
-from api import values
-from api.descriptor import Package
-from api.layout import SHEET_CELLS, SHEET_ROWS
+from api.index.layout import SHEET_CELLS, SHEET_ROWS
+from api.model import types
+from api.model.descriptor import Package
 from api.release.formats import archive
 from api.release.formats.names import unique
 from api.release.formats.survey import Column, Survey, records
@@ -161,8 +161,8 @@ def _maker(column: Column) -> Callable[[str], Any]:
     """How a cell becomes what a sheet holds."""
     kind = column.kind
     makers: Mapping[str, Callable[[Any], Any]] = {
-        **dict.fromkeys(values.NUMERIC, lambda value: _number(value, kind.json)),
-        **dict.fromkeys(values.STRUCTURED, lambda value: _fitting(kind.json(value))),
+        **dict.fromkeys(types.NUMERIC, lambda value: _number(value, kind.json)),
+        **dict.fromkeys(types.STRUCTURED, lambda value: _fitting(kind.json(value))),
         "boolean": bool,
         "year": int,
         "date": _date,

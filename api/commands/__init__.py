@@ -1,1 +1,0 @@
-"""Commands of `lantern`, one module each; api.cli adds them."""

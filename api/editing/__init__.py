@@ -1,0 +1,1 @@
+"""For those who edit a package: drafting a version, putting files in order."""

@@ -1,0 +1,168 @@
+"""Errors as problem documents (RFC 9457), each type with a page that explains it."""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from api.index.database import TooSlow
+from api.model.errors import LanternError
+from api.query.parse import QueryError
+from api.store.releases import NotInStore
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("lantern")
+blueprint = Blueprint("problems", __name__)
+
+# type: (status, title, what it means and what to do)
+TYPES: Mapping[str, tuple[int, str, str]] = {
+    "unknown-parameter": (
+        400,
+        "Unknown query parameter",
+        "The address has a parameter that this resource does not know. The nearest name it knows stands in "
+        "errors[].did_you_mean; /docs/ lists all.",
+    ),
+    "invalid-parameter": (
+        400,
+        "Invalid query parameter",
+        "A parameter has a value that cannot be read: errors[] names each and says what was expected.",
+    ),
+    "conflicting-parameters": (
+        400,
+        "Conflicting query parameters",
+        "Two parameters contradict each other: give one of those that errors[] names.",
+    ),
+    "not-found": (404, "Not found", "Nothing stands at this address. /v1/ links to everything there is."),
+    "gone": (
+        410,
+        "Gone",
+        "The row was published and has been retracted; the retraction says why. It stays in /v1/corrections.",
+    ),
+    "not-acceptable": (
+        406,
+        "Not acceptable",
+        "None of the media types asked for is offered here; detail lists those that are.",
+    ),
+    "method-not-allowed": (
+        405,
+        "Method not allowed",
+        "Everything here is read-only: GET, HEAD and OPTIONS, as the Allow header says.",
+    ),
+    "not-additive": (
+        409,
+        "These values must not be added",
+        "The sum or average would mix figures that are no parts of one whole: different units or measures, "
+        "overlapping periods, or rival figures. errors[] names the fields that vary; filter or group by them.",
+    ),
+    "rate-limited": (
+        429,
+        "Too many requests",
+        "A proxy in front of this server slows you down: wait as Retry-After says, or download the release.",
+    ),
+    "too-slow": (
+        503,
+        "The question takes too long",
+        "The question was given up after the server's time limit. Filter more, or download the release.",
+    ),
+    "not-ready": (503, "Not ready", "The server has no release to answer from yet. Try again in a moment."),
+    "internal": (500, "Internal error", "Something failed here, not with you. Tell us the request_id."),
+}
+
+
+class ProblemError(LanternError):
+    """A problem that a view meets, by type."""
+
+    def __init__(self, kind: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.more = more
+
+
+def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Response:
+    """A problem document as a response; `code` is a status other than the usual one of the type."""
+    usual, title, _ = TYPES[kind]
+    status = code or usual
+    document = {
+        "type": f"{current_app.config['BASE_URL']}/problems/{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        **more,
+        "request_id": request.environ.get("lantern.request_id", ""),
+    }
+    body = json.dumps(document, ensure_ascii=False) + "\n"
+    response = make_response(body, status)
+    response.content_type = MEDIA_TYPE
+    response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
+    response.headers["Vary"] = "Accept, Accept-Encoding"  # a cache must not give a 406 to those who asked otherwise
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error with a problem document."""
+    app.register_blueprint(blueprint)
+    app.register_error_handler(ProblemError, lambda e: problem(e.kind, e.detail, **e.more))
+    app.register_error_handler(QueryError, lambda e: problem(e.kind, e.detail, errors=e.errors))
+    app.register_error_handler(NotInStore, lambda e: problem("not-found", str(e)))
+    app.register_error_handler(TooSlow, _too_slow)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _internal)
+    app.before_request(_named_in_utf8)
+
+
+def _named_in_utf8() -> None:
+    """Refuse a path that is not UTF-8: decoded with replacement characters it would name something else."""
+    try:
+        request.environ["PATH_INFO"].encode("latin-1").decode()
+    except UnicodeError:
+        raise NotFound from None
+
+
+def _too_slow(error: TooSlow) -> Response:
+    seconds = current_app.config["TIME_LIMIT"]
+    response = problem("too-slow", f"The question was given up after {seconds} seconds.")
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def _http(error: HTTPException) -> Response:
+    """Flask's and Werkzeug's own errors; their headers (Allow, Location) are kept."""
+    original = error.get_response()
+    if error.code is not None and error.code < 400:
+        return make_response(original)
+    if isinstance(error, MethodNotAllowed):
+        response = problem("method-not-allowed", f"{request.method} is not offered here.")
+    elif isinstance(error, NotFound):
+        response = problem("not-found", f"Nothing stands at {request.path}.")
+    elif error.code == 406:
+        response = problem("not-acceptable", error.description or "")
+    elif error.code == 416:
+        response = problem("invalid-parameter", "The Range header asks for bytes that the file does not have.", 416)
+    else:
+        kind = "internal" if (error.code or 500) >= 500 else "invalid-parameter"
+        response = problem(kind, error.description or "", error.code)
+    for name in ("Allow", "Content-Range", "Location"):
+        if name in original.headers:
+            response.headers[name] = original.headers[name]
+    return response
+
+
+def _internal(error: Exception) -> Response:
+    log.exception("request %s failed", request.environ.get("lantern.request_id", ""), exc_info=error)
+    return problem("internal", "Something failed while the answer was made.")
+
+
+@blueprint.get("/problems/<kind>")
+def explain(kind: str) -> Response:
+    """What a problem type means."""
+    if kind not in TYPES:
+        raise NotFound
+    status, title, meaning = TYPES[kind]
+    docs = f"{current_app.config['BASE_URL']}/docs/"
+    words = {"kind": kind, "status": status, "title": title, "meaning": meaning, "docs": docs}
+    return make_response(render_template("problem.html", **words))

@@ -1,0 +1,148 @@
+"""What a request asks for: which release, which dataset, which parameters."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from flask import current_app, request
+from werkzeug.routing import PathConverter, UnicodeConverter
+
+from api.http.errors import ProblemError
+from api.http.links import address
+from api.http.negotiation import best_type
+from api.model.descriptor import Table, table
+from api.model.nearest import nearest
+from api.query import parse
+from api.query.parameters import no_parameters, release_parameters
+from api.query.parse import Control, Query
+from api.store.releases import Release, Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# A table without fields: what a resource is that has parameters but no filters.
+PLAIN = table({"name": "", "schema": {"fields": []}})
+
+
+class Asked(NamedTuple):
+    """A request, read: the release, the table (PLAIN for none), the query, and the address without parameters."""
+
+    release: Release
+    table: Table
+    query: Query
+    path: str
+
+
+def store() -> Store:
+    """The store that the application serves."""
+    return cast(Store, current_app.extensions["store"])
+
+
+def seconds() -> float:
+    """The setting TIME_LIMIT: how long a query may take."""
+    return float(current_app.config["TIME_LIMIT"])
+
+
+def refuse_parameters() -> None:
+    """Raise QueryError where the request has any parameter: this address has none."""
+    parse.read(PLAIN, _pairs(), no_parameters)
+
+
+def of_release(*path: str, control: Control = release_parameters) -> Asked:
+    """A request about a release as a whole, at the address made of these parts."""
+    query = parse.read(PLAIN, _pairs(), control)
+    return Asked(_release(query.canonical), PLAIN, query, address(*path))
+
+
+def of_dataset(
+    name: str, *path: str, control: Control = release_parameters, filtered: bool = False, below: bool = True
+) -> Asked:
+    """A request about a dataset, at the address /v1/datasets/{name} and these parts (/v1/… where not `below` it).
+
+    Raises QueryError, NotInStore, or a not-found problem with the nearest name.
+    """
+    pairs = _pairs()
+    release = _release(pairs)
+    table = dataset(release, name)
+    start = ("v1", "datasets", table.name) if below else ("v1",)
+    return Asked(release, table, parse.read(table, pairs, control, filtered), address(*start, *path))
+
+
+def _pairs() -> list[tuple[str, str]]:
+    return parse.pairs(request.environ.get("QUERY_STRING", ""))
+
+
+def _release(pairs: Iterable[tuple[str, str]]) -> Release:
+    """The release that version or as_of names, else the latest; read before the rest, whose names depend on it.
+
+    Raises QueryError for values that cannot be read, NotInStore where there is no such release.
+    """
+    named = [(name, value) for name, value in pairs if name in ("version", "as_of")]
+    if not named:
+        return store().latest()
+    chosen = parse.read(PLAIN, named, release_parameters).more
+    return store().as_of(chosen["as_of"]) if "as_of" in chosen else store().version(chosen["version"])
+
+
+def dataset(release: Release, name: str) -> Table:
+    """The table of a release by its name. Raises a not-found problem with the nearest name."""
+    known = tables(release)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
+    return known[name]
+
+
+@lru_cache(maxsize=64)
+def tables(release: Release) -> dict[str, Table]:
+    return {table.name: table for table in release.package.tables}
+
+
+def acceptable(offered: Mapping[str, str]) -> str:
+    """The name of the offered media type (name → type) that the Accept header likes best; the first wins a tie.
+
+    Raises a not-acceptable problem that lists them.
+    """
+    accepted = request.environ.get("HTTP_ACCEPT", "")
+    if accepted in ("", "*/*"):
+        return next(iter(offered))
+    bare = {media_type.partition(";")[0]: name for name, media_type in offered.items()}
+    best = best_type(accepted, bare)
+    if not best:
+        raise ProblemError("not-acceptable", f"Offered here: {', '.join(bare)}.")
+    return bare[best]
+
+
+# Paths: WSGI hands over a decoded path, in which %2F is a slash like any other. Where a name or key holds a slash,
+# comma or percent sign, the path is decoded except for those, and the converters of the routes decode each part.
+
+
+class Segment(UnicodeConverter):
+    """One part of a path, with any character in it: <segment:name>."""
+
+    def to_python(self, value: str) -> str:
+        return unquote(value)
+
+
+class Segments(PathConverter):
+    """The rest of a path, with its slashes: <segments:path>."""
+
+    def to_python(self, value: str) -> str:
+        return unquote(value)
+
+
+def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
+    """The application, given paths in which escaped slashes, commas and percent signs are still escaped."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
+        if "%2" in raw:
+            kept = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
+            for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
+                kept = kept.replace(escape, "%25" + escape[1:])
+            environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")
+        return app(environ, start_response)
+
+    return wrapped

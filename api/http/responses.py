@@ -1,0 +1,352 @@
+"""Responses: the envelope and the headers that all of them share, conditional requests and compression, laid out once.
+
+A response is a function of the release and the query, so its entity tag follows from these: a client that names it
+gets its 304 before anything is looked up.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from io import IOBase
+from json.encoder import encode_basestring
+from typing import IO, Any, NamedTuple, TypeGuard
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request, send_file
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import NotFound
+from werkzeug.wsgi import wrap_file
+
+from api import mirror
+from api.http.compression import COMPRESSED_FROM, compressed, compressed_pieces, size_of, spooled
+from api.http.json_text import compact
+from api.http.links import base, header_text, link_header, permalink, with_query
+from api.http.negotiation import best_encoding
+from api.http.request import Asked, acceptable, store
+from api.model.files import MANIFEST, SUMS
+from api.query import parse
+from api.store.releases import Release, Store
+
+JSON_TYPE = "application/json"
+CODE = "2"  # part of every entity tag: raised when the same query of the same release gives other bytes
+OWN_TYPES = {MANIFEST: JSON_TYPE, SUMS: "text/plain; charset=utf-8"}  # of the files that no manifest names
+IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
+MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
+IMMUTABLE = "public, max-age=31536000, immutable"
+VARY = "Accept, Accept-Encoding"
+# The headers that this module writes, and so all that api.http.cache may keep of a response: what else stands in one
+# (a cookie, what is left of a reader's rate limit) is for one reader.
+SHARED_HEADERS = frozenset(
+    {
+        *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
+        *("Cache-Control", "Vary", "X-Data-Version", "Link", "Repr-Digest", "Accept-Ranges"),
+        *("Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "X-Content-Type-Options", "Referrer-Policy"),
+        "Cross-Origin-Resource-Policy",
+    }
+)
+COMMON = (
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Link, "
+        "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)
+PREFLIGHT = (
+    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+    ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
+    ("Access-Control-Max-Age", "86400"),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Give every response the headers that all have."""
+    app.after_request(_common)
+
+
+def _common(response: Response) -> Response:
+    for name, value in COMMON + PREFLIGHT if request.method == "OPTIONS" else COMMON:
+        response.headers.setdefault(name, value)
+    if response.status_code == 308:  # to the path with a slash: werkzeug names this host, and a proxy may stand before
+        to = urlsplit(response.headers["Location"])
+        response.headers["Location"] = base() + to.path + (f"?{to.query}" if to.query else "")
+    return response
+
+
+class Body(NamedTuple):
+    """What a response holds: bytes, pieces (of `length` bytes, where that is known) or an open file; and its links."""
+
+    content: bytes | Iterable[bytes]
+    links: Mapping[str, str | None] = {}
+    length: int | None = None
+
+
+class NotModified(Response):
+    """A 304. Werkzeug drops Last-Modified with the headers of the body; clients that keep a response may want it."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Last-Modified"] = self.headers["Last-Modified"]
+        return headers
+
+
+# The one way to answer
+
+
+def respond(
+    asked: Asked,
+    make: Callable[[], Body],
+    media_type: str = JSON_TYPE,
+    disposition: str = "",
+    mark: str = "",
+) -> Response:
+    """The response to a request for data; `make` is called only where the client does not have it already.
+
+    `mark` names what the response depends on besides the release and the query.
+    """
+    release, query = asked.release, asked.query
+    tag = etag(asked, media_type, mark)
+    encoding = best_encoding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
+    immutable = any(name == "version" for name, _ in query.canonical)
+    known = _known(tag, encoding)
+    if known:
+        return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
+    content, links, length = make()
+    origin = original(with_query(asked.path, query.canonical))
+    headers = _headers(release, immutable, {**links, "canonical": origin})
+    headers.append(("Content-Type", header_text(media_type)))
+    if disposition:
+        headers.append(("Content-Disposition", disposition))
+    return _sent(content, length, tag, encoding, headers)
+
+
+def release_file(
+    release: Release, path: str, immutable: bool, links: Mapping[str, str | None] | None = None
+) -> Response:
+    """A file of a release, byte for byte, as its manifest describes it; only what that names, and itself, is given out.
+
+    Raises NotFound for anything else.
+    """
+    entry = release.files.get(path)
+    target = (release.folder / path).absolute()
+    if (entry is None and path not in OWN_TYPES) or not target.is_file():
+        raise NotFound
+    tag = entry["sha256"] if entry else release.build
+    media_type = entry["media_type"] if entry else OWN_TYPES[path]
+    headers = _headers(release, immutable, links or {})
+    small = target.stat().st_size <= IN_MEMORY and "Range" not in request.headers
+    encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
+    known = _known(tag, encoding) or _known_by_date(tag, release)
+    if known and "Range" not in request.headers:
+        return NotModified(status=304, headers=[*headers, ("ETag", known)])
+    headers += [("Content-Type", header_text(media_type)), ("Accept-Ranges", "bytes")]
+    if small:
+        return _sent(target.read_bytes(), None, tag, encoding, headers, digest=True)
+    if request.headers.get("If-Range", "").startswith("W/"):  # names other bytes (RFC 9110, 13.1.5)
+        request.environ.pop("HTTP_RANGE", None)
+    request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
+    published = datetime.fromisoformat(release.published_at)
+    response = send_file(target, "application/octet-stream", etag=tag, last_modified=published, conditional=True)
+    for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody asked for the other
+        response.headers.pop(name, None)
+    for name, value in [*headers, *([("Repr-Digest", _digest(bytes.fromhex(tag)))] if entry else [])]:
+        response.headers[name] = value
+    return response
+
+
+def _sent(
+    content: bytes | Iterable[bytes],
+    length: int | None,
+    tag: str,
+    encoding: str,
+    headers: list[tuple[str, str]],
+    digest: bool = False,
+) -> Response:
+    """The 200 (or the 304 to If-None-Match: *) with that content, compressed where it is large enough for it."""
+    if not isinstance(content, bytes) and length is None:
+        content = spooled(content)
+        length = size_of(content)
+    if not isinstance(content, bytes) and length is not None and length <= IN_MEMORY:
+        content = _read(content)
+    if isinstance(content, bytes):
+        encoding = encoding if len(content) > COMPRESSED_FROM else ""
+        content = compressed(content, encoding) if encoding else content
+        length = len(content)
+    elif encoding:
+        with content if _is_file(content) else spooled(content) as plain:
+            content = spooled(compressed_pieces(plain, encoding))
+        length = size_of(content)
+    named = f'"{tag}-{encoding}"' if encoding else f'"{tag}"'
+    headers += [("ETag", named), ("Content-Length", str(length))]
+    if encoding:
+        headers.append(("Content-Encoding", encoding))
+    if digest and isinstance(content, bytes):
+        headers.append(("Repr-Digest", _digest(hashlib.sha256(content).digest())))
+    if request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*":
+        return NotModified(status=304, headers=headers)
+    if _is_file(content):
+        return Response(wrap_file(request.environ, content), headers=headers, direct_passthrough=True)
+    return Response(content, headers=headers)
+
+
+def _is_file(content: object) -> TypeGuard[IO[bytes]]:
+    return isinstance(content, IOBase)
+
+
+def _read(content: Iterable[bytes]) -> bytes:
+    """All of some pieces, or of an open file, which is closed."""
+    if _is_file(content):
+        with content:
+            return bytes(content.read())
+    return b"".join(content)
+
+
+def _headers(release: Release, immutable: bool, links: Mapping[str, str | None] | None = None) -> list[tuple[str, str]]:
+    """The headers of a data response, but for those of its body. A 304 has no Link: the client keeps one."""
+    headers = [
+        ("Last-Modified", http_date(release.published_at)),
+        ("Cache-Control", IMMUTABLE if immutable else MUTABLE),
+        ("Vary", VARY),
+        ("X-Data-Version", header_text(release.version)),
+    ]
+    if links is not None and (link := link_header(release, links)):
+        headers.append(("Link", link))
+    return headers
+
+
+# Entity tags and dates
+
+
+def etag(asked: Asked, media_type: str, mark: str = "") -> str:
+    """The entity tag, without quotes: of the release, the request, and a mirror's last sync, which responses tell."""
+    copied = copied_from(store())
+    synced = copied.synced_at if copied else ""
+    written = parse.written(asked.query.canonical)
+    parts = (CODE, asked.release.build, base(), synced, asked.path, media_type, written, mark)
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _known(tag: str, encoding: str) -> str:
+    """Which form of an entity tag the client named in If-None-Match, with its quotes; '' for none.
+
+    One that keeps the bytes as they are may go on to, also where it would now get them compressed.
+    """
+    if "HTTP_IF_NONE_MATCH" not in request.environ:
+        return ""
+    named = request.if_none_match
+    forms = [f"{tag}-{encoding}", tag] if encoding else [tag]
+    return next((f'"{form}"' for form in forms if not named.star_tag and named.contains_weak(form)), "")
+
+
+def _known_by_date(tag: str, release: Release) -> str:
+    """The entity tag where the client has a release's file by its date, if it sent no tag; else ''.
+
+    Only the very date is meant: a release that was withdrawn gives way to an older one.
+    """
+    by_date = "If-None-Match" not in request.headers and "If-Modified-Since" in request.headers
+    return f'"{tag}"' if by_date and request.headers["If-Modified-Since"] == http_date(release.published_at) else ""
+
+
+def _digest(sha256: bytes) -> str:
+    """A Repr-Digest (RFC 9530), of the bytes as they are sent."""
+    return f"sha-256=:{base64.b64encode(sha256).decode()}:"
+
+
+@lru_cache(maxsize=256)
+def http_date(moment: str) -> str:
+    """An ISO 8601 time as HTTP writes it (RFC 9110, 5.6.7)."""
+    parsed = datetime.fromisoformat(moment)
+    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    return format_datetime(parsed, usegmt=True)
+
+
+# The envelope
+
+
+def document(asked: Asked, data: Any, meta: Mapping[str, Any], links: Mapping[str, Any]) -> Response:
+    """The response whose data is small and put together in Python, in the envelope."""
+    acceptable({"json": JSON_TYPE})
+    shown = {name: links[name] for name in ("describedby", "next") if isinstance(links.get(name), str)}
+
+    def make() -> Body:
+        return Body(envelope(asked, compact(data), meta, links), shown)
+
+    return respond(asked, make)
+
+
+def envelope(
+    asked: Asked, data: str | bytes, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
+) -> bytes:
+    """The one shape of a response: data, meta, links (and included, where there is something).
+
+    The permalink is in `links` where `version` is no parameter of the address.
+    """
+    release, canonical = asked.release, asked.query.canonical
+    shown = [_member(name, value) for name, value in meta.items()]
+    first = shown.pop(0) + "," if "dataset" in meta else ""
+    rest = ",".join([*shown, _rights_meta(release), _mirror_meta()]).removesuffix(",")
+    every = {"self": with_query(asked.path, canonical), **links}
+    every.setdefault("permalink", permalink(asked.path, canonical, release))
+    where = ",".join([_member(name, link) for name, link in every.items()])
+    tail = f',\n"meta":{{{first}{_release_meta(release)},{rest}}},\n"links":{{{where}}}{more}}}\n'
+    return b"".join((b'{"data":', data if isinstance(data, bytes) else data.encode(), tail.encode()))
+
+
+def _member(name: str, value: Any) -> str:
+    """A member of a JSON object; text and small values are most of them, and need no encoder made."""
+    if type(value) is str:
+        return f"{_head(name)}{encode_basestring(value)}"
+    return _head(name) + ("null" if value is None else str(value) if type(value) is int else compact(value))
+
+
+@lru_cache(maxsize=256)
+def _head(name: str) -> str:
+    return f"{encode_basestring(name)}:"
+
+
+@lru_cache(maxsize=256)
+def _release_meta(release: Release) -> str:
+    """What every meta says of the release, as members of a JSON object."""
+    meta = {"version": release.version, "published_at": release.published_at}
+    meta |= {"withdrawn": release.withdrawn} if release.withdrawn is not None else {}
+    return compact(meta)[1:-1]
+
+
+@lru_cache(maxsize=256)
+def _rights_meta(release: Release) -> str:
+    """Licence and citation, as members of a JSON object."""
+    return compact({"license": release.package.license, "citation": release.package.citation})[1:-1]
+
+
+# Mirrors
+
+
+def _mirror_meta() -> str:
+    """What a mirror says of itself in every meta, as a member of a JSON object; nothing where this is the origin."""
+    copied = copied_from(store())
+    if copied is None:
+        return ""
+    names = ("upstream", "synced_at", "upstream_version", "stale_after")
+    return compact({"mirror": {name: getattr(copied, name) for name in names}})[1:-1]
+
+
+def original(link: str) -> str:
+    """The address of the same thing at the origin; on the origin itself, the link as it is."""
+    copied = copied_from(store())
+    return copied.upstream + link.removeprefix(base()) if copied else link
+
+
+def copied_from(store: Store) -> mirror.MirrorStatus | None:
+    """Whose copy the store is, if it is one; looked up again when the store changes."""
+    return _copied_from(store, store.generation)
+
+
+@lru_cache(maxsize=8)
+def _copied_from(store: Store, generation: int) -> mirror.MirrorStatus | None:
+    return mirror.status(store.root)

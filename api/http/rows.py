@@ -1,0 +1,100 @@
+"""Single rows: their addresses, how they are found by key, and the rows and conflicts that they lead to."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from api.http.errors import ProblemError
+from api.http.links import address, quoted
+from api.http.request import seconds, tables
+from api.index import database
+from api.index.layout import FIELD_SEPARATOR
+from api.index.rows import json_text
+from api.model import types
+from api.model.descriptor import Table
+from api.query.fields import stored
+from api.query.reshape import field_head
+from api.query.retractions import retraction
+from api.store.releases import Release
+
+
+def row_path(table: Table, parts: Sequence[str]) -> str:
+    """The address of a row: a compound key is joined by commas, in key order."""
+    return f"{address('v1', 'datasets', table.name, 'records')}/{','.join(map(quoted, parts))}"
+
+
+def key_path(table: Table, text: str, number: int) -> str:
+    """The address of the row with that JSON and number."""
+    if not table.primary_key:
+        return row_path(table, [str(number)])
+    row = json.loads(text, parse_float=str, parse_int=str)
+    return row_path(table, [_key_text(row[name]) for name in table.primary_key])
+
+
+def _key_text(value: Any) -> str:
+    """A key's value as an address has it; a list is a point."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def row_of(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str]:
+    """The number and JSON of the row with a key; for a table without a key, of the row at that position.
+
+    Raises a problem where there is none: gone, with its retraction, for one that was published and retracted.
+    """
+    row = row_if_any(release, table, parts)
+    if row is not None:
+        return row
+    name = ",".join(parts)
+    retracted = retraction(release, table.name, name)
+    if retracted is None:
+        raise ProblemError("not-found", f"There is no row {name!r} in {table.name!r}.")
+    correction = json.loads(retracted)
+    version, reason = correction["version"], correction.get("reason")
+    detail = f"The row {name!r} of {table.name!r} was retracted in version {version}: {reason}"
+    raise ProblemError("gone", detail, retraction=correction)
+
+
+def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str] | None:
+    """The number and JSON of the row with a key, or at a position; None where there is none."""
+    layout = database.layouts(release.folder)[table.name]
+    conditions: list[str] = ["n = ?"]
+    bound: list[Any] = []
+    if not table.primary_key:
+        if not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 18):
+            return None
+        bound = [int(parts[0])]
+    elif len(parts) != len(table.primary_key):
+        return None
+    else:
+        positions = [table.index[name] for name in table.primary_key]
+        conditions = [f"c{i} = ?" for i in positions]
+        try:
+            bound = [_key(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
+        except ValueError:
+            return None
+    sql = f"SELECT n FROM t{layout.number} WHERE {' AND '.join(conditions)}"
+    number = database.row(release.folder, sql, bound, seconds())
+    return None if number is None else (number[0], json_text(release.folder, table, number))
+
+
+def _key(table: Table, layout: database.Layout, position: int, text: str) -> types.Stored:
+    """A key's value, as its column holds it. Raises ValueError for one that cannot be read."""
+    kind = types.kind(table.fields[position])
+    return stored(kind.ask(text), kind, layout.columns[position]["exact"])
+
+
+def row_links(release: Release, table: Table, text: str) -> dict[str, str]:
+    """Links to the rows that the row's foreign keys name, by field."""
+    parts = text[1:-1].split(FIELD_SEPARATOR)
+    links = {}
+    for key in table.foreign_keys:
+        target = tables(release).get(key.resource)
+        if len(key.fields) != 1 or target is None or key.reference != target.primary_key:
+            continue
+        name = key.fields[0]
+        value = json.loads(parts[table.index[name]][len(field_head(name)) :], parse_float=str, parse_int=str)
+        if value is not None:
+            links[name] = row_path(target, [_key_text(value)])
+    return links

@@ -1,0 +1,250 @@
+"""Facets and aggregates of a dataset's rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from json.encoder import encode_basestring
+from typing import Any
+
+from flask import Blueprint, Response
+from marshmallow import ValidationError
+
+from api.http.errors import ProblemError
+from api.http.json_text import Raw, raw_json
+from api.http.links import address, with_query
+from api.http.request import Asked, acceptable, of_dataset, seconds
+from api.http.responses import JSON_TYPE, Body, envelope, respond
+from api.index import database
+from api.index.layout import FIELD_SEPARATOR
+from api.index.rows import json_text
+from api.model import types
+from api.model.descriptor import Table
+from api.model.nearest import nearest
+from api.query import additivity, groups, parameters, parse
+from api.query.additivity import Variation
+from api.query.fields import COMMA, Names, Parameters, Separated, cut
+from api.query.find import Selection, select, total
+from api.query.groups import Measure, Row
+from api.query.parse import Query
+from api.store.releases import Release
+
+blueprint = Blueprint("aggregates", __name__)
+SHARED = ("limit", "q", "version", "as_of")
+COUNT = Measure("count", "count", -1)
+
+
+class Measures(Separated):
+    """A comma-separated list of measures: count, or a function and a numeric field, such as sum:value."""
+
+    def __init__(self, table: Table, **options: Any) -> None:
+        super().__init__(**options)
+        self.table = table
+        self.known = ("count", *(f"{f}:{name}" for f in groups.FUNCTIONS[1:] for name in numeric_fields(table)))
+
+    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
+        names = cut(value, self.known or ())
+        if len(set(names)) != len(names):
+            raise ValidationError("a measure is listed twice")
+        return tuple(self._measure(name) for name in names)
+
+    def _measure(self, name: str) -> Measure:
+        function, colon, field = name.partition(":")
+        if name == "count":
+            return COUNT
+        if function == "count":
+            raise ValidationError({"reason": ["count takes no field: it counts rows"], "did_you_mean": "count"})
+        if function not in groups.FUNCTIONS:
+            near = nearest(function, groups.FUNCTIONS)
+            reason = f"{function[:60]!r} is not one of {', '.join(groups.FUNCTIONS)}"
+            raise ValidationError({"reason": [reason], "did_you_mean": near})
+        numeric = numeric_fields(self.table)
+        if not colon or field not in numeric:
+            reason = f"expected {function}: and a numeric field" + (f" ({', '.join(numeric)})" if numeric else "")
+            raise ValidationError({"reason": [reason], "did_you_mean": nearest(field, numeric)})
+        return Measure(name, function, self.table.index[field])
+
+
+def numeric_fields(table: Table) -> list[str]:
+    return [f.name for f in table.fields if f.type in types.NUMERIC]
+
+
+def groupable(table: Table) -> list[str]:
+    return [f.name for f in table.fields if f.type not in types.STRUCTURED]
+
+
+def facet_control(table: Table) -> Parameters:
+    """The parameters of facets, beside the filters."""
+    known = parameters.control(table)
+    facet = Names(
+        groupable(table), required=True, metadata={"description": "Fields to count the values of, comma-separated."}
+    )
+    return {"facet": facet, **{name: known[name] for name in SHARED}}
+
+
+def aggregate_control(table: Table) -> Parameters:
+    """The parameters of aggregates, beside the filters."""
+    known = parameters.control(table)
+    return {
+        "group_by": Names(groupable(table), metadata={"description": "Fields to group by, comma-separated."}),
+        "measure": Measures(
+            table,
+            metadata={
+                "description": f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
+                "written sum:field (default count)."
+            },
+        ),
+        "sort": Separated(
+            metadata={"description": "Groups and measures to sort by, comma-separated, a minus sign reverses one."}
+        ),
+        **{name: known[name] for name in SHARED},
+    }
+
+
+@blueprint.get("/v1/datasets/<segment:name>/facets")
+def facets(name: str) -> Response:
+    """The values of fields with their counts, under the same filters as the rows."""
+    asked = of_dataset(name, "facets", control=facet_control, filtered=True)
+    if "facet" not in asked.query.more:
+        raise parse.wrong("facet", "expected at least one field")
+    acceptable({"json": JSON_TYPE})
+    return respond(asked, lambda: _facets(asked))
+
+
+def _facets(asked: Asked) -> Body:
+    release, table, query, _ = asked
+    selection = select(release, table, query, seconds())
+    data, more = {}, {}
+    for field in query.more["facet"]:
+        rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
+        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in rows]
+    return _body(asked, raw_json(data), {"count": len(data), "total": total(selection), "more": more})
+
+
+@blueprint.get("/v1/datasets/<segment:name>/aggregate")
+def aggregates(name: str) -> Response:
+    """Measures of groups of rows; a sum that would lie is a not-additive problem."""
+    asked = of_dataset(name, "aggregate", control=aggregate_control, filtered=True)
+    acceptable({"json": JSON_TYPE})
+    return respond(asked, lambda: _aggregates(asked))
+
+
+def _aggregates(asked: Asked) -> Body:
+    release, table, query, _ = asked
+    by = tuple(table.index[n] for n in query.more.get("group_by", ()))
+    measures = query.more.get("measure", (COUNT,))
+    twice = {table.fields[p].name for p in by} & {m.name for m in measures}
+    if twice:
+        raise parse.wrong("measure", f"{min(twice)!r} is the name of a group too: choose another measure")
+    order = _order(table, by, measures, query)
+    selection = select(release, table, query, seconds())
+    for measure in measures:
+        _refuse_lies(selection, by, measure)
+    rows, more = _groups(selection, by, measures, order)
+    names = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
+    form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
+    data = [form % tuple(row) for row in rows]
+    meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
+    return _body(asked, "[" + ",\n".join(data) + "]", meta)
+
+
+def _body(asked: Asked, data: str, meta: Mapping[str, Any]) -> Body:
+    name = asked.table.name
+    schema = address("v1", "datasets", name, "schema")
+    links = {"records": address("v1", "datasets", name, "records"), "describedby": schema}
+    return Body(envelope(asked, data, {"dataset": name, **meta}, links), {"describedby": schema})
+
+
+def _order(table: Table, by: Sequence[int], measures: Sequence[Measure], query: Query) -> tuple[tuple[int, bool], ...]:
+    """The places to sort by: first the groups, then the measures."""
+    known = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
+    order = []
+    for name in cut(query.more["sort"], known, signed=True) if "sort" in query.more else ():
+        down = name.startswith("-") and name not in known
+        bare = name[1:] if down else name
+        if bare not in known:
+            raise parse.wrong(
+                "sort",
+                f"{bare[:60]!r} is not a group or measure of this response",
+                did_you_mean=nearest(bare, known),
+            )
+        order.append((known.index(bare), down))
+    return tuple(order)
+
+
+def _groups(
+    selection: Selection, by: tuple[int, ...], measures: tuple[Measure, ...], order: tuple[tuple[int, bool], ...]
+) -> tuple[list[list[str]], bool]:
+    """The groups as JSON text of each value and measure, and whether there are more than the limit."""
+    release, table, layout, most = selection.release, selection.table, selection.layout, selection.query.limit
+    made = groups.grouping(selection.plan.where, layout, by, measures, order)
+    bound = made.statement.bind(selection.bound)
+    rows = database.rows(release.folder, made.statement.sql, bound, selection.seconds)
+    written = [_group_json(release, table, layout, p, place, made.row_at) for place, p in enumerate(by)]
+    writers = [*written, *made.measures]
+    return [[write(row) for write in writers] for row in rows[:most]], len(rows) > most
+
+
+def _group_json(
+    release: Release, table: Table, layout: database.Layout, position: int, place: int, row_at: int
+) -> Callable[[Row], str]:
+    """How the value of a group becomes JSON: from the compared value where that says all, else from one of its rows.
+
+    `place` says where in an answer of the engine the value stands, `row_at` where the number of such a row does.
+    """
+    kind = table.fields[position].type
+    if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
+        head = len(encode_basestring(table.fields[position].name)) + 1
+
+        def whole(row: Row) -> str:
+            if row[place] is None:
+                return "null"
+            return json_text(release.folder, table, (row[row_at],))[1:-1].split(FIELD_SEPARATOR)[position][head:]
+
+        return whole
+    if kind == "boolean":
+        return lambda row: "null" if row[place] is None else "true" if row[place] else "false"
+
+    def compared(row: Row) -> str:
+        stored = row[place]
+        if isinstance(stored, str):
+            return encode_basestring(stored)
+        return "null" if stored is None else repr(stored)
+
+    return compared
+
+
+def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, Any]:
+    """How many rows under the filters have no value for a measure: bounds and unquantified figures are in no sum."""
+    table, layout, where = selection.table, selection.layout, selection.plan.conditions
+    positions = sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position]["nulls"]})
+    if not positions:
+        return {}
+    counts = ", ".join(f"count(*) - count(c{p})" for p in positions)
+    sql = f"SELECT {counts} FROM t{layout.number}{where.sql}"
+    found = database.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds) or ()
+    return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, found, strict=True)}}
+
+
+def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) -> None:
+    """Raise a not-additive problem where a sum or average would mix what is no whole."""
+    if measure.function not in groups.ADDING or not additivity.guarded(selection.table.fields[measure.position]):
+        return
+    found = additivity.variations(selection, by, measure)
+    if not found:
+        return
+    listed = ", ".join(variation.field for variation in found)
+    raise ProblemError(
+        "not-additive",
+        f"{measure.name} would mix figures that are no parts of one whole: {listed}.",
+        errors=[{"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in found],
+        example=_example(selection, by, measure, found),
+    )
+
+
+def _example(selection: Selection, by: tuple[int, ...], measure: Measure, found: Sequence[Variation]) -> str | None:
+    """An address that would work, if there is one."""
+    wider = additivity.wider(selection, by, measure, found)
+    if wider is None:
+        return None
+    rest = [e for e in selection.query.canonical if e[0] not in ("group_by", "measure", "sort")]
+    names = ",".join(selection.table.fields[p].name.replace(",", COMMA) for p in wider)
+    path = address("v1", "datasets", selection.table.name, "aggregate")
+    return with_query(path, tuple(sorted([*rest, ("group_by", names), ("measure", measure.name)])))

@@ -1,0 +1,223 @@
+"""The catalogue: the service document, datasets, their schemas, and the releases."""
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, redirect
+
+from api.http.json_text import compact
+from api.http.links import address, file_address
+from api.http.request import PLAIN, Asked, acceptable, of_dataset, of_release, refuse_parameters, store, tables
+from api.http.responses import JSON_TYPE, Body, document, envelope, respond
+from api.index import database
+from api.model.descriptor import Table
+from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST
+from api.query.parameters import encode
+from api.query.parse import Query
+from api.store.release_index import Entry
+from api.store.releases import Release, order
+
+blueprint = Blueprint("catalogue", __name__)
+CATALOG = (".well-known", "api-catalog")
+LINKSET_TYPE = "application/linkset+json"
+CATALOG_PROFILE = "https://www.rfc-editor.org/info/rfc9727"
+
+
+@blueprint.get("/v1/")
+def service() -> Response:
+    """The service document: where everything is."""
+    asked = of_release("v1", "")
+    return document(asked, about(asked.release), {}, service_links(asked.release))
+
+
+@blueprint.get("/.well-known/api-catalog")
+def api_catalog() -> Response:
+    """The API as a linkset, for programs that look for APIs (RFC 9727)."""
+    refuse_parameters()
+    acceptable({"linkset": LINKSET_TYPE})
+    here, api = address(*CATALOG), address("v1", "")
+    described = {
+        "anchor": api,
+        "service-desc": [
+            {"href": address("openapi.json"), "type": JSON_TYPE},
+            {"href": address("openapi.yaml"), "type": "application/yaml"},
+        ],
+        "service-doc": [{"href": address("docs", ""), "type": "text/html"}],
+        "status": [{"href": address("healthz"), "type": JSON_TYPE}],
+    }
+    catalog = {"anchor": here, "item": [{"href": api, "type": JSON_TYPE}], "profile": [{"href": CATALOG_PROFILE}]}
+    body = (compact({"linkset": [catalog, described]}) + "\n").encode()
+    asked = Asked(_current(), PLAIN, Query(), here)
+    media_type = f'{LINKSET_TYPE}; profile="{CATALOG_PROFILE}"'
+    return respond(asked, lambda: Body(body, {"api-catalog": here, "item": api}), media_type)
+
+
+def about(release: Release) -> dict[str, str]:
+    """What the service document says of the package."""
+    package = release.package
+    return {"name": package.name, "title": package.title, "description": package.description}
+
+
+def service_links(release: Release) -> dict[str, str]:
+    """The addresses of everything that a release offers."""
+    special = {name: address("v1", name) for name in (CONFLICTS, CORRECTIONS) if name in tables(release)}
+    if CORRECTIONS in special:
+        special["corrections-feed"] = address("v1", "corrections.atom")
+    return {
+        "datasets": address("v1", "datasets"),
+        **special,
+        "releases": address("v1", "releases"),
+        "changes": address("v1", "changes"),
+        "latest": address("v1", "releases", "latest"),
+        "datapackage": file_address(release.version, DESCRIPTOR),
+        "service-desc": address("openapi.json"),
+        "service-doc": address("docs", ""),
+        "status": address("healthz"),
+        "api-catalog": address(*CATALOG),
+    }
+
+
+@blueprint.get("/v1/datasets")
+def datasets() -> Response:
+    """The datasets, with title, row count and links."""
+    asked = of_release("v1", "datasets")
+    data = [_summary(asked.release, table) for table in asked.release.package.tables]
+    return document(asked, data, {"count": len(data), "total": len(data)}, {})
+
+
+def _summary(release: Release, table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "title": table.title,
+        "description": table.description,
+        "rows": database.layouts(release.folder)[table.name].rows,
+        "links": dataset_links(release, table),
+    }
+
+
+def dataset_links(release: Release, table: Table) -> dict[str, str]:
+    """The addresses that belong to a dataset."""
+    path = address("v1", "datasets", table.name)
+    return {
+        "self": path,
+        "schema": f"{path}/schema",
+        "records": f"{path}/records",
+        "csv": file_address(release.version, table.path),
+    }
+
+
+@blueprint.get("/v1/datasets/<segment:name>")
+def dataset(name: str) -> Response:
+    """A dataset's description: fields, sources, licence, downloads, citation."""
+    asked = of_dataset(name)
+    release, table, _, path = asked
+    package = release.package
+    stem = table.path.split("/")[-1].rpartition(".")[0]
+    downloads = [
+        {key: entry[key] for key in ("path", "media_type", "bytes", "sha256")}
+        | {"href": file_address(release.version, entry["path"])}
+        for entry in release.manifest["files"]
+        if entry["path"].split("/")[-1].rpartition(".")[0] == stem or entry["path"].startswith("package.")
+    ]
+    data = {
+        **_summary(release, table),
+        "primary_key": list(table.primary_key),
+        "fields": [field.descriptor for field in table.fields],
+        "sources": table.descriptor.get("sources") or package.descriptor.get("sources") or [],
+        "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
+        "citation": package.citation,
+        "downloads": downloads,
+    }
+    return document(asked, data, {"dataset": table.name}, {"describedby": f"{path}/schema"})
+
+
+@blueprint.get("/v1/datasets/<segment:name>/schema")
+def schema(name: str) -> Response:
+    """A dataset's Table Schema, as it is: without the envelope, so that Table Schema tools can read it."""
+    asked = of_dataset(name, "schema")
+    acceptable({"json": JSON_TYPE})
+    return respond(asked, lambda: Body((compact(asked.table.schema) + "\n").encode()))
+
+
+@blueprint.get("/v1/releases")
+def releases() -> Response:
+    """All releases, newest first, also those that were withdrawn."""
+    refuse_parameters()
+    here = store().releases()
+    gone = [entry for version, entry in store().withdrawn().items() if version not in {r.version for r in here}]
+    data = [*map(_release, here), *map(_gone, gone)]
+    data.sort(key=lambda entry: order(entry["version"]), reverse=True)
+    acceptable({"json": JSON_TYPE})
+    asked = Asked(_current(), PLAIN, Query(), address("v1", "releases"))
+    meta = {"count": len(data), "total": len(data)}
+    usable = any(entry["withdrawn"] is None for entry in data)
+    links = {"latest": address("v1", "releases", "latest") if usable else None, "permalink": asked.path}
+    body = envelope(asked, compact(data), meta, links)
+    # The response is about all releases, not about the latest alone.
+    return respond(asked, lambda: Body(body), mark=hashlib.sha256(body).hexdigest())
+
+
+def _current() -> Release:
+    """The latest release; where every release was withdrawn, the newest of them. Raises NotInStore for none."""
+    here = store().releases()
+    usable = any(release.withdrawn is None for release in here)
+    return store().latest() if usable or not here else here[0]
+
+
+@blueprint.get("/v1/releases/latest")
+def latest() -> Response:
+    """Where the latest release is."""
+    refuse_parameters()
+    response = redirect(address("v1", "releases", store().latest().version), 302)
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response  # type: ignore[return-value]  # Werkzeug's response is what Flask serves
+
+
+@blueprint.get("/v1/releases/<segment:version>")
+def release(version: str) -> Response:
+    """One release: its files with bytes and SHA-256."""
+    refuse_parameters()
+    release = store().version(version)
+    asked = Asked(release, PLAIN, Query(), address("v1", "releases", release.version))
+    files = [{**entry, "href": file_address(release.version, entry["path"])} for entry in release.manifest["files"]]
+    return document(asked, {**_release(release), "files": files}, {}, {"permalink": asked.path})
+
+
+def _release(release: Release) -> dict[str, Any]:
+    manifest = release.manifest
+    path = address("v1", "releases", release.version)
+    previous: Any = manifest.get("previous")
+    here = previous in {other.version for other in store().releases()}
+    since = f"{address('v1', 'changes')}?since={encode(previous)}&until={encode(release.version)}" if here else None
+    return {
+        "version": release.version,
+        "published_at": release.published_at,
+        "previous": previous,
+        "withdrawn": release.withdrawn,
+        "change_kinds": manifest.get("change_kinds", []),
+        "changes": manifest.get("changes", {}),
+        "notes": manifest.get("notes", ""),
+        "rows": {table.name: database.layouts(release.folder)[table.name].rows for table in release.package.tables},
+        "bytes": sum(entry["bytes"] for entry in manifest["files"]),
+        "links": {
+            "self": path,
+            "manifest": file_address(release.version, MANIFEST),
+            "changes": since,
+        },
+    }
+
+
+def _gone(entry: Entry) -> dict[str, Any]:
+    """A withdrawn release of which nothing is here any more."""
+    return {
+        "version": entry.version,
+        "published_at": entry.published_at,
+        "previous": None,
+        "withdrawn": entry.withdrawn,
+        "change_kinds": [],
+        "changes": {},
+        "notes": "",
+        "rows": {},
+        "bytes": 0,
+        "links": {},
+    }

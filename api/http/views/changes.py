@@ -1,0 +1,187 @@
+"""What changed: the changes between releases as JSON Lines, the corrections as an Atom feed."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Response
+from marshmallow import fields, validate
+
+from api.http.errors import ProblemError
+from api.http.links import address, with_query
+from api.http.request import acceptable, dataset, of_dataset, of_release, store, tables
+from api.http.responses import Body, respond
+from api.http.views.conflicts import corrected
+from api.index import database
+from api.index.layout import ROW_SEPARATOR, change_head
+from api.index.rows import json_text
+from api.model.descriptor import Table
+from api.model.files import CHANGES, CORRECTIONS
+from api.query import parse
+from api.query.fields import Parameters
+from api.query.parse import Query
+from api.store.releases import Release, order
+
+blueprint = Blueprint("changes", __name__)
+LINES_TYPE = "application/jsonl"
+ATOM_TYPE = "application/atom+xml; charset=utf-8"
+BLOCK = 1 << 18
+Span = tuple[int, int]  # where records stand in a file: start and length
+
+
+# Changes
+
+
+def control(_: Table) -> Parameters:
+    """The parameters of the changes."""
+    words = {
+        "since": "Changes after this release; without it, from the first release on.",
+        "until": "Changes up to and with this release (default: the latest).",
+        "dataset": "Only changes of this dataset.",
+    }
+    length = validate.Length(1, 200)
+    return {name: fields.String(validate=length, metadata={"description": text}) for name, text in words.items()}
+
+
+@blueprint.get("/v1/changes")
+def changes() -> Response:
+    """Added, changed and removed rows between releases: each release's own changes, one after the other."""
+    asked = of_release("v1", "changes", control=control)
+    acceptable({"jsonl": LINES_TYPE})
+    more = asked.query.more
+    until = store().version(more["until"]) if "until" in more else asked.release
+    chain = list(reversed([*_back(until, more.get("since"))]))
+    name = more.get("dataset")
+    spans = [(release, span) for release in chain if (span := _span(release, name))[1]]
+    if name is not None and not spans and name not in tables(until):
+        dataset(until, name)  # says which name is near
+    size = sum(span[1] for _, span in spans)
+    mark = hashlib.sha256("\0".join(release.build for release in chain).encode()).hexdigest()
+    return respond(asked._replace(release=until), lambda: Body(_pieces(spans), {}, size), LINES_TYPE, mark=mark)
+
+
+def _back(until: Release, since: str | None) -> Iterator[Release]:
+    """The releases whose changes lead from `since` to `until`, newest first.
+
+    Raises NotInStore for a release that is not here, QueryError where `since` does not come before.
+    """
+    if since is not None and order(store().version(since).version) > order(until.version):
+        raise parse.wrong("since", f"expected a release before {until.version}")
+    here = until
+    while here.version != since:
+        yield here
+        previous = here.manifest.get("previous")
+        if previous is None and since is not None:
+            raise ProblemError("not-found", f"Release {until.version} does not follow from {since}.")
+        known = {release.version for release in store().releases()}
+        if previous is None or (since is None and previous not in known):
+            return
+        here = store().version(previous)
+
+
+def _span(release: Release, dataset: str | None) -> Span:
+    """Where the records of a dataset stand in a release's file of changes; of all datasets for None."""
+    if dataset is None:
+        entry = release.files.get(CHANGES)
+        return (0, entry["bytes"] if entry else 0)
+    return spans(release).get(dataset, (0, 0))
+
+
+@lru_cache(maxsize=64)
+def spans(release: Release) -> Mapping[str, Span]:
+    """Where the records of each dataset stand: they stand together."""
+    found: dict[str, Span] = {}
+    if CHANGES not in release.files:
+        return found
+    heads = {name: change_head(release.version, name).encode() for name in release.manifest.get("changes", {})}
+    start, current = 0, ""
+    with (release.folder / CHANGES).open("rb") as file:
+        for line in file:
+            if not current or not line.startswith(heads[current]):
+                current = next(name for name, text in heads.items() if line.startswith(text))
+                found[current] = (start, 0)
+            found[current] = (found[current][0], found[current][1] + len(line))
+            start += len(line)
+    return found
+
+
+def _pieces(spans: Sequence[tuple[Release, Span]]) -> Iterator[bytes]:
+    for release, (start, length) in spans:
+        with (release.folder / CHANGES).open("rb") as file:
+            file.seek(start)
+            while length > 0 and (piece := file.read(min(BLOCK, length))):
+                length -= len(piece)
+                yield piece
+
+
+# Corrections
+
+
+@blueprint.get("/v1/corrections.atom")
+def corrections_feed() -> Response:
+    """The corrections of published figures as an Atom feed, newest first."""
+    asked = of_dataset(CORRECTIONS, "corrections.atom", below=False)
+    return respond(asked, lambda: Body(_atom(*asked)), ATOM_TYPE)
+
+
+def _atom(release: Release, table: Table, query: Query, path: str) -> bytes:
+    """The feed; everything in it comes from the release, so that it says the same at any time."""
+    from feedgen.feed import FeedGenerator
+
+    package = release.package
+    feed = FeedGenerator()
+    feed.id(_urn(package.name, CORRECTIONS))
+    feed.title(f"Corrections: {package.title}")
+    feed.subtitle(f"What was changed in published figures, and why. Version {release.version}.")
+    feed.link(href=with_query(path, query.canonical), rel="self", type="application/atom+xml")
+    feed.link(href=with_query(address("v1", CORRECTIONS), query.canonical), rel="alternate", type="application/json")
+    feed.author({"name": package.publisher or package.name})
+    feed.generator("Lantern")
+    feed.updated(_moment(release.published_at))
+    if package.license:
+        feed.rights(package.license)
+    for row in _newest_first(release, table):
+        _entry(feed.add_entry(order="append"), row, package.name, corrected(release, row)[1])
+    return bytes(feed.atom_str(pretty=True))
+
+
+def _newest_first(release: Release, table: Table) -> list[dict[str, Any]]:
+    layout = database.layouts(release.folder)[table.name]
+    text = json_text(release.folder, table, range(1, layout.rows + 1))
+    rows = [json.loads(line) for line in text.split(ROW_SEPARATOR)] if text else []
+    return sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True)
+
+
+def _entry(entry: Any, row: Mapping[str, Any], package: str, record: str | None) -> None:
+    """One correction: what was said, what is said now, why; `record` is the address of its row."""
+    said = {name: "" if value is None else str(value) for name, value in row.items()}
+    kind, field = said.get("kind", ""), said.get("field", "")
+    place = f"{said.get('dataset', '')} {said.get('record', '')}"
+    entry.id(_urn(package, CORRECTIONS, *said.values()) if "id" not in said else _urn(package, CORRECTIONS, said["id"]))
+    entry.title(f"{kind.capitalize()}: {place}" + (f", {field}" if field else ""))
+    entry.updated(_moment(said.get("date", "")))
+    entry.published(_moment(said.get("date", "")))
+    entry.category(term=kind or "correction")
+    old, new = said.get("old") or "(nothing)", said.get("new") or "(nothing)"
+    change = f"{field}: {old} → {new}\n" if field else ""
+    entry.content(f"{said.get('reason', '')}\n{change}Since version {said.get('version', '')}.", type="text")
+    if record:
+        entry.link(href=record)
+
+
+def _urn(*parts: str) -> str:
+    """An address that stays the same for ever and wherever the feed is served (RFC 4122, by name)."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, "\0".join(("lantern", *parts))).urn
+
+
+def _moment(text: str) -> datetime:
+    """A day or time, in UTC; what is neither is the first second of 1970."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -1,0 +1,40 @@
+"""Pages for people."""
+
+from flask import Blueprint, Response, render_template
+
+from api.http.links import address, permalink
+from api.http.request import PLAIN, Asked, acceptable, refuse_parameters, store
+from api.http.responses import JSON_TYPE, Body, copied_from, document, respond
+from api.http.views.catalogue import about, dataset_links, service_links
+from api.index import database
+from api.query.parse import Query
+
+blueprint = Blueprint("home", __name__)
+HTML_TYPE = "text/html; charset=utf-8"
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """A page that lists datasets, downloads and docs; or the service document, by Accept."""
+    refuse_parameters()
+    asked = Asked(store().latest(), PLAIN, Query(), address(""))
+    if acceptable({"html": HTML_TYPE, "json": JSON_TYPE}) == "json":
+        links = {**service_links(asked.release), "permalink": permalink(address("v1", ""), (), asked.release)}
+        return document(asked, about(asked.release), {}, links)
+    return respond(asked, lambda: Body(_page(asked)), HTML_TYPE)
+
+
+def _page(asked: Asked) -> bytes:
+    release, package = asked.release, asked.release.package
+    layouts = database.layouts(release.folder)
+    datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
+    return render_template(
+        "home.html",
+        package=package,
+        release=release,
+        datasets=datasets,
+        links=service_links(release),
+        charts=package.descriptor.get("lantern:charts") or [],
+        address=address,
+        copied=copied_from(store()),
+    ).encode()

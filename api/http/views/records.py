@@ -1,0 +1,120 @@
+"""The rows of a dataset: by filters, sorts and keys, in every format."""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import unquote
+
+from flask import Blueprint, Response
+
+from api.http.errors import ProblemError
+from api.http.links import address, following
+from api.http.request import Asked, acceptable, of_dataset, seconds
+from api.http.responses import JSON_TYPE, Body, envelope, respond
+from api.http.rows import row_links, row_of, row_path
+from api.http.views.downloads import download, offered
+from api.index.layout import ROW_SEPARATOR
+from api.index.rows import json_bytes
+from api.model.descriptor import Table
+from api.model.files import CONFLICTS
+from api.query.conflicts import conflicts
+from api.query.fields import Parameters
+from api.query.find import Selection, numbers, select, total
+from api.query.parameters import control, encode
+from api.query.reshape import reshape
+from api.release.formats import FORMATS
+from api.store.releases import Release
+
+blueprint = Blueprint("records", __name__)
+Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
+
+
+@blueprint.get("/v1/datasets/<segment:name>/records")
+def records(name: str) -> Response:
+    """The rows of a dataset, in the format that Accept likes best: a page of JSON, or all of them as a file."""
+    return _rows(name, acceptable(offered()), "")
+
+
+@blueprint.get("/v1/datasets/<segment:name>/records.<extension>")
+def records_as(name: str, extension: str) -> Response:
+    """The rows of a dataset in the format of an extension."""
+    if extension not in offered():
+        raise ProblemError("not-acceptable", f"Rows are offered as {', '.join(offered())}, not as {extension!r}.")
+    return _rows(name, extension, f".{extension}")
+
+
+def _rows(name: str, kind: str, extension: str) -> Response:
+    asked = of_dataset(name, "records" + extension, control=control, filtered=True)
+    return page(asked) if kind == "json" else download(asked, FORMATS[kind])
+
+
+def page(asked: Asked, join: Join | None = None) -> Response:
+    """A page of rows in the envelope; `join` adds to rows (whole, as shown) what they name."""
+    return respond(asked, lambda: _page(asked, join))
+
+
+def _page(asked: Asked, join: Join | None) -> Body:
+    release, table, query, path = asked
+    selection = select(release, table, query, seconds())
+    data, shown, after = rows(selection, path)
+    if data and (query.fields is not None or query.expand or join is not None):
+        whole = data.decode()
+        text = reshape(selection, whole) if query.fields is not None or query.expand else whole
+        if join is not None:
+            text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
+        data = text.encode()
+    schema = address("v1", "datasets", table.name, "schema")
+    meta = {"dataset": table.name, "count": len(shown), "total": total(selection)}
+    links = {"next": after, "describedby": schema}
+    content = b"[\n" + data + b"\n]" if data else b"[]"
+    return Body(envelope(asked, content, meta, links, _included(release, table, shown)), links)
+
+
+def rows(selection: Selection, path: str) -> tuple[bytes, Sequence[int], str | None]:
+    """The page's rows as JSON, their numbers, and the address of the next page if more rows follow."""
+    limit = selection.query.limit
+    selected = numbers(selection, limit + 1)
+    shown = selected[:limit]
+    after = following(selection, shown[-1], path) if len(selected) > limit else None
+    return json_bytes(selection.release.folder, selection.table, shown), shown, after
+
+
+def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
+    """The conflicts that rows of the page take part in, as a member of the envelope (without positions)."""
+    known = conflicts(release)
+    of_row = known.of_row.get(table.name)
+    if not of_row:
+        return ""
+    names = dict.fromkeys(name for number in numbers for name in of_row.get(number, ()))
+    if not names:
+        return ""
+    return ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
+
+
+@blueprint.get("/v1/datasets/<segment:name>/records/<path:key>")
+def record(name: str, key: str) -> Response:
+    """One row by its key."""
+    asked = of_dataset(name, control=row_control)
+    acceptable({"json": JSON_TYPE})
+    parts = [unquote(part) for part in (key.split(",") if len(asked.table.primary_key) > 1 else [key])]
+    asked = asked._replace(path=row_path(asked.table, parts))
+    return respond(asked, lambda: _record(asked, parts))
+
+
+def _record(asked: Asked, parts: Sequence[str]) -> Body:
+    release, table, query, _ = asked
+    number, text = row_of(release, table, parts)
+    links = row_links(release, table, text)
+    taken = conflicts(release).of_row.get(table.name, {}).get(number, ())
+    if taken:
+        links[CONFLICTS] = f"{address('v1', CONFLICTS)}?id__in=" + ",".join(map(encode, taken))
+    if query.fields is not None or query.expand:
+        text = reshape(select(release, table, query, seconds()), text)
+    schema = address("v1", "datasets", table.name, "schema")
+    links |= {"collection": address("v1", "datasets", table.name, "records"), "describedby": schema}
+    body = envelope(asked, text, {"dataset": table.name}, links, _included(release, table, [number]))
+    return Body(body, {"describedby": schema})
+
+
+def row_control(table: Table) -> Parameters:
+    """The parameters of one row."""
+    known = control(table)
+    return {name: known[name] for name in ("fields", "expand", "version", "as_of")}

@@ -1,0 +1,65 @@
+"""The serving files of a large package, made by a second process while the first one validates.
+
+Both read every row, and neither needs the other: on two cores the longer one's time is all it takes. What was made of
+a package that turns out not to be valid is thrown away with the folder it is in.
+"""
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from api import package
+from api.index import builder, layout
+from api.model import descriptor
+
+LARGE = 20_000_000  # bytes of data, from which a second process pays
+ROWS = "rows.json"
+Into = Callable[[Path], dict[str, int]]
+
+
+def here(source: package.Source) -> Into:
+    """The serving files of a small package, made when they are asked for."""
+    return lambda folder: builder.write(source.package, folder)
+
+
+@contextmanager
+def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
+    """A function that puts the serving files into a release folder and says how many rows each table has.
+
+    `place` is an empty folder on the file system of the release.
+    """
+    (place / "data").mkdir()
+    for table in source.package.tables:
+        package.write_csv(source, table, place / table.path)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_write, args=(dict(source.package.descriptor), place), daemon=True
+    )
+    process.start()
+
+    def moved(folder: Path) -> dict[str, int]:
+        process.join()
+        if process.exitcode:  # again, here, where the error can be told
+            return here(source)(folder)
+        shutil.move(place / layout.FOLDER, folder / layout.FOLDER)
+        rows: dict[str, int] = json.loads((place / ROWS).read_text())
+        return rows
+
+    try:
+        yield moved
+    finally:
+        process.terminate()
+        process.join()
+
+
+def large(source: package.Source) -> bool:
+    """Whether the tables' files, as far as they are files, are so many bytes that a second process pays."""
+    found = (source.folder / path for table in source.package.tables for path in package.paths(table.descriptor))
+    return sum(path.stat().st_size for path in found if path.is_file()) >= LARGE
+
+
+def _write(described: dict[str, object], place: Path) -> None:
+    rows = builder.write(descriptor.package(described), place)
+    (place / ROWS).write_text(json.dumps(rows))

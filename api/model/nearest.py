@@ -1,0 +1,13 @@
+"""The known name that a slip most likely means."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like a slip: close in letters, or one that stands whole inside the other."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    inside = [n for n in names if len(n) > 2 and (n in name or (len(name) > 2 and name in n))]
+    best = close or sorted(inside, key=lambda n: abs(len(n) - len(name)))[:1]
+    return next(iter(best or difflib.get_close_matches(name, names, n=1, cutoff=0.5)), None)

@@ -1,0 +1,135 @@
+"""Checks of the descriptor itself: names, and what they refer to."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from api.model.descriptor import Package, Table, file_stem
+from api.model.findings import Problem
+
+Flaw = tuple[str, str, str]  # message, value, expected
+NUMBER, DATE = ("number", "integer"), ("date",)
+PART_TYPES: Mapping[str, tuple[str, ...]] = {
+    "value": NUMBER,
+    "low": NUMBER,
+    "high": NUMBER,
+    "year": ("year", "integer"),
+    "periodStart": DATE,
+    "periodEnd": DATE,
+}
+
+COLLECTIONS = ("list", "array", "object", "geojson")
+
+
+def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the descriptor in `file`; `known` names all resources, also those that cannot be read."""
+    names = [str(resource["name"]) for resource in package.descriptor["resources"]]
+    yield from _repeated(names, file)
+    for table in package.tables:
+        for message, value, expected in _of_table(package, table, known):
+            yield Problem("descriptor", message, file, table.name, value=value, expected=expected)
+    unread = set(known) - {table.name for table in package.tables}
+    for rule in package.descriptor.get("lantern:sums") or []:
+        flaw = _of_sum(package, rule)
+        if flaw and rule["resource"] not in unread:
+            yield Problem("descriptor", flaw, file, rule["resource"], expected="rows with numbers")
+
+
+def sound(table: Table, known: Sequence[str]) -> bool:
+    """Whether a table's own names are in order, so that its rows can be checked."""
+    names = [field.name for field in table.fields]
+    return len(set(names)) == len(names) and all(names) and known.count(table.name) == 1 and not _unfit_for_keys(table)
+
+
+def _unfit_for_keys(table: Table) -> list[str]:
+    """The fields that a key names, or that must be unique, whose values are lists or objects."""
+    named = {*table.primary_key, *(name for key in table.foreign_keys for name in key.fields)}
+    named |= {field.name for field in table.fields if field.constraints.get("unique")}
+    return [field.name for field in table.fields if field.name in named and field.type in COLLECTIONS]
+
+
+def _repeated(names: Sequence[str], file: str) -> Iterator[Problem]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            message = f'{count} resources have the name "{name}"'
+            yield Problem("duplicate-resource", message, file, name, value=name, expected="a name of its own for each")
+    first: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        clash = first.setdefault(_as_file(name), name)
+        if clash != name:
+            message = f'the files of "{clash}" and "{name}" have one name on many systems'
+            expected = "names that differ in more than upper and lower case"
+            yield Problem("duplicate-resource", message, file, name, value=name, expected=expected)
+
+
+def _as_file(name: str) -> str:
+    return unicodedata.normalize("NFC", file_stem(name)).casefold()
+
+
+def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
+    for name, count in Counter(field.name for field in table.fields).items():
+        if count > 1:
+            yield f'{count} fields have the name "{name}"', name, "a name of its own for each field"
+        if not name:
+            yield "a field has no name", name, "a name"
+    keys = {"primaryKey": [table.primary_key], "uniqueKeys": table.schema.get("uniqueKeys") or []}
+    for word, entries in keys.items():
+        for name in [name for entry in entries for name in entry if name not in table.index]:
+            yield f'{word} names a field "{name}" that does not exist', name, "a field of the table"
+    for name in _unfit_for_keys(table):
+        yield f'the field "{name}" of type {table.field(name).type} cannot be a key', name, "a field of single values"
+    yield from _of_references(package, table, known)
+    yield from _of_parts(table)
+    yield from _of_figure(package, table, known)
+
+
+def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
+    for key in table.foreign_keys:
+        for name in key.fields:
+            if name not in table.index:
+                yield f'a foreign key names a field "{name}" that does not exist', name, "a field of the table"
+        if len(key.fields) != len(key.reference):
+            what = ", ".join(key.fields)
+            yield f"the foreign key {what} does not lead to as many fields", what, "one field for each"
+        other = package.table(key.resource)
+        if other is None and key.resource not in known:
+            message = f'a foreign key leads to a table "{key.resource}" that does not exist'
+            yield message, key.resource, "a table of the package"
+        for name in key.reference if other else ():
+            if other and name not in other.index:
+                message = f'a foreign key leads to a field "{name}" that "{key.resource}" does not have'
+                yield message, name, f"a field of {key.resource}"
+
+
+def _of_parts(table: Table) -> Iterator[Flaw]:
+    """Parts of a figure whose field has a type that cannot hold them."""
+    for part, types in PART_TYPES.items():
+        field = str(table.figure.get(part))
+        if field in table.index and table.field(field).type not in types:
+            yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
+
+
+def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
+    figure = table.figure
+    named = [name for name in figure.values() if isinstance(name, str)] + list(figure.get("series") or [])
+    for name in named:
+        if name not in table.index:
+            yield f'lantern:figure names a field "{name}" that does not exist', name, "a field of the table"
+    for field, rule in (figure.get("agrees") or {}).items():
+        other = package.table(rule.get("resource", ""))
+        ends = ((rule.get("through"),), rule.get("resource"))
+        leads = ends in [(key.fields, key.resource) for key in table.foreign_keys]
+        if other is None and rule.get("resource") in known:
+            continue  # the table is there and cannot be read, which is told
+        if field not in table.index or not leads or not other or rule.get("field") not in other.index:
+            message = f'lantern:figure says that "{field}" agrees with a field that cannot be found'
+            yield message, field, "through, resource and field"
+
+
+def _of_sum(package: Package, rule: Mapping[str, Any]) -> str | None:
+    """What is wrong with a sum; nothing where its table is there with its field and its key."""
+    table = package.table(rule["resource"])
+    if table is None or rule["field"] not in table.index:
+        return f'the sum "{rule["name"]}" names a table or field that does not exist'
+    return None if table.primary_key else f'the sum "{rule["name"]}" names rows of a table without a key'

@@ -1,0 +1,44 @@
+"""Rows that are kept as JSON objects: which members they have, so that none is lost when they become a table."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ijson
+
+from api.package import upgrade
+
+FORMATS = ("inline", "json", "jsonl", "ndjson")
+UNREADABLE = (ijson.JSONError,)
+
+
+def members(resource: Mapping[str, Any], path: Path | None) -> dict[str, int] | None:
+    """The names of the members of a resource's rows, as they appear, each with the row (from 1) that has it first.
+
+    None where rows are lists; empty where there are none. `path` is the file that holds them, None for inline data.
+    """
+    found: dict[str, int] = {}
+    for number, item in enumerate(_items(resource, path), 1):
+        if not isinstance(item, Mapping):
+            return None
+        for name in item:
+            found.setdefault(str(name), number)
+    return found
+
+
+def _items(resource: Mapping[str, Any], path: Path | None) -> Iterable[Any]:
+    if path is None:
+        return resource["data"] if isinstance(resource.get("data"), list) else ()
+    return _in_array(path, resource) if upgrade.format_of(resource) == "json" else _in_lines(path, resource)
+
+
+def _in_array(path: Path, resource: Mapping[str, Any]) -> Iterator[Any]:
+    inside = (resource.get("dialect") or {}).get("property")
+    with path.open("rb") as file:
+        yield from ijson.items(file, f"{inside}.item" if inside else "item")
+
+
+def _in_lines(path: Path, resource: Mapping[str, Any]) -> Iterator[Any]:
+    with path.open(encoding=str(resource.get("encoding") or "utf-8")) as file:
+        yield from (json.loads(line) for line in file if line.strip())

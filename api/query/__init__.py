@@ -1,0 +1,1 @@
+"""From a query string to rows, groups and sums of a release."""

@@ -1,0 +1,297 @@
+"""How the text of a parameter is read: marshmallow fields, and the operators that filters may have.
+
+The OpenAPI document is made from the same fields (api.openapi.parameters).
+"""
+
+import operator
+from collections.abc import Callable, Container, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from marshmallow import ValidationError, fields
+
+from api.model import decimals, types
+from api.model.descriptor import Field
+from api.model.nearest import nearest
+
+IN_MAX = 200
+# Stands for a comma that was percent-encoded, until the list it is in has been cut: a lone surrogate, which no UTF-8
+# decodes to.
+COMMA = "\udc2c"
+Parameters = Mapping[str, fields.Field[Any]]
+
+
+# Operators
+
+
+class Operand(NamedTuple):
+    """What an operator looks at in a row: the compared column and, of a text field, the text with case folded."""
+
+    column: sa.ColumnElement[Any]
+    folded: sa.ColumnElement[str] | None
+
+
+def read_one(kind: types.Kind, text: str) -> Any:
+    """A value in the canonical form of its type. Raises ValueError saying what was expected."""
+    return kind.ask(text)
+
+
+def _read_list(kind: types.Kind, text: str) -> list[Any]:
+    if not text:
+        raise ValidationError("expected at least one value")
+    parts = split(text)
+    if len(parts) > IN_MAX:
+        raise ValidationError(f"expected at most {IN_MAX} values, found {len(parts)}")
+    return [_one(kind, part) for part in parts]
+
+
+def _read_text(kind: types.Kind, text: str) -> Any:
+    return kind.ask(text) if kind.type == "list" else text
+
+
+def _read_flag(_: types.Kind, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValidationError("expected true or false")
+    return text == "true"
+
+
+def stored(value: Any, kind: types.Kind, exact: bool, name: str = "eq") -> types.Stored:
+    """A value as a column holds it (`exact`: as sortable text), for a comparison by the operator `name`."""
+    if isinstance(value, Decimal):
+        return decimals.sortable(value) if exact else decimals.compared(value, name)
+    return kind.store(value)
+
+
+def _bind_list(value: Any, kind: types.Kind, exact: bool, _: str) -> str:
+    return types.canonical([_json_safe(stored(one, kind, exact)) for one in value])
+
+
+def _json_safe(value: types.Stored) -> types.Stored:
+    """JSON has no infinity, which stands for what equals no stored number: no more does a text."""
+    return "infinity" if isinstance(value, float) and abs(value) == float("inf") else value
+
+
+def _bind_contains(value: Any, kind: types.Kind, *_: Any) -> str:
+    if kind.type == "list":
+        return types.canonical(value[0] if len(value) == 1 else value)
+    return f"%{_escaped(value)}%"
+
+
+def _bind_startswith(value: Any, *_: Any) -> str:
+    return f"{_escaped(value)}%"
+
+
+def _escaped(text: str) -> str:
+    """Text for LIKE, with case folded as the folded columns are."""
+    return text.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _compare(compare: Callable[[Any, Any], Any]) -> "Condition":
+    return lambda operand, value: compare(operand.column, value)
+
+
+def _in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
+    listed: sa.Select[Any] = sa.select(sa.column("value")).select_from(sa.func.json_each(value))
+    return operand.column.in_(listed)
+
+
+def _contains(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
+    if operand.folded is not None:
+        return operand.folded.like(value, escape="\\")
+    items = sa.func.json_each(operand.column).table_valued("value", "type")
+    wanted = sa.func.json_array(sa.func.json_extract(value, "$"))
+    return sa.exists(sa.select(1).select_from(items).where(sa.func.json_array(items.c.value) == wanted))
+
+
+def _is_null(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
+    return operand.column.is_(None) if value else operand.column.is_not(None)
+
+
+Condition = Callable[[Operand, Any], sa.ColumnElement[bool]]
+SCALARS = frozenset(types.TYPES) - frozenset(types.STRUCTURED)
+ORDERED = SCALARS - {"boolean"}
+LISTABLE = SCALARS | {"geopoint"}
+
+
+class Operator(NamedTuple):
+    """All that the program knows of one operator of filters.
+
+    `words` end the sentence "field …"; `types` are the field types that have it. `read` turns a parameter's text into a
+    value (it raises ValueError saying what was expected, or ValidationError with a whole sentence); `bind` turns the
+    value into what the statement is given; `sql` is the condition. `many`: the text is a comma-separated list.
+    `literal`: the value is part of the statement. `folded`: it looks at more than the compared column.
+    `written` names the form (api.model.types.WRITTEN) of the text, where it is not that of the type.
+    """
+
+    name: str
+    words: str
+    types: frozenset[str]
+    sql: Condition
+    read: Callable[[types.Kind, str], Any] = read_one
+    bind: Callable[[Any, types.Kind, bool, str], Any] = stored
+    many: bool = False
+    literal: bool = False
+    folded: bool = False
+    written: str = ""
+
+
+ANY = frozenset(types.TYPES)
+OPERATORS: dict[str, Operator] = {
+    one.name: one
+    for one in (
+        Operator("eq", "is this", ANY, _compare(operator.eq)),
+        Operator("ne", "differs from this (nulls are left out)", ANY, _compare(operator.ne)),
+        Operator("lt", "is less than this", ORDERED, _compare(operator.lt)),
+        Operator("lte", "is at most this", ORDERED, _compare(operator.le)),
+        Operator("gt", "is greater than this", ORDERED, _compare(operator.gt)),
+        Operator("gte", "is at least this", ORDERED, _compare(operator.ge)),
+        Operator(
+            "in",
+            "is one of these, comma-separated; a comma inside a value is written %2C",
+            LISTABLE,
+            _in,
+            _read_list,
+            _bind_list,
+            many=True,
+        ),
+        Operator(
+            "not_in",
+            "is none of these (nulls are left out)",
+            LISTABLE,
+            lambda operand, value: sa.not_(_in(operand, value)),
+            _read_list,
+            _bind_list,
+            many=True,
+        ),
+        Operator(
+            "contains",
+            "contains this, ignoring case",
+            frozenset({"string", "any", "list"}),
+            _contains,
+            _read_text,
+            _bind_contains,
+            folded=True,
+        ),
+        Operator(
+            "startswith",
+            "begins with this, ignoring case",
+            frozenset({"string", "any"}),
+            _contains,
+            _read_text,
+            _bind_startswith,
+            folded=True,
+        ),
+        Operator("isnull", "is null (true) or is not (false)", ANY, _is_null, _read_flag, literal=True, written="Flag"),
+    )
+}
+
+
+def operators(field: Field) -> list[Operator]:
+    """The operators that a field's type has; a type that the standard does not know is text."""
+    kind = field.type if field.type in types.TYPES else "any"
+    return [one for one in OPERATORS.values() if kind in one.types]
+
+
+# Fields
+
+
+class Value(fields.Field[Any]):
+    """The value of a filter, read as its operator reads the type of the table's field."""
+
+    def __init__(self, field: Field, operator: Operator, **options: Any) -> None:
+        super().__init__(**options)
+        self.field = field
+        self.operator = operator
+        self.kind = types.kind(field)
+
+    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return self.operator.read(self.kind, value)
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, ValidationError):
+                raise
+            raise ValidationError(_expected(value, error)) from None
+
+
+def _one(kind: types.Kind, text: str) -> Any:
+    """One value of a list."""
+    try:
+        return read_one(kind, text)
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(_expected(text, error)) from None
+
+
+def _expected(text: str, error: Exception) -> str:
+    return f"{text[:60]!r} is not {error}"
+
+
+class Separated(fields.Field[Any]):
+    """A comma-separated list, as it was written: escaped commas are COMMA.
+
+    `known` are the names that it may hold, where these are known; `signed` ones may begin with a minus sign.
+    """
+
+    known: tuple[str, ...] | None = None
+    signed = False
+
+
+class Names(Separated):
+    """A comma-separated list of field names."""
+
+    def __init__(self, known: Iterable[str], signed: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.known = tuple(known)
+        self.signed = signed
+
+    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
+        known = self.known or ()
+        seen = []
+        for name in cut(value, known, self.signed):
+            bare = name[1:] if self.signed and name.startswith("-") and name not in known else name
+            if bare not in known:
+                reason = f"{bare[:60]!r} is not a field that can be used here"
+                raise ValidationError({"reason": [reason], "did_you_mean": nearest(bare, known)})
+            if bare in seen:
+                raise ValidationError(f"{bare!r} is listed twice")
+            seen.append(bare)
+        return tuple(cut(value, known, self.signed))
+
+
+class Whole(fields.Integer):
+    """An integer in plain digits: neither 1_0 nor +1 nor a space."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not (value.isascii() and value.isdigit() and len(value) < 10):
+            raise ValidationError("expected a whole number")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Day(fields.Date):
+    """A day as YYYY-MM-DD and nothing else."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if len(value) != 10:
+            raise ValidationError("expected a day, such as 2026-11-30")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError("expected a day, such as 2026-11-30") from None
+
+
+def split(value: str) -> list[str]:
+    """The parts of a comma-separated value; commas that were written as %2C (here COMMA) do not separate."""
+    return [part.replace(COMMA, ",") for part in value.split(",")]
+
+
+def cut(value: str, known: Container[str], signed: bool = False) -> list[str]:
+    """The names in a comma-separated list; a part that is not a name is cut at escaped commas too.
+
+    Many clients escape every comma of a value, and no name is meant with one that has none.
+    """
+    names = []
+    for part in split(value):
+        is_name = part in known or (signed and part.removeprefix("-") in known)
+        names += [part] if is_name else part.split(",")
+    return names

@@ -1,0 +1,118 @@
+"""Which parameters a request may have: Table Schema → marshmallow.
+
+The fields that are declared here load the query string (api.query.parse) and make the OpenAPI document
+(api.openapi.parameters), so the two cannot disagree.
+"""
+
+import re
+from functools import lru_cache
+from urllib.parse import quote
+
+from marshmallow import fields, validate
+
+from api.model import types
+from api.model.descriptor import Field, Table
+from api.query.fields import COMMA, Day, Names, Operator, Parameters, Value, Whole, operators
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1000
+FILTERS_MAX = 40
+QUERY_MAX = 4000
+TEXT_MAX = 500
+SEPARATOR = "__"
+CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand")
+
+
+def control(table: Table) -> Parameters:
+    """The parameters that every request for a dataset's rows may have."""
+    sortable = [f.name for f in table.fields if f.type not in types.STRUCTURED]
+    foreign = [key.fields[0] for key in table.foreign_keys if len(key.fields) == 1]
+    return {
+        "limit": Whole(
+            validate=validate.Range(1, LIMIT_MAX, error=f"expected 1 to {LIMIT_MAX}"),
+            metadata={"description": f"Rows in one response (default {LIMIT_DEFAULT}; a file has all of them)."},
+        ),
+        "cursor": fields.String(
+            validate=validate.Length(1, 200),
+            metadata={"description": "Where the next page begins: taken from links.next, never made up."},
+        ),
+        "sort": Names(
+            sortable,
+            signed=True,
+            metadata={
+                "description": "Fields to sort by, comma-separated; a minus sign before one reverses it. "
+                "Nulls come last; every sort ends in the primary key.",
+            },
+        ),
+        "fields": Names(table.index, metadata={"description": "Only these fields, comma-separated."}),
+        "q": fields.String(
+            validate=validate.Length(1, TEXT_MAX),
+            metadata={
+                "description": "Full text over the text fields: all words, ignoring accents and case; "
+                '"a phrase" in quotes, the beginning of a word with a star.',
+            },
+        ),
+        "version": fields.String(
+            validate=validate.Length(1, 60), metadata={"description": "Query this release instead of the latest."}
+        ),
+        "as_of": Day(metadata={"description": "Query the release that was the latest on this day (UTC)."}),
+        "expand": Names(foreign, metadata={"description": "Foreign keys to give as objects, comma-separated."}),
+    }
+
+
+def release_parameters(table: Table) -> Parameters:
+    """The parameters of an address that speaks of one release."""
+    known = control(table)
+    return {name: known[name] for name in ("version", "as_of")}
+
+
+def no_parameters(_: Table) -> Parameters:
+    """The parameters of an address that has none."""
+    return {}
+
+
+@lru_cache(maxsize=256)
+def resolve(table: Table, name: str) -> tuple[Field, Operator] | None:
+    """The field and operator that a parameter names, or None. A field's own name comes before an operator's."""
+    if name in table.index and name not in CONTROL:
+        return table.field(name), _operator(table.field(name), "eq")
+    head, separator, last = name.rpartition(SEPARATOR)
+    if separator and head in table.index:
+        field = table.field(head)
+        return next(((field, one) for one in operators(field) if one.name == last), None)
+    return None
+
+
+def _operator(field: Field, name: str) -> Operator:
+    return next(one for one in operators(field) if one.name == name)
+
+
+def filters(table: Table) -> dict[str, Value]:
+    """Every filter parameter of a dataset by name."""
+    every: dict[str, Value] = {}
+    for field in table.fields:
+        for one in operators(field):
+            name = field.name + SEPARATOR + one.name
+            if one.name == "eq" and field.name not in CONTROL:
+                every[field.name] = Value(field, one)
+            if resolve(table, name) == (field, one):
+                every.setdefault(name, Value(field, one))
+    return every
+
+
+def holds_commas(field: Field) -> bool:
+    """Whether a value of a field may hold a comma, so that in a list those inside it are told from those between."""
+    return any(one.folded for one in operators(field)) or field.type == "geopoint"
+
+
+_READABLE = re.compile(r"[A-Za-z0-9._~,:/-]*").fullmatch
+
+
+def encode(text: str) -> str:
+    """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
+    return text if _READABLE(text) else _escaped(text)
+
+
+@lru_cache(maxsize=256)
+def _escaped(text: str) -> str:
+    return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

@@ -1,0 +1,130 @@
+"""How to cite a package: CITATION.cff, BibTeX, plain text; and the texts a package must have if it brings none."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from api.model.descriptor import Package
+
+JSON = Any
+MESSAGE = "If you use these data, please cite them as below."
+AUTHORS = ("author", "creator")
+# The licences that CITATION.cff may name by their SPDX short names and that data are published under.
+SPDX = (
+    *("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0"),
+    *("CC-BY-ND-4.0", "CC-BY-NC-ND-4.0", "ODC-By-1.0", "ODbL-1.0", "PDDL-1.0", "OGL-UK-3.0", "MIT", "Apache-2.0"),
+    *("BSD-2-Clause", "BSD-3-Clause", "GPL-3.0-only", "GPL-3.0-or-later", "EUPL-1.2", "etalab-2.0", "DL-DE-BY-2.0"),
+)
+TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
+def cff(package: Package, address: str) -> str:
+    """CITATION.cff, version 1.2.0 of the format; `address` is where the release stands, if anywhere."""
+    said: dict[str, JSON] = {
+        "cff-version": "1.2.0",
+        "message": MESSAGE,
+        "type": "dataset",
+        "title": package.title,
+        "version": package.version,
+        "date-released": package.created[:10],
+        "authors": [_author(entry) for entry in authors(package)],
+        "abstract": " ".join(package.description.split()),
+        "keywords": sorted({str(word) for word in package.descriptor.get("keywords") or []}),
+        "url": homepage(package) or address,
+        "doi": doi(package),
+    }
+    if package.license in SPDX:
+        said["license"] = package.license
+    elif package.license_path.startswith("http"):
+        said["license-url"] = package.license_path
+    kept = {key: value for key, value in said.items() if value not in ("", [], None)}
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
+
+
+def authors(package: Package) -> list[Mapping[str, JSON]]:
+    """The contributors named as authors, else all of them, else the package itself."""
+    everyone = [entry for entry in package.descriptor.get("contributors") or [] if _name(entry)]
+    named = [e for e in everyone if set(AUTHORS) & set(e.get("roles") or [e.get("role")])]
+    return named or everyone or [{"title": package.name}]
+
+
+def _name(entry: Mapping[str, JSON]) -> str:
+    """A contributor's name."""
+    whole = " ".join(str(entry[key]) for key in ("givenName", "familyName") if entry.get(key))
+    return str(entry.get("title") or whole or entry.get("organization") or "")
+
+
+def _author(entry: Mapping[str, JSON]) -> dict[str, str]:
+    person = {"givenName": "given-names", "familyName": "family-names", "organization": "affiliation"}
+    if entry.get("familyName") or entry.get("givenName"):
+        found = {key: str(entry[name]) for name, key in person.items() if entry.get(name)}
+    else:
+        found = {"name": _name(entry)}
+    if str(entry.get("path") or "").startswith("http"):
+        found["website"] = str(entry["path"])
+    return found
+
+
+def homepage(package: Package) -> str:
+    found = str(package.descriptor.get("homepage") or "")
+    return found if found.startswith("http") else ""
+
+
+def doi(package: Package) -> str:
+    """The package's id, where it is a DOI."""
+    found = re.search(r"10\.\d{4,9}(\.\d+)?/\S+$", str(package.descriptor.get("id") or ""))
+    return found[0] if found else ""
+
+
+def text(package: Package, address: str) -> str:
+    """One line to copy."""
+    where = f"https://doi.org/{doi(package)}" if doi(package) else homepage(package) or address
+    return f"{package.citation} {where}".strip() + "\n"
+
+
+def bibtex(package: Package, address: str) -> str:
+    """A BibTeX entry that every style can print."""
+    key = re.sub(r"[^A-Za-z0-9]+", "_", f"{package.name}_{package.version}").strip("_") or "data_package"
+    said = {
+        "author": " and ".join(f"{{{_tex(_name(entry))}}}" for entry in authors(package)),
+        "title": f"{{{_tex(package.title)}}}",
+        "year": package.created[:4],
+        "version": _tex(package.version),
+        "note": _tex(f"Data set, version {package.version}"),
+        "doi": doi(package),
+        "url": homepage(package) or address,
+    }
+    lines = [f"  {name} = {{{value}}}" for name, value in said.items() if value]
+    return f"@misc{{{key},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _tex(words: str) -> str:
+    line = " ".join(words.split())
+    return "".join(TEX.get(c, "\\" + c if c in "&%$#_{}" else c) for c in line)
+
+
+def readme(package: Package) -> str:
+    """A README for a package that brings none."""
+    tables = "".join(f"- `{table.path}`: {table.title}\n" for table in package.tables)
+    told = f"{package.description.strip()}\n\n" if package.description.strip() else ""
+    return (
+        f"# {package.title}\n\n{told}Version {package.version}, {package.created[:10]}. "
+        f"Licence: {package.license or 'none named'}.\n\n{tables}\n"
+        f"`datapackage.json` describes every field; `codebook.html` is for reading.\n\nCite as: {package.citation}\n"
+    )
+
+
+def changelog(package: Package) -> str:
+    return f"# Changes\n\n## {package.version} ({package.created[:10]})\n\nNo changes were described.\n"
+
+
+def licence(package: Package) -> str:
+    """Name, title and address of every licence the descriptor names."""
+    found = []
+    for entry in package.descriptor.get("licenses") or []:
+        lines = [str(entry[key]) for key in ("name", "title", "path") if entry.get(key)]
+        found.append("\n".join(lines))
+    stated = "\n\n".join(found) or "The package names no licence: ask its publisher before using it."
+    return f"{package.title}\n\n{stated}\n"

@@ -1,0 +1,148 @@
+"""The codebook: what every table, field, code and number means, as Markdown and as one self-contained page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.model import types
+from api.model.descriptor import Field, Package, Table
+from api.release.descriptions import templates
+from api.release.formats.survey import Survey, records
+
+JSON = Any
+CODES = "indicators"
+CODE_FIELDS = ("id", "title", "definition", "unit", "additive", "preferred_use", "note")
+MOST_CODES = 5_000
+UNITS = ("unit", "lantern:unit", "x-unit", "uom")
+TYPES: Mapping[str, str] = {
+    "string": "text",
+    "any": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "year": "year",
+    "yearmonth": "year and month (YYYY-MM)",
+    "date": "date (YYYY-MM-DD)",
+    "time": "time of day (hh:mm:ss)",
+    "datetime": "date and time, UTC",
+    "duration": "duration (ISO 8601)",
+    "list": "list",
+    "array": "list, as JSON",
+    "object": "object, as JSON",
+    "geojson": "GeoJSON",
+    "geopoint": "point (longitude, latitude)",
+}
+LIMITS: Mapping[str, str] = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "pattern": "matches {}",
+}
+ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
+
+
+def write(package: Package, surveys: Sequence[Survey], cite: str) -> dict[str, str]:
+    """codebook.md and codebook.html."""
+    said = {
+        "package": package,
+        "cite": cite.strip(),
+        "tables": [_table(found) for found in surveys],
+        "codes": _codes(surveys),
+        "licenses": _named(package.descriptor.get("licenses")),
+        "sources": _named(package.descriptor.get("sources")),
+    }
+    names = ("codebook.md", "codebook.html")
+    return {name: templates.render(name, **said) for name in names}
+
+
+def _table(found: Survey) -> dict[str, JSON]:
+    table = found.table
+    return {
+        "name": table.name,
+        "title": table.title,
+        "description": table.description,
+        "path": table.path,
+        "rows": found.rows,
+        "key": table.primary_key,
+        "unique": [[key] if isinstance(key, str) else key for key in table.schema.get("uniqueKeys") or []],
+        "foreign": table.foreign_keys,
+        "missing": table.missing_values,
+        "fields": [_field(table, field) for field in table.fields],
+    }
+
+
+def _field(table: Table, field: Field) -> dict[str, JSON]:
+    points = [key for key in table.foreign_keys if field.name in key.fields]
+    return {
+        "name": field.name,
+        "title": field.title,
+        "description": field.description,
+        "type": TYPES.get(field.type, field.type),
+        "written": "" if field.format in ("default", "any") else field.format,
+        "unit": next((str(field.descriptor[key]) for key in UNITS if field.descriptor.get(key)), ""),
+        "rules": _rules(field, table),
+        "codes": _categories(field),
+        "example": _said(field.example),
+        "points": [{"resource": k.resource, "field": k.reference[k.fields.index(field.name)]} for k in points],
+    }
+
+
+def _rules(field: Field, table: Table) -> list[str]:
+    """A field's constraints in words."""
+    limits = dict(field.constraints)
+    if field.type in types.STRUCTURED:  # of these the standard counts items, not characters
+        limits |= {of: limits.pop(length) for length, of in ITEMS.items() if length in limits}
+    needed = limits.get("required") or field.name in table.primary_key
+    rules = ["always given" if needed else "may be empty"]
+    if limits.get("unique") or table.primary_key == (field.name,):
+        rules.append("unique")
+    rules += [words.format(_said(limits[key])) for key, words in LIMITS.items() if key in limits]
+    within = field.descriptor.get("lantern:additiveWithin")
+    if within is not None:
+        rules.append("may be added up only among rows with the same " + ", ".join(map(str, within)))
+    return rules
+
+
+def _categories(field: Field) -> list[dict[str, str]]:
+    """The codes a field may hold, each with its meaning where the schema gives one."""
+    listed = field.descriptor.get("categories") or []
+    labels = {
+        _said(entry["value"] if isinstance(entry, Mapping) else entry): str(entry.get("label") or "")
+        if isinstance(entry, Mapping)
+        else ""
+        for entry in listed
+    }
+    allowed = [_said(value) for value in field.constraints.get("enum") or []]
+    return [{"value": value, "label": labels.get(value, "")} for value in dict.fromkeys([*labels, *allowed])]
+
+
+def _said(value: JSON) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _codes(surveys: Sequence[Survey]) -> list[dict[str, str]]:
+    """The rows of the table of indicators, where the package has one that defines its codes."""
+    found = next((s for s in surveys if s.table.name == CODES), None)
+    if found is None or not {"id", "definition"} <= found.table.index.keys() or found.rows > MOST_CODES:
+        return []
+    names = [field.name for field in found.table.fields]
+    rows = records(found, [str] * len(names), "")
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{name: row.get(name, "") for name in CODE_FIELDS} for row in told]
+
+
+def _named(entries: JSON) -> list[dict[str, str]]:
+    """Licences or sources: what each is called, and where it stands on the web."""
+    found = []
+    for entry in entries or []:
+        path = str(entry.get("path") or "")
+        title = str(entry.get("title") or entry.get("name") or path)
+        found.append({"title": title, "path": path if path.startswith(("http://", "https://")) else ""})
+    return found

@@ -1,0 +1,1 @@
+"""Releases on disk: their manifests, the list of them, files written so that a crash loses nothing."""

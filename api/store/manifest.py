@@ -1,0 +1,141 @@
+"""The manifest of a release: every file with its bytes, SHA-256 and media type; written, read strictly, and compared
+with a folder.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.model import filenames
+from api.model.files import MANIFEST, SUMS
+
+LAYOUT = 2  # of the serving files: raised when those of older releases can no longer be read
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class BadManifest(ValueError):
+    """A manifest that must not be acted on."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a release, as its manifest has it."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A manifest, read; `layout` says how the release's serving files are laid out (LAYOUT)."""
+
+    version: str
+    published_at: str
+    files: tuple[File, ...]
+    layout: Any
+    raw: bytes
+
+    @property
+    def total(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def derives_sums(self) -> bool:
+        """Whether SHA256SUMS is left out of the manifest, so that nothing but the manifest says what it holds."""
+        return all(file.path != SUMS for file in self.files)
+
+    def sums(self) -> bytes:
+        """SHA256SUMS, which follows from the manifest: every file and the manifest itself, as api.release writes it."""
+        hashes = {file.path: file.sha256 for file in self.files} | {MANIFEST: hashlib.sha256(self.raw).hexdigest()}
+        return "".join(sorted(f"{sha256}  {path}\n" for path, sha256 in hashes.items())).encode()
+
+
+def read(raw: bytes) -> Contents:
+    """A manifest from its bytes. Raises BadManifest for what is none and for names that must not become files."""
+    try:
+        said = json.loads(raw)
+        files = tuple(_file(entry) for entry in said["files"])
+        version, published_at, layout = said["version"], said["published_at"], said.get("layout")
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadManifest(f"the manifest cannot be read: {error!r}") from error
+    if not isinstance(version, str) or not isinstance(published_at, str):
+        raise BadManifest("the manifest's version and published_at must be text")
+    wrong = filenames.version_fault(version)
+    found = [f"the version {version!r} {wrong}"] if wrong else filenames.faults(file.path for file in files)
+    if found:
+        raise BadManifest("; ".join(found[:3]))
+    return Contents(version, published_at, files, layout, raw)
+
+
+def _file(entry: Mapping[str, Any]) -> File:
+    path, size, sha256 = entry["path"], entry["bytes"], entry["sha256"]
+    if not isinstance(path, str) or type(size) is not int or size < 0:
+        raise ValueError(f"path {path!r} with {size!r} bytes")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise ValueError(f"{sha256!r} is no SHA-256")
+    return File(path, size, sha256)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def holds(path: Path, file: File, deep: bool = True) -> bool:
+    """Whether a file on disk is the one promised; without `deep` only its size is looked at."""
+    try:
+        right = not path.is_symlink() and path.is_file() and path.stat().st_size == file.bytes
+        return right and (not deep or digest(path) == file.sha256)
+    except OSError:
+        return False
+
+
+def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator[str]:
+    """What is wrong with a release's folder, one sentence a file."""
+    for file in contents.files:
+        path = folder / file.path
+        if holds(path, file, deep):
+            continue
+        if not path.exists():
+            yield f"{file.path} is missing"
+        elif path.stat().st_size != file.bytes:
+            yield f"{file.path} has {path.stat().st_size} bytes: expected {file.bytes}"
+        else:
+            yield f"{file.path} is altered: its sha256 is not {file.sha256}"
+    known = {file.path for file in contents.files} | {MANIFEST, SUMS}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_dir() and path.relative_to(folder).as_posix() not in known:
+            yield f"{path.relative_to(folder).as_posix()} does not belong to the release"
+    if contents.derives_sums and (folder / SUMS).exists() and (folder / SUMS).read_bytes() != contents.sums():
+        yield f"{SUMS} does not agree with {MANIFEST}"
+
+
+def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], str]) -> list[dict[str, Any]]:
+    """What the manifest says of each file below a folder, sorted by path.
+
+    `rows` by path where a file is a table; `media_type` of a file by its path.
+    """
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        entry: dict[str, Any] = {
+            "path": name,
+            "bytes": path.stat().st_size,
+            "sha256": digest(path),
+            "media_type": media_type(name),
+        }
+        if name in rows:
+            entry["rows"] = rows[name]
+        found.append(entry)
+    return found
+
+
+def dump(value: Any) -> str:
+    """JSON as files of a release hold it: two spaces, keys in the order given, a final newline."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,68 @@
+"""The list of releases that the signature covers: releases.json beside the releases.
+
+Each entry holds `version`, `manifest` (the SHA-256 of the release's manifest.json), `published_at` and `withdrawn`
+(why the release must not be used any more, or null). Newest version first.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from api.model.files import RELEASE_INDEX
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the list says of one release."""
+
+    version: str
+    manifest: str
+    published_at: str
+    withdrawn: str | None = None
+
+
+def read(data: bytes) -> tuple[Entry, ...]:
+    """The entries of a list. Raises ValueError for what is none; keys that are not known are passed over."""
+    try:
+        entries = tuple(_entry(item) for item in json.loads(data)["releases"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no list of releases: {error!r}") from error
+    if len({entry.version for entry in entries}) != len(entries):
+        raise ValueError("the list of releases names a version twice")
+    return entries
+
+
+def _entry(item: Mapping[str, object]) -> Entry:
+    values = {name: item[name] for name in ("version", "manifest", "published_at", "withdrawn")}
+    for name, value in values.items():
+        if not isinstance(value, str) and not (name == "withdrawn" and value is None):
+            raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
+    return Entry(**values)  # type: ignore[arg-type]  # the type of each was looked at above
+
+
+def dump(entries: Iterable[Entry]) -> bytes:
+    """The list as it is signed and published."""
+    said = {"releases": [asdict(entry) for entry in entries]}
+    return (json.dumps(said, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def of(root: Path) -> tuple[Entry, ...]:
+    """The list of a store, () where it has none; cheap to ask again."""
+    path = root / RELEASE_INDEX
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return ()
+    return _kept(path, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=16)
+def _kept(path: Path, _changed: int, _number: int) -> tuple[Entry, ...]:
+    return read(path.read_bytes())
+
+
+def withdrawn(root: Path) -> dict[str, str]:
+    """The releases of a store that were withdrawn, with the reason."""
+    return {entry.version: entry.withdrawn for entry in of(root) if entry.withdrawn is not None}
