@@ -1,39 +1,51 @@
 # What can be done: run, test, check, bench. Each makes what it needs.
 PYTHON ?= python3
-BIN = .venv/bin
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED = $(PIP) --require-hashes --no-build-isolation
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 
-.PHONY: run test check bench openapi clean
+.PHONY: run test check bench openapi lock clean
 
-run: .venv/run
+run: $(VENV)/run
 	$(BIN)/lantern validate
 	$(BIN)/lantern build
 	$(BIN)/lantern serve
 
-test: .venv/test
+test: $(VENV)/test
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
-check: .venv/test
+check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/lantern openapi --check
 
-bench: .venv/run
+bench: $(VENV)/run
 	$(BIN)/python -m bench
 
-openapi: .venv/run
+openapi: $(VENV)/run
 	$(BIN)/lantern openapi
 
-.venv/run: setup.cfg pyproject.toml requirements.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) --editable .
+# Exact versions with hashes: those that are there stay, those that setup.cfg asks for are added (delete a lock to have
+# the newest of all). Needs uv (pip install uv). setuptools is in them because it builds us, and what comes as source.
+lock:
+	echo 'setuptools>=77' | $(LOCK) --custom-compile-command 'make lock' setup.cfg - --output-file requirements.lock
+	echo 'setuptools>=77' | $(LOCK) --custom-compile-command 'make lock' setup.cfg - --extra test --extra check \
+	  --constraints requirements.lock --output-file requirements-test.lock
+
+$(VENV)/run: setup.cfg pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock | $(LOCKED) --requirement /dev/stdin
+	$(LOCKED) --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/test: .venv/run
-	$(PIP) --editable '.[test,check]'
+$(VENV)/test: $(VENV)/run requirements-test.lock
+	$(LOCKED) --requirement requirements-test.lock
 	touch $@
 
 clean:
-	rm -rf .venv var build *.egg-info
+	rm -rf $(VENV) var build *.egg-info

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from api.model.errors import LanternError
+
 PREFIX = "LANTERN_"
 
 
-class SettingError(Exception):
+class SettingError(LanternError):
     """A setting whose value cannot be read."""
 
 
@@ -64,11 +66,13 @@ SETTINGS = (
 
 def load(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """All settings by name. Raises SettingError that names the variable and what is wrong with it."""
-    values = {}
-    for setting in SETTINGS:
-        text = environ.get(PREFIX + setting.name, setting.default)
-        try:
-            values[setting.name] = setting.read(text)
-        except ValueError as error:
-            raise SettingError(f"{PREFIX}{setting.name}={text!r}: {error}") from error
-    return values
+    return {one.name: read(one.name, environ.get(PREFIX + one.name, one.default)) for one in SETTINGS}
+
+
+def read(name: str, text: str) -> Any:
+    """The value of one setting from its text. Raises SettingError."""
+    setting = next(one for one in SETTINGS if one.name == name)
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        raise SettingError(f"{PREFIX}{name}={text!r}: {error}") from error

@@ -93,26 +93,17 @@ class Relay:
 
 @contextmanager
 def relayed(store: Path) -> Iterator[Relay]:
-    """A relay before a gunicorn over a store."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {**os.environ, "LANTERN_STORE": str(store), "LANTERN_BASE_URL": ""}
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen([*command, "wsgi:app"], cwd=ROOT, env=environ, stdout=quiet, stderr=quiet)
+    """A relay before a server over a store."""
+    environ = {**os.environ, "LANTERN_STORE": str(store), "LANTERN_BASE_URL": "", "PORT": "0"}
+    command = [sys.executable, "-P", "-m", "api", "serve"]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
     try:
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield Relay(port)
+        yield Relay(int(process.stdout.readline().rpartition(":")[2]))
     finally:
         process.terminate()
         process.wait(20)
+        process.stdout.close()
 
 
 def measured(work: Path) -> dict[str, Cost]:

@@ -12,7 +12,7 @@ from bench.processes import Server, free_port
 from bench.questions import PAGE
 
 WORKERS = 2
-GUNICORN = ("-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"))
+GUNICORN = ("-m", "gunicorn", "--config", str(ROOT / "bench" / "gunicorn.conf.py"))
 # Nothing that a page of rows does not need, as a careful operator would set it.
 DATASETTE = {
     "suggest_facets": "off",

@@ -6,12 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +13,7 @@ from typing import Any
 
 import packages
 import pytest
+import running
 
 from api import settings
 from api.mirror.copy import Copied, Wish, mirror
@@ -73,32 +68,9 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(store: Path, log: Path) -> Iterator[str]:
-    """The address of a gunicorn over a store."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {**os.environ, "LANTERN_STORE": str(store), "LANTERN_BASE_URL": "", "LANTERN_WORKERS": "1"}
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
-    command += ["--no-control-socket", "wsgi:app"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out, start_new_session=True)
-    try:
-        _wait(process, f"http://127.0.0.1:{port}/healthz", log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # with its workers; nothing of it is to be kept
-        process.wait()
-
-
-def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.02)
-    raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    """The address of a server over a store."""
+    with running.lantern(log, "serve", LANTERN_STORE=str(store), LANTERN_WORKERS="1") as started:
+        yield started.url
 
 
 @pytest.fixture(scope="session")

@@ -355,7 +355,7 @@ def test_two_mirrors_at_once_do_not_meet(between: Proxy, held: Path) -> None:
     assert copy(between.url, held).added == ()
 
 
-LANTERN = [sys.executable, "-c", "from api.cli import main; from api.cli.copies import add; add(main); main()"]
+LANTERN = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
 def test_a_full_disk_is_survived(between: Proxy, held: Path) -> None:

@@ -21,6 +21,7 @@ from api.cli import main
 from api.model.files import RELEASE_INDEX
 from api.release.build import BuildError, build
 from api.store import atomic_files, release_index
+from api.store.manifest import LAYOUT
 
 ROWS = [["a", 1, "first"], ["b", 2, ""]]
 COMMAND = (sys.executable, "-c", "from api.cli import main; main()", "build")
@@ -122,7 +123,7 @@ def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_lef
     source, store = package(tmp_path / "p", TWO), tmp_path / "store"
     build(source, store)
     manifest = store / "releases/1.0.0/manifest.json"
-    manifest.write_text(manifest.read_text().replace(f'"layout": {manifest.LAYOUT}', '"layout": 0'))
+    manifest.write_text(manifest.read_text().replace(f'"layout": {LAYOUT}', '"layout": 0'))
     before = contents(store)
     result = CliRunner().invoke(main, ["build", "--package", str(source), "--store", str(store)])
     assert (result.exit_code, contents(store)) == (1, before)

@@ -1,11 +1,6 @@
 """A copy never passes for the original: its answers, its page and its health say whose copy it is and how old."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import running
 from flask.testing import FlaskClient
-from newsroom import ROOT, copy, origin, states
+from newsroom import copy, origin, states
 
 from api import mirror
 from api.app import create_app
@@ -142,29 +138,12 @@ def ask(url: str) -> tuple[Any, HTTPMessage]:
 
 
 def test_mirror_serve_serves_the_copy_also_without_the_upstream(origin: str, folder: Path, tmp_path: Path) -> None:
-    """`lantern mirror … --serve`: a real gunicorn; the second time the upstream is gone."""
+    """`lantern mirror … --serve`; the second time the upstream is gone."""
     for url, target in ((origin, tmp_path / "new"), ("http://127.0.0.1:9", folder)):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-c", "from api.cli import main; main()", "mirror", url, str(target), "--serve"]
-        environ = {**os.environ, "PORT": str(port), "LANTERN_WORKERS": "1", "LANTERN_MIRROR_RETRIES": "0"}
-        log = tmp_path / f"log{port}"
-        with log.open("wb") as out:
-            process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out, start_new_session=True)
-        try:
-            end = time.monotonic() + 30
-            while time.monotonic() < end and process.poll() is None:
-                try:
-                    body, headers = ask(f"http://127.0.0.1:{port}{RECORDS}")
-                    break
-                except urllib.error.URLError:
-                    time.sleep(0.05)
-            else:
-                raise AssertionError(log.read_text())
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        log = tmp_path / f"{target.name}.log"
+        given = {"LANTERN_WORKERS": "1", "LANTERN_MIRROR_RETRIES": "0"}
+        with running.lantern(log, "mirror", url, str(target), "--serve", **given) as server:
+            body, headers = ask(f"{server.url}{RECORDS}")
         assert body["meta"]["mirror"] == said_by(target)
         assert f'<{origin}{RECORDS}>; rel="canonical"' in headers["Link"]
     assert "cannot be reached" in log.read_text()

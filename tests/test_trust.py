@@ -16,13 +16,14 @@ import pytest
 from newsroom import ROOT, own_store, publish, states
 
 from api.model import filenames
+from api.release.media_types import media_type
 from api.store import release_index
 from api.store.manifest import dump, entries
 from api.trust import TrustError, initialise, metadata, rotate, sign_store, verify, withdraw
 from api.trust.keys import ROLES, Keyring, keyring
 
 __all__ = ["states"]
-LANTERN = [sys.executable, "-c", "from api.cli import main; from api.cli.copies import add; add(main); main()"]
+LANTERN = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
 def release(store: Path, version: str, text: str = "a\n1\n") -> Path:
@@ -30,7 +31,7 @@ def release(store: Path, version: str, text: str = "a\n1\n") -> Path:
     folder = store / "releases" / version
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "a.csv").write_text(text)
-    said = {"version": version, "published_at": "2026-01-01T00:00:00Z", "files": entries(folder, {})}
+    said = {"version": version, "published_at": "2026-01-01T00:00:00Z", "files": entries(folder, {}, media_type)}
     (folder / "manifest.json").write_text(dump(said))
     return folder
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from api import package
 from api.model.descriptor import Table
+from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
 from api.package.reading import paths, rows
@@ -37,7 +38,7 @@ VALUES = ("value", "low", "high", "qualifier", "unit")  # of lantern:figure: a c
 Row = dict[str, str]
 
 
-class DraftError(Exception):
+class DraftError(LanternError):
     """A version that cannot be drafted; the package is as it was."""
 
 

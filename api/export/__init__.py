@@ -3,6 +3,8 @@
 Importing this loads nothing; api.export.write makes the site.
 """
 
+from api.model.errors import LanternError
 
-class ExportError(Exception):
+
+class ExportError(LanternError):
     """Why no site was made."""

@@ -29,8 +29,8 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
             out.writelines(pieces)
         (folder / DESCRIPTOR).write_text(json.dumps(_described(selection, rows)))
         with _extracts:
-            command = [sys.executable, "-m", "api.release.extract", str(folder), format.name]
-            subprocess.run(command, check=True, timeout=EXTRACT_SECONDS, cwd=Path(__file__).parents[2])
+            command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), format.name]
+            subprocess.run(command, check=True, timeout=EXTRACT_SECONDS)
         return (folder / "extract").open("rb")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

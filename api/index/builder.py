@@ -22,6 +22,7 @@ from api.index import orders, rollups
 from api.index.layout import FIELD_SEPARATOR, FILE, ROW_SEPARATOR, orders_path, rows_path, settle, texts
 from api.model import decimals, types
 from api.model.descriptor import Package, Table
+from api.model.errors import LanternError
 
 KEPT_CELLS = 50_000
 EXACT_DIGITS = 15  # so many decimal digits a double holds exactly
@@ -30,7 +31,7 @@ CROWD = 200  # rows a value on the average
 csv.field_size_limit(2**31 - 1)
 
 
-class CellError(ValueError):
+class CellError(LanternError):
     """A cell that cannot be read as its field's type."""
 
 

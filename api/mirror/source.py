@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
 from urllib3.util import Timeout, Url, parse_url
 
 from api.mirror.deadlines import Plain, Secure
+from api.model.errors import LanternError
 
 BLOCK = 2**16
 SLOWEST = 256  # bytes a second: who sends less for a whole timeout wastes our time
@@ -30,7 +31,7 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)
 T = TypeVar("T")
 
 
-class MirrorError(Exception):
+class MirrorError(LanternError):
     """The copy cannot be brought up to date; the message says why. What was there stays as it was."""
 
 

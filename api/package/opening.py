@@ -13,6 +13,7 @@ import frictionless
 import yaml
 
 from api.model import descriptor, types
+from api.model.errors import LanternError
 from api.model.findings import Problem
 from api.package import json_rows, shapes, unpacking, upgrade
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
@@ -29,7 +30,7 @@ UNREADABLE = (
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
-class PackageError(Exception):
+class PackageError(LanternError):
     """A package that cannot be read; each problem names the file and what was expected."""
 
     def __init__(self, *problems: Problem) -> None:

@@ -18,6 +18,7 @@ from api import package
 from api.index import layout, parallel
 from api.index import rows as index_rows
 from api.model import descriptor, filenames
+from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, SUMS, TEXTS
 from api.release import changes, files, history, notes, publishing
 from api.release.formats import FORMATS
@@ -30,7 +31,7 @@ IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath
 Say = Callable[[str], None]
 
 
-class BuildError(Exception):
+class BuildError(LanternError):
     """A release that cannot be made; nothing was left behind."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from api.model.descriptor import Field, Package, file_stem
+from api.model.errors import LanternError
 from api.release.formats.survey import Survey, records
 from api.store import manifest
 
@@ -69,7 +70,7 @@ CONFIG: Mapping[str, JSON] = {
 }
 
 
-class ChartError(ValueError):
+class ChartError(LanternError):
     """A chart that cannot be drawn as the descriptor asks."""
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from api.model.errors import LanternError
+
 LOCK = ".lock"
 
 
-class Busy(Exception):
+class Busy(LanternError):
     """Another process is at work in the folder."""
 
 

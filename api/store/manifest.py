@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from api.model import filenames
+from api.model.errors import LanternError
 from api.model.files import MANIFEST, SUMS
 
 LAYOUT = 2  # of the serving files: raised when those of older releases can no longer be read
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class BadManifest(ValueError):
+class BadManifest(LanternError):
     """A manifest that must not be acted on."""
 
 

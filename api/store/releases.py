@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from api.model.descriptor import Package, package
+from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
 from api.store import release_index
 from api.store.manifest import LAYOUT
@@ -29,7 +30,7 @@ RECHECK_SECONDS = 1.0
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
 
-class NotInStore(LookupError):
+class NotInStore(LanternError):
     """No release answers to that version or day."""
 
 

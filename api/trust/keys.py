@@ -13,12 +13,13 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Root
 
 from api import settings
+from api.model.errors import LanternError
 from api.store import atomic_files
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
 
 
-class TrustError(Exception):
+class TrustError(LanternError):
     """Something that must not be signed, or cannot be."""
 
 

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from bench import servers, stores
+from bench import stores
 from bench.inprocess import FORBIDDEN, ask_python
 from bench.load import Target, ask
 from bench.processes import Running, Server, memory, serving
@@ -19,20 +19,15 @@ RUNS = 7
 def run(setup: Setup) -> Found:
     """`lantern serve` over a built release until its first page of 100 rows, seven times, files in the page cache.
 
-    Where `lantern serve` fails, gunicorn is started directly and the notes say so. Memory: PSS of gunicorn's master and
-    its two workers after that page (judged) and after two seconds of questions never asked before, when the pages of
-    the mapped files that were read count too: heap is what the processes keep for themselves. Imports: a process that
-    answers a question of each kind.
+    Memory: PSS of gunicorn's master and its two workers after that page (judged) and after two seconds of questions
+    never asked before, when the pages of the mapped files that were read count too: heap is what the processes keep
+    for themselves. Imports: a process that answers a question of each kind.
     """
     found = Found()
     root = stores.store(setup.rows)
     env = {"LANTERN_STORE": str(root), "LANTERN_WORKERS": str(WORKERS)}
-    command = [sys.executable, "-c", "from api.cli import main; main(['serve'])"]
+    command = [sys.executable, "-P", "-m", "api", "serve"]
     server = Server("lantern serve", command, PAGE["lantern"], env)
-    with serving([server]) as (running, problems):
-        found.failed(problems)
-        if not running:
-            server = servers.gunicorn("gunicorn", "wsgi:app", PAGE["lantern"], env)
     seconds: list[float] = []
     fresh: list[float] = []
     lines: list[list[str]] = []

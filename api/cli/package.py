@@ -1,4 +1,4 @@
-"""Commands for those who edit a package: release, format, diff."""
+"""Commands for those who edit and publish a package: validate, build, releases, release, format, diff."""
 
 import json
 import sys
@@ -6,23 +6,65 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-PACKAGE = click.option("--package", "source", type=click.Path(path_type=Path), help="Default: LANTERN_PACKAGE.")
-STORE = click.option("--store", "root", type=click.Path(path_type=Path), help="Default: LANTERN_STORE.")
+from api.cli.options import PACKAGE, STORE, Config, say, tell
+from api.model.errors import LanternError
+
+if TYPE_CHECKING:
+    from api.store.releases import Release
 
 
-def add(main: click.Group) -> None:
-    """Put the commands into the group `lantern`."""
-    for command in (release, tidy, diff):
-        main.add_command(command)
+@click.command()
+@PACKAGE
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def validate(config: Config, as_json: bool) -> None:
+    """Check a package: a folder, a descriptor or a zip. Every error names file, row, field and value."""
+    from api import package
+    from api.release import history
+
+    report = package.validate(config["PACKAGE"], history.of(config["PACKAGE"]))
+    click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2) if as_json else report.text())
+    if not report.valid:
+        sys.exit(1)
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(1)
+@click.command()
+@PACKAGE
+@STORE
+@click.pass_obj
+def build(config: Config) -> None:
+    """Validate a package, add it to the store as a release, and sign the store."""
+    release = built(config)
+    click.echo(f"{release.version} {release.folder}")
+
+
+def built(config: Config) -> "Release":
+    """The release of the package, built and signed. Raises LanternError where package or store does not allow it."""
+    from api import mirror, trust
+    from api.release.build import build
+
+    root = config["STORE"]
+    if mirror.status(root) is not None:
+        raise LanternError(f"{root} mirrors another store: build into a store of your own")
+    release = build(config["PACKAGE"], root, say)
+    trust.sign_store(root, tell)
+    return release
+
+
+@click.command()
+@STORE
+@click.pass_obj
+def releases(config: Config) -> None:
+    """List the releases of the store, newest first."""
+    from api.store.releases import Store
+
+    for release in Store(config["STORE"]).releases():
+        gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
+        click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
 
 
 # release
@@ -31,37 +73,32 @@ def _fail(message: str) -> NoReturn:
 @click.command()
 @click.option("--bump", type=click.Choice(["major", "minor", "patch"]), help="Which part of the version to raise.")
 @click.option("--note", default="", help="What changed, for the CHANGELOG.")
-@click.option("--from", "former", type=click.Path(path_type=Path), help="The former version (default: in the store).")
+@click.option(
+    "--from", "previous", type=click.Path(path_type=Path), help="The previous version (default: in the store)."
+)
 @PACKAGE
 @STORE
 @click.pass_obj
-def release(
-    config: dict[str, Any], bump: str | None, note: str, former: Path | None, source: Path | None, root: Path | None
-) -> None:
+def release(config: Config, bump: str | None, note: str, previous: Path | None) -> None:
     """Draft the next version of the package.
 
-    Edit the data, then run `lantern release --bump minor --note "…"`: the former version, as the store holds it, goes
+    Edit the data, then run `lantern release --bump minor --note "…"`: the previous version, as the store holds it, goes
     into the package's history; the descriptor gets the new version and time, CHANGELOG.md a section, and the table
     of corrections a row for each published value that changed. Write the reasons, then `lantern build`. Without --bump
     the corrections of the version under way are drafted again.
     """
-    from api.editing.drafting import DraftError, draft
-    from api.package import PackageError
+    from api.editing.drafting import draft
 
-    path = source or config["PACKAGE"]
+    path = config["PACKAGE"]
     if bump and not note:
         raise click.UsageError("--bump needs a --note: what changed, for the CHANGELOG")
-    try:
-        if bump and former is None:
-            former = _former(path, root or config["STORE"])
-        done = draft(path, former, bump, note)
-    except (DraftError, PackageError) as error:
-        _fail(str(error))
-    for line in done or ["nothing to draft"]:
+    if bump and previous is None:
+        previous = _previous(path, config["STORE"])
+    for line in draft(path, previous, bump, note) or ["nothing to draft"]:
         click.echo(line)
 
 
-def _former(path: Path, root: Path) -> Path:
+def _previous(path: Path, root: Path) -> Path:
     """The release in the store that has the package's version, which is the one being left."""
     from api.package import open_source
     from api.store.releases import NotInStore, Store
@@ -70,39 +107,35 @@ def _former(path: Path, root: Path) -> Path:
         version = opened.package.version
     try:
         return Store(root).version(version).folder
-    except NotInStore:
-        _fail(
+    except NotInStore as error:
+        raise LanternError(
             f"version {version} is not in the store {root}, so what was published is not known: name it with --from "
             "(its package.zip, or a folder), or build the package as it was before the edits"
-        )
+        ) from error
 
 
 # format
 
 
 @click.command("format")
-@click.argument("source", metavar="[PACKAGE]", required=False, type=click.Path(path_type=Path))
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is not in form.")
+@PACKAGE
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
 @click.pass_obj
-def tidy(config: dict[str, Any], source: Path | None, check: bool) -> None:
+def tidy(config: Config, check: bool) -> None:
     """Sort and normalise the package's CSV files in place, whatever program saved them.
 
     Reads byte order marks, UTF-16, CRLF, semicolons, tabs, quotes everywhere, columns in another order; writes UTF-8,
     LF, commas, rows by key. What would have to be guessed is left as it is and named.
     """
     from api.editing import format
-    from api.package import PackageError
 
-    path = source or config["PACKAGE"]
+    path = config["PACKAGE"]
     if path.suffix.lower() == ".zip":
         raise click.UsageError("a zip cannot be changed in place: name a folder")
     wrong = changed = False
-    try:
-        for found in format.tidy(path, write=not check):
-            click.echo(f"{found.path}: {found.wrong or ', '.join(found.done)}", err=bool(found.wrong))
-            wrong, changed = wrong or bool(found.wrong), changed or bool(found.done)
-    except PackageError as error:
-        _fail(str(error))
+    for file in format.tidy(path, write=not check):
+        click.echo(f"{file.path}: {file.wrong or ', '.join(file.done)}", err=bool(file.wrong))
+        wrong, changed = wrong or bool(file.wrong), changed or bool(file.done)
     if wrong or (check and changed):
         sys.exit(1)
 
@@ -117,23 +150,18 @@ def tidy(config: dict[str, Any], source: Path | None, check: bool) -> None:
 @click.option("--jsonl", "as_lines", is_flag=True, help="Print each change as a line of JSON, as in changes.jsonl.")
 @STORE
 @click.pass_obj
-def diff(config: dict[str, Any], old: str, new: str, as_json: bool, as_lines: bool, root: Path | None) -> None:
+def diff(config: Config, old: str, new: str, as_json: bool, as_lines: bool) -> None:
     """What changed from A to B, by row and field: versions in the store, folders, descriptors or zips."""
-    from api.package import PackageError
     from api.release import changes
 
     if as_json and as_lines:
         raise click.UsageError("give either --json or --jsonl, not both")
-    try:
-        with ExitStack() as stack:
-            sides = [stack.enter_context(_side(name, root or config["STORE"])) for name in (old, new)]
-            versions = [side.package.version for side in sides]
-            lines = changes.lines(*sides)
-            show = _jsonl(lines) if as_lines else _json(lines, *versions) if as_json else _text(lines)
-            for line in show:
-                click.echo(line)
-    except (PackageError, ValueError) as error:
-        _fail(str(error))
+    with ExitStack() as stack:
+        sides = [stack.enter_context(_side(name, config["STORE"])) for name in (old, new)]
+        versions = [side.package.version for side in sides]
+        lines = changes.lines(*sides)
+        for line in lines if as_lines else _json(lines, *versions) if as_json else _text(lines):
+            click.echo(line)
 
 
 @contextmanager
@@ -147,13 +175,9 @@ def _side(name: str, root: Path) -> Iterator[Any]:
     except NotInStore as error:
         path = Path(name)
         if not path.exists():
-            _fail(f"{error}, and no file or folder {name}")
+            raise LanternError(f"{error}, and no file or folder {name}") from error
     with TemporaryDirectory(prefix="lantern-") as scratch, history.side(path, Path(scratch)) as side:
         yield side
-
-
-def _jsonl(lines: Iterator[str]) -> Iterator[str]:
-    return lines
 
 
 def _json(lines: Iterator[str], old: str, new: str) -> Iterator[str]:
@@ -192,3 +216,6 @@ def _text(lines: Iterator[str]) -> Iterator[str]:
 
 def _short(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+COMMANDS = (validate, build, releases, release, tidy, diff)

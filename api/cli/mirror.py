@@ -1,0 +1,115 @@
+"""Commands about copies: mirror, verify."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from api.cli.options import FOLDER, Config, tell
+from api.model.errors import LanternError
+from api.model.files import MIRROR
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command()
+@click.argument("url")
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--version", "version", default="", help="Copy this release only.")
+@click.option("--latest", is_flag=True, help="Copy the newest release only.")
+@click.option("--root", "root_file", type=FILE, help="Trust the root in this file.")
+@click.option("--fingerprint", default="", help="Trust the root with this SHA-256.")
+@click.option("--repair", is_flag=True, help="Read every file that is here already, and fetch again what is damaged.")
+@click.option("--serve", is_flag=True, help="Serve the copy afterwards, also when it could not be brought up to date.")
+@click.pass_obj
+def mirror(
+    config: Config,
+    url: str,
+    folder: Path,
+    version: str,
+    latest: bool,
+    root_file: Path | None,
+    fingerprint: str,
+    repair: bool,
+    serve: bool,
+) -> None:
+    """Copy a store and prove every byte; safe to interrupt and repeat.
+
+    URL is the address of a Lantern server, of another mirror, or of an export on any web server. Without --root or
+    --fingerprint the first run trusts what it is shown, says so, and accepts nothing else from then on. Only what is
+    missing is fetched. A source that is altered, incomplete or out of date leaves the copy as it was: status 1.
+    """
+    from api.mirror.copy import Copied, Wish
+    from api.mirror.copy import mirror as copy
+    from api.mirror.source import MirrorError
+    from api.mirror.tuf_client import Trust
+
+    if version and latest or root_file and fingerprint:
+        raise click.UsageError("give --version or --latest, and --root or --fingerprint, not both")
+    trust = Trust(root_file.read_bytes() if root_file else None, fingerprint)
+    done: Copied | None = None
+    try:
+        done = copy(url, folder, Wish(version, latest, repair, trust), tell, _bar, config)
+    except MirrorError as error:
+        tell(str(error))
+    except KeyboardInterrupt:
+        raise LanternError("interrupted: the same command goes on from here") from None
+    if done:
+        new = ", ".join(done.added) or "nothing new"
+        click.echo(f"{folder} is up to date with {done.status.upstream}: {new}; {done.fetched} bytes fetched")
+    if serve and (folder / MIRROR).exists():
+        from api import server
+
+        server.replace(folder)
+    elif not done:
+        sys.exit(1)
+
+
+@contextmanager
+def _bar(version: str, size: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=max(size, 1), label=version, file=sys.stderr, show_pos=False) as bar:
+        yield bar.update
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--fingerprint", default="", help="The root that must stand behind it (SHA-256).")
+@click.option("--strict", is_flag=True, help="An expired signature is an error, not a warning.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def verify(folder: Path, fingerprint: str, strict: bool, as_json: bool) -> None:
+    """Check a store, a mirror or an export against its signature: offline, every byte.
+
+    An expired signature is a warning: an archive stays verifiable, but nobody vouches that it is current.
+    """
+    from dataclasses import asdict
+
+    from api import trust
+    from api.mirror import status
+
+    copied = status(folder)
+    partial = copied is not None and copied.holds != "all"
+    found = trust.verify(folder, fingerprint=fingerprint, strict=strict, partial=partial)
+    if as_json:
+        click.echo(json.dumps(asdict(found), ensure_ascii=False, indent=2))
+    else:
+        for line in found.warnings:
+            click.echo(f"warning: {line}", err=True)
+        for line in found.problems:
+            click.echo(line, err=True)
+        if not found.problems:
+            click.echo(
+                f"{len(found.releases)} releases, {found.files} files, {found.bytes} bytes: all as signed\n"
+                f"root {found.root}"
+            )
+    if found.problems:
+        sys.exit(1)
+
+
+COMMANDS = (mirror, verify)

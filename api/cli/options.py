@@ -1,0 +1,45 @@
+"""What commands share: options that stand for settings, and how they speak to people."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+Config = dict[str, Any]
+
+
+def _setting(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """A callback that puts a value in the place of a setting."""
+
+    def put(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value is not None:
+            context.obj[name] = value
+
+    return put
+
+
+_PATH: dict[str, Any] = {"type": click.Path(path_type=Path), "expose_value": False, "callback": _setting("PACKAGE")}
+_ARGUMENT = click.argument("package", metavar="[PACKAGE]", required=False, **_PATH)
+_OPTION = click.option("--package", "package_option", hidden=True, **_PATH)  # as the argument was first called
+STORE = click.option(
+    "--store", help="The store (default: LANTERN_STORE).", type=FOLDER, expose_value=False, callback=_setting("STORE")
+)
+
+
+def PACKAGE(command: Callable[..., None]) -> Callable[..., None]:
+    """The package: a folder, a descriptor or a zip (default: LANTERN_PACKAGE)."""
+    return _ARGUMENT(_OPTION(command))
+
+
+def tell(message: str) -> None:
+    """Say something beside the output."""
+    click.echo(message, err=True)
+
+
+def say(message: str) -> None:
+    """Progress, where somebody watches."""
+    if sys.stderr.isatty():
+        tell(message)
