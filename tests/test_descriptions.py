@@ -278,7 +278,7 @@ def test_schema_org_describes_the_package_its_tables_and_variables(tmp_path: Pat
     assert [variable["name"] for variable in table["variableMeasured"]] == ["n", "kind"]
     assert table["variableMeasured"][0]["unitText"] == "guns"
     assert [d["encodingFormat"] for d in table["distribution"]] == [
-        *("text/csv", "application/vnd.apache.parquet", "application/jsonl")
+        *("application/jsonl", "text/csv", "application/vnd.apache.parquet")
     ]
     assert "temporalCoverage" not in said
 

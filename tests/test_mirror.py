@@ -29,7 +29,7 @@ from api.trust import metadata, rotate, sign_store, verify, withdraw
 from api.trust.keys import ROLES, keyring
 
 __all__ = ["origin", "states"]
-LANTERN = [sys.executable, "-c", "from api.cli import main; from api.cli.copies import add; add(main); main()"]
+LANTERN = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
 @pytest.fixture

@@ -71,8 +71,9 @@ def init_app(app: Flask) -> None:
 
 
 def _common(response: Response) -> Response:
-    for name, value in COMMON + PREFLIGHT if request.method == "OPTIONS" else COMMON:
-        response.headers.setdefault(name, value)
+    own = COMMON + PREFLIGHT if request.method == "OPTIONS" else COMMON
+    present = {name.lower() for name, _ in response.headers}  # what an extension wrote comes first
+    response.headers.extend([header for header in own if header[0].lower() not in present])
     if response.status_code == 308:  # to the path with a slash: werkzeug names this host, and a proxy may stand before
         to = urlsplit(response.headers["Location"])
         response.headers["Location"] = base() + to.path + (f"?{to.query}" if to.query else "")

@@ -10,6 +10,7 @@ from api.model.descriptor import Table
 from api.model.findings import Problem
 from api.package import checks, reading
 from api.package.reading import Source
+from api.store import atomic_files
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,6 @@ def remembered(cache: Path, key: str) -> Finding | None:
 
 
 def remember(cache: Path, key: str, finding: Finding) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    kept = {"rows": finding.rows, "warnings": [warning.to_json() for warning in finding.warnings]}
-    fresh = cache / f"{key}.new"
-    fresh.write_text(json.dumps(kept), "utf-8")
-    fresh.replace(cache / f"{key}.json")
+    """Keep a table's finding for later runs; two builds may do so at once."""
+    found = {"rows": finding.rows, "warnings": [warning.to_json() for warning in finding.warnings]}
+    atomic_files.write(cache / f"{key}.json", json.dumps(found).encode())
