@@ -17,8 +17,8 @@ from bench.places import ROOT, folder
 from bench.processes import memory, tree
 
 # What decides how a release is served: a change there makes a new store.
-SOURCES = ("api/release/*.py", "api/rowfile.py", "api/values.py", "api/descriptor.py")
-APART = ("charts.py", "draw.py", "extract.py", "manifest.py")
+SOURCES = ("api/index/*.py", "api/release/*.py", "api/release/formats/*.py", "api/model/*.py")
+APART = ("charts.py", "draw.py", "extract.py", "database.py", "orders.py")
 # What somebody who knows the questions would create by hand.
 INDEXES = ("country, category", "country, year, value", "category, year, value", "day")
 

@@ -1,8 +1,9 @@
 """Responses that are functions of a release, kept as bytes in front of Flask.
 
-A WSGI layer. What was asked before is answered from memory, without Flask: no hook or extension of the application sees
-such a request. Every other request goes through Flask like any. A response is kept under its address, Accept and
-encoding, and dropped when the store changes; a release never changes, so nothing else can make it wrong.
+A WSGI layer, which also gives every response the headers that all have. What was asked before is answered from memory,
+without Flask: no hook or extension of the application sees such a request. Every other request goes through Flask like
+any. A response is kept under its address, Accept and encoding, and dropped when the store changes; a release never
+changes, so nothing else can make it wrong.
 """
 
 import itertools
@@ -10,7 +11,7 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.http import parse_etags
@@ -22,6 +23,22 @@ from api.store.releases import Store
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+COMMON = (
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Link, "
+        "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)
+PREFLIGHT = (
+    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+    ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
+    ("Access-Control-Max-Age", "86400"),
+)
 OF_THE_BODY = frozenset({"Content-Type", "Content-Disposition", "Content-Length", "Content-Encoding"})  # a 304 has none
 OVERHEAD = 4_000  # bytes that the objects of an entry take, besides key and body
 Headers = list[tuple[str, str]]
@@ -29,7 +46,7 @@ Key = tuple[str, str, str]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}").fullmatch
 
 
-class Entry(NamedTuple):
+class CachedResponse(NamedTuple):
     """A response that is kept. `etags` are those that name it: its own, and that of the bytes before compression."""
 
     headers: Headers
@@ -45,7 +62,7 @@ class Cache:
         self.app = app
         self.store = store
         self.room = megabytes * 2**20
-        self.entries: OrderedDict[Key, Entry] = OrderedDict()
+        self.entries: OrderedDict[Key, CachedResponse] = OrderedDict()
         self.size = 0
         self.generation = 0
         self.lock = threading.Lock()
@@ -89,30 +106,32 @@ class Cache:
     ) -> Iterable[bytes]:
         """Ask Flask, and keep what it answers where that may be kept."""
         generation = self.generation
-        started: list[Any] = []
+        sent: Headers = []
+        values: dict[str, str] = {}
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
-            started[:] = [status, headers]
-            return start_response(status, [*headers, own], exc_info)
+            values.update({name.lower(): value for name, value in headers}, status=status)
+            common = COMMON + PREFLIGHT if environ["REQUEST_METHOD"] == "OPTIONS" else COMMON
+            sent[:] = [*headers, *[header for header in common if header[0].lower() not in values]]
+            return start_response(status, [*sent, own], exc_info)
 
         body = self.app(environ, start)
-        if key is None or environ["REQUEST_METHOD"] != "GET" or not self._may_keep(*started):
+        if key is None or environ["REQUEST_METHOD"] != "GET" or not self._may_keep(values):
             return body
         content = b"".join(body)
         if hasattr(body, "close"):
             body.close()
-        headers = [header for header in started[1] if header[0] in SHARED_HEADERS]
-        tag = dict(headers)["ETag"]
+        headers = [header for header in sent if header[0] in SHARED_HEADERS]
+        tag = values["etag"]
         plain = f'"{tag[1:-1].removesuffix(f"-{key[2]}")}"' if key[2] else tag
-        size = OVERHEAD + len(content) + 2 * sum(map(len, key)) + sum(len(n) + len(v) for n, v in headers)
-        self._keep(key, Entry(headers, content, (tag, plain), size), generation)
+        size = OVERHEAD + len(content) + 2 * sum(map(len, key)) + sum([len(n) + len(v) for n, v in headers])
+        self._keep(key, CachedResponse(headers, content, (tag, plain), size), generation)
         return (content,)
 
-    def _may_keep(self, status: str, headers: Headers) -> bool:
-        """Whether a response is a function of a release, for every reader, and small enough to be kept."""
-        values = {name.lower(): value for name, value in headers}
+    def _may_keep(self, values: Mapping[str, str]) -> bool:
+        """Whether a response (its headers and status) is the same for every reader, and small enough to be kept."""
         return (
-            status.startswith("200")
+            values["status"].startswith("200")
             and "x-data-version" in values
             and "etag" in values
             and values.get("cache-control", "").startswith("public")
@@ -121,7 +140,7 @@ class Cache:
             and 16 * (OVERHEAD + length) <= self.room
         )
 
-    def _keep(self, key: Key, entry: Entry, generation: int) -> None:
+    def _keep(self, key: Key, entry: CachedResponse, generation: int) -> None:
         with self.lock:
             if generation != self.generation:
                 return

@@ -47,34 +47,15 @@ SHARED_HEADERS = frozenset(
         "Cross-Origin-Resource-Policy",
     }
 )
-COMMON = (
-    ("Access-Control-Allow-Origin", "*"),
-    (
-        "Access-Control-Expose-Headers",
-        "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Link, "
-        "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "cross-origin"),
-)
-PREFLIGHT = (
-    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
-    ("Access-Control-Max-Age", "86400"),
-)
 
 
 def init_app(app: Flask) -> None:
-    """Give every response the headers that all have."""
-    app.after_request(_common)
+    """Have redirects to the path with a slash name the public address: werkzeug names this host, behind any proxy."""
+    app.after_request(_without_host)
 
 
-def _common(response: Response) -> Response:
-    own = COMMON + PREFLIGHT if request.method == "OPTIONS" else COMMON
-    present = {name.lower() for name, _ in response.headers}  # what an extension wrote comes first
-    response.headers.extend([header for header in own if header[0].lower() not in present])
-    if response.status_code == 308:  # to the path with a slash: werkzeug names this host, and a proxy may stand before
+def _without_host(response: Response) -> Response:
+    if response.status_code == 308:
         to = urlsplit(response.headers["Location"])
         response.headers["Location"] = base() + to.path + (f"?{to.query}" if to.query else "")
     return response
@@ -111,12 +92,11 @@ def respond(
 
     `mark` names what the response depends on besides the release and the query.
     """
-    release, query = asked.release, asked.query
+    release, query, environ = asked.release, asked.query, request.environ
     tag = etag(asked, media_type, mark)
-    encoding = best_encoding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
+    encoding = best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     immutable = any(name == "version" for name, _ in query.canonical)
-    known = _known(tag, encoding)
-    if known:
+    if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
     content, links, length = make()
     origin = original(with_query(asked.path, query.canonical))
