@@ -1,6 +1,6 @@
 """What a request asks for: which release, which dataset, which parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -74,7 +74,7 @@ def _pairs() -> list[tuple[str, str]]:
     return parse.pairs(request.environ.get("QUERY_STRING", ""))
 
 
-def _release(pairs: Iterable[tuple[str, str]]) -> Release:
+def _release(pairs: Sequence[tuple[str, str]]) -> Release:
     """The release that version or as_of names, else the latest; read before the rest, whose names depend on it.
 
     Raises QueryError for values that cannot be read, NotInStore where there is no such release.
