@@ -134,10 +134,12 @@ def _http(error: HTTPException) -> Response:
         response = problem("not-acceptable", error.description or "")
     elif error.code == 416:
         response = problem("invalid-parameter", "The Range header asks for bytes that the file does not have.", 416)
+    elif error.code == 429:
+        response = problem("rate-limited", error.description or "")
     else:
         kind = "internal" if (error.code or 500) >= 500 else "invalid-parameter"
         response = problem(kind, error.description or "", error.code)
-    for name in ("Allow", "Content-Range", "Location"):
+    for name in ("Allow", "Content-Range", "Location", "Retry-After"):
         if name in original.headers:
             response.headers[name] = original.headers[name]
     return response

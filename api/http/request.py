@@ -107,8 +107,9 @@ def acceptable(offered: Mapping[str, str]) -> str:
     Raises a not-acceptable problem that lists them.
     """
     accepted = request.environ.get("HTTP_ACCEPT", "")
-    if accepted in ("", "*/*"):
-        return next(iter(offered))
+    first, first_type = next(iter(offered.items()))
+    if accepted in ("", "*/*", first_type):
+        return first
     bare = {media_type.partition(";")[0]: name for name, media_type in offered.items()}
     best = best_type(accepted, bare)
     if not best:
