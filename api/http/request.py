@@ -113,7 +113,7 @@ def acceptable(offered: Mapping[str, str]) -> str:
     bare = {media_type.partition(";")[0]: name for name, media_type in offered.items()}
     best = best_type(accepted, bare)
     if not best:
-        raise ProblemError("not-acceptable", f"Offered here: {', '.join(bare)}.")
+        raise ProblemError("not-acceptable", f"Available here: {', '.join(bare)}.")
     return bare[best]
 
 
@@ -155,10 +155,10 @@ def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
         if "%2" in raw:
-            kept = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
+            path = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
             for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
-                kept = kept.replace(escape, "%25" + escape[1:])
-            environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")
+                path = path.replace(escape, "%25" + escape[1:])
+            environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         return app(environ, start_response)
 
     return wrapped

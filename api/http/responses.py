@@ -37,8 +37,8 @@ IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
 VARY = "Accept, Accept-Encoding"
-# The headers that this module writes, and so all that api.http.cache may keep of a response: what else stands in one
-# (a cookie, what is left of a reader's rate limit) is for one reader.
+# The headers that this module writes, and so all that api.http.cache may keep of a response: anything else
+# (a cookie, the rest of a rate limit) is for one reader.
 SHARED_HEADERS = frozenset(
     {
         *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
