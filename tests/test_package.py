@@ -268,7 +268,7 @@ def test_open_source_tells_everything_that_cannot_be_read(tmp_path: Path) -> Non
     described(tmp_path, [{"name": "t", "path": "gone.csv"}, {"name": "u", "path": "../u.csv"}])
     with pytest.raises(PackageError) as caught, open_source(tmp_path):
         pass
-    assert [(p.resource, p.type) for p in caught.value.problems] == [("t", "missing-file"), ("u", "unsafe-path")]
+    assert [(p.resource, p.type) for p in caught.value.findings] == [("t", "missing-file"), ("u", "unsafe-path")]
     assert str(caught.value).splitlines() == [
         'datapackage.json: the file "gone.csv" does not exist (expected: an existing file)',
         'datapackage.json: the path "../u.csv" leads out of the package (expected: a path inside it)',

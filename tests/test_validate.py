@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packages import table, write
 
-from api.model.findings import Problem, Report
+from api.model.findings import Finding, Report
 from api.package import validate
 from api.package.checks.wording import numbers
 
@@ -76,13 +76,13 @@ def with_figures(folder: Path, *changes: dict[str, str], **words: Any) -> Path:
     return write(folder, figures(*changes), SOURCES, UNITS, **words)
 
 
-def only(report: Report) -> Problem:
+def only(report: Report) -> Finding:
     """The one error of a report."""
     assert len(report.errors) == 1, report.text()
     return report.errors[0]
 
 
-def place(problem: Problem) -> tuple[str, int | None, str | None, str | None, str]:
+def place(problem: Finding) -> tuple[str, int | None, str | None, str | None, str]:
     return problem.file, problem.row, problem.field, problem.value, problem.type
 
 
@@ -506,7 +506,7 @@ def test_parts_that_do_not_make_their_total_are_an_error(tmp_path: Path) -> None
 
 def with_conflict(
     folder: Path, positions: list[list[str]], preferred: str = "f1", **change: str
-) -> tuple[Path, list[Problem]]:
+) -> tuple[Path, list[Finding]]:
     rival = {"value": "13", "as_stated": "13", "standing": "alternative", **change}
     package = write(
         folder,

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Problem:
+class Finding:
     """One thing that is wrong: where it stands, what stands there and what was expected.
 
     `row` is the line in the file, the header being line 1; `key` is the row's primary key.
@@ -61,8 +61,8 @@ class TableReport:
 class Report:
     """All that validation found."""
 
-    errors: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
     tables: tuple[TableReport, ...]
 
     @property
@@ -90,7 +90,7 @@ class Report:
         return "\n".join(lines)
 
 
-def unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def unique(problems: Iterable[Finding]) -> tuple[Finding, ...]:
     """The problems without repetitions, in the order given."""
     return tuple(dict.fromkeys(problems))
 

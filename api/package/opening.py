@@ -14,7 +14,7 @@ import yaml
 
 from api.model import descriptor, types
 from api.model.errors import LanternError
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package import json_rows, shapes, unpacking, upgrade
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
 
@@ -33,7 +33,7 @@ LARGEST_DESCRIPTOR = 64 * 2**20
 class PackageError(LanternError):
     """A package that cannot be read; each problem names the file and what was expected."""
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *problems: Finding) -> None:
         super().__init__("\n".join(problem.text() for problem in problems))
         self.problems = problems
 
@@ -71,7 +71,7 @@ def _descriptor_path(path: Path) -> Path:
 
 
 def _unreadable(file: str, message: str, expected: str) -> PackageError:
-    return PackageError(Problem("unreadable-package", message, file=file, expected=expected))
+    return PackageError(Finding("unreadable-package", message, file=file, expected=expected))
 
 
 def _extracted(archive: Path, target: Path) -> Path:
@@ -97,7 +97,7 @@ def _source(path: Path, scratch: Path) -> Source:
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     v2 = upgrade.is_v2(raw)
     resources: list[JSON] = []
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     names: list[str] = []
     ready: dict[str, Ready] = {}
     for position, entry in enumerate(entries, 1):
@@ -161,7 +161,7 @@ _PlainLoader.yaml_implicit_resolvers = {
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
     """Raises where a part of the descriptor has not the shape that the rest of the program relies on."""
-    found = [Problem("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
+    found = [Finding("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
     if found:
         raise PackageError(*found)
 
@@ -171,7 +171,7 @@ def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> d
     name = resource["name"]
     if ("path" in resource) == ("data" in resource):
         message = "the resource has neither path nor data, or both"
-        raise PackageError(Problem("descriptor", message, file, name, expected="either path or data"))
+        raise PackageError(Finding("descriptor", message, file, name, expected="either path or data"))
     for path in paths(resource):
         _local(folder, path, file, name)
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
@@ -191,16 +191,16 @@ def _local(folder: Path, path: str, file: str, resource: str) -> Path:
     if "://" in path:
         message = f'"{path}" is on the network, which is never read'
         raise PackageError(
-            Problem("remote-file", message, file, resource, value=path, expected="a file of the package")
+            Finding("remote-file", message, file, resource, value=path, expected="a file of the package")
         )
     pure = PurePosixPath(path.replace("\\", "/"))
     found = folder / path
     if pure.is_absolute() or ".." in pure.parts or not found.resolve().is_relative_to(folder.resolve()):
         message = f'the path "{path}" leads out of the package'
-        raise PackageError(Problem("unsafe-path", message, file, resource, value=path, expected="a path inside it"))
+        raise PackageError(Finding("unsafe-path", message, file, resource, value=path, expected="a path inside it"))
     if not found.is_file():
         message = f'the file "{path}" does not exist'
-        raise PackageError(Problem("missing-file", message, file, resource, value=path, expected="an existing file"))
+        raise PackageError(Finding("missing-file", message, file, resource, value=path, expected="an existing file"))
     return found
 
 
@@ -215,7 +215,7 @@ def _as_table(
     name, table = resource["name"], {**resource, "type": "table"}
     if told and format not in READ:
         message, place = f"tables in the format {format or 'of no name'} are not read", (*paths(resource), file)[0]
-        raise PackageError(Problem("unreadable-table", message, place, name, expected=f"one of {', '.join(READ)}"))
+        raise PackageError(Finding("unreadable-table", message, place, name, expected=f"one of {', '.join(READ)}"))
     try:
         if paths(resource):
             ready[name] = unpacking.ready(resource, folder, target)
@@ -229,7 +229,7 @@ def _as_table(
         if not told:
             return resource
         place = (paths(resource) or (file,))[0]
-        raise PackageError(Problem("unreadable-table", f"the table cannot be read: {error}", place, name)) from None
+        raise PackageError(Finding("unreadable-table", f"the table cannot be read: {error}", place, name)) from None
 
 
 def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
@@ -249,7 +249,7 @@ def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -
                 f'the row has a member "{member}" that is no field of the schema',
                 (*paths(resource), file)[0],
             )
-            problem = Problem(
+            problem = Finding(
                 "extra-label", message, place, name, row + 1, member, expected=f"one of {', '.join(names)}"
             )
             raise PackageError(problem)

@@ -14,7 +14,7 @@ import frictionless
 
 from api.model import descriptor
 from api.model.descriptor import Field, Package, Table
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package import memoised_fields, upgrade
 
 JSON = Any
@@ -70,7 +70,7 @@ class Source:
     names: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
     ready: Mapping[str, Ready] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()
 
     def file(self, table: Table) -> str:
         """Where a table stands: its first file, or the descriptor."""

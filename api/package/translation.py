@@ -6,7 +6,7 @@ from typing import Any
 
 from api.model import types
 from api.model.descriptor import Field, Table
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package.checks.base import Defect, key, text
 
 # By frictionless' word for an error: ours, what is wrong, and (of constraints) what was expected.
@@ -45,7 +45,7 @@ COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
 LONGEST_SHOWN = 200
 
 
-def problem(error: Any, table: Table, file: str, row: Any = None) -> Problem | None:
+def problem(error: Any, table: Table, file: str, row: Any = None) -> Finding | None:
     """One finding of frictionless, or of a check of ours; None for what another finding says already."""
     if isinstance(error, Defect):
         return error.problem
@@ -56,64 +56,64 @@ def problem(error: Any, table: Table, file: str, row: Any = None) -> Problem | N
         type, message = OF_TABLES[error.type]
         counts = COUNTS.match(error.note)
         expected, actual = counts.groups() if counts else (None, None)
-        return Problem(type, message, **place, value=actual, expected=expected)
+        return Finding(type, message, **place, value=actual, expected=expected)
     if error.type in OF_HEADERS:
         label, name = getattr(error, "label", "") or None, getattr(error, "field_name", "") or None
-        return Problem(error.type, OF_HEADERS[error.type], **place, row=1, field=name, value=label, expected=name)
+        return Finding(error.type, OF_HEADERS[error.type], **place, row=1, field=name, value=label, expected=name)
     if error.type == "encoding-error":
         encoding = str(table.descriptor.get("encoding") or "utf-8")
-        return Problem("encoding", f"the file is not in {encoding}", **place, expected=f"{encoding} throughout")
-    return Problem("unreadable-table", f"the table cannot be read: {error.note}", **place)
+        return Finding("encoding", f"the file is not in {encoding}", **place, expected=f"{encoding} throughout")
+    return Finding("unreadable-table", f"the table cannot be read: {error.note}", **place)
 
 
-def _of_row(error: Any, table: Table, row: Any, place: Mapping[str, Any]) -> Problem | None:
+def _of_row(error: Any, table: Table, row: Any, place: Mapping[str, Any]) -> Finding | None:
     """Findings of a row; those of one cell have its text as value."""
     name = getattr(error, "field_name", None)
     if name and name in row.field_names:
         place = {**place, "field": name, "value": text(row, name)}
     if error.type == "type-error":
         expected = _expected(table.field(str(name)), place["value"])
-        return Problem("wrong-type", f"{_shown(place['value'])} is not {expected}", **place, expected=expected)
+        return Finding("wrong-type", f"{_shown(place['value'])} is not {expected}", **place, expected=expected)
     if error.type == "constraint-error":
         return _of_constraint(error, place)
     if error.type == "unique-error":
         message = f"{_shown(place['value'])} stands in an earlier row too"
-        found = Problem("unique", message, **place, expected="a value of its own")
+        found = Finding("unique", message, **place, expected="a value of its own")
         return None if table.primary_key == (name,) else found  # it is told as a key
     if error.type == "primary-key":
         return _of_key(error, table, place)
     if error.type == "foreign-key":
         return _of_reference(error, row, place)
     if error.type == "blank-row":
-        return Problem("blank-row", "the row is empty", **place, expected="a row, or no line")
+        return Finding("blank-row", "the row is empty", **place, expected="a row, or no line")
     if error.type == "extra-cell":
-        return Problem("extra-cell", "the row has more cells than the header", **place, value=error.cell)
+        return Finding("extra-cell", "the row has more cells than the header", **place, value=error.cell)
     if error.type == "missing-cell":
-        return Problem("missing-cell", "the row ends before this field", **place, expected="a cell")
-    return Problem(error.type, error.note, **place)
+        return Finding("missing-cell", "the row ends before this field", **place, expected="a cell")
+    return Finding(error.type, error.note, **place)
 
 
-def _of_constraint(error: Any, place: Mapping[str, Any]) -> Problem:
+def _of_constraint(error: Any, place: Mapping[str, Any]) -> Finding:
     constraint, limit = CONSTRAINT.match(error.note).groups()  # type: ignore[union-attr]
     type, message, expected = CONSTRAINTS.get(constraint, (constraint, "{cell} is not allowed", "{limit}"))
     words = {"cell": _shown(place["value"]), "limit": _listed(limit)}
-    return Problem(type, message.format(**words), **place, expected=expected.format(**words))
+    return Finding(type, message.format(**words), **place, expected=expected.format(**words))
 
 
-def _of_key(error: Any, table: Table, place: Mapping[str, Any]) -> Problem | None:
+def _of_key(error: Any, table: Table, place: Mapping[str, Any]) -> Finding | None:
     if "None" in error.note:  # the key is empty: its fields are required, and that is told
         return None
     name = table.primary_key[0] if len(table.primary_key) == 1 else None
     message = f'the key "{place["key"]}" stands in an earlier row too'
-    return Problem("duplicate-key", message, **place, field=name, value=place["key"], expected="a key of its own")
+    return Finding("duplicate-key", message, **place, field=name, value=place["key"], expected="a key of its own")
 
 
-def _of_reference(error: Any, row: Any, place: Mapping[str, Any]) -> Problem:
+def _of_reference(error: Any, row: Any, place: Mapping[str, Any]) -> Finding:
     value = ",".join(text(row, name) for name in error.field_names)
     where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
     message = f"{_shown(value)} does not exist in {where}"
     expected = f"a value of {where}"
-    return Problem("foreign-key", message, **place, field=error.field_names[0], value=value, expected=expected)
+    return Finding("foreign-key", message, **place, field=error.field_names[0], value=value, expected=expected)
 
 
 def _expected(field: Field, cell: str) -> str:

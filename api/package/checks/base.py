@@ -8,7 +8,7 @@ import attrs
 import frictionless
 
 from api.model.descriptor import Package, Table
-from api.model.findings import Problem
+from api.model.findings import Finding
 
 Rows = Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
 
@@ -35,11 +35,11 @@ class Defect(frictionless.errors.DataError):
     description = "A check of Lantern's found something."
     template = "{note}"
 
-    problem: Problem
+    problem: Finding
     warning: bool = False
 
 
-def defect(problem: Problem, warning: bool = False) -> Defect:
+def defect(problem: Finding, warning: bool = False) -> Defect:
     return Defect(note=problem.message, problem=problem, warning=warning)
 
 
@@ -55,7 +55,7 @@ class TableCheck(frictionless.Check):
     def at(self, row: Any, field: str | None, type: str, message: str, expected: str | None = None) -> Defect:
         """A defect of one row, at one field or at the whole row; a finding about several fields names the first."""
         return defect(
-            Problem(
+            Finding(
                 type,
                 message,
                 file=self.context.file(self.table),

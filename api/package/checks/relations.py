@@ -9,7 +9,7 @@ import attrs
 from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.files import CONFLICTS, POSITIONS
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package.checks.base import Defect, TableCheck, defect, key, key_of
 
 CONFLICT_FIELDS = ("id", "preferred_record")
@@ -79,7 +79,7 @@ class Sums(TableCheck):
         if name in self.found:
             return self.at(self.found[name], field, type, message, expected)
         place = (self.context.file(self.table), self.table.name)
-        return defect(Problem(type, message, *place, field=field, key=name, expected=expected))
+        return defect(Finding(type, message, *place, field=field, key=name, expected=expected))
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -171,7 +171,7 @@ class Conflicts(TableCheck):
         table = self.context.package.table(CONFLICTS)
         assert table is not None
         place = (self.context.file(table), table.name, number, field, name)
-        return defect(Problem("conflict", message, *place, value=value, expected=expected))
+        return defect(Finding("conflict", message, *place, value=value, expected=expected))
 
 
 def _value(table: Table, name: str, text: str | None) -> Any:

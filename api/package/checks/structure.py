@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.model.descriptor import Package, Table, file_stem
-from api.model.findings import Problem
+from api.model.findings import Finding
 
 Flaw = tuple[str, str, str]  # message, value, expected
 NUMBER, DATE = ("number", "integer"), ("date",)
@@ -22,18 +22,18 @@ PART_TYPES: Mapping[str, tuple[str, ...]] = {
 COLLECTIONS = ("list", "array", "object", "geojson")
 
 
-def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem]:
+def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Finding]:
     """What is wrong with the descriptor in `file`; `known` names all resources, also those that cannot be read."""
     names = [str(resource["name"]) for resource in package.descriptor["resources"]]
     yield from _repeated(names, file)
     for table in package.tables:
         for message, value, expected in _of_table(package, table, known):
-            yield Problem("descriptor", message, file, table.name, value=value, expected=expected)
+            yield Finding("descriptor", message, file, table.name, value=value, expected=expected)
     unread = set(known) - {table.name for table in package.tables}
     for rule in package.descriptor.get("lantern:sums") or []:
         flaw = _of_sum(package, rule)
         if flaw and rule["resource"] not in unread:
-            yield Problem("descriptor", flaw, file, rule["resource"], expected="rows with numbers")
+            yield Finding("descriptor", flaw, file, rule["resource"], expected="rows with numbers")
 
 
 def sound(table: Table, known: Sequence[str]) -> bool:
@@ -49,18 +49,18 @@ def _unfit_for_keys(table: Table) -> list[str]:
     return [field.name for field in table.fields if field.name in named and field.type in COLLECTIONS]
 
 
-def _repeated(names: Sequence[str], file: str) -> Iterator[Problem]:
+def _repeated(names: Sequence[str], file: str) -> Iterator[Finding]:
     for name, count in Counter(names).items():
         if count > 1:
             message = f'{count} resources have the name "{name}"'
-            yield Problem("duplicate-resource", message, file, name, value=name, expected="a name of its own for each")
+            yield Finding("duplicate-resource", message, file, name, value=name, expected="a name of its own for each")
     first: dict[str, str] = {}
     for name in dict.fromkeys(names):
         clash = first.setdefault(_as_file(name), name)
         if clash != name:
             message = f'the files of "{clash}" and "{name}" have one name on many systems'
             expected = "names that differ in more than upper and lower case"
-            yield Problem("duplicate-resource", message, file, name, value=name, expected=expected)
+            yield Finding("duplicate-resource", message, file, name, value=name, expected=expected)
 
 
 def _as_file(name: str) -> str:

@@ -11,7 +11,7 @@ import frictionless
 
 from api.model import descriptor
 from api.model.descriptor import Table
-from api.model.findings import Problem, Report, TableReport, unique
+from api.model.findings import Finding, Report, TableReport, unique
 from api.package import checks, reading, translation, upgrade
 from api.package.checks import structure
 from api.package.checks.base import Context, Defect
@@ -19,7 +19,7 @@ from api.package.opening import PackageError, opened
 from api.package.reading import FED_OF_SCHEMAS, Source, bare, fed_field, paths
 from api.package.validation import corrections, files
 from api.package.validation import results as findings
-from api.package.validation.results import Finding
+from api.package.validation.results import TableResult
 
 MOST_SHOWN = 1_000  # problems of one kind in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
@@ -67,13 +67,13 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
     return Report(_ordered(source, errors), _ordered(source, warnings), tuple(tables))
 
 
-def _ordered(source: Source, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+def _ordered(source: Source, problems: Sequence[Finding]) -> tuple[Finding, ...]:
     """Problems of the package first, then table by table and line by line; what is counted only comes last."""
     resources = source.package.descriptor["resources"]
     place = {name: position for position, name in enumerate(source.names)}
     part = {(r["name"], path): position for r in resources for position, path in enumerate(paths(r))}
 
-    def order(problem: Problem) -> tuple[int, bool, int, int]:
+    def order(problem: Finding) -> tuple[int, bool, int, int]:
         resource = problem.resource or ""
         within = part.get((resource, problem.file), -1)
         return place.get(resource, -1), problem.type == "more", within, problem.row or 0
@@ -81,7 +81,7 @@ def _ordered(source: Source, problems: Sequence[Problem]) -> tuple[Problem, ...]
     return tuple(sorted(unique(problems), key=order))
 
 
-def _metadata(source: Source, flawed: set[str | None]) -> Iterator[Problem]:
+def _metadata(source: Source, flawed: set[str | None]) -> Iterator[Finding]:
     """What frictionless says of the descriptor: of the package's own words, then of each resource."""
     file = source.descriptor_path.name
     stand_in = {"name": "stand-in", "data": []}
@@ -93,7 +93,7 @@ def _metadata(source: Source, flawed: set[str | None]) -> Iterator[Problem]:
             yield from _complaints({"$schema": upgrade.PACKAGE, "resources": [known]}, file, resource["name"])
 
 
-def _complaints(package: Mapping[str, Any], file: str, resource: str | None) -> Iterator[Problem]:
+def _complaints(package: Mapping[str, Any], file: str, resource: str | None) -> Iterator[Finding]:
     try:
         frictionless.Package.from_descriptor(dict(package))
     except frictionless.FrictionlessException as exception:
@@ -101,14 +101,16 @@ def _complaints(package: Mapping[str, Any], file: str, resource: str | None) -> 
             yield _flaw(error, file, resource)
 
 
-def _flaw(error: Any, file: str, resource: str | None) -> Problem:
-    return Problem("descriptor", error.note.replace('"resources.0.', '"'), file, resource)
+def _flaw(error: Any, file: str, resource: str | None) -> Finding:
+    return Finding("descriptor", error.note.replace('"resources.0.', '"'), file, resource)
 
 
 # Tables
 
 
-def _findings(source: Source, tables: Sequence[Table], flawed: set[str | None], cache: Path | None) -> list[Finding]:
+def _findings(
+    source: Source, tables: Sequence[Table], flawed: set[str | None], cache: Path | None
+) -> list[TableResult]:
     """One finding for each table: from the cache, or from reading it, two tables at a time where that pays."""
     names = [table.name for table in tables]
     keys = {table.name: findings.key_of(source, table) for table in tables} if cache else {}
@@ -129,12 +131,12 @@ def _findings(source: Source, tables: Sequence[Table], flawed: set[str | None], 
     return [found[name] for name in names]
 
 
-def _finding(source: Source, name: str, sound: bool) -> Finding:
+def _finding(source: Source, name: str, sound: bool) -> TableResult:
     """Reads one table to its end; of a table whose descriptor is flawed only what frictionless can judge."""
     table = source.package.table(name)
     assert table is not None
     if source.empty(table):
-        return Finding(0, (), ())
+        return TableResult(0, (), ())
     tally = _Tally(source.file(table), name)
     rows = 0
     try:
@@ -146,7 +148,7 @@ def _finding(source: Source, name: str, sound: bool) -> Finding:
             else:
                 tally.take(error, table)
     errors, warnings = tally.errors, tally.warnings
-    return Finding(rows, tuple(_with_lines(source, errors)), tuple(_with_lines(source, warnings)))
+    return TableResult(rows, tuple(_with_lines(source, errors)), tuple(_with_lines(source, warnings)))
 
 
 def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> int:
@@ -177,14 +179,14 @@ class _Tally:
 
     def __init__(self, file: str, resource: str) -> None:
         self.file, self.resource = file, resource
-        self._errors: dict[Problem, None] = {}
-        self._warnings: dict[Problem, None] = {}
+        self._errors: dict[Finding, None] = {}
+        self._warnings: dict[Finding, None] = {}
         self._more_errors = self._more_warnings = 0
 
     def take(self, error: Any, table: Table, row: Any = None) -> None:
         self.add(translation.problem(error, table, self.file, row), isinstance(error, Defect) and error.warning)
 
-    def add(self, problem: Problem | None, warning: bool = False) -> None:
+    def add(self, problem: Finding | None, warning: bool = False) -> None:
         kept = self._warnings if warning else self._errors
         if problem is None or problem in kept:
             return
@@ -196,15 +198,15 @@ class _Tally:
             self._more_errors += 1
 
     @property
-    def errors(self) -> list[Problem]:
+    def errors(self) -> list[Finding]:
         return [*self._errors, *self._rest(self._more_errors, "errors")]
 
     @property
-    def warnings(self) -> list[Problem]:
+    def warnings(self) -> list[Finding]:
         return [*self._warnings, *self._rest(self._more_warnings, "warnings")]
 
-    def _rest(self, count: int, noun: str) -> list[Problem]:
-        return [Problem("more", f"and {count} more {noun} in this table", self.file, self.resource)] if count else []
+    def _rest(self, count: int, noun: str) -> list[Finding]:
+        return [Finding("more", f"and {count} more {noun} in this table", self.file, self.resource)] if count else []
 
 
 def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
@@ -258,7 +260,7 @@ def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
 # Line numbers
 
 
-def _with_lines(source: Source, problems: Sequence[Problem] | Iterator[Problem]) -> list[Problem]:
+def _with_lines(source: Source, problems: Sequence[Finding] | Iterator[Finding]) -> list[Finding]:
     """Problems at the lines where their rows begin: a cell may hold line ends, a table may be several files."""
     problems = list(problems)
     wanted: dict[str, set[int]] = {}
@@ -269,7 +271,7 @@ def _with_lines(source: Source, problems: Sequence[Problem] | Iterator[Problem])
     return [_moved(problem, places.get(problem.resource or "", {})) for problem in problems]
 
 
-def _moved(problem: Problem, places: Mapping[int, tuple[str, int]]) -> Problem:
+def _moved(problem: Finding, places: Mapping[int, tuple[str, int]]) -> Finding:
     if problem.row is None or problem.row not in places:
         return problem
     file, line = places[problem.row]

@@ -6,7 +6,7 @@ from typing import Any
 from api.model import types
 from api.model.descriptor import Table
 from api.model.files import CORRECTIONS
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package.checks.base import key_of
 from api.package.reading import Source, digest, rows
 
@@ -15,7 +15,7 @@ FIELDS = ("dataset", "record", "field", "version")
 Row = Mapping[str, str | None]
 
 
-def missing(new: Source, old: Source) -> Iterator[Problem]:
+def missing(new: Source, old: Source) -> Iterator[Finding]:
     """A problem for each changed or removed row of `old` that no correction of this version names.
 
     Packages that keep no corrections are not asked for any.
@@ -24,7 +24,7 @@ def missing(new: Source, old: Source) -> Iterator[Problem]:
     if ledger is None:
         if old.package.table(CORRECTIONS) is not None:
             message = "the earlier version keeps corrections and this one does not"
-            yield Problem(
+            yield Finding(
                 "correction", message, new.descriptor_path.name, CORRECTIONS, expected="the table corrections"
             )
         return
@@ -45,18 +45,18 @@ def _told(source: Source, ledger: Table) -> set[tuple[str | None, ...]]:
     return {(r["dataset"], r["record"], r["field"]) for _, r in rows(source, ledger) if r["version"] == version}
 
 
-def _unwritten(source: Source, ledger: Table) -> Iterator[Problem]:
+def _unwritten(source: Source, ledger: Table) -> Iterator[Finding]:
     """A drafted correction (`lantern release`) whose reason nobody wrote yet says nothing."""
     for number, row in rows(source, ledger):
         if row.get("reason") == TODO:
             key = key_of(ledger, row)
             message, expected = "the reason of the correction is still to be written", "why the figure changed"
-            yield Problem(
+            yield Finding(
                 "correction", message, source.file(ledger), CORRECTIONS, number, "reason", key, TODO, expected
             )
 
 
-def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[Problem]:
+def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[Finding]:
     """Corrections are never changed or taken back: a reader may have acted on them."""
     now = {key_of(ledger, row): row for _, row in rows(new, ledger)}
     for _, row in rows(old, before):
@@ -65,12 +65,12 @@ def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[
         if kept is None or any(kept.get(name) != text for name, text in row.items() if name in kept):
             what = "is gone" if kept is None else "was changed"
             message = f"the published correction {key} {what}"
-            yield Problem("correction", message, new.file(ledger), CORRECTIONS, key=key, expected="corrections stay")
+            yield Finding("correction", message, new.file(ledger), CORRECTIONS, key=key, expected="corrections stay")
 
 
 def _untold(
     new: Source, after: Table | None, old: Source, before: Table, told: set[tuple[str | None, ...]]
-) -> Iterator[Problem]:
+) -> Iterator[Finding]:
     name, file = before.name, new.file(after) if after else new.descriptor_path.name
     expected = f"a row in {CORRECTIONS} with version {new.package.version}"
     for key, number, was, now in _pairs(new, after, old, before):
@@ -78,13 +78,13 @@ def _untold(
             continue
         if now is None or after is None:
             message = f"the row {key} of {name} was removed without a correction"
-            yield Problem("correction", message, file, name, key=key, expected=expected)
+            yield Finding("correction", message, file, name, key=key, expected=expected)
             continue
         for field in (field.name for field in before.fields if field.name in after.index):
             if (name, key, field) not in told and _differ(before, after, field, was[field], now[field]):
                 message = f"{name} {key}: {field} changed from {_quoted(was[field])} to {_quoted(now[field])}"
                 message += " without a correction"
-                yield Problem("correction", message, file, name, number, field, key, now[field] or "", expected)
+                yield Finding("correction", message, file, name, number, field, key, now[field] or "", expected)
 
 
 def _pairs(

@@ -5,13 +5,13 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package.reading import Source, paths
 
 BLOCK = 2**20
 
 
-def undeclared(source: Source) -> Iterator[Problem]:
+def undeclared(source: Source) -> Iterator[Finding]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
     resources = source.package.descriptor["resources"]
     folders = {str(Path(path).parent) for resource in resources for path in paths(resource)} - {"."}
@@ -20,31 +20,31 @@ def undeclared(source: Source) -> Iterator[Problem]:
         for file in sorted((source.folder / folder).rglob("*")):
             name = file.relative_to(source.folder).as_posix()
             if file.is_file() and name not in source.declared:
-                yield Problem("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
+                yield Finding("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
 
 
-def untidy(file: Path, name: str, resource: str) -> Iterator[Problem]:
+def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
     """What keeps a file from being UTF-8 without a mark, with LF line ends and a last line that ends."""
     line, last = 1, b"\n"
     with file.open("rb") as stream:
         first = stream.read(BLOCK)
         if first.startswith(codecs.BOM_UTF8):
             message = "the file begins with a byte order mark"
-            yield Problem("byte-order-mark", message, name, resource, 1, expected="none")
+            yield Finding("byte-order-mark", message, name, resource, 1, expected="none")
         block = first
         while block:
             if b"\r" in block:
                 line += block[: block.index(b"\r")].count(b"\n")
-                yield Problem("line-end", "a line ends in CR", name, resource, line, expected="LF line ends")
+                yield Finding("line-end", "a line ends in CR", name, resource, line, expected="LF line ends")
                 return
             line += block.count(b"\n")
             last = block[-1:]
             block = stream.read(BLOCK)
     if last != b"\n":
-        yield Problem("line-end", "the last line has no end", name, resource, line, expected="LF at the end")
+        yield Finding("line-end", "the last line has no end", name, resource, line, expected="LF at the end")
 
 
-def altered(source: Source) -> Iterator[Problem]:
+def altered(source: Source) -> Iterator[Finding]:
     """Files that are not those the descriptor describes, by size or checksum."""
     for resource in source.package.descriptor["resources"]:
         if len(paths(resource)) != 1:
@@ -54,11 +54,11 @@ def altered(source: Source) -> Iterator[Problem]:
         told = resource.get("bytes")
         if isinstance(told, int) and told != size:
             message = "the file has not the size that the descriptor says"
-            yield Problem("bytes", message, file, name, value=str(size), expected=str(told))
+            yield Finding("bytes", message, file, name, value=str(size), expected=str(told))
         algorithm, _, digest = str(resource.get("hash") or "").rpartition(":")
         if digest and (algorithm or "md5") in hashlib.algorithms_guaranteed:
             with (source.folder / file).open("rb") as stream:
                 found = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
             if found != digest.lower():
                 message = "the file is not the one that the descriptor describes"
-                yield Problem("hash", message, file, name, value=found, expected=digest)
+                yield Finding("hash", message, file, name, value=found, expected=digest)

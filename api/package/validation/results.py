@@ -7,19 +7,19 @@ from importlib import metadata
 from pathlib import Path
 
 from api.model.descriptor import Table
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package import checks, reading
 from api.package.reading import Source
 from api.store import atomic_files
 
 
 @dataclass(frozen=True)
-class Finding:
+class TableResult:
     """What checking one table's rows brought."""
 
     rows: int
-    errors: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
 
 
 def key_of(source: Source, table: Table) -> str:
@@ -47,16 +47,16 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def remembered(cache: Path, key: str) -> Finding | None:
+def remembered(cache: Path, key: str) -> TableResult | None:
     """A table's finding from an earlier run; one that cannot be read is as good as none."""
     try:
         kept = json.loads((cache / f"{key}.json").read_text("utf-8"))
-        return Finding(kept["rows"], (), tuple(Problem(**warning) for warning in kept["warnings"]))
+        return TableResult(kept["rows"], (), tuple(Finding(**warning) for warning in kept["warnings"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def remember(cache: Path, key: str, finding: Finding) -> None:
+def remember(cache: Path, key: str, finding: TableResult) -> None:
     """Keep a table's finding for later runs; two builds may do so at once."""
     found = {"rows": finding.rows, "warnings": [warning.to_json() for warning in finding.warnings]}
     atomic_files.write(cache / f"{key}.json", json.dumps(found).encode())
