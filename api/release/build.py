@@ -100,9 +100,9 @@ def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, 
     `cache` remembers tables that were found valid.
     """
     model = source.package
-    fault = filenames.version_fault(model.version)
-    if fault:
-        raise BuildError(f"the package's version {model.version!r} cannot name a release: it {fault}")
+    reason = filenames.reason_of_version(model.version)
+    if reason:
+        raise BuildError(f"the package's version {model.version!r} cannot name a release: it {reason}")
     previous = history.previous(source)
     say(f"validating {model.version}")
     serving_files = parallel.here(source)

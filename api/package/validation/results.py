@@ -7,8 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from api.model.descriptor import Table
+from api.model.files import POSITIONS
 from api.model.findings import Finding
-from api.package import checks, reading
+from api.package import reading
 from api.package.reading import Source
 from api.store import atomic_files
 
@@ -27,7 +28,7 @@ def key_of(source: Source, table: Table) -> str:
     package = source.package
     names = {key.resource for key in table.foreign_keys}
     names |= {rule.get("resource") for rule in (table.figure.get("agrees") or {}).values()}
-    if table.name == checks.POSITIONS:
+    if table.name == POSITIONS:
         names |= {other.name for other in package.tables}
     others = [other for other in package.tables if other.name in names]
     told = {
