@@ -549,8 +549,8 @@ def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "no file": ({"path": "t.csv", "schema": SCHEMA}, {}, 'the file "t.csv" does not exist'),
     "network": ({"path": "http://a.org/t.csv", "schema": SCHEMA}, {}, "is on the network, which is never read"),
-    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "leads out of the package"),
-    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "leads out of the package"),
+    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "escapes the package"),
+    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "escapes the package"),
     "wrong type": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\nx,y\n"}, '"x" is not a whole number'),
     "wrong encoding": (
         {"path": "t.csv", "schema": SCHEMA},

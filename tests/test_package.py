@@ -252,7 +252,7 @@ def test_a_zip_that_leads_out_of_itself_is_refused(tmp_path: Path, entry: str) -
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.writestr("datapackage.json", "{}")
         archive.writestr(entry, "id\n")
-    with pytest.raises(PackageError, match="leads out of the archive"), open_source(tmp_path / "p.zip"):
+    with pytest.raises(PackageError, match="escapes the archive"), open_source(tmp_path / "p.zip"):
         pass
 
 
@@ -271,5 +271,5 @@ def test_open_source_tells_everything_that_cannot_be_read(tmp_path: Path) -> Non
     assert [(p.resource, p.type) for p in caught.value.findings] == [("t", "missing-file"), ("u", "unsafe-path")]
     assert str(caught.value).splitlines() == [
         'datapackage.json: the file "gone.csv" does not exist (expected: an existing file)',
-        'datapackage.json: the path "../u.csv" leads out of the package (expected: a path inside it)',
+        'datapackage.json: the file "../u.csv" escapes the package\'s folder (expected: a path inside it)',
     ]

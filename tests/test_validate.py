@@ -233,7 +233,7 @@ def test_a_truncated_descriptor_is_an_error(tmp_path: Path) -> None:
     assert (found.file, found.type, found.expected) == (
         "datapackage.json",
         "unreadable-package",
-        "a whole JSON document",
+        "a complete JSON document",
     )
 
 
@@ -603,7 +603,7 @@ def test_a_published_correction_stays_as_it_is(tmp_path: Path) -> None:
     new = released(tmp_path / "new", [], [["c2", "t", "b", "", "1.0.0"]], "1.1.0")
     errors = validate(new, old).errors
     assert [(e.file, e.key, e.message) for e in errors] == [
-        ("data/corrections.csv", "c1", "the published correction c1 is gone"),
+        ("data/corrections.csv", "c1", "the published correction c1 was removed"),
         ("data/corrections.csv", "c2", "the published correction c2 was changed"),
     ]
 
@@ -618,7 +618,7 @@ def test_a_table_without_errors_is_remembered_until_anything_it_depends_on_chang
     kept = sorted(cache.iterdir())
     assert (len(kept), validate(folder, cache=cache)) == (3, first)
     for file in kept:
-        file.write_text('{"rows": 77, "warnings": []}')
+        file.write_text('{"rows": 77, "findings": []}')
     assert [entry.rows for entry in validate(folder, cache=cache).tables] == [77, 77, 77]
     (folder / "data/sources.csv").write_text("id\ns2\n")
     report = validate(folder, cache=cache)

@@ -15,7 +15,7 @@ __all__ = ["FileResource", "PackageError", "Report", "Source", "files", "open_so
 
 @dataclass(frozen=True)
 class FileResource:
-    """A resource that is no table: it is offered as it is."""
+    """A resource that is not a table: it is offered as it is."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ class FileResource:
 
 
 def files(source: Source) -> list[FileResource]:
-    """The resources that are no tables and have a file."""
+    """The resources that are not tables and have a file."""
     return [
         FileResource(
             name=str(resource["name"]),

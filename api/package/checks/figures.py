@@ -93,7 +93,7 @@ class Period(FigureCheck):
         field = self.fields(*(("year",) if at_year else ("periodStart", "periodEnd")), "periodType")[0]
         dates = "no dates" if start is None and end is None else f"{start or '?'} to {end or '?'}"
         what = f"year {year}" if at_year and year is not None else "no year" if at_year else dates
-        yield self.at(row, field, "period", f'{what} does not fit "{kind}"', expected)
+        yield self.at(row, field, "period", f'"{kind}" with {what}', expected)
 
 
 @attrs.define(kw_only=True, repr=False)

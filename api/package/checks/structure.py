@@ -30,9 +30,9 @@ def findings(package: Package, file: str, known: Sequence[str]) -> Iterator[Find
             yield Finding("descriptor", message, file, table.name, value=value, expected=expected)
     unread = set(known) - {table.name for table in package.tables}
     for rule in package.descriptor.get("lantern:sums") or []:
-        message = _of_sum(package, rule)
-        if message and rule["resource"] not in unread:
-            yield Finding("descriptor", message, file, rule["resource"], expected="rows with numbers")
+        reason = _of_sum(package, rule)
+        if reason and rule["resource"] not in unread:
+            yield Finding("descriptor", reason, file, rule["resource"], expected="rows with numbers")
 
 
 def sound(table: Table, known: Sequence[str]) -> bool:
@@ -123,7 +123,7 @@ def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator
 
 
 def _of_sum(package: Package, rule: Mapping[str, Any]) -> str | None:
-    """What is wrong with a sum; nothing where its table is there with its field and its key."""
+    """Why a sum cannot be checked; None where its table, its field and a key exist."""
     table = package.table(rule["resource"])
     if table is None or rule["field"] not in table.index:
         return f'the sum "{rule["name"]}" names a table or field that does not exist'

@@ -138,7 +138,7 @@ def _percent_end(tokens: list[Token], position: int) -> int | None:
 
 
 def _range_factor(number: Decimal, tokens: list[Token], position: int) -> Decimal:
-    """In "5 to 10 million" or "20-30%" the first number has the second one's scale; "346 - 1 percent" is not a range."""
+    """In "5 to 10 million" or "20-30%" the first number takes the second's scale; "346 - 1 percent" is not a range."""
     if position + 1 < len(tokens) and tokens[position].text in JOINERS and tokens[position + 1].is_number:
         second = _reading(tokens, position + 1)
         if second is not None and number < max(second.numbers):

@@ -1,4 +1,4 @@
-"""Checks of files as files: how they are written, and whether the descriptor names them all."""
+"""Checks of files as files: how they are encoded, and whether the descriptor names them all."""
 
 import codecs
 import hashlib
@@ -24,14 +24,13 @@ def undeclared(source: Source) -> Iterator[Finding]:
 
 
 def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
-    """What keeps a file from being UTF-8 without a mark, with LF line ends and a last line that ends."""
+    """Deviations of a file from UTF-8 without a byte order mark, with LF line ends, also after the last line."""
     line, last = 1, b"\n"
     with file.open("rb") as stream:
-        first = stream.read(BLOCK)
-        if first.startswith(codecs.BOM_UTF8):
+        block = stream.read(BLOCK)
+        if block.startswith(codecs.BOM_UTF8):
             message = "the file begins with a byte order mark"
             yield Finding("byte-order-mark", message, name, resource, 1, expected="none")
-        block = first
         while block:
             if b"\r" in block:
                 line += block[: block.index(b"\r")].count(b"\n")
@@ -41,24 +40,24 @@ def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
             last = block[-1:]
             block = stream.read(BLOCK)
     if last != b"\n":
-        yield Finding("line-end", "the last line has no end", name, resource, line, expected="LF at the end")
+        yield Finding("line-end", "the last line has no line end", name, resource, line, expected="LF at the end")
 
 
 def altered(source: Source) -> Iterator[Finding]:
-    """Files that are not those the descriptor describes, by size or checksum."""
+    """Files whose size or checksum is not the one in the descriptor."""
     for resource in source.package.descriptor["resources"]:
         if len(paths(resource)) != 1:
             continue
         name, file = str(resource["name"]), paths(resource)[0]
         size = (source.folder / file).stat().st_size
-        told = resource.get("bytes")
-        if isinstance(told, int) and told != size:
-            message = "the file has not the size that the descriptor says"
-            yield Finding("bytes", message, file, name, value=str(size), expected=str(told))
+        declared = resource.get("bytes")
+        if isinstance(declared, int) and declared != size:
+            message = "the file's size differs from the descriptor"
+            yield Finding("bytes", message, file, name, value=str(size), expected=str(declared))
         algorithm, _, digest = str(resource.get("hash") or "").rpartition(":")
         if digest and (algorithm or "md5") in hashlib.algorithms_guaranteed:
             with (source.folder / file).open("rb") as stream:
-                found = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
-            if found != digest.lower():
-                message = "the file is not the one that the descriptor describes"
-                yield Finding("hash", message, file, name, value=found, expected=digest)
+                actual = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
+            if actual != digest.lower():
+                message = "the file's checksum differs from the descriptor"
+                yield Finding("hash", message, file, name, value=actual, expected=digest)
