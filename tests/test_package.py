@@ -232,10 +232,9 @@ def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
     report = validate(tmp_path)
     assert (report.valid, report.warnings) == (True, ())
     with open_source(tmp_path) as source:
-        (paper,) = files(source)
+        assert files(source) == ["data/paper.pdf"]
         assert [t.name for t in source.package.tables] == ["t"]
-    assert (paper.name, paper.relative, paper.mediatype) == ("paper", ("data/paper.pdf",), "application/pdf")
-    assert paper.paths == (tmp_path / "data/paper.pdf",)
+        assert source.package.descriptor["resources"][1]["mediatype"] == "application/pdf"
 
 
 @pytest.mark.parametrize("top", ["", "small-1.0/"])

@@ -166,10 +166,9 @@ def pack(
     (folder / "data").mkdir()
     for table in source.package.tables:
         package.write_csv(source, table, folder / table.path)
-    for resource in package.files(source):
-        for origin, name in zip(resource.paths, resource.relative, strict=True):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(origin, folder / name)
+    for name in package.files(source):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / name, folder / name)
     for name, text in texts(source).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     rows = {table.name: table.rows for table in report.tables}
