@@ -565,7 +565,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "twice the key": (
         {"path": "t.csv", "schema": SCHEMA},
         {"t.csv": b"id,name\n1,a\n1,b\n"},
-        'the key "1" stands in an earlier row too',
+        'the key "1" duplicates an earlier row',
     ),
     "ragged": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\n1\n"}, "the row ends before this field"),
     "infinite": (
@@ -591,12 +591,12 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "a member that is no field": (
         {"path": "t.json", "schema": SCHEMA},
         {"t.json": b'[{"id": 1}, {"id": 2, "nmae": "a"}]'},
-        't.json:3 field "nmae": the row has a member "nmae" that is no field of the schema (expected: one of id, name)',
+        't.json:3 field "nmae": the member "nmae" is not a field of the schema (expected: one of id, name)',
     ),
     "a spreadsheet": (
         {"type": "table", "path": "t.xlsx", "schema": SCHEMA},
         {"t.xlsx": b"PK"},
-        "t.xlsx: tables in the format xlsx are not read (expected: one of csv, tsv, inline, json, jsonl, ndjson)",
+        "t.xlsx: tables in the format xlsx cannot be read (expected: one of csv, tsv, inline, json, jsonl, ndjson)",
     ),
 }
 
