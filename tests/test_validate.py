@@ -82,8 +82,8 @@ def only(report: Report) -> Finding:
     return report.errors[0]
 
 
-def place(problem: Finding) -> tuple[str, int | None, str | None, str | None, str]:
-    return problem.file, problem.row, problem.field, problem.value, problem.type
+def place(finding: Finding) -> tuple[str, int | None, str | None, str | None, str]:
+    return finding.file, finding.row, finding.field, finding.value, finding.type
 
 
 def test_a_package_without_defects_is_valid(tmp_path: Path) -> None:
