@@ -66,10 +66,10 @@ def read(raw: bytes) -> Contents:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str):
         raise BadManifest("the manifest's version and published_at must be text")
-    wrong = filenames.version_fault(version)
-    found = [f"the version {version!r} {wrong}"] if wrong else filenames.faults(file.path for file in files)
-    if found:
-        raise BadManifest("; ".join(found[:3]))
+    reason = filenames.reason_of_version(version)
+    reasons = [f"the version {version!r} {reason}"] if reason else filenames.reasons(file.path for file in files)
+    if reasons:
+        raise BadManifest("; ".join(reasons[:3]))
     return Contents(version, published_at, files, layout, raw)
 
 
