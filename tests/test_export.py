@@ -461,7 +461,7 @@ def test_a_mirror_can_be_exported(states: Path, origin: str, tmp_path: Path) -> 
     copy(origin, tmp_path / "copy", latest=True)
     told: list[str] = []
     export(tmp_path / "copy", tmp_path / "site", tell=told.append)
-    assert told == ["warning: release 1.0.0 is not here"]
+    assert told == ["warning: release 1.0.0 is missing"]
     assert json.loads((tmp_path / "site" / "mirror.json").read_bytes())["upstream"] == origin
     assert origin in (tmp_path / "site" / "index.html").read_text()
     assert lantern("verify", tmp_path / "site").returncode == 0

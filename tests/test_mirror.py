@@ -23,7 +23,7 @@ from tuf.ngclient import Updater, UpdaterConfig
 
 from api import mirror
 from api.mirror import state
-from api.mirror.source import MirrorError
+from api.mirror.upstream import MirrorError
 from api.store import manifest, release_index
 from api.trust import metadata, rotate, sign_store, verify, withdraw
 from api.trust.keys import ROLES, keyring
@@ -153,7 +153,7 @@ def test_a_part_can_be_copied(origin: str, tmp_path: Path, wish: dict[str, Any],
     assert list(copy(origin, folder, **wish).added) == versions
     assert [path.name for path in (folder / "releases").iterdir()] == versions
     [missing] = {"1.0.0", "1.1.0"} - set(versions)
-    assert verify(folder).problems == [f"release {missing} is not here"]
+    assert verify(folder).problems == [f"release {missing} is missing"]
     assert lantern("verify", folder).returncode == 0
     assert copy(origin, folder).added == (missing,)
     assert verify(folder).problems == []
@@ -167,7 +167,7 @@ def test_a_version_that_is_not_there(origin: str, tmp_path: Path) -> None:
 def test_a_part_is_no_source_for_the_whole(origin: str, tmp_path: Path) -> None:
     copy(origin, tmp_path / "part", latest=True)
     with serving(tmp_path / "part", tmp_path / "log") as url:
-        with pytest.raises(MirrorError, match=r"(404|not there).*"):
+        with pytest.raises(MirrorError, match=r"(404|not found).*"):
             copy(url, tmp_path / "copy")
         assert copy(url, tmp_path / "copy", latest=True).added == ()
 
@@ -281,7 +281,7 @@ def test_a_stale_mirror_says_so(states: Path, tmp_path: Path) -> None:
         found = copy(url, folder).status
     assert not found.stale
     assert mirror.status(store) is None
-    late = state.said(datetime.now(UTC) - timedelta(seconds=1))
+    late = state.utc_text(datetime.now(UTC) - timedelta(seconds=1))
     state.write(folder, state.MirrorStatus(**{**vars(found), "stale_after": late}))
     with serving(folder, tmp_path / "log2") as url:
         health = get(f"{url}/healthz")

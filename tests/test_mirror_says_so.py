@@ -124,7 +124,7 @@ def test_the_page_says_so(folder: Path, origin: str) -> None:
 
 def test_health_is_degraded_when_the_copy_is_stale(folder: Path) -> None:
     assert client_of(folder).get("/healthz").get_json()["status"] == "ok"
-    synced(folder, stale_after=state.said(datetime.now(UTC) - timedelta(seconds=1)))
+    synced(folder, stale_after=state.utc_text(datetime.now(UTC) - timedelta(seconds=1)))
     answer = client_of(folder).get("/healthz")
     assert answer.status_code == 200
     body = answer.get_json()

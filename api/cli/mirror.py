@@ -44,8 +44,8 @@ def mirror(
     """
     from api.mirror.copy import Copied, Wish
     from api.mirror.copy import mirror as copy
-    from api.mirror.source import MirrorError
     from api.mirror.tuf_client import Trust
+    from api.mirror.upstream import MirrorError
 
     if version and latest or root_file and fingerprint:
         raise click.UsageError("give --version or --latest, and --root or --fingerprint, not both")

@@ -1,8 +1,9 @@
-"""Connections that are shut when the head of an answer does not come in time.
+"""Connections that are shut when the head of a response does not come in time.
 
-A socket's timeout begins anew with every byte: a server that sends a byte now and then would hold us for ever.
+A socket's timeout begins anew with every byte: a server that sends a byte now and then would hold us forever.
 """
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -11,50 +12,33 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
 
-class Plain(HTTPConnection):
-    """`patience`: seconds from the request to the end of the answer's head."""
+class PlainConnection(HTTPConnection):
+    """`patience`: seconds from the request to the end of the response's head."""
 
     def __init__(self, *args: Any, patience: float, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._watch = _Watch(self, patience)
+        self.patience = patience
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it
-        with self._watch:
-            return super().getresponse()
-
-
-class Secure(HTTPSConnection):
-    """The same over TLS."""
-
-    def __init__(self, *args: Any, patience: float, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._watch = _Watch(self, patience)
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it
-        with self._watch:
-            return super().getresponse()
-
-
-class _Watch:
-    """Shuts a connection's socket after some seconds; what fails thereby fails as a timeout."""
-
-    def __init__(self, connection: HTTPConnection, seconds: float) -> None:
-        self.connection, self.seconds = connection, seconds
-
-    def __enter__(self) -> None:
-        self.late = False
-        self.timer = threading.Timer(self.seconds, self._shut)
-        self.timer.daemon = True
-        self.timer.start()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self.timer.cancel()
-        if self.late and error is not None:
-            raise TimeoutError("timed out") from error
-
-    def _shut(self) -> None:
-        self.late = True
+        """The response. What fails because the time is over fails as a TimeoutError."""
+        late = threading.Event()
+        timer = threading.Timer(self.patience, self._shut, [late])
+        timer.daemon = True
+        timer.start()
         try:
-            self.connection.sock.shutdown(socket.SHUT_RDWR)
-        except (OSError, AttributeError):
-            pass
+            return super().getresponse()
+        except Exception as error:
+            if late.is_set():
+                raise TimeoutError("timed out") from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _shut(self, late: threading.Event) -> None:
+        late.set()
+        with contextlib.suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class SecureConnection(PlainConnection, HTTPSConnection):
+    """The same over TLS."""

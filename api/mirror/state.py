@@ -12,7 +12,7 @@ from api.store import atomic_files
 
 @dataclass(frozen=True)
 class MirrorStatus:
-    """Whose copy a store is, and how old. Times are UTC, as in answers.
+    """Whose copy a store is, and how old. Times are UTC, as in responses.
 
     `upstream_version`: the newest release that the upstream had at the last sync. `root`: the fingerprint of the
     trusted root. `holds`: "all", "latest" or the one version that is copied.
@@ -23,21 +23,21 @@ class MirrorStatus:
     upstream_version: str | None
     stale_after: str
     root: str
-    holds: str = "all"
+    holds: str
 
     @property
     def stale(self) -> bool:
         """Whether the copy may be out of date: no sync succeeded for too long, or the signature has expired."""
-        return said(datetime.now(UTC)) > self.stale_after
+        return utc_text(datetime.now(UTC)) > self.stale_after
 
 
-def said(moment: datetime) -> str:
-    """A time as answers and files hold it."""
+def utc_text(moment: datetime) -> str:
+    """A time as responses and files hold it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def status(root: Path) -> MirrorStatus | None:
-    """What a store says of its upstream; None where it is an origin. Read again only when the file changes."""
+    """A store's state as a mirror; None where it is an origin. Read again only when the file changes."""
     path = root / MIRROR
     try:
         stat = path.stat()
@@ -48,10 +48,10 @@ def status(root: Path) -> MirrorStatus | None:
 
 @lru_cache(maxsize=16)
 def _read(path: Path, _changed: int, _number: int) -> MirrorStatus:
-    held = json.loads(path.read_bytes())
-    return MirrorStatus(**{field.name: held[field.name] for field in fields(MirrorStatus)})
+    values = json.loads(path.read_bytes())
+    return MirrorStatus(**{field.name: values[field.name] for field in fields(MirrorStatus)})
 
 
-def write(root: Path, found: MirrorStatus) -> None:
-    """Say it, by one rename."""
-    atomic_files.write(root / MIRROR, (json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n").encode())
+def write(root: Path, status: MirrorStatus) -> None:
+    """Put the state in place, by one rename."""
+    atomic_files.write(root / MIRROR, (json.dumps(asdict(status), ensure_ascii=False, indent=2) + "\n").encode())

@@ -3,29 +3,32 @@
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Root
+from tuf.api.metadata import Root, Signed
 
 from api import settings
 from api.model.errors import LanternError
 from api.store import atomic_files
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
+Tell = Callable[[str], None]
 
 
 class TrustError(LanternError):
-    """Something that must not be signed, or cannot be."""
+    """Why something must not be signed, or cannot be signed or verified."""
 
 
 @dataclass
 class Keyring:
-    """The folder of keys, its passphrase, and for how many days each role's signature is good."""
+    """The folder of keys, its passphrase, and for how many days each role's signature is valid."""
 
     folder: Path
     passphrase: str = field(default="", repr=False)
@@ -39,10 +42,29 @@ class Keyring:
         paths = [self.path(role, keyid) for keyid in root.roles[role].keyids]
         return [self._load(path) for path in paths if path.exists()]
 
+    def needed(self, root: Root, role: str) -> list[CryptoSigner]:
+        """The keys of a role. Raises TrustError where fewer are in the folder than its signature needs."""
+        signers = self.signers(root, role)
+        threshold = root.roles[role].threshold
+        if len(signers) < threshold:
+            lack = "key is not" if threshold == 1 else f"keys (at least {threshold}) are not"
+            raise TrustError(
+                f"the {role} {lack} in {self.folder}: copy them there, or set LANTERN_KEYS to the folder that has them"
+            )
+        return signers
+
+    def expiry(self, role: str, now: datetime) -> datetime:
+        """When a signature that is made now expires."""
+        return now.replace(microsecond=0) + timedelta(days=self.days[role])
+
+    def is_due(self, signed: Signed, now: datetime) -> bool:
+        """Whether a signature is in the last third of its validity."""
+        return signed.expires - now < timedelta(days=self.days[signed.type]) / 3
+
     def _load(self, path: Path) -> CryptoSigner:
         if path.stat().st_mode & 0o077:
             raise TrustError(
-                f"the key {path} can be read by others: chmod 600 it, and rotate it if others could see it"
+                f"the key {path} can be read by other users: chmod 600 it, and rotate it if they could read it"
             )
         data = path.read_bytes()
         try:
@@ -59,22 +81,22 @@ class Keyring:
         try:
             return _signer(data, getpass.getpass(f"Passphrase of {path.name}: "))
         except ValueError as error:
-            raise TrustError(f"that is not the passphrase of {path}") from error
+            raise TrustError(f"the passphrase of {path} is wrong") from error
 
     def new(self, role: str) -> CryptoSigner:
-        """Make a key and write it down, for nobody but this user; encrypted where there is a passphrase."""
+        """Make a key and write its file, readable by this user only; encrypted where there is a passphrase."""
         private = Ed25519PrivateKey.generate()
         signer = CryptoSigner(private)
-        locked: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if self.passphrase:
-            locked = serialization.BestAvailableEncryption(self.passphrase.encode())
-        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+            encryption = serialization.BestAvailableEncryption(self.passphrase.encode())
+        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_files.write(self.path(role, signer.public_key.keyid), pem, mode=0o600)
         return signer
 
     def retire(self, role: str, keyid: str) -> None:
-        """Put a key that signs nothing any more aside, into `retired`."""
+        """Move a key that signs nothing any more into `retired`."""
         path = self.path(role, keyid)
         if path.exists():
             (self.folder / "retired").mkdir(exist_ok=True, mode=0o700)
@@ -88,12 +110,10 @@ def _signer(data: bytes, passphrase: str | None) -> CryptoSigner:
     return CryptoSigner(private)
 
 
-def keyring(root: Path, values: Mapping[str, object] | None = None) -> Keyring:
+def keyring(root: Path, values: Mapping[str, Any] | None = None) -> Keyring:
     """The keys that the settings name for a store. Raises TrustError for a folder inside the store."""
     values = values or settings.load()
-    named = str(values["KEYS"])
-    folder = Path(named).expanduser() if named else root.absolute().parent / "keys"
+    folder = Path(values["KEYS"]).expanduser() if values["KEYS"] else root.absolute().parent / "keys"
     if folder.absolute().is_relative_to(root.absolute()):
-        raise TrustError(f"the keys must not lie in the store, where they would be published: {folder}")
-    days = {role: int(str(values[f"{role.upper()}_DAYS"])) for role in ROLES}
-    return Keyring(folder, str(values["KEYS_PASSPHRASE"]), days)
+        raise TrustError(f"the keys must not be in the store, where they would be published: {folder}")
+    return Keyring(folder, values["KEYS_PASSPHRASE"], {role: values[f"{role.upper()}_DAYS"] for role in ROLES})

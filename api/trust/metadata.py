@@ -1,9 +1,9 @@
-"""The signed metadata of a store on disk: where each file stands, and the current state read from it.
+"""The signed metadata of a store on disk: the path of each file, and the current state read from it.
 
-{store}/tuf/{n}.root.json {n}.targets.json {n}.snapshot.json   never changed once they are there
+{store}/tuf/{n}.root.json {n}.targets.json {n}.snapshot.json   never changed once they are written
 {store}/tuf/root.json timestamp.json                           the newest root; the one file that decides
-{store}/tuf/targets/{sha256}.releases.json                     what the signature covers, under names that a
-{store}/tuf/targets/releases/{version}/{sha256}.manifest.json  TUF client asks for
+{store}/tuf/targets/{sha256}.releases.json                     what the signature covers, under the names that a
+{store}/tuf/targets/releases/{version}/{sha256}.manifest.json  TUF client requests
 """
 
 import hashlib
@@ -21,11 +21,14 @@ from api.store import release_index
 
 READABLE = JSONSerializer(compact=False)
 FOLDER = "tuf"
+# Where a mirror keeps its upstream's metadata, which may be newer than what it has finished copying; see api.mirror.
+UPSTREAM = "upstream"
+PINNED = "pinned.root.json"  # in UPSTREAM: the root that the mirror trusted first
 
 
 @dataclass(frozen=True)
 class State:
-    """What a store's timestamp points at. The signatures were not looked at."""
+    """What a store's timestamp points at. The signatures are not verified."""
 
     timestamp: Metadata[Timestamp]
     snapshot: Metadata[Snapshot]
@@ -36,8 +39,9 @@ def folder(store: Path) -> Path:
     return store / FOLDER
 
 
-def root_path(store: Path, version: int) -> Path:
-    return folder(store) / f"{version}.root.json"
+def role_path(store: Path, role: str, version: int) -> Path:
+    """The file of a role's metadata: with its version in the name, but for the timestamp."""
+    return folder(store) / ("timestamp.json" if role == "timestamp" else f"{version}.{role}.json")
 
 
 def manifest_name(version: str) -> str:
@@ -46,25 +50,24 @@ def manifest_name(version: str) -> str:
 
 
 def target_path(store: Path, name: str, sha256: str) -> Path:
-    """Where the file that a target's name stands for is kept for TUF clients."""
+    """Where the file of a target's name is kept for TUF clients."""
     before, _, last = name.rpartition("/")
     return folder(store) / "targets" / before / f"{sha256}.{last}"
 
 
-def roots(store: Path) -> Iterator[tuple[int, bytes]]:
-    """Every root there is, oldest first, up to the first gap."""
-    numbers = (path.name.split(".")[0] for path in folder(store).glob("*.root.json"))
-    found = sorted(int(number) for number in numbers if number.isdecimal())
-    for place, version in enumerate(found):
-        if version != found[0] + place:
-            return
-        yield version, root_path(store, version).read_bytes()
+def roots(folder: Path) -> Iterator[tuple[int, bytes]]:
+    """The roots in a folder, oldest first, up to the first gap: version and bytes."""
+    numbers = (path.name.split(".")[0] for path in folder.glob("*.root.json"))
+    version = min((int(number) for number in numbers if number.isdecimal()), default=0)
+    while (path := folder / f"{version}.root.json").exists():
+        yield version, path.read_bytes()
+        version += 1
 
 
 def newest_root(store: Path) -> Metadata[Root] | None:
     """The root that is in force."""
-    found = list(roots(store))
-    return Metadata[Root].from_bytes(found[-1][1]) if found else None
+    every = list(roots(folder(store)))
+    return Metadata[Root].from_bytes(every[-1][1]) if every else None
 
 
 def fingerprint(raw: bytes) -> str:
@@ -82,10 +85,10 @@ def state(store: Path) -> State | None:
         return None
     try:
         timestamp = Metadata[Timestamp].from_bytes(path.read_bytes())
-        number = timestamp.signed.snapshot_meta.version
-        snapshot = Metadata[Snapshot].from_bytes((folder(store) / f"{number}.snapshot.json").read_bytes())
-        number = snapshot.signed.meta["targets.json"].version
-        targets = Metadata[Targets].from_bytes((folder(store) / f"{number}.targets.json").read_bytes())
+        version = timestamp.signed.snapshot_meta.version
+        snapshot = Metadata[Snapshot].from_bytes(role_path(store, "snapshot", version).read_bytes())
+        version = snapshot.signed.meta["targets.json"].version
+        targets = Metadata[Targets].from_bytes(role_path(store, "targets", version).read_bytes())
     except (OSError, DeserializationError, KeyError) as error:
         raise RepositoryError(f"the signed metadata in {folder(store)} cannot be read: {error}") from error
     return State(timestamp, snapshot, targets)

@@ -1,6 +1,6 @@
 """Checking a store, a mirror or an export against its signed metadata: offline, every byte."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,6 @@ from api.model.files import MANIFEST, RELEASE_INDEX
 from api.store import manifest, release_index
 from api.trust import metadata
 from api.trust.keys import TrustError
-
-# Where a mirror keeps what it was told by its upstream and has not finished copying; see api.mirror.
-UPSTREAM = "upstream"
-Read = Callable[[int], None]
 
 
 @dataclass
@@ -39,13 +35,12 @@ def verify(
     strict: bool = False,
     partial: bool = False,
     now: datetime | None = None,
-    read: Read = lambda _: None,
 ) -> Verdict:
-    """Check everything in a folder; what is wrong stands in the verdict's `problems`.
+    """Check everything in a folder; each error is a sentence in the verdict's `problems`.
 
     `fingerprint` names a root that must be in the chain. Expired metadata is a warning, because an archive must stay
-    verifiable; with `strict` it is a problem. `partial`: releases that are not here are no problem. `read` is told of
-    bytes as they are checked. Raises TrustError where there is nothing to check.
+    verifiable; with `strict` it is an error. `partial`: a release that is missing is a warning. Raises TrustError
+    where there is nothing to check.
     """
     verdict = Verdict()
     try:
@@ -56,87 +51,82 @@ def verify(
         _signed(folder, root, state)
         entries = metadata.signed_listing(folder, state.targets.signed)
     except (RepositoryError, DeserializationError, OSError, ValueError) as error:
-        verdict.problems.append(f"the signed metadata does not hold: {error}")
+        verdict.problems.append(f"the signed metadata is not valid: {error}")
         return verdict
     _expiry(verdict, strict, now or datetime.now(UTC), root, state)
     _covered(folder, state.targets.signed, verdict)
-    pending = _pending(folder)
-    _releases(folder, entries, pending, verdict, partial, read)
+    _releases(folder, entries, _pending(folder), verdict, partial)
     return verdict
 
 
-def _chain(folder: Path, fingerprint: str, verdict: Verdict) -> Root:
-    """The newest root, after a walk from the first, each signed by the one before it."""
+def _walk(folder: Path) -> tuple[Root | None, list[str]]:
+    """The newest root of a folder, after a walk from the oldest, each signed by the one before; all fingerprints."""
     trusted: Root | None = None
-    prints = []
+    fingerprints = []
     for version, raw in metadata.roots(folder):
-        found = Metadata[Root].from_bytes(raw)
-        if found.signed.version != version:
-            raise RepositoryError(f"{version}.root.json is version {found.signed.version}")
-        for by in (trusted or found.signed, found.signed):
-            by.verify_delegate("root", found.signed_bytes, found.signatures)
-        trusted = found.signed
-        prints.append(metadata.fingerprint(raw))
-    if trusted is None:
+        root = Metadata[Root].from_bytes(raw)
+        if root.signed.version != version:
+            raise RepositoryError(f"{version}.root.json is version {root.signed.version}")
+        for by in (trusted or root.signed, root.signed):
+            by.verify_delegate("root", root.signed_bytes, root.signatures)
+        trusted = root.signed
+        fingerprints.append(metadata.fingerprint(raw))
+    return trusted, fingerprints
+
+
+def _chain(folder: Path, fingerprint: str, verdict: Verdict) -> Root:
+    """The newest root. Raises where the trusted one is not in its chain."""
+    root, fingerprints = _walk(metadata.folder(folder))
+    if root is None:
         raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/1.root.json)")
-    verdict.root = prints[0]
-    pinned = folder / UPSTREAM / "pinned.root.json"
-    wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else prints[0])
-    if wanted not in prints:
-        raise RepositoryError(f"the root {wanted} is not in its chain: it belongs to somebody else")
-    return trusted
+    verdict.root = fingerprints[0]
+    pinned = folder / metadata.UPSTREAM / metadata.PINNED
+    wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else verdict.root)
+    if wanted not in fingerprints:
+        raise RepositoryError(f"the root {wanted} is not in its chain: somebody else signed it")
+    return root
 
 
 def _signed(folder: Path, root: Root, state: metadata.State) -> None:
     """The three online roles: signed by the root's keys, and each naming the next one's very bytes."""
-    for role, found in (("timestamp", state.timestamp), ("snapshot", state.snapshot), ("targets", state.targets)):
-        root.verify_delegate(role, found.signed_bytes, found.signatures)
-    base = metadata.folder(folder)
+    for role, part in (("timestamp", state.timestamp), ("snapshot", state.snapshot), ("targets", state.targets)):
+        root.verify_delegate(role, part.signed_bytes, part.signatures)
     pointed = state.timestamp.signed.snapshot_meta
-    pointed.verify_length_and_hashes((base / f"{pointed.version}.snapshot.json").read_bytes())
+    pointed.verify_length_and_hashes(metadata.role_path(folder, "snapshot", pointed.version).read_bytes())
     described = state.snapshot.signed.meta["targets.json"]
-    described.verify_length_and_hashes((base / f"{described.version}.targets.json").read_bytes())
+    described.verify_length_and_hashes(metadata.role_path(folder, "targets", described.version).read_bytes())
     if (state.snapshot.signed.version, state.targets.signed.version) != (pointed.version, described.version):
         raise RepositoryError("snapshot or targets are not of the version that was signed")
 
 
 def _expiry(verdict: Verdict, strict: bool, now: datetime, root: Root, state: metadata.State) -> None:
     signed: tuple[Signed, ...] = (root, state.targets.signed, state.snapshot.signed, state.timestamp.signed)
-    for part in signed:
-        if part.is_expired(now):
-            said = (
-                f"the {part.type} expired on {part.expires:%Y-%m-%d %H:%M} UTC: the copy is whole, but newer releases "
-                "may exist"
-            )
-            (verdict.problems if strict else verdict.warnings).append(said)
+    (verdict.problems if strict else verdict.warnings).extend(
+        f"the {part.type} expired on {part.expires:%Y-%m-%d %H:%M} UTC: the copy is whole, but newer releases may exist"
+        for part in signed
+        if part.is_expired(now)
+    )
 
 
 def _covered(folder: Path, targets: Targets, verdict: Verdict) -> None:
-    """The signed files themselves, under both names that readers use."""
+    """The signed files themselves; the list of releases under both names that readers use."""
     for name, target in targets.targets.items():
-        beside = folder / name
-        for path in {metadata.target_path(folder, name, target.hashes["sha256"]), beside}:
-            if path == beside and name != RELEASE_INDEX:
-                continue  # a manifest: looked at with its release
+        paths = [metadata.target_path(folder, name, target.hashes["sha256"])]
+        for path in [*paths, folder / name] if name == RELEASE_INDEX else paths:
             try:
                 target.verify_length_and_hashes(path.read_bytes())
             except FileNotFoundError:
-                if beside != path and not beside.parent.exists():
-                    continue  # of a release that is not here, which is said elsewhere
-                verdict.problems.append(f"{path.relative_to(folder)} is missing")
+                if (folder / name).parent.exists():  # else its release is missing, which is reported elsewhere
+                    verdict.problems.append(f"{path.relative_to(folder)} is missing")
             except RepositoryError:
                 verdict.problems.append(f"{path.relative_to(folder)} is altered: it is not what was signed")
 
 
 def _pending(folder: Path) -> tuple[release_index.Entry, ...]:
     """The list that a mirror is copying just now: releases become visible before it does."""
-    base = folder / UPSTREAM
+    base = folder / metadata.UPSTREAM
     try:
-        root = None
-        for path in sorted((base / "root_history").glob("*.root.json"), key=lambda p: int(p.name.split(".")[0])):
-            found = Metadata[Root].from_bytes(path.read_bytes())
-            (root or found.signed).verify_delegate("root", found.signed_bytes, found.signatures)
-            root = found.signed
+        root, _ = _walk(base / "root_history")
         targets = Metadata[Targets].from_bytes((base / "targets.json").read_bytes())
         if root is None:
             return ()
@@ -152,43 +142,38 @@ def _releases(
     pending: tuple[release_index.Entry, ...],
     verdict: Verdict,
     partial: bool,
-    read: Read,
 ) -> None:
     signed = {entry.version: entry for entry in (*pending, *entries)}
     gone = {entry.version: entry.withdrawn for entry in (*pending, *entries) if entry.withdrawn is not None}
     listed = {entry.version for entry in entries}
     base = folder / "releases"
-    for path in sorted(base.glob("*")) if base.is_dir() else ():
+    for path in sorted(base.glob("*")):
         if path.name not in signed:
             verdict.problems.append(f"releases/{path.name} is not among the signed releases")
     for version, entry in signed.items():
-        there = (base / version).is_dir() and filenames.reason_of_version(version) is None
-        if version in gone and there:
+        present = (base / version).is_dir() and filenames.reason_of_version(version) is None
+        if version in gone and present:
             verdict.problems.append(f"release {version} was withdrawn and is still here: {gone[version]}")
-        elif there:
-            verdict.problems += (
-                f"releases/{version}: {wrong}" for wrong in _wrong(base / version, entry, verdict, read)
-            )
+        elif present:
+            verdict.problems += (f"releases/{version}: {error}" for error in _errors(base / version, entry, verdict))
         elif version in listed and version not in gone:
-            said = f"release {version} is not here"
-            (verdict.warnings if partial else verdict.problems).append(said)
+            (verdict.warnings if partial else verdict.problems).append(f"release {version} is missing")
 
 
-def _wrong(folder: Path, entry: release_index.Entry, verdict: Verdict, read: Read) -> Iterator[str]:
-    """What is wrong with one release."""
+def _errors(folder: Path, entry: release_index.Entry, verdict: Verdict) -> Iterator[str]:
+    """The errors of one release, which is counted in the verdict."""
     try:
         raw = (folder / MANIFEST).read_bytes()
         if metadata.fingerprint(raw) != entry.manifest:
             yield f"{MANIFEST} is altered: it is not what was signed"
             return
-        found = manifest.read(raw)
+        contents = manifest.read(raw)
     except (OSError, manifest.BadManifest) as error:
         yield str(error)
         return
-    if (found.version, found.published_at) != (entry.version, entry.published_at):
-        yield f"{MANIFEST} speaks of version {found.version}"
-    yield from manifest.differences(folder, found)
-    read(found.total)
+    if (contents.version, contents.published_at) != (entry.version, entry.published_at):
+        yield f"{MANIFEST} is that of version {contents.version}"
+    yield from manifest.differences(folder, contents)
     verdict.releases.append(entry.version)
-    verdict.files += len(found.files)
-    verdict.bytes += found.total
+    verdict.files += len(contents.files)
+    verdict.bytes += contents.total

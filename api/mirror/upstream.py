@@ -1,7 +1,7 @@
-"""Asking another server for bytes, bounded in size and in time, and telling in words what went wrong.
+"""Reading bytes from another server, bounded in size and in time, with errors that say what went wrong.
 
 No redirect leaves the server that was named, no proxy is taken from the environment, nothing is decoded: what is
-asked for are bytes whose length and hash are known or bounded beforehand.
+requested are bytes whose length and hash are known or bounded beforehand.
 """
 
 import random
@@ -18,29 +18,25 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
 from urllib3.util import Timeout, Url, parse_url
 
-from api.mirror.deadlines import Plain, Secure
+from api.mirror.deadlines import PlainConnection, SecureConnection
 from api.model.errors import LanternError
 
 BLOCK = 2**16
-SLOWEST = 256  # bytes a second: who sends less for a whole timeout wastes our time
+SLOWEST = 256  # bytes a second: a server that sends less for a whole timeout is too slow
 LONGEST_WAIT = 120.0  # seconds of Retry-After that are waited for
 REDIRECTS = 3
 HEADERS = {"User-Agent": "lantern-mirror", "Accept": "*/*", "Accept-Encoding": "identity"}
-ABSENT = (403, 404, 410)  # bucket servers say 403 of what they do not have
+ABSENT = (403, 404, 410)  # bucket servers respond with 403 for what they do not have
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 T = TypeVar("T")
 
 
 class MirrorError(LanternError):
-    """The copy cannot be brought up to date; the message says why. What was there stays as it was."""
+    """The copy cannot be brought up to date; the message says why. The copy stays as it was."""
 
 
 class Missing(MirrorError):
     """The server does not have it."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Interrupted(MirrorError):
@@ -48,17 +44,20 @@ class Interrupted(MirrorError):
 
 
 class Again(Exception):
-    """What may be better the next time. `wait`: the seconds that the server asks for."""
+    """An error that a retry may overcome. `wait`: the seconds that the server requires."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:
         super().__init__(message)
         self.wait = wait
 
 
-class Source:
-    """One server, asked through a few connections that stay open. Its methods may be called from several threads."""
+class Upstream:
+    """One server, read over a few connections that stay open. Its methods may be called from several threads.
 
-    def __init__(self, url: str, connections: int = 4, timeout: float = 30, retries: int = 5) -> None:
+    `timeout` is in seconds; `retries` counts for each request.
+    """
+
+    def __init__(self, url: str, connections: int, timeout: float, retries: int) -> None:
         place = _place(url)
         self.url = str(place)
         self.timeout, self.retries = max(timeout, 0.1), retries
@@ -66,12 +65,13 @@ class Source:
         self.received = 0
         self._lock = threading.Lock()
         self._base = place.path or ""
-        kind: Any = urllib3.HTTPSConnectionPool if place.scheme == "https" else urllib3.HTTPConnectionPool
+        secure = place.scheme == "https"
+        kind: Any = urllib3.HTTPSConnectionPool if secure else urllib3.HTTPConnectionPool
         limits = Timeout(connect=self.timeout, read=self.timeout)
         self._pool = kind(
             place.host, place.port, maxsize=connections, block=True, timeout=limits, patience=2 * self.timeout
         )
-        self._pool.ConnectionCls = Secure if place.scheme == "https" else Plain
+        self._pool.ConnectionCls = SecureConnection if secure else PlainConnection
 
     def close(self) -> None:
         self._pool.close()
@@ -80,7 +80,7 @@ class Source:
         """A small file of at most `limit` bytes. Raises Missing, or MirrorError when no try succeeded."""
 
         def once() -> bytes:
-            with self.ask(path) as response:
+            with self.get(path) as response:
                 return b"".join(self.blocks(response, path, limit))
 
         return self.tries(once)
@@ -88,7 +88,7 @@ class Source:
     def tries(self, once: Callable[[], T], grown: Callable[[], int] = lambda: 0) -> T:
         """The result of a call that may raise Again, after as many tries as the setting allows.
 
-        `grown` says how far the work has come: a try that got on by a block does not count.
+        `grown` says how many bytes are done: a try that added a block does not count.
         """
         failed = 0
         while True:
@@ -104,13 +104,13 @@ class Source:
     def _pause(self, error: Again, failed: int) -> None:
         wait = 0.125 * 2**failed * random.uniform(0.8, 1.2) if error.wait is None else error.wait
         if wait > LONGEST_WAIT:
-            raise MirrorError(f"{error}: come back in {wait:.0f} seconds") from error
+            raise MirrorError(f"{error}: try again in {wait:.0f} seconds") from error
         if self.stop.wait(wait):
             raise Interrupted("interrupted")
 
     @contextmanager
-    def ask(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
-        """The answer to one request, its body still to be read. Raises Missing, MirrorError or Again."""
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The response to one request, its body still to be read. Raises Missing, MirrorError or Again."""
         target = f"{self._base}/{quote(path, safe='/')}"
         for _ in range(REDIRECTS + 1):
             response = self._send(target, {**HEADERS, **(headers or {})}, path)
@@ -129,38 +129,38 @@ class Source:
 
     def _send(self, target: str, headers: Mapping[str, str], path: str) -> urllib3.BaseHTTPResponse:
         try:
-            answer: urllib3.BaseHTTPResponse = self._pool.urlopen(
+            response: urllib3.BaseHTTPResponse = self._pool.urlopen(
                 "GET", target, headers=headers, redirect=False, retries=False, preload_content=False
             )
-            return answer
+            return response
         except SSLError as error:
-            raise MirrorError(f"{self.url} cannot prove who it is: {error}") from error
+            raise MirrorError(f"{self.url} cannot prove its identity: {error}") from error
         except NewConnectionError as error:
             raise Again(f"{self.url} cannot be reached: {error}") from error
         except TimeoutError as error:
-            raise Again(f"{path}: no answer within {self.timeout:g} seconds") from error
+            raise Again(f"{path}: no response within {self.timeout:g} seconds") from error
         except HTTPError as error:
-            raise Again(f"{path}: the connection broke before an answer came: {error}") from error
+            raise Again(f"{path}: the connection broke before the response: {error}") from error
 
     def _redirected(self, target: str, response: urllib3.BaseHTTPResponse, path: str) -> str:
-        """Where a redirect leads on the same server. Raises MirrorError for one that leads elsewhere."""
+        """The target of a redirect on the same server. Raises MirrorError for one that leads elsewhere."""
         here = self.url.removesuffix(self._base) + target
         try:
             place = parse_url(urljoin(here, response.headers.get("Location", "")))
         except (LocationParseError, ValueError) as error:
-            raise MirrorError(f"{path}: redirected to what is no address") from error
-        if _server(place) != _server(parse_url(self.url)):
+            raise MirrorError(f"{path}: redirected to something that is not a URL") from error
+        if not self._pool.is_same_host(str(place)):
             raise MirrorError(f"{path}: redirected to {place.scheme}://{place.netloc}, another server; refused")
         return place.request_uri
 
     def blocks(self, response: urllib3.BaseHTTPResponse, path: str, limit: int) -> Iterator[bytes]:
-        """The body as it comes in. Raises MirrorError beyond `limit` bytes, Again when it breaks off or crawls."""
+        """The body as it comes in. Raises MirrorError beyond `limit` bytes, Again when it breaks off or is too slow."""
         since, received, total = time.monotonic(), 0, 0
         while not self.stop.is_set():
             try:
                 block = response.read1(BLOCK, decode_content=False)
             except TimeoutError as error:
-                raise Again(f"{path}: nothing came for {self.timeout:g} seconds") from error
+                raise Again(f"{path}: no data for {self.timeout:g} seconds") from error
             except HTTPError as error:
                 raise Again(f"{path}: the connection broke after {total} bytes") from error
             if not block:
@@ -169,7 +169,7 @@ class Source:
             with self._lock:
                 self.received += len(block)
             if total > limit:
-                raise MirrorError(f"{path}: larger than it may be ({limit} bytes)")
+                raise MirrorError(f"{path}: larger than the {limit} bytes allowed")
             yield block
             passed = time.monotonic() - since
             if passed > self.timeout:
@@ -180,36 +180,32 @@ class Source:
 
 
 def _place(url: str) -> Url:
-    """A server's address, read. Raises MirrorError for one that is none, or holds more than it should."""
+    """A server's URL, parsed. Raises MirrorError for what is not one, or has parts that it must not have."""
     try:
         place = parse_url(url)
-    except LocationParseError as error:
-        raise MirrorError(f"{url!r} is no address: expected one such as https://data.example.org") from error
+    except LocationParseError:
+        place = Url()
     if place.scheme not in ("http", "https") or not place.host:
-        raise MirrorError(f"{url!r} is no address: expected one such as https://data.example.org")
+        raise MirrorError(f"{url!r} is not a URL of a server: expected one such as https://data.example.org")
     if place.auth or place.query or place.fragment:
-        raise MirrorError("the address of a source has no user, query or fragment")
+        raise MirrorError("the URL of an upstream must have no user, query or fragment")
     return Url(place.scheme, None, place.host, place.port, (place.path or "").rstrip("/"))
 
 
-def _server(place: Url) -> tuple[str | None, str | None, int]:
-    return place.scheme, place.host, place.port or (443 if place.scheme == "https" else 80)
-
-
 def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
-    """Raises for every answer whose body is not the bytes that were asked for."""
+    """Raises for every response whose body is not the bytes that were requested."""
     status = response.status
     if status in ABSENT:
-        raise Missing(f"{path}: not there (status {status})", status)
+        raise Missing(f"{path}: not found (status {status})")
     if status in PASSING:
-        raise Again(f"{path}: the server answers with status {status}", _retry_after(response))
+        raise Again(f"{path}: the server responds with status {status}", _retry_after(response))
     if status not in (200, 206, 416):
-        raise MirrorError(f"{path}: the server answers with status {status}")
+        raise MirrorError(f"{path}: the server responds with status {status}")
     if "Content-Length" not in response.headers and "Transfer-Encoding" not in response.headers:
-        raise Again(f"{path}: no length is declared: the connection broke within the head of the answer")
+        raise Again(f"{path}: no length is declared: the connection broke within the head of the response")
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity" and not path.endswith("gz"):
-        raise MirrorError(f"{path}: sent with Content-Encoding {coding}, which was not asked for: something alters it")
+        raise MirrorError(f"{path}: sent with Content-Encoding {coding}, which was not requested: something alters it")
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:

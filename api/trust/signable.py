@@ -1,39 +1,37 @@
-"""The releases of a folder as a list that may be signed."""
+"""Which releases of a folder may be signed, as a list."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from api.model.files import MANIFEST
 from api.store import atomic_files, manifest, release_index
 from api.store.releases import order
 from api.trust import metadata
-from api.trust.keys import TrustError
-
-Tell = Callable[[str], None]
+from api.trust.keys import Tell, TrustError
 
 
-def entries(root: Path, known: Iterable[release_index.Entry], tell: Tell) -> tuple[release_index.Entry, ...]:
+def releases(root: Path, known: Iterable[release_index.Entry], tell: Tell) -> tuple[release_index.Entry, ...]:
     """The list of releases, newest first: those signed before (`known`) and those that are new in the folder.
 
     Raises TrustError where it must not be signed.
     """
     folder = root / "releases"
-    there = {path.name for path in folder.glob("*") if (path / MANIFEST).is_file()}
-    found = {entry.version: entry for entry in known}
-    for version, entry in found.items():
-        if version in there:
+    present = {path.name for path in folder.glob("*") if (path / MANIFEST).is_file()}
+    entries = {entry.version: entry for entry in known}
+    for version, entry in entries.items():
+        if version in present:
             _unchanged(root, entry, tell)
         elif entry.withdrawn is None:
             raise TrustError(f"release {version} was published and is missing: restore it, or `lantern withdraw` it")
-    for version in there - found.keys():
-        found[version] = _checked(folder / version)
-    return tuple(sorted(found.values(), key=lambda entry: order(entry.version), reverse=True))
+    for version in present - entries.keys():
+        entries[version] = _checked(folder / version)
+    return tuple(sorted(entries.values(), key=lambda entry: order(entry.version), reverse=True))
 
 
 def set_aside(root: Path, version: str) -> None:
-    """Take a withdrawn release out of what is served; it stays in `withdrawn` until somebody removes it."""
+    """Move a withdrawn release out of what is served; it stays in `withdrawn` until somebody removes it."""
     source, target = root / "releases" / version, root / "withdrawn" / version
     if not source.exists():
         return
@@ -46,26 +44,25 @@ def set_aside(root: Path, version: str) -> None:
 
 
 def _unchanged(root: Path, entry: release_index.Entry, tell: Tell) -> None:
-    path = root / "releases" / entry.version / MANIFEST
-    same = manifest.digest(path) == entry.manifest
+    same = manifest.digest(root / "releases" / entry.version / MANIFEST) == entry.manifest
     if entry.withdrawn is not None and same:
         set_aside(root, entry.version)
         tell(f"release {entry.version} was withdrawn ({entry.withdrawn}): it is in {root / 'withdrawn'}")
     elif entry.withdrawn is not None:
         raise TrustError(f"release {entry.version} was withdrawn ({entry.withdrawn}): raise the package's version")
     elif not same:
-        raise TrustError(f"release {entry.version} is not the one that was signed: a release never changes")
+        raise TrustError(f"release {entry.version} differs from the one that was signed: a release never changes")
 
 
 def _checked(folder: Path) -> release_index.Entry:
     """A release that is new here, checked byte by byte: what is signed is right."""
     raw = (folder / MANIFEST).read_bytes()
     try:
-        found = manifest.read(raw)
+        contents = manifest.read(raw)
     except manifest.BadManifest as error:
         raise TrustError(f"release {folder.name} cannot be signed: {error}") from error
-    wrong = [] if found.version == folder.name else [f"its manifest says it is version {found.version}"]
-    wrong += manifest.differences(folder, found)
-    if wrong:
-        raise TrustError(f"release {folder.name} cannot be signed: {'; '.join(wrong[:3])}")
-    return release_index.Entry(found.version, metadata.fingerprint(raw), found.published_at)
+    findings = [] if contents.version == folder.name else [f"its manifest says it is version {contents.version}"]
+    findings += manifest.differences(folder, contents)
+    if findings:
+        raise TrustError(f"release {folder.name} cannot be signed: {'; '.join(findings[:3])}")
+    return release_index.Entry(contents.version, metadata.fingerprint(raw), contents.published_at)
