@@ -426,8 +426,8 @@ def test_only_an_export_is_replaced(states: Path, tmp_path: Path) -> None:
     store = own_store(states, tmp_path)
     refused = {
         "is neither empty nor an export": [tmp_path / "mine", states / "two"],
-        "lie in each other": [store, store / "site", tmp_path],
-        "is no folder": [tmp_path / "mine" / "thesis.txt"],
+        "contains the other": [store, store / "site", tmp_path],
+        "is not a folder": [tmp_path / "mine" / "thesis.txt"],
     }
     for why, folders in refused.items():
         for folder in folders:
@@ -435,7 +435,7 @@ def test_only_an_export_is_replaced(states: Path, tmp_path: Path) -> None:
                 export(store, folder)
     made_of(store, tmp_path / "site")
     (tmp_path / "site" / "CNAME").write_text("data.example.org")
-    with pytest.raises(ExportError, match=r"what no export wrote and what would be lost \(CNAME\)"):
+    with pytest.raises(ExportError, match=r"files that no export wrote and that would be lost \(CNAME\)"):
         export(store, tmp_path / "site")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 

@@ -1,4 +1,4 @@
-"""The static site: a store and everything that a server says of it without being asked more, as plain files.
+"""The static site: a store, and every response of a server to a request without parameters, as plain files.
 
 Importing this loads nothing; api.export.write makes the site.
 """
@@ -7,4 +7,4 @@ from api.model.errors import LanternError
 
 
 class ExportError(LanternError):
-    """Why no site was made."""
+    """The site cannot be made; the message says why. The one that was there stays as it was."""

@@ -1,7 +1,7 @@
-"""What a static site answers: every address without parameters, and the file that stands for it.
+"""What a static site serves: every address without parameters, and the file that holds its response.
 
-A document's file is {address}/index.json (.html, .jsonl): a folder may hold more addresses below it. What has a name
-with an ending keeps it. Web servers decode an address before they look for a file, so files have decoded names.
+A document's file is {address}/index.json (.html, .jsonl): a folder may hold more addresses below it. An address that
+ends in a file name keeps it. Web servers decode an address before they look for a file, so files have decoded names.
 """
 
 import itertools
@@ -23,14 +23,14 @@ from api.http.rows import key_path
 from api.index import database
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_text
-from api.model.descriptor import Table
+from api.model.filenames import LONGEST_PART
 from api.model.files import MANIFEST
 from api.release.formats import FORMATS
 from api.store import manifest
 from api.store.manifest import File
 from api.store.releases import Release, Store
 
-# Answers that only a running server can give, and places of which the files or the rows are listed one by one.
+# Responses that only a running server can give, and routes whose files or rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
 APART = ("files.file", "tuf.metadata", "records.record", "documentation.part")
 ENDINGS = {
@@ -40,7 +40,6 @@ ENDINGS = {
     "application/linkset+json": "linkset",
 }
 BATCH = 1_000
-LONGEST_PART = 255
 
 
 @dataclass(frozen=True)
@@ -58,28 +57,27 @@ class Address:
 
 def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
     """The files of a release with what its manifest promises of each (nothing of itself)."""
-    raw = (folder / MANIFEST).read_bytes()
-    held = manifest.read(raw)
-    kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(raw)["files"]}
-    every: dict[str, File | None] = {file.path: file for file in held.files}
+    contents = manifest.read((folder / MANIFEST).read_bytes())
+    kinds = {entry["path"]: entry.get("media_type") for entry in json.loads(contents.raw)["files"]}
+    every: dict[str, File | None] = {file.path: file for file in contents.files}
     every |= {path: None for path in OWN_TYPES if path not in every and (folder / path).is_file()}
     for path, file in every.items():
-        yield _plain(["releases", held.version, *path.split("/")], kinds.get(path) or OWN_TYPES[path]), file
+        yield _plain(f"releases/{contents.version}/{path}", kinds.get(path) or OWN_TYPES[path]), file
 
 
 def signed_file(path: str) -> Address:
     """A file of the signed metadata, by its path in the store."""
-    return _plain(path.split("/"), JSON_TYPE)
+    return _plain(path, JSON_TYPE)
 
 
-def _plain(parts: list[str], kind: str) -> Address:
-    return Address("/" + "/".join(map(quoted, parts)), "/".join(parts), kind)
+def _plain(path: str, kind: str) -> Address:
+    return Address("/" + "/".join(map(quoted, path.split("/"))), path, kind)
 
 
 def documents(app: Flask, store: Store) -> Iterator[Address]:
-    """Whatever the app answers without parameters, but for files of releases and single rows."""
+    """Everything that the app serves without parameters, but for files of releases and single rows."""
     for path, named in _candidates(app, store):
-        kind, goal = _asked(app, path)
+        kind, goal = _head(app, path)
         if kind is not None:
             yield Address(path, _file(path, named, kind), kind, goal)
 
@@ -87,44 +85,40 @@ def documents(app: Flask, store: Store) -> Iterator[Address]:
 def rows(app: Flask, release: Release) -> Iterator[Address]:
     """Every row of the latest release by its key."""
     for table in release.package.tables:
-        for path in _row_paths(app, release, table):
-            yield Address(path, _file(path, False, JSON_TYPE), JSON_TYPE)
+        last = database.layouts(release.folder)[table.name].rows
+        for start in range(1, last + 1, BATCH):
+            numbers = range(start, min(start + BATCH, last + 1))
+            lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
+            with app.app_context():
+                paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
+            for path in (path.removeprefix(app.config["BASE_URL"]) for path in paths):
+                yield Address(path, _file(path, False, JSON_TYPE), JSON_TYPE)
 
 
-def apart(found: Iterable[Address]) -> tuple[list[Address], list[tuple[Address, str]]]:
-    """Those that a web server can tell apart, and those that it cannot, with the reason."""
-    every = list(found)
+def separate(addresses: Iterable[Address]) -> tuple[list[Address], list[tuple[Address, str]]]:
+    """Those that a file can hold, and those that none can, with the reason."""
+    every = list(addresses)
     uses = Counter(address.file for address in every)
-    kept, out = [], []
-    for address in every:
-        why = _fault(address.file) or _clash(address.file, uses)
-        if why:
-            out.append((address, why))
-        else:
-            kept.append(address)
-    return kept, out
+    reasons = [(address, _reason(address.file, uses)) for address in every]
+    return [address for address, reason in reasons if not reason], [(one, reason) for one, reason in reasons if reason]
 
 
-def _clash(file: str, uses: Counter[str]) -> str | None:
+def _reason(file: str, uses: Counter[str]) -> str:
+    """Why no file can hold an address; empty where one can. `uses` counts the addresses of each file."""
+    parts = file.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return "has a part that is empty, '.' or '..' once it is decoded"
+    if "\0" in file or any(len(part.encode()) > LONGEST_PART for part in parts):
+        return f"has a part that cannot be a file name (longer than {LONGEST_PART} bytes, or with a null byte)"
     if uses[file] > 1:
         return "decodes to the same path as another address"
-    parts = file.split("/")
     if any("/".join(parts[:length]) in uses for length in range(1, len(parts))):
         return "would need a folder where another address has a file"
-    return None
-
-
-def _fault(file: str) -> str | None:
-    for part in file.split("/"):
-        if part in ("", ".", ".."):
-            return "has a part that is empty, '.' or '..' once it is decoded"
-        if "\0" in part or len(part.encode()) > LONGEST_PART:
-            return f"has a part that is no file name (longer than {LONGEST_PART} bytes, or with a null byte)"
-    return None
+    return ""
 
 
 def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
-    """Addresses that may have an answer; whether each is a file's name."""
+    """Addresses that may have a response; whether each is a file's name."""
     from api.openapi.interface import FILES
 
     known: dict[str, Iterable[str]] = {
@@ -145,14 +139,14 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
     yield from ((f"/docs/static/{name}", True) for name in FILES)
 
 
-def _asked(app: Flask, path: str) -> tuple[str | None, str]:
-    """The media type of the app's answer, None where it has none without parameters; and where a redirect leads."""
-    with app.test_client().head(path) as answer:
-        if 300 < answer.status_code < 304:
-            return _asked(app, answer.headers["Location"].removeprefix(app.config["BASE_URL"]))
-        if answer.status_code >= 500:
-            raise ExportError(f"{path}: the app answers with status {answer.status_code}")
-        return (answer.content_type if answer.status_code == 200 else None), path
+def _head(app: Flask, path: str) -> tuple[str | None, str]:
+    """The media type of the app's response, None where it needs parameters; and where a redirect leads."""
+    with app.test_client().head(path) as response:
+        if 300 < response.status_code < 304:
+            return _head(app, response.headers["Location"].removeprefix(app.config["BASE_URL"]))
+        if response.status_code >= 500:
+            raise ExportError(f"{path}: the app responds with status {response.status_code}")
+        return (response.content_type if response.status_code == 200 else None), path
 
 
 def _file(path: str, named: bool, kind: str) -> str:
@@ -161,14 +155,3 @@ def _file(path: str, named: bool, kind: str) -> str:
         return decoded
     ending = ENDINGS.get(kind.partition(";")[0], "bin")
     return f"{decoded.removesuffix('/')}/index.{ending}".removeprefix("/")
-
-
-def _row_paths(app: Flask, release: Release, table: Table) -> Iterator[str]:
-    base = app.config["BASE_URL"]
-    last = database.layouts(release.folder)[table.name].rows
-    for start in range(1, last + 1, BATCH):
-        numbers = range(start, min(start + BATCH, last + 1))
-        lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
-        with app.app_context():
-            paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
-        yield from (path.removeprefix(base) for path in paths)

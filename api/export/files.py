@@ -1,12 +1,11 @@
-"""The files of a site: linked where the bytes are there already, written where they are not."""
+"""The files of a site: linked where the bytes exist already, written where they do not."""
 
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from api.export.addresses import Address
 from api.store import manifest
@@ -16,8 +15,8 @@ PART = ".part"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What the list of addresses says of one."""
+class SiteFile:
+    """An address with its file, as the list of addresses has it."""
 
     address: str
     file: str
@@ -25,18 +24,15 @@ class Entry:
     bytes: int
     sha256: str
 
-    def said(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 class Files:
-    """A folder in the making; `old` is the one that it will replace, if there is one."""
+    """The site's folder before it is shown; `old` is the one that it will replace, if there is one."""
 
     def __init__(self, folder: Path, old: Path | None) -> None:
         self.folder, self.old = folder, old
         folder.mkdir(parents=True)
 
-    def link(self, address: Address, source: Path, known: File | None = None) -> Entry:
+    def link(self, address: Address, source: Path, known: File | None = None) -> SiteFile:
         """A file of the store under another name; a copy on another file system."""
         size, sha256 = (known.bytes, known.sha256) if known else (source.stat().st_size, manifest.digest(source))
         target = self._target(address.file)
@@ -45,10 +41,10 @@ class Files:
         except OSError:
             if not self._as_before(address.file, size, sha256):
                 shutil.copyfile(source, target)
-        return Entry(address.path, address.file, address.media_type, size, sha256)
+        return SiteFile(address.path, address.file, address.media_type, size, sha256)
 
-    def write(self, address: Address, chunks: Iterable[bytes], here: Mapping[str, Path]) -> Entry:
-        """An answer; linked where a file `here` (by SHA-256) or the old one holds it."""
+    def write(self, address: Address, chunks: Iterable[bytes], same: Mapping[str, Path]) -> SiteFile:
+        """A response; linked where a file of `same` (by SHA-256) or the old one holds these bytes."""
         part, sha256 = self.folder / PART, hashlib.sha256()
         with part.open("wb") as out:
             for chunk in chunks:
@@ -56,23 +52,20 @@ class Files:
                 out.write(chunk)
             size = out.tell()
         digest, target = sha256.hexdigest(), self._target(address.file)
-        if size and digest in here:
-            os.link(here[digest], target)
+        if size and digest in same:
+            os.link(same[digest], target)
         elif not self._as_before(address.file, size, digest):
             os.rename(part, target)
         part.unlink(missing_ok=True)
-        return Entry(address.path, address.file, address.media_type, size, digest)
+        return SiteFile(address.path, address.file, address.media_type, size, digest)
 
     def put(self, name: str, data: bytes) -> None:
-        """A file of the site's own, which is no address."""
+        """A file of the site's own, which has no address."""
         self.write(Address("", name, ""), [data], {})
 
     def changed(self) -> bool:
         """Whether anything differs from the old folder."""
-        if self.old is None:
-            return True
-        new, old = _inodes(self.folder), _inodes(self.old)
-        return new != old
+        return self.old is None or _inodes(self.folder) != _inodes(self.old)
 
     def _target(self, file: str) -> Path:
         target = self.folder / file
@@ -80,7 +73,7 @@ class Files:
         return target
 
     def _as_before(self, file: str, size: int, sha256: str) -> bool:
-        """Take over the old folder's file, if it holds these bytes: who copies the site sees that it did not change."""
+        """Link the old folder's file, if it holds these bytes: tools that copy the site see that it did not change."""
         if self.old is None or not manifest.holds(self.old / file, File(file, size, sha256)):
             return False
         os.link(self.old / file, self.folder / file)

@@ -2,22 +2,23 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 
-from api.export.files import Entry
+from api.export.files import SiteFile
 from api.http.responses import IMMUTABLE, MUTABLE
 from api.model.files import LICENSE, SUMS
 from api.release.media_types import media_types
 
 LIST = "_addresses.json"
 MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list
-# What is no release file's ending, or has another type than its last ending says.
+# Endings that no release file has, or whose type differs from that of their last part.
 ALSO = {".atom": "application/atom+xml; charset=utf-8", ".vl.json": "application/vnd.vegalite+json"}
 PLAIN = (LICENSE, SUMS)
 
 
-def listed(entries: Iterable[Entry], left_out: list[dict[str, str]]) -> bytes:
+def listed(files: Iterable[SiteFile], left_out: list[dict[str, str]]) -> bytes:
     """Every address with its file, media type, bytes and SHA-256; one a line, so that a difference can be read."""
-    lines = ",\n".join(json.dumps(entry.said(), ensure_ascii=False) for entry in entries)
+    lines = ",\n".join(json.dumps(asdict(file), ensure_ascii=False) for file in files)
     return f'{{"addresses": [\n{lines}\n],\n"left_out": {json.dumps(left_out, ensure_ascii=False)}}}\n'.encode()
 
 
@@ -37,13 +38,14 @@ def headers() -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def redirects(entries: Iterable[Entry], rows: Collection[str]) -> bytes:
-    """_redirects: which file stands for a document's address; all rows of a dataset by one rule."""
+def redirects(files: Iterable[SiteFile], rows: Collection[str]) -> bytes:
+    """_redirects: which file a document's address leads to; all rows of a dataset by one rule."""
     lines, folders = [], dict[str, None]()
-    for entry in entries:
-        if entry.address in rows:
-            folders[entry.address.partition("/records/")[0] + "/records"] = None
-        elif entry.file.rpartition("/")[2].startswith("index.") and not entry.address.endswith("/"):
-            lines.append(f"{entry.address} {entry.address}/{entry.file.rpartition('/')[2]} 200")
+    for file in files:
+        name = file.file.rpartition("/")[2]
+        if file.address in rows:
+            folders[file.address.partition("/records/")[0] + "/records"] = None
+        elif name.startswith("index.") and not file.address.endswith("/"):
+            lines.append(f"{file.address} {file.address}/{name} 200")
     lines += [f"{folder}/* {folder}/:splat/index.json 200" for folder in folders]
     return ("\n".join(lines) + "\n").encode()

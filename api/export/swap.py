@@ -11,7 +11,7 @@ _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def swap(new: Path, shown: Path, away: Path) -> None:
-    """Put `new` where `shown` is; what was there goes to `away`.
+    """Put `new` where `shown` is; the folder that was shown goes to `away`.
 
     One rename where nothing is shown yet; an exchange on Linux; two renames where the system has no exchange.
     """

@@ -1,14 +1,14 @@
-"""Making a site: the store's files first, then the app's answers over them, all checked, then shown by one rename.
+"""Making a site: the store's files first, then the app's responses over them, all checked, then shown by one rename.
 
-The app answers from the files that were just linked, and those are verified against their signature: whatever
-happens to the store meanwhile, the site is of one state.
+The app reads the files that were just linked, and those are verified against their signature: whatever happens to the
+store meanwhile, the site is of one state.
 """
 
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from flask import Flask, render_template
 from api import mirror, trust
 from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
-from api.export.files import Entry, Files
+from api.export.files import Files, SiteFile
 from api.export.swap import swap
 from api.model.files import MIRROR, RELEASE_INDEX
 from api.store import atomic_files, manifest, release_index
 from api.store.releases import NotInStore, Store
+from api.trust.keys import Tell
 
-Tell = Callable[[str], None]
 LIST = sidecars.LIST
 OWN = (LIST, "_contents.html", "_headers", "_redirects", "404.html", ".nojekyll", MIRROR)
 TRIES = 3
@@ -33,7 +33,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Exported:
-    """What was made. `changed`: whether it differs from what was there; `left_out`: addresses no file can stand for."""
+    """What was made. `changed`: whether it differs from the old site; `left_out`: addresses that no file can hold."""
 
     addresses: int
     bytes: int
@@ -63,45 +63,45 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.extensions["store"]
-    asked = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
+    documents = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
     single = list(addresses.rows(app, store.latest())) if rows else []
-    kept, out = addresses.apart([*linked, *asked, *single])
-    here = {entry.sha256: files.folder / entry.file for entry in linked.values() if entry.bytes}
-    entries = [linked.get(address) or _answer(app, files, address, here) for address in kept]
-    for address, why in out[:SHOWN]:
-        tell(f"left out: {address.path} {why}")
-    if out[SHOWN:]:
-        tell(f"left out: {len(out) - SHOWN} more, see {LIST}")
-    _own(app, files, entries, out, {address.path for address in single})
+    usable, left_out = addresses.separate([*linked, *documents, *single])
+    same = {file.sha256: files.folder / file.file for file in linked.values() if file.bytes}
+    entries = [linked.get(address) or _response(app, files, address, same) for address in usable]
+    for address, reason in left_out[:SHOWN]:
+        tell(f"left out: {address.path} {reason}")
+    if left_out[SHOWN:]:
+        tell(f"left out: {len(left_out) - SHOWN} more, see {LIST}")
+    _own(app, files, entries, left_out, {address.path for address in single})
     changed = files.changed()
     if changed:
         os.sync()
         swap(files.folder, folder, work / "old")
-    return Exported(len(entries), sum(entry.bytes for entry in entries), changed, len(out))
+    return Exported(len(entries), sum(entry.bytes for entry in entries), changed, len(left_out))
 
 
 def _allowed(root: Path, folder: Path) -> None:
-    """Nothing is replaced but an export, for the folder that was there is removed."""
+    """Only an export is replaced, for the old folder is removed. Raises ExportError for any other."""
     if folder.is_relative_to(root) or root.is_relative_to(folder):
-        raise ExportError(f"{folder} and the store {root} lie in each other: name another folder")
+        raise ExportError(f"one of {folder} and the store {root} contains the other: name another folder")
     if folder.exists() and not folder.is_dir():
-        raise ExportError(f"{folder} is no folder")
+        raise ExportError(f"{folder} is not a folder")
     if not folder.exists() or not any(folder.iterdir()):
         return
     try:
         known = {str(entry["file"]) for entry in json.loads((folder / LIST).read_bytes())["addresses"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExportError(f"{folder} is neither empty nor an export: name another folder") from error
-    there = (str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
-    strangers = sorted(path for path in there if path not in known and path not in OWN)
+    paths = (str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    strangers = sorted(path for path in paths if path not in known and path not in OWN)
     if strangers:
         named = ", ".join(strangers[:3])
-        raise ExportError(f"{folder} holds what no export wrote and what would be lost ({named}): move it away")
+        raise ExportError(f"{folder} holds files that no export wrote and that would be lost ({named}): move them away")
 
 
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
-    """A place beside the folder, on the same file system, for one export at a time; what one left behind is removed."""
+    """A folder beside the site, on the same file system, for one export at a time; emptied first."""
     work = folder.parent / f".{folder.name}.lantern"
     with atomic_files.locked(work, wait=0):
         for path in work.iterdir():
@@ -113,31 +113,32 @@ def _aside(folder: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files, dict[Address, Entry]]:
+def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files, dict[Address, SiteFile]]:
     """The store's releases and signed metadata, verified; again where the store changed meanwhile."""
-    why = ""
+    reason = ""
     for _ in range(TRIES):
         files = Files(work / "site", old)
         try:
             linked = _link(root, files)
-            found = trust.verify(files.folder, partial=_partial(root))
+            copied = mirror.status(root)
+            verdict = trust.verify(files.folder, partial=copied is not None and copied.holds != "all")
         except trust.TrustError as error:
             raise ExportError(
                 f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
             ) from error
         except (FileNotFoundError, manifest.BadManifest) as error:
-            why = str(error)
+            reason = str(error)
         else:
-            if not found.problems:
-                for warning in found.warnings:
+            if not verdict.problems:
+                for warning in verdict.warnings:
                     tell(f"warning: {warning}")
                 return files, linked
-            why = "; ".join(found.problems[:SHOWN])
+            reason = "; ".join(verdict.problems[:SHOWN])
         shutil.rmtree(files.folder)
-    raise ExportError(f"{root} is not as it was signed: {why}")
+    raise ExportError(f"{root} is not as it was signed: {reason}")
 
 
-def _link(root: Path, files: Files) -> dict[Address, Entry]:
+def _link(root: Path, files: Files) -> dict[Address, SiteFile]:
     """The store's own files in the site: releases that are not withdrawn, signed metadata, a mirror's state."""
     linked = {}
     for entry in release_index.of(root):
@@ -154,19 +155,14 @@ def _link(root: Path, files: Files) -> dict[Address, Entry]:
 
 
 def _signed(root: Path) -> list[str]:
-    """The signed metadata; not what a crash left there half written, under a name with a dot."""
-    found = [path for path in (root / "tuf").rglob("*.json") if not path.name.startswith(".")]
-    found += [root / RELEASE_INDEX] if (root / RELEASE_INDEX).exists() else []
-    return sorted(path.relative_to(root).as_posix() for path in found)
-
-
-def _partial(root: Path) -> bool:
-    status = mirror.status(root)
-    return status is not None and status.holds != "all"
+    """The signed metadata; without what a crash left half written, under a name with a dot."""
+    paths = [path for path in (root / "tuf").rglob("*.json") if not path.name.startswith(".")]
+    paths += [root / RELEASE_INDEX] if (root / RELEASE_INDEX).exists() else []
+    return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
 def _view(root: Path, site: Path, work: Path) -> Path:
-    """What the app answers from: the site's own files, and what was withdrawn, of which it must know."""
+    """The store that the app reads: the site's own files, and the withdrawn releases, which it must know."""
     view = Path(tempfile.mkdtemp(dir=work, prefix="view-"))
     for name in ("releases", "tuf", RELEASE_INDEX, MIRROR):
         if (site / name).exists():
@@ -176,19 +172,21 @@ def _view(root: Path, site: Path, work: Path) -> Path:
     return view
 
 
-def _answer(app: Flask, files: Files, address: Address, here: Mapping[str, Path]) -> Entry:
-    """The app's answer as a file."""
-    with app.test_client().get(address.goal or address.path) as answer:
-        if answer.status_code != 200:
-            raise ExportError(f"{address.path}: the app answers with status {answer.status_code}")
-        return files.write(address, answer.iter_encoded(), here)
+def _response(app: Flask, files: Files, address: Address, same: Mapping[str, Path]) -> SiteFile:
+    """The app's response as a file."""
+    with app.test_client().get(address.goal or address.path) as response:
+        if response.status_code != 200:
+            raise ExportError(f"{address.path}: the app responds with status {response.status_code}")
+        return files.write(address, response.iter_encoded(), same)
 
 
-def _own(app: Flask, files: Files, entries: list[Entry], out: list[tuple[Address, str]], single: set[str]) -> None:
-    """What helps web servers and people, and is no address."""
+def _own(
+    app: Flask, files: Files, entries: list[SiteFile], left_out: list[tuple[Address, str]], single: set[str]
+) -> None:
+    """Files that help web servers and people, and have no address."""
     entries.sort(key=lambda entry: entry.address)
-    left = [{"address": address.path, "reason": why} for address, why in out]
-    files.put(LIST, sidecars.listed(entries, left))
+    reasons = [{"address": address.path, "reason": reason} for address, reason in left_out]
+    files.put(LIST, sidecars.listed(entries, reasons))
     files.put("_headers", sidecars.headers())
     files.put("_redirects", sidecars.redirects(entries, single))
     files.put(".nojekyll", b"")
@@ -199,5 +197,5 @@ def _own(app: Flask, files: Files, entries: list[Entry], out: list[tuple[Address
             "contents.html", package=release.package, release=release, entries=shown, more=len(entries) - len(shown)
         )
     files.put("_contents.html", page.encode())
-    with app.test_client().get("/problems/not-found") as answer:
-        files.put("404.html", answer.data)
+    with app.test_client().get("/problems/not-found") as response:
+        files.put("404.html", response.data)
