@@ -157,7 +157,7 @@ def test_the_codebook_says_type_unit_rules_example_and_missing_values(tmp_path: 
     page = Page((small(tmp_path) / "codebook.html").read_text("utf-8"))
     assert "whole number, in guns; always given; unique; at least 1" in page.text
     assert {"3", "-", "a", "b"} <= page.code
-    assert "No value an empty cell, -" in page.text
+    assert "Missing values an empty cell, -" in page.text
     assert "a An apple" in page.text
 
 

@@ -116,7 +116,7 @@ def test_the_page_says_so(folder: Path, origin: str) -> None:
     said = said_by(folder)
     page = client_of(folder).get("/").text
     assert f'A copy of <a href="{origin}">{origin}</a>, made {said["synced_at"]}.' in page
-    assert f"After {said['stale_after']} without another look it may be out of date." in page
+    assert f"Unless it is synced again, it may be out of date after {said['stale_after']}." in page
     synced(folder, upstream_version="1.2.0")
     page = client_of(folder).get("/").text
     assert f"made {said['synced_at']}, when the original was at version 1.2.0." in page

@@ -62,15 +62,11 @@ def release_files(folder: Path) -> Iterator[tuple[Address, File | None]]:
     every: dict[str, File | None] = {file.path: file for file in contents.files}
     every |= {path: None for path in OWN_TYPES if path not in every and (folder / path).is_file()}
     for path, file in every.items():
-        yield _plain(f"releases/{contents.version}/{path}", kinds.get(path) or OWN_TYPES[path]), file
+        yield plain(f"releases/{contents.version}/{path}", kinds.get(path) or OWN_TYPES[path]), file
 
 
-def signed_file(path: str) -> Address:
-    """A file of the signed metadata, by its path in the store."""
-    return _plain(path, JSON_TYPE)
-
-
-def _plain(path: str, kind: str) -> Address:
+def plain(path: str, kind: str = JSON_TYPE) -> Address:
+    """A file of the store, by its path there."""
     return Address("/" + "/".join(map(quoted, path.split("/"))), path, kind)
 
 

@@ -147,7 +147,7 @@ def _link(root: Path, files: Files) -> dict[Address, SiteFile]:
             for address, file in addresses.release_files(folder):
                 linked[address] = files.link(address, root / address.file, file)
     for path in _signed(root):
-        address = addresses.signed_file(path)
+        address = addresses.plain(path)
         linked[address] = files.link(address, root / path)
     if mirror.status(root) is not None:
         files.link(Address("", MIRROR, ""), root / MIRROR)

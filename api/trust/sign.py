@@ -61,14 +61,12 @@ def sign_store(
             signer.publish(signable.releases(root, _known(root, state), tell))
 
 
-def withdraw(
-    root: Path, version: str, reason: str, *, keys: Keyring | None = None, now: datetime | None = None
-) -> None:
+def withdraw(root: Path, version: str, reason: str, *, keys: Keyring | None = None) -> None:
     """Say, signed, that a release must not be used any more, and move it out of what is served into `withdrawn`.
 
     Raises TrustError where there is no such release, or it was withdrawn before.
     """
-    keys, now = keys or keyring(root), now or datetime.now(UTC)
+    keys = keys or keyring(root)
     with _signing(root):
         current = metadata.newest_root(root)
         known = _known(root, metadata.state(root))
@@ -78,25 +76,25 @@ def withdraw(
         if entry.withdrawn is not None:
             raise TrustError(f"release {version} was withdrawn already: {entry.withdrawn}")
         entries = tuple(replace(entry, withdrawn=reason) if one is entry else one for one in known)
-        RoleSigner(root, keys, current.signed, now, _stderr).publish(entries)
+        RoleSigner(root, keys, current.signed, datetime.now(UTC), _stderr).publish(entries)
         signable.set_aside(root, version)
 
 
-def initialise(root: Path, keys: Keyring, root_keys: int, threshold: int, now: datetime | None = None) -> None:
+def initialise(root: Path, keys: Keyring, root_keys: int, threshold: int) -> None:
     """Make a store's first keys and its first root. Raises TrustError where it has them."""
     with _signing(root):
         if metadata.newest_root(root) is not None:
             raise TrustError(f"{root} already has keys: `lantern keys rotate` replaces them so that mirrors follow")
-        _make_root(root, keys, root_keys, threshold, now or datetime.now(UTC))
+        _make_root(root, keys, root_keys, threshold, datetime.now(UTC))
 
 
-def rotate(root: Path, roles: Sequence[str], keys: Keyring, tell: Tell = _stderr, now: datetime | None = None) -> None:
+def rotate(root: Path, roles: Sequence[str], keys: Keyring, tell: Tell = _stderr) -> None:
     """Replace the keys of some roles so that mirrors follow by themselves; the old ones go to `retired`.
 
     A mirror may read between two of our writes. So the metadata is signed by the old keys and by the new ones, and
     published first; then comes the root, under which only the new ones count.
     """
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     with _signing(root):
         before, state = metadata.newest_root(root), metadata.state(root)
         if before is None or state is None:
