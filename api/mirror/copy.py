@@ -108,9 +108,8 @@ def _wanted(followed: Followed, wish: Wish) -> list[release_index.Entry]:
 
 def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell) -> bool:
     """Move a withdrawn release out of what is served; whether it was there."""
-    if entry.withdrawn is None or not (folder / "releases" / entry.version).exists():
+    if entry.withdrawn is None or not set_aside(folder, entry.version):
         return False
-    set_aside(folder, entry.version)
     tell(
         f"Release {entry.version} was withdrawn by its publisher: {entry.withdrawn}\n"
         f"It is no longer served; its files are in {folder / 'withdrawn' / entry.version} until you remove them."

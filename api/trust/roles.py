@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
 
-from api.model.files import MANIFEST, RELEASE_INDEX
+from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, release_index
 from api.trust import metadata
 from api.trust.keys import Keyring, Tell
@@ -72,11 +72,8 @@ class RoleSigner:
 
 def _cover(store: Path, entries: Iterable[release_index.Entry], listed: bytes) -> dict[str, TargetFile]:
     """The files that the signature covers, each written where TUF clients look for it."""
-    files = {RELEASE_INDEX: listed}
-    for entry in entries:
-        if entry.withdrawn is None:
-            path = store / "releases" / entry.version / MANIFEST
-            files[metadata.manifest_name(entry.version)] = path.read_bytes()
+    names = [metadata.manifest_name(entry.version) for entry in entries if entry.withdrawn is None]
+    files = {RELEASE_INDEX: listed} | {name: (store / name).read_bytes() for name in names}
     for name, data in files.items():
         atomic_files.write_new(metadata.target_path(store, name, metadata.fingerprint(data)), data)
     return {name: TargetFile.from_data(name, data, ["sha256"]) for name, data in files.items()}

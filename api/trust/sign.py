@@ -45,15 +45,18 @@ def sign_store(
     """
     keys, now = keys or keyring(root), now or datetime.now(UTC)
     with _signing(root):
-        if metadata.newest_root(root) is None:
-            if refresh:
-                raise TrustError(f"{root} was never signed: run `lantern build` or `lantern sign` first")
-            _make_root(root, keys, 1, 1, now)
+        newest = metadata.newest_root(root)
+        if newest:
+            current = _renewed(root, newest.signed, keys, now, tell)
+        elif refresh:
+            raise TrustError(f"{root} was never signed: run `lantern build` or `lantern sign` first")
+        else:
+            current = _make_root(root, keys, 1, 1, now)
             tell(
                 f"made development keys in {keys.folder}. Before others copy this store, move the root key to a place "
                 "that is not on a network: `lantern keys show` says how."
             )
-        signer = RoleSigner(root, keys, _renewed(root, keys, now, tell), now, tell)
+        signer = RoleSigner(root, keys, current, now, tell)
         state = metadata.state(root)
         if refresh and state:
             signer.repeat(state)
@@ -135,7 +138,7 @@ def _known(root: Path, state: metadata.State | None) -> tuple[release_index.Entr
     return metadata.signed_listing(root, state.targets.signed) if state else ()
 
 
-def _make_root(root: Path, keys: Keyring, root_keys: int, threshold: int, now: datetime) -> None:
+def _make_root(root: Path, keys: Keyring, root_keys: int, threshold: int, now: datetime) -> Root:
     if not 0 < threshold <= root_keys:
         raise TrustError(f"{threshold} of {root_keys} root keys cannot sign: expected from 1 to {root_keys}")
     first = Root(version=1, expires=keys.expiry("root", now), consistent_snapshot=True)
@@ -145,6 +148,7 @@ def _make_root(root: Path, keys: Keyring, root_keys: int, threshold: int, now: d
             first.add_key(signer.public_key, role)
     first.roles["root"].threshold = threshold
     _write_root(root, 1, sealed(first, masters))
+    return first
 
 
 def _with_new_keys(old: Root, roles: Iterable[str], keys: Keyring) -> tuple[Root, list[CryptoSigner]]:
@@ -161,11 +165,8 @@ def _with_new_keys(old: Root, roles: Iterable[str], keys: Keyring) -> tuple[Root
     return new, masters
 
 
-def _renewed(root: Path, keys: Keyring, now: datetime, tell: Tell) -> Root:
+def _renewed(root: Path, current: Root, keys: Keyring, now: datetime, tell: Tell) -> Root:
     """The root in force, with a new expiry where it expires soon and its key is here."""
-    newest = metadata.newest_root(root)
-    assert newest is not None
-    current = newest.signed
     if not keys.is_due(current, now):
         return current
     signers = keys.signers(current, "root")

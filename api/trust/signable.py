@@ -30,17 +30,18 @@ def releases(root: Path, known: Iterable[release_index.Entry], tell: Tell) -> tu
     return tuple(sorted(entries.values(), key=lambda entry: order(entry.version), reverse=True))
 
 
-def set_aside(root: Path, version: str) -> None:
-    """Move a withdrawn release out of what is served; it stays in `withdrawn` until somebody removes it."""
+def set_aside(root: Path, version: str) -> bool:
+    """Move a withdrawn release into `withdrawn`, where it stays until somebody removes it; whether it was served."""
     source, target = root / "releases" / version, root / "withdrawn" / version
     if not source.exists():
-        return
+        return False
     target.parent.mkdir(exist_ok=True)
     if target.exists():
         shutil.rmtree(target)
     os.rename(source, target)
     atomic_files.sync(target.parent)
     atomic_files.sync(source.parent)
+    return True
 
 
 def _unchanged(root: Path, entry: release_index.Entry, tell: Tell) -> None:
