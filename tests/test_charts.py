@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import release_made
 
+from api.index.survey import Survey, survey
 from api.model import descriptor
 from api.release import charts
-from api.release.formats.survey import Survey, survey
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIELDS = [

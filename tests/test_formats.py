@@ -26,11 +26,11 @@ import release_made
 from openpyxl.utils.escape import unescape
 
 from api import package
+from api.index.survey import survey
 from api.model import descriptor
 from api.model import types as values
 from api.model.descriptor import Field, Table, file_stem
 from api.release.formats import parquet, workbook
-from api.release.formats.survey import survey
 
 WHOLE = ("package.sqlite", "package.xlsx", "package.zip")
 
@@ -293,7 +293,7 @@ def test_a_survey_finds_digits_scale_and_missing_values(tmp_path: Path) -> None:
     fields = [{"name": "a", "type": "number"}, {"name": "b", "type": "string"}]
     found = survey(descriptor.table({"name": "t", "schema": {"fields": fields}}), path)
     number, text = found.columns
-    assert (found.rows, number.digits, number.scale, number.whole, number.exact) == (2, 2, 1, False, True)
+    assert (found.rows, number.digits, number.scale, number.whole, number.doubles) == (2, 2, 1, False, True)
     assert (number.nulls, text.nulls, text.width) == (False, True, 1)
 
 

@@ -214,7 +214,8 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     found = _changes(version, folder)
     files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
     say("writing the serving file")
-    rows = version.serving_files(folder)  # of a large package another process has been at them all the while
+    version.serving_files(folder)  # of a large package another process has been at them all the while
+    rows = {table.name: table.rows for table in version.report.tables}
     cut = [one for one in FORMATS.values() if one.cut]
     copies = {table.name: (*(one.file(table) for one in cut), layout.rows_path(table)) for table in model.tables}
     index_rows.write_offsets(model, folder, copies)

@@ -29,8 +29,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from api.index.builder import read_cells
 from api.index.layout import change_head
+from api.index.survey import read_cells
 from api.model import types as values
 from api.model.descriptor import Package, Table
 
@@ -94,7 +94,7 @@ def _of_table(start: str, old: Side, new: Side, before: Table | None, after: Tab
         assert table is not None
         yield f'{start}"change":"dataset_{kind}"}}'
         columns = _Columns(table)
-        for _, cells in read_cells(place.paths[table.name]):
+        for cells in read_cells(place.paths[table.name]):
             yield _whole(start, kind, columns, cells)
         return
     for kind, one, other in (("added", after, before), ("removed", before, after)):
@@ -166,13 +166,13 @@ def _whole_row(cells: Cells) -> Any:
 def _ordered(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
     """The rows of a file with their keys, in the order of the keys."""
     if _is_sorted(path, key):
-        return ((key(cells), cells) for _, cells in read_cells(path))
+        return ((key(cells), cells) for cells in read_cells(path))
     return _sorted(path, key, scratch)
 
 
 def _is_sorted(path: Path, key: Read) -> bool:
     last = None
-    for _, cells in read_cells(path):
+    for cells in read_cells(path):
         found = key(cells)
         if last is not None and found < last:
             return False
@@ -183,13 +183,13 @@ def _is_sorted(path: Path, key: Read) -> bool:
 def _sorted(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
     """Sort on disk: pieces that fit into memory, then all of them merged."""
     scratch.mkdir()
-    rows = (cells for _, cells in read_cells(path))
+    rows = read_cells(path)
     pieces: list[Path] = []
     while piece := sorted(islice(rows, SORTED_AT_ONCE), key=key):
         pieces.append(scratch / str(len(pieces)))
         with pieces[-1].open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([[], *piece])  # an empty header
-    streams = [((key(cells), cells) for _, cells in read_cells(piece)) for piece in pieces]
+    streams = [((key(cells), cells) for cells in read_cells(piece)) for piece in pieces]
     return heapq.merge(*streams, key=lambda keyed: keyed[0])
 
 

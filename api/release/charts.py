@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from api.index.survey import Survey, records
 from api.model.descriptor import Field, Package, file_stem
 from api.model.errors import LanternError
-from api.release.formats.survey import Survey, records
 from api.store import manifest
 
 JSON = Any

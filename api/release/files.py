@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from api.index.survey import Survey, surveys
 from api.model import descriptor
 from api.model.descriptor import Package
 from api.model.files import (
@@ -24,7 +25,6 @@ from api.model.files import (
 from api.release import charts
 from api.release.descriptions import catalogues, citation, codebook, described, validation
 from api.release.formats import FORMATS, archive
-from api.release.formats.survey import Survey, surveys
 
 JSON = Any
 Say = Callable[[str], None]

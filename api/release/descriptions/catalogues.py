@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.index.survey import Survey
 from api.model.descriptor import Package
 from api.release.descriptions import croissant, dcat, schema_org
 from api.release.descriptions.described import Release
-from api.release.formats.survey import Survey
 from api.store import manifest
 
 

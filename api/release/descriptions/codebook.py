@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.index.survey import Survey, records
 from api.model import types
 from api.model.descriptor import Field, Package, Table
 from api.release.descriptions import templates
-from api.release.formats.survey import Survey, records
 
 JSON = Any
 CODES = "indicators"

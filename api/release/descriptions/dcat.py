@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
+from api.index.survey import Survey
 from api.model.descriptor import Package
 from api.release.descriptions import citation
 from api.release.descriptions.described import (
@@ -16,7 +17,6 @@ from api.release.descriptions.described import (
     media_type,
     present,
 )
-from api.release.formats.survey import Survey
 
 IANA = "https://www.iana.org/assignments/media-types/"
 EU = "http://publications.europa.eu/resource/authority/"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from api.index.survey import Survey, records
 from api.model.descriptor import Field, Package, Table
 from api.model.files import ARCHIVE, DATABASE, WORKBOOK
 from api.release import media_types as types_of_files
 from api.release.formats import FORMATS
-from api.release.formats.survey import Survey, records
 from api.store import manifest
 
 JSON = Any

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from api.index.survey import Survey
 from api.model.descriptor import Field
 from api.release.descriptions import citation
 from api.release.descriptions.described import (
@@ -17,7 +18,6 @@ from api.release.descriptions.described import (
     present,
     unit,
 )
-from api.release.formats.survey import Survey
 
 
 def document(release: Release) -> dict[str, JSON]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.index.layout import SHEET_CELLS, SHEET_ROWS
+from api.index.survey import Survey
 from api.model.descriptor import Package, Table, file_stem
 from api.query.find import Selection
 from api.release.formats import delimited, jsonlines
-from api.release.formats.survey import Survey
 
 Write = Callable[[Package, Survey, Path], None]
 Part = Callable[[Selection, Sequence[int]], tuple[Iterable[bytes], int | None]]

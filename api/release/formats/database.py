@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from api.index.layout import settle
+from api.index.survey import Column, Survey, number_text, records
 from api.model import types as values
 from api.model.descriptor import ForeignKey, Package, Table
 from api.release.formats.names import reserved, unique
-from api.release.formats.survey import Column, Survey, number_text, records
 
 OWN = ("_package", "_tables", "_fields")
 DETAILS = """
@@ -90,7 +90,7 @@ def stored(column: Column) -> str:
     """The SQLite type in which a column's values are exact."""
     kind = column.kind.type
     if kind in values.NUMERIC:
-        return "INTEGER" if column.whole else "REAL" if column.exact else "TEXT"
+        return "INTEGER" if column.whole else "REAL" if column.doubles else "TEXT"
     return "INTEGER" if kind in ("boolean", "year") else "TEXT"
 
 

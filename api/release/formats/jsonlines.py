@@ -7,11 +7,11 @@ from typing import Any
 
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_text, open_rows
+from api.index.survey import Column, Survey, number_text, records
 from api.model import types
 from api.model.descriptor import Package, file_stem
 from api.query.find import Selection
 from api.query.reshape import reshape
-from api.release.formats.survey import Column, Survey, number_text, records
 
 BATCH = 2_000  # rows
 

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from api.index.survey import Cells, Column, Survey, chunks
 from api.model import types
 from api.model.descriptor import Package
-from api.release.formats.survey import Cells, Column, Survey, chunks
 
 GROUP_ROWS = 100_000
 GROUP_BYTES = 64 * 2**20
@@ -89,7 +89,7 @@ def _number(column: Column) -> pa.DataType:
         if needed <= precision:
             make = pa.decimal256 if precision > 38 else pa.decimal128
             return make(precision, column.scale)
-    return pa.float64() if column.exact else pa.utf8()
+    return pa.float64() if column.doubles else pa.utf8()
 
 
 def _list(column: Column) -> pa.DataType:

@@ -15,11 +15,11 @@ from typing import Any
 import xlsxwriter
 
 from api.index.layout import SHEET_CELLS, SHEET_ROWS
+from api.index.survey import Column, Survey, records
 from api.model import types
 from api.model.descriptor import Package
 from api.release.formats import archive
 from api.release.formats.names import unique
-from api.release.formats.survey import Column, Survey, records
 
 MOST_ROWS = SHEET_ROWS
 MOST_CELLS = SHEET_CELLS

@@ -1,21 +1,20 @@
-"""One reading of a table that finds what typed files must know before their first row.
+"""One reading of a table that collects what typed files and the index must know before their first row.
 
-A Parquet decimal has its precision in the schema, a SQLite column its type, a sheet its widths. What is found here
-depends on the rows alone. Cells are handled by columns, a thousand at a time, and most numbers by their text: that
-is what keeps a million rows a matter of seconds.
+A Parquet decimal has its precision in the schema, a SQLite column its type, a sheet its widths. All of it depends on
+the rows alone. Cells are handled by columns, a thousand at a time, and most numbers by their text: that is what keeps
+a million rows a matter of seconds.
 """
 
+import csv
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from api.index import builder
 from api.model import decimals, types
 from api.model.descriptor import Field, Package, Table
 
@@ -27,13 +26,16 @@ CANONICAL = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,10}[1-9])?"
 DOUBLE_DIGITS = 15
 LONGEST_PLAIN = 40
 Cells = Sequence[str]
+csv.field_size_limit(2**31 - 1)
 
 
 @dataclass
 class Column:
     """What is known of a field's values once all were read.
 
-    `plain`: every number is written in digits that Python and Arrow read as they are; `repeats`: few different texts.
+    `width`: characters of the longest cell; `digits` and `scale`: the most digits before and after the decimal point;
+    `whole`: all are 64-bit integers; `doubles`: a double holds each number; `plain`: every number is written in digits
+    that Python and Arrow read as they are; `repeats`: few different texts.
     """
 
     field: Field
@@ -44,13 +46,13 @@ class Column:
     digits: int = 0
     scale: int = 0
     whole: bool = True
-    exact: bool = True
+    doubles: bool = True
     plain: bool = True
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A table, the CSV file it stands in, the number of its rows and what is known of its columns."""
+    """A table, its CSV file, the number of its rows and what is known of its columns."""
 
     table: Table
     path: Path
@@ -106,9 +108,17 @@ def survey(table: Table, path: Path) -> Survey:
     return Survey(table, path, rows, columns)
 
 
+def read_cells(path: Path) -> Iterator[list[str]]:
+    """The rows of a plain CSV file, without its header."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        next(reader, None)
+        yield from reader
+
+
 def chunks(path: Path, width: int) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
     """The cells of a CSV file by columns, some thousand rows at a time, each chunk with its number of rows."""
-    cells = map(itemgetter(1), builder.read_cells(path))
+    cells = read_cells(path)
     size = max(1, min(LARGEST_CHUNK, CHUNK_CELLS // width))
     while rows := list(islice(cells, size)):
         yield len(rows), list(zip(*rows, strict=True))
@@ -159,7 +169,7 @@ def _look_at_numbers(column: Column, cells: set[str]) -> None:
         column.scale = max(column.scale, scale)
         column.digits = max(column.digits, number.adjusted() + 1 if number else 1)
         column.whole = column.whole and not scale and -decimals.INT64 <= number < decimals.INT64
-        column.exact = column.exact and in_double(number)
+        column.doubles = column.doubles and in_double(number)
     return None
 
 
@@ -170,8 +180,8 @@ def _look_at_texts(column: Column, cells: set[str]) -> None:
     column.scale = max(column.scale, scale)
     column.digits = max(column.digits, max(len(cell.partition(".")[0].lstrip("-0")) for cell in cells))
     column.whole = column.whole and not scale
-    if column.exact:
-        column.exact = all(len(cell) <= DOUBLE_DIGITS or in_double(Decimal(cell)) for cell in cells)
+    if column.doubles:
+        column.doubles = all(len(cell) <= DOUBLE_DIGITS or in_double(Decimal(cell)) for cell in cells)
 
 
 def _scale(number: Decimal) -> int:
