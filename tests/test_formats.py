@@ -208,7 +208,7 @@ def test_a_resource_that_is_no_table_travels_in_the_zip(tmp_path: Path) -> None:
     with_file["resources"].append({"name": "method", "path": "notes/method.pdf"})
     from api.release import files
 
-    files.write(descriptor.package(with_file), with_file, tmp_path, {}, {"METHOD.md": "How.\n"}, "")
+    files.write(with_file, tmp_path, {}, {"METHOD.md": "How.\n"})
     with zipfile.ZipFile(tmp_path / "package.zip") as archive:
         assert archive.read("notes/method.pdf") == b"%PDF"
         assert archive.read("METHOD.md") == b"How.\n"

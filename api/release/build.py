@@ -212,7 +212,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     model = version.model
     say(f"finding what changed in {model.version}")
     found = _changes(version, folder)
-    files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
+    files.write(described, folder, version.report.to_json(), texts(version.source), say)
     say("writing the serving file")
     version.serving_files(folder)  # of a large package another process has been at them all the while
     rows = {table.name: table.rows for table in version.report.tables}

@@ -6,15 +6,15 @@ from pathlib import Path
 from api.index.survey import Survey
 from api.model.descriptor import Package
 from api.release.descriptions import croissant, dcat, schema_org
-from api.release.descriptions.described import Release
+from api.release.descriptions.subject import Subject
 from api.store import manifest
 
 
-def write(package: Package, surveys: Sequence[Survey], folder: Path, base_url: str) -> dict[str, str]:
+def write(package: Package, surveys: Sequence[Survey], folder: Path) -> dict[str, str]:
     """croissant.json, dcat.jsonld and schema-org.jsonld."""
-    release = Release(package, surveys, folder, base_url)
+    subject = Subject(package, surveys, folder)
     return {
-        "croissant.json": manifest.dump(croissant.document(release)),
-        "dcat.jsonld": manifest.dump(dcat.document(release)),
-        "schema-org.jsonld": manifest.dump(schema_org.document(release)),
+        "croissant.json": manifest.dump(croissant.document(subject)),
+        "dcat.jsonld": manifest.dump(dcat.document(subject)),
+        "schema-org.jsonld": manifest.dump(schema_org.document(subject)),
     }

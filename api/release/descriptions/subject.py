@@ -1,4 +1,4 @@
-"""What the documents for catalogues share: the release they speak of, its addresses and periods."""
+"""What the documents for catalogues share: the release that they describe, its addresses and periods."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from api.index.survey import Survey, records
 from api.model.descriptor import Field, Package, Table
 from api.model.files import ARCHIVE, DATABASE, WORKBOOK
 from api.release import media_types as types_of_files
+from api.release.descriptions import citation
 from api.release.formats import FORMATS
 from api.store import manifest
 
 JSON = Any
-WHOLE = (ARCHIVE, DATABASE, WORKBOOK)
 UNITS = ("unit", "lantern:unit", "x-unit", "uom")
 TITLES = {
     ARCHIVE: "Everything: the data package as a zip file",
@@ -24,32 +24,32 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Release:
-    """What the three documents say, gathered once."""
+class Subject:
+    """The release that the three documents describe, while it is made: its package, surveys and folder."""
 
     package: Package
     surveys: Sequence[Survey]
     folder: Path
-    base_url: str
 
     @property
-    def address(self) -> str:
-        """Where the release stands; relative where no address is known."""
-        return address(self.package, self.base_url)
+    def wholes(self) -> list[tuple[str, str]]:
+        """The files that hold all tables, each with its title."""
+        return [(path, title) for path, title in TITLES.items() if (self.folder / path).is_file()]
+
+    @property
+    def languages(self) -> list[str]:
+        """The codes of the package's languages; English where it names none."""
+        return [str(code) for code in self.package.descriptor.get("languages") or ["en"]]
 
     def url(self, path: str) -> str:
-        return self.address + quote(path)
+        """The address of a file; relative where the package does not say where it is served."""
+        return citation.address(self.package) + quote(path)
 
     def size(self, path: str) -> int:
         return (self.folder / path).stat().st_size
 
     def sha256(self, path: str) -> str:
         return manifest.digest(self.folder / path)
-
-
-def address(package: Package, base_url: str) -> str:
-    """The address of a release's folder, with a slash at its end; empty where nobody said where it will stand."""
-    return f"{base_url.rstrip('/')}/releases/{quote(package.version)}/" if base_url else ""
 
 
 def present(entry: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -70,32 +70,22 @@ def unit(field: Field) -> str:
     return next((str(field.descriptor[key]) for key in UNITS if field.descriptor.get(key)), "")
 
 
-def language_codes(release: Release) -> list[str]:
-    return [str(code) for code in release.package.descriptor.get("languages") or []] or ["en"]
-
-
 def agent(entry: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Who made it: a person where the descriptor gives a family name."""
-    person = bool(entry.get("familyName") or entry.get("givenName"))
-    whole = " ".join(str(entry[key]) for key in ("givenName", "familyName") if entry.get(key))
-    return present(
-        {
-            "@type": "sc:Person" if person else "sc:Organization",
-            "name": entry.get("title") or whole,
-            "url": entry.get("path"),
-        }
-    )
+    """A contributor: a person where the descriptor gives a family name."""
+    kind = "sc:Person" if citation.is_person(entry) else "sc:Organization"
+    return present({"@type": kind, "name": citation.name_of(entry), "url": entry.get("path")})
 
 
 def coverage(surveys: Iterable[Survey]) -> tuple[str, str] | None:
     """First and last day of the periods that tables of figures cover, where all figures say so in ISO dates."""
     days: list[str] = []
-    for found in surveys:
-        names = [str(found.table.figure.get(key) or "") for key in ("periodStart", "periodEnd")]
-        if not all(name in found.table.index and found.table.field(name).type == "date" for name in names):
+    for survey in surveys:
+        table = survey.table
+        names = [str(table.figure.get(key) or "") for key in ("periodStart", "periodEnd")]
+        if not all(name in table.index and table.field(name).type == "date" for name in names):
             continue
-        places = [found.table.index[name] for name in names]
-        makers = [found.columns[place].kind.read if place in places else str for place in range(len(found.columns))]
-        for row in records(found, makers):
+        places = [table.index[name] for name in names]
+        makers = [column.kind.read if place in places else str for place, column in enumerate(survey.columns)]
+        for row in records(survey, makers):
             days += [row[place].isoformat() for place in places if row[place] is not None]
     return (min(days), max(days)) if days else None
