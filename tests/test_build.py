@@ -127,7 +127,7 @@ def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_lef
     before = contents(store)
     result = CliRunner().invoke(main, ["build", "--package", str(source), "--store", str(store)])
     assert (result.exit_code, contents(store)) == (1, before)
-    assert "release 1.0.0 in the store was laid out by another version of the program" in result.output
+    assert "release 1.0.0 in the store was built by an incompatible version of the program" in result.output
     assert "build into an empty store" in result.output
 
 
@@ -136,7 +136,7 @@ def test_a_folder_in_the_store_that_is_no_release_is_named(tmp_path: Path, manif
     source, store = write(tmp_path / "p", guns(ROWS)), tmp_path / "store"
     build(source, store)
     (store / "releases/1.0.0/manifest.json").write_text(manifest)
-    with pytest.raises(BuildError, match=r"1\.0\.0 is no release"):
+    with pytest.raises(BuildError, match=r"1\.0\.0 is not a release"):
         build(source, store)
 
 

@@ -165,7 +165,7 @@ def test_sheet_names_are_short_unique_and_allowed() -> None:
 def test_a_table_too_long_for_the_workbook_is_named_there_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbook, "MOST_ROWS", 2)
+    monkeypatch.setattr(workbook, "SHEET_ROWS", 2)
     schema = {"fields": [{"name": "n", "type": "integer"}]}
     tables = {"long": (schema, [["1"], ["2"], ["3"]]), "short": (schema, [["1"], ["2"]])}
     book = openpyxl.load_workbook(release_made.release(tmp_path, release_made.package(tables)) / "package.xlsx")

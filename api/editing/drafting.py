@@ -77,7 +77,7 @@ def draft(source: Path, former: Path | None, part: str | None, note: str) -> lis
             version, created = bumped(version, part), now()
             if created <= str(said.get("created") or ""):
                 raise DraftError(f"it is {created}, not after {said.get('created')}: a version is dated when made")
-        before = history.former(opened.folder, version)
+        before = history.earlier(opened.folder, version)
         if not before:
             raise DraftError(f"there is no version before {version}: use --bump")
         done += _corrections(opened, before[-1], version, created[:10])

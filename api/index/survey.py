@@ -24,7 +24,6 @@ LARGEST_CHUNK = 1_024
 PLAIN = re.compile(r"(?:-?[0-9]{1,18}(?:\.[0-9]{1,18})?\n)+")
 CANONICAL = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,10}[1-9])?")
 DOUBLE_DIGITS = 15
-LONGEST_PLAIN = 40
 Cells = Sequence[str]
 csv.field_size_limit(2**31 - 1)
 
@@ -60,18 +59,18 @@ class Survey:
     columns: tuple[Column, ...]
 
     def maker(self, column: Column, make: Callable[[str], Any], absent: Any = None) -> Callable[[Cells], Sequence[Any]]:
-        """How a column's cells become values: each text once where texts come again; `absent` for a missing value."""
+        """How a column's cells become values: each text once where texts recur; `absent` for a missing value."""
         missing = column.field.missing
         if column.repeats:
-            memo = Memo(make, missing, absent)
+            memo = _Memo(make, missing, absent)
             return lambda cells: list(map(memo.__getitem__, cells))
         if not column.nulls:
             return lambda cells: list(map(make, cells))
         return lambda cells: [absent if cell in missing else make(cell) for cell in cells]
 
 
-class Memo(dict[str, Any]):
-    """What a cell's text becomes, made once for texts that come again; missing values stand in it from the start."""
+class _Memo(dict[str, Any]):
+    """What a cell's text becomes, made once for texts that recur; missing values are in it from the start."""
 
     def __init__(self, make: Callable[[str], Any], missing: Sequence[str], absent: Any) -> None:
         super().__init__(dict.fromkeys(missing, absent))
@@ -124,10 +123,10 @@ def chunks(path: Path, width: int) -> Iterator[tuple[int, list[tuple[str, ...]]]
         yield len(rows), list(zip(*rows, strict=True))
 
 
-def records(found: Survey, makers: Sequence[Callable[[str], Any]], absent: Any = None) -> Iterator[tuple[Any, ...]]:
+def records(survey: Survey, makers: Sequence[Callable[[str], Any]], absent: Any = None) -> Iterator[tuple[Any, ...]]:
     """A table's rows, each cell made by its column's maker, `absent` for a missing value."""
-    whole = [found.maker(column, make, absent) for column, make in zip(found.columns, makers, strict=True)]
-    for _, texts in chunks(found.path, len(whole)):
+    whole = [survey.maker(column, make, absent) for column, make in zip(survey.columns, makers, strict=True)]
+    for _, texts in chunks(survey.path, len(whole)):
         yield from zip(*(make(cells) for make, cells in zip(whole, texts, strict=True)), strict=True)
 
 
@@ -135,26 +134,16 @@ def number_text(column: Column) -> Callable[[str], str]:
     """A number's JSON with every digit; most cells hold it already."""
     read, text, canonical = column.kind.read, column.kind.json, CANONICAL.fullmatch
     usual = _usual(column.field)
-
-    def write(cell: str) -> str:
-        if usual and canonical(cell):
-            return cell
-        number = read(cell)
-        if not number or abs(number.adjusted()) > LONGEST_PLAIN:
-            return text(number)
-        plain = f"{number:f}"
-        return plain.rstrip("0").rstrip(".") if "." in plain else plain
-
-    return write
+    return lambda cell: cell if usual and canonical(cell) else text(read(cell))
 
 
 def _usual(field: Field) -> bool:
-    """Whether a field's numbers are written as numbers are in most places."""
+    """Whether a field's numbers are written with a decimal point and nothing but digits."""
     return not field.descriptor.keys() & {"groupChar", "decimalChar", "bareNumber"}
 
 
 def in_double(number: Decimal) -> bool:
-    """Whether a double is read back as the very number, in its shortest form."""
+    """Whether the shortest form of the nearest double is the very number."""
     nearest = float(number)
     return math.isfinite(nearest) and Decimal(repr(nearest)) == number
 
@@ -174,7 +163,7 @@ def _look_at_numbers(column: Column, cells: set[str]) -> None:
 
 
 def _look_at_texts(column: Column, cells: set[str]) -> None:
-    """Of plain digits the text says enough: 18 before the point fit an integer of 64 bits, 15 in all a double."""
+    """Of plain digits the text is enough: 18 before the point fit a 64-bit integer, 15 in all a double."""
     tails = {cell.partition(".")[2] for cell in cells}
     scale = max(len(tail.rstrip("0")) for tail in tails)
     column.scale = max(column.scale, scale)

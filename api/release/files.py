@@ -22,12 +22,21 @@ from api.model.files import (
     TEXTS,
     WORKBOOK,
 )
+from api.package import paths
 from api.release import charts
-from api.release.descriptions import catalogues, citation, codebook, validation
+from api.release.descriptions import citation, codebook, croissant, dcat, schema_org, validation
+from api.release.descriptions.subject import Subject
 from api.release.formats import FORMATS, archive
+from api.store import manifest
 
 JSON = Any
 Say = Callable[[str], None]
+# What catalogues and search engines read, all three JSON-LD.
+CATALOGUES = {
+    "croissant.json": croissant.document,
+    "dcat.jsonld": dcat.document,
+    "schema-org.jsonld": schema_org.document,
+}
 
 
 def write(
@@ -58,7 +67,8 @@ def write(
     say("writing the descriptions")
     cited = {"citation.txt": citation.text(package), "citation.bib": citation.bibtex(package)}
     _save(folder, cited | codebook.write(package, tables) | validation.write(package, report))
-    _save(folder, catalogues.write(package, tables, folder))
+    subject = Subject(package, tables, folder)
+    _save(folder, {name: manifest.dump(document(subject)) for name, document in CATALOGUES.items()})
 
 
 def _typed(package: Package, survey: Survey, folder: Path) -> None:
@@ -88,12 +98,8 @@ def _texts(package: Package) -> dict[str, str]:
 
 def _packed(described: Mapping[str, JSON], texts: Mapping[str, str]) -> list[str]:
     """The files of package.zip: all that a build takes from a package's folder, so that it can be built again."""
-    paths = [path for resource in described.get("resources") or [] for path in _paths(resource.get("path"))]
-    return [DESCRIPTOR, *TEXTS, *texts, *paths]
-
-
-def _paths(path: JSON) -> list[str]:
-    return [] if path is None else [str(path)] if isinstance(path, str) else [str(one) for one in path]
+    files = [path for resource in described.get("resources") or [] for path in paths(resource)]
+    return [DESCRIPTOR, *TEXTS, *texts, *files]
 
 
 def _save(folder: Path, texts: Mapping[str, str]) -> None:

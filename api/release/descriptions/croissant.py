@@ -19,13 +19,13 @@ DATA_TYPES: Mapping[str, str] = {
     "number": "sc:Float",
     "date": "sc:Date",
 }
-# What readers of CSV take for no value without being told.
+# What readers of CSV take for a missing value by default.
 USUAL_MISSING = {"", "NA", "N/A", "NaN", "nan", "n/a", "null", "NULL"}
 
 
 @dataclass(frozen=True)
 class Ids:
-    """What Croissant calls a table, its file and its fields: readers allow no white space and little else in these."""
+    """The ids of a table, its file and its fields: readers allow no white space and little else in them."""
 
     table: str
     file: str

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from api.index.survey import Survey
-from api.model.descriptor import Package
+from api.model.descriptor import Package, Table
 from api.release.descriptions import citation
 from api.release.descriptions.subject import (
     JSON,
     Subject,
     coverage,
-    files_of,
-    media_type,
     present,
 )
 
@@ -33,7 +31,7 @@ DCAT_CONTEXT: Mapping[str, JSON] = {
 
 def document(subject: Subject) -> dict[str, JSON]:
     """DCAT 3 as the European profile asks: a catalogue, the package as a dataset, and each table as one in it."""
-    datasets = [_dcat_package(subject), *(_dcat_table(subject, survey) for survey in subject.surveys)]
+    datasets = [_dataset(subject, survey) for survey in (None, *subject.surveys)]
     references = [{"@id": entry["@id"]} for entry in datasets]
     package = subject.package
     services = [_service(subject, references)] if citation.base_url(package) else []
@@ -57,7 +55,7 @@ def document(subject: Subject) -> dict[str, JSON]:
 
 
 def _concepts(subject: Subject) -> Iterator[dict[str, JSON]]:
-    """The things that the catalogue refers to, with their types."""
+    """What the catalogue refers to, with its types."""
     yield {
         "@id": _publisher_id(subject),
         "@type": ["foaf:Agent", "foaf:Organization"],
@@ -101,51 +99,23 @@ def _moment(package: Package) -> dict[str, str]:
     return {"@value": package.created, "@type": "xsd:date" if len(package.created) == 10 else "xsd:dateTime"}
 
 
-def _dcat_package(subject: Subject) -> dict[str, JSON]:
-    package = subject.package
-    return _dcat_dataset(
-        subject,
-        None,
-        package.title,
-        package.description,
-        [_distribution(subject, path, title) for path, title in subject.wholes],
-        coverage(subject.surveys),
-    ) | {"dct:hasPart": [{"@id": _dataset_id(subject, survey.table.name)} for survey in subject.surveys]}
-
-
-def _dcat_table(subject: Subject, survey: Survey) -> dict[str, JSON]:
-    table = survey.table
-    return _dcat_dataset(
-        subject,
-        table.name,
-        table.title,
-        table.description,
-        [_distribution(subject, path, f"{table.title} as {name}") for path, name in files_of(table)],
-        coverage([survey]),
-    ) | {"dct:isPartOf": {"@id": _dataset_id(subject, None)}}
-
-
-def _dataset_id(subject: Subject, name: str | None) -> str:
+def _dataset_id(subject: Subject, table: Table | None) -> str:
     """The identity of a table in the catalogue, or of the package as a whole."""
-    return subject.url("dcat.jsonld") + ("#package" if name is None else "#table-" + quote(name, safe=""))
+    return subject.url("dcat.jsonld") + ("#table-" + quote(table.name, safe="") if table else "#package")
 
 
-def _dcat_dataset(
-    subject: Subject,
-    name: str | None,
-    title: str,
-    description: str,
-    distributions: list[JSON],
-    coverage: tuple[str, str] | None,
-) -> dict[str, JSON]:
+def _dataset(subject: Subject, survey: Survey | None) -> dict[str, JSON]:
+    """A table as a dataset, or the package as a whole."""
     package = subject.package
-    return present(
+    table = survey.table if survey else None
+    covered = coverage([survey] if survey else subject.surveys)
+    entry = present(
         {
-            "@id": _dataset_id(subject, name),
+            "@id": _dataset_id(subject, table),
             "@type": "dcat:Dataset",
-            "dct:title": _literal(subject, title),
-            "dct:description": _literal(subject, description or title),
-            "dct:identifier": f"{package.name}/{name}" if name else citation.doi(package) or package.name,
+            "dct:title": _literal(subject, (table or package).title),
+            "dct:description": _literal(subject, (table or package).description or (table or package).title),
+            "dct:identifier": f"{package.name}/{table.name}" if table else citation.doi(package) or package.name,
             "dct:publisher": {"@id": _publisher_id(subject)},
             "dct:issued": _moment(package),
             "dct:language": _languages(subject),
@@ -154,15 +124,17 @@ def _dcat_dataset(
             "dcat:version": package.version,
             "dcat:keyword": [_literal(subject, str(word)) for word in package.descriptor.get("keywords") or []],
             "dcat:landingPage": _front(package) and {"@id": _front(package), "@type": "foaf:Document"},
-            "dct:temporal": coverage
+            "dct:temporal": covered
             and {
                 "@type": "dct:PeriodOfTime",
-                "dcat:startDate": {"@value": coverage[0], "@type": "xsd:date"},
-                "dcat:endDate": {"@value": coverage[1], "@type": "xsd:date"},
+                "dcat:startDate": {"@value": covered[0], "@type": "xsd:date"},
+                "dcat:endDate": {"@value": covered[1], "@type": "xsd:date"},
             },
-            "dcat:distribution": distributions,
+            "dcat:distribution": [_distribution(subject, path, title) for path, title in subject.files(table)],
         }
     )
+    parts = [{"@id": _dataset_id(subject, part.table)} for part in subject.surveys]
+    return entry | ({"dct:isPartOf": {"@id": _dataset_id(subject, None)}} if table else {"dct:hasPart": parts})
 
 
 def _distribution(subject: Subject, path: str, title: str) -> dict[str, JSON]:
@@ -173,7 +145,7 @@ def _distribution(subject: Subject, path: str, title: str) -> dict[str, JSON]:
             "dct:title": _literal(subject, title),
             "dcat:accessURL": {"@id": subject.url(path), "@type": "rdfs:Resource"},
             "dcat:downloadURL": {"@id": subject.url(path), "@type": "rdfs:Resource"},
-            "dcat:mediaType": {"@id": IANA + media_type(path), "@type": "dct:MediaType"},
+            "dcat:mediaType": {"@id": IANA + subject.media_type(path), "@type": "dct:MediaType"},
             "dcat:byteSize": {"@value": str(subject.size(path)), "@type": "xsd:nonNegativeInteger"},
             "dct:license": _license(subject.package),
             "dct:issued": _moment(subject.package),

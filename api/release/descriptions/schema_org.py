@@ -10,8 +10,6 @@ from api.release.descriptions.subject import (
     Subject,
     agent,
     coverage,
-    files_of,
-    media_type,
     present,
     unit,
 )
@@ -42,7 +40,7 @@ def document(subject: Subject) -> dict[str, JSON]:
         "inLanguage": subject.languages,
         "isAccessibleForFree": True,
         "temporalCoverage": covered and "/".join(covered),
-        "distribution": [_download(subject, path, title) for path, title in subject.wholes],
+        "distribution": [_download(subject, path, title) for path, title in subject.files(None)],
         "hasPart": [_schema_org_table(subject, survey) for survey in subject.surveys],
     }
     return present(entry)
@@ -65,7 +63,7 @@ def _schema_org_table(subject: Subject, survey: Survey) -> dict[str, JSON]:
             "creator": [agent(entry) for entry in citation.authors(subject.package)],
             "temporalCoverage": covered and "/".join(covered),
             "variableMeasured": [_variable(field) for field in table.fields],
-            "distribution": [_download(subject, path, f"{table.title} as {name}") for path, name in files_of(table)],
+            "distribution": [_download(subject, path, title) for path, title in subject.files(table)],
         }
     )
 
@@ -87,7 +85,7 @@ def _download(subject: Subject, path: str, name: str) -> dict[str, JSON]:
         "@type": "DataDownload",
         "name": name,
         "contentUrl": subject.url(path),
-        "encodingFormat": media_type(path),
+        "encodingFormat": subject.media_type(path),
         "contentSize": f"{subject.size(path)} B",
         "sha256": subject.sha256(path),
     }

@@ -1,6 +1,6 @@
 """What the documents for catalogues share: the release that they describe, its addresses and periods."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ from urllib.parse import quote
 from api.index.survey import Survey, records
 from api.model.descriptor import Field, Package, Table
 from api.model.files import ARCHIVE, DATABASE, WORKBOOK
-from api.release import media_types as types_of_files
 from api.release.descriptions import citation
 from api.release.formats import FORMATS
+from api.release.media_types import media_type
 from api.store import manifest
 
 JSON = Any
@@ -31,10 +31,11 @@ class Subject:
     surveys: Sequence[Survey]
     folder: Path
 
-    @property
-    def wholes(self) -> list[tuple[str, str]]:
-        """The files that hold all tables, each with its title."""
-        return [(path, title) for path, title in TITLES.items() if (self.folder / path).is_file()]
+    def files(self, table: Table | None) -> list[tuple[str, str]]:
+        """The files of one table, or those that hold all tables, each with its title."""
+        if table is None:
+            return [(path, title) for path, title in TITLES.items() if (self.folder / path).is_file()]
+        return [(one.file(table), f"{table.title} as {one.title}") for one in FORMATS.values() if one.path]
 
     @property
     def languages(self) -> list[str]:
@@ -45,6 +46,9 @@ class Subject:
         """The address of a file; relative where the package does not say where it is served."""
         return citation.address(self.package) + quote(path)
 
+    def media_type(self, path: str) -> str:
+        return media_type(path).partition(";")[0]
+
     def size(self, path: str) -> int:
         return (self.folder / path).stat().st_size
 
@@ -53,17 +57,8 @@ class Subject:
 
 
 def present(entry: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Without what is not known."""
+    """An entry without unknown values."""
     return {key: value for key, value in entry.items() if value not in (None, "", [], {})}
-
-
-def files_of(table: Table) -> Iterator[tuple[str, str]]:
-    """The files of one table, each with its format's name."""
-    yield from ((one.file(table), one.title) for one in FORMATS.values() if one.path)
-
-
-def media_type(path: str) -> str:
-    return types_of_files.media_type(path).partition(";")[0]
 
 
 def unit(field: Field) -> str:
@@ -77,7 +72,7 @@ def agent(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def coverage(surveys: Iterable[Survey]) -> tuple[str, str] | None:
-    """First and last day of the periods that tables of figures cover, where all figures say so in ISO dates."""
+    """First and last day of the periods that tables of figures cover, where all of them are dates."""
     days: list[str] = []
     for survey in surveys:
         table = survey.table

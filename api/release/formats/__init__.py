@@ -1,4 +1,4 @@
-"""The formats that rows are offered in: one object each, all that the program knows of it.
+"""The formats that rows are offered in: one object each with all that the program knows about it.
 
 Imports of heavy libraries stay inside the writers: the server knows the formats too.
 """
