@@ -24,6 +24,6 @@ def create_app(**given: Any) -> Flask:
         part.init_app(app)
     for view in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):
         app.register_blueprint(view.blueprint)
-    # The cache stands in front of Flask: what it answers from memory, no hook or extension sees (api.http.cache).
+    # In front of Flask: no hook or extension sees what the cache answers from memory (api.http.cache).
     app.wsgi_app = Cache(request.keep_escapes(app.wsgi_app), store, app.config["CACHE_MB"])  # type: ignore[method-assign]
     return app

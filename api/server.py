@@ -1,4 +1,4 @@
-"""gunicorn in this process, over our application. Every setting of it stands here or comes from LANTERN_* and PORT:
+"""gunicorn in this process, over our application. Every setting of it is here or comes from LANTERN_* and PORT:
 it reads neither GUNICORN_CMD_ARGS nor a gunicorn.conf.py, and imports nothing from the working directory.
 """
 
@@ -60,7 +60,7 @@ def replace(store: Path) -> NoReturn:
 
 
 def _bound(host: str, port: str) -> list[str]:
-    """A socket that listens, as gunicorn wants it named; none where systemd or a former master hands over its own."""
+    """A socket that listens, as gunicorn wants it named; none where systemd or a previous master hands over its own."""
     if systemd.listen_fds(unset_environment=False) or "GUNICORN_FD" in os.environ:
         return []
     if not (port.isascii() and port.isdigit() and int(port) < 2**16):

@@ -347,7 +347,7 @@ def test_what_is_no_part_of_one_whole_is_not_added(figures: FlaskClient, case: s
     body = problem(figures, path)
     assert (body["status"], body["type"]) == (409, "/problems/not-additive")
     assert [error["field"] for error in body["errors"]] == fields
-    assert body["detail"] == f"{function}:value would mix figures that are no parts of one whole: {', '.join(fields)}."
+    assert body["detail"] == f"{function}:value would mix figures that are not parts of one whole: {', '.join(fields)}."
     again = answer(figures, body["example"])
     assert sum(entry[f"{function}:value"] for entry in again["data"]) == pytest.approx(float(sum(values)))
 
@@ -358,7 +358,7 @@ def test_a_problem_says_what_varies_and_which_values_there_are(figures: FlaskCli
         "type": "/problems/not-additive",
         "title": "These values must not be added",
         "status": 409,
-        "detail": "sum:value would mix figures that are no parts of one whole: unit, basis, standing.",
+        "detail": "sum:value would mix figures that are not parts of one whole: unit, basis, standing.",
         "instance": SUMS,
         "errors": [
             {"field": "unit", "reason": "varies", "found": ["USD", "pieces"]},

@@ -333,7 +333,7 @@ def test_lines_end_as_in_the_file(tmp_path: Path) -> None:
 def test_a_sheet_that_no_spreadsheet_opens_is_refused(small: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.release.formats.SHEET_CELLS", 90)
     body = problem(small, rows_path("rows", "id__gte=0", ".xlsx"))
-    detail = f"At most 10 of these rows are given as a sheet, these are {len(ROWS)}: filter more, or ask for csv."
+    detail = f"A sheet holds at most 10 of these rows, and {len(ROWS)} match: add filters, or request csv."
     assert (body["status"], body["detail"]) == (406, detail)
     assert small.get(rows_path("rows", "id__lt=9", ".xlsx")).status_code == 200
 

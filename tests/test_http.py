@@ -339,7 +339,7 @@ def test_what_is_not_offered_is_not_acceptable_and_what_is_there_is_listed(small
     response = get(small, ROWS, Accept=accept)
     body = response.get_json()
     assert (response.status_code, response.content_type) == (406, PROBLEM)
-    assert body["detail"] == "Offered here: " + ", ".join(kind.partition(";")[0] for kind in TYPES.values()) + "."
+    assert body["detail"] == "Available here: " + ", ".join(kind.partition(";")[0] for kind in TYPES.values()) + "."
     assert response.headers["Vary"] == "Accept, Accept-Encoding"
 
 
@@ -347,7 +347,7 @@ def test_what_is_not_offered_is_not_acceptable_and_what_is_there_is_listed(small
     "path", ["/v1/", "/v1/datasets", f"{ROWS}/7", "/v1/search?q=a", "/v1/datasets/places/schema", "/v1/releases"]
 )
 def test_a_resource_of_one_format_is_as_strict(small: FlaskClient, path: str) -> None:
-    assert get(small, path, Accept="text/csv").get_json()["detail"] == "Offered here: application/json."
+    assert get(small, path, Accept="text/csv").get_json()["detail"] == "Available here: application/json."
     assert get(small, path, Accept="application/*;q=0.1").status_code == 200
 
 

@@ -338,7 +338,7 @@ def test_nothing_can_be_written(small: FlaskClient, path: str, method: str) -> N
 @pytest.mark.parametrize("extension", ["xml", "CSV", "json5", "csv.gz", "html", "tsv"])
 def test_a_format_that_is_not_offered_is_not_acceptable(small: FlaskClient, extension: str) -> None:
     body = problem(small, f"{RECORDS}.{extension}")
-    detail = f"Rows are offered as json, jsonl, csv, xlsx, parquet, not as {extension!r}."
+    detail = f"Rows are available as json, jsonl, csv, xlsx, parquet, not as {extension!r}."
     expected = refused("not-acceptable", "Not acceptable", 406, detail, f"{RECORDS}.{extension}")
     assert body == expected
 

@@ -80,13 +80,13 @@ def _bar(version: str, size: int) -> Iterator[Callable[[int], None]]:
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--fingerprint", default="", help="The root that must stand behind it (SHA-256).")
+@click.option("--fingerprint", default="", help="The expected root (SHA-256).")
 @click.option("--strict", is_flag=True, help="An expired signature is an error, not a warning.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def verify(folder: Path, fingerprint: str, strict: bool, as_json: bool) -> None:
     """Check a store, a mirror or an export against its signature: offline, every byte.
 
-    An expired signature is a warning: an archive stays verifiable, but nobody vouches that it is current.
+    An expired signature is a warning: an archive stays verifiable, but nothing proves that it is current.
     """
     from dataclasses import asdict
 
@@ -95,20 +95,20 @@ def verify(folder: Path, fingerprint: str, strict: bool, as_json: bool) -> None:
 
     copied = status(folder)
     partial = copied is not None and copied.holds != "all"
-    found = trust.verify(folder, fingerprint=fingerprint, strict=strict, partial=partial)
+    verdict = trust.verify(folder, fingerprint=fingerprint, strict=strict, partial=partial)
     if as_json:
-        click.echo(json.dumps(asdict(found), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(asdict(verdict), ensure_ascii=False, indent=2))
     else:
-        for line in found.warnings:
+        for line in verdict.warnings:
             click.echo(f"warning: {line}", err=True)
-        for line in found.problems:
+        for line in verdict.problems:
             click.echo(line, err=True)
-        if not found.problems:
+        if not verdict.problems:
             click.echo(
-                f"{len(found.releases)} releases, {found.files} files, {found.bytes} bytes: all as signed\n"
-                f"root {found.root}"
+                f"{len(verdict.releases)} releases, {verdict.files} files, {verdict.bytes} bytes: all as signed\n"
+                f"root {verdict.root}"
             )
-    if found.problems:
+    if verdict.problems:
         sys.exit(1)
 
 

@@ -22,53 +22,53 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
     "unknown-parameter": (
         400,
         "Unknown query parameter",
-        "The address has a parameter that this resource does not know. The nearest name it knows stands in "
-        "errors[].did_you_mean; /docs/ lists all.",
+        "This resource has no such parameter. errors[].did_you_mean is the closest valid name; "
+        "/docs/ lists all parameters.",
     ),
     "invalid-parameter": (
         400,
         "Invalid query parameter",
-        "A parameter has a value that cannot be read: errors[] names each and says what was expected.",
+        "A parameter has an invalid value: errors[] names each one and what was expected.",
     ),
     "conflicting-parameters": (
         400,
         "Conflicting query parameters",
-        "Two parameters contradict each other: give one of those that errors[] names.",
+        "Two parameters exclude each other: give only one of those in errors[].",
     ),
-    "not-found": (404, "Not found", "Nothing stands at this address. /v1/ links to everything there is."),
+    "not-found": (404, "Not found", "There is nothing at this address. /v1/ links to everything."),
     "gone": (
         410,
         "Gone",
-        "The row was published and has been retracted; the retraction says why. It stays in /v1/corrections.",
+        "The row was published and later retracted; the retraction says why and remains in /v1/corrections.",
     ),
     "not-acceptable": (
         406,
         "Not acceptable",
-        "None of the media types asked for is offered here; detail lists those that are.",
+        "None of the requested media types is available here; detail lists those that are.",
     ),
     "method-not-allowed": (
         405,
         "Method not allowed",
-        "Everything here is read-only: GET, HEAD and OPTIONS, as the Allow header says.",
+        "This API is read-only: GET, HEAD and OPTIONS, as the Allow header says.",
     ),
     "not-additive": (
         409,
         "These values must not be added",
-        "The sum or average would mix figures that are no parts of one whole: different units or measures, "
-        "overlapping periods, or rival figures. errors[] names the fields that vary; filter or group by them.",
+        "The sum or average would mix figures that are not parts of one whole: different units or measures, "
+        "overlapping periods, or competing figures. errors[] names the fields that vary; filter or group by them.",
     ),
     "rate-limited": (
         429,
         "Too many requests",
-        "A proxy in front of this server slows you down: wait as Retry-After says, or download the release.",
+        "Wait as long as Retry-After says, or download the whole release.",
     ),
     "too-slow": (
         503,
-        "The question takes too long",
-        "The question was given up after the server's time limit. Filter more, or download the release.",
+        "Query timeout",
+        "The query exceeded the server's time limit. Add filters, or download the release.",
     ),
-    "not-ready": (503, "Not ready", "The server has no release to answer from yet. Try again in a moment."),
-    "internal": (500, "Internal error", "Something failed here, not with you. Tell us the request_id."),
+    "not-ready": (503, "Not ready", "The server has no release to serve yet. Try again in a moment."),
+    "internal": (500, "Internal error", "The server failed to process a valid request. Please report the request_id."),
 }
 
 
@@ -116,28 +116,30 @@ def init_app(app: Flask) -> None:
 
 def _too_slow(error: TooSlow) -> Response:
     seconds = current_app.config["TIME_LIMIT"]
-    response = problem("too-slow", f"The question was given up after {seconds} seconds.")
+    response = problem("too-slow", f"The query exceeded the time limit of {seconds} seconds.")
     response.headers["Retry-After"] = "60"
     return response
 
 
 def _http(error: HTTPException) -> Response:
-    """Flask's and Werkzeug's own errors; their headers (Allow, Location) are kept."""
+    """Flask's and Werkzeug's own errors, with their headers (Allow, Location)."""
     original = error.get_response()
     if error.code is not None and error.code < 400:
         return make_response(original)
     if isinstance(error, MethodNotAllowed):
-        response = problem("method-not-allowed", f"{request.method} is not offered here.")
+        response = problem("method-not-allowed", f"{request.method} is not supported here.")
     elif isinstance(error, NotFound):
-        response = problem("not-found", f"Nothing stands at {request.path}.")
+        response = problem("not-found", f"There is nothing at {request.path}.")
     elif error.code == 406:
         response = problem("not-acceptable", error.description or "")
     elif error.code == 416:
-        response = problem("invalid-parameter", "The Range header asks for bytes that the file does not have.", 416)
+        response = problem("invalid-parameter", "The Range header requests bytes beyond the end of the file.", 416)
+    elif error.code == 429:
+        response = problem("rate-limited", error.description or "")
     else:
         kind = "internal" if (error.code or 500) >= 500 else "invalid-parameter"
         response = problem(kind, error.description or "", error.code)
-    for name in ("Allow", "Content-Range", "Location"):
+    for name in ("Allow", "Content-Range", "Location", "Retry-After"):
         if name in original.headers:
             response.headers[name] = original.headers[name]
     return response
@@ -145,7 +147,7 @@ def _http(error: HTTPException) -> Response:
 
 def _internal(error: Exception) -> Response:
     log.exception("request %s failed", request.environ.get("lantern.request_id", ""), exc_info=error)
-    return problem("internal", "Something failed while the answer was made.")
+    return problem("internal", "The response could not be made.")
 
 
 @blueprint.get("/problems/<kind>")

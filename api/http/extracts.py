@@ -37,12 +37,12 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
 
 
 def _described(selection: Selection, rows: int) -> dict[str, Any]:
-    """A descriptor of the one table, with the fields asked for and no references to tables that are not there."""
+    """A descriptor of the one table, with the picked fields and no references to tables that are missing."""
     table, picked = selection.table, selection.query.fields
-    kept = picked if picked is not None else range(len(table.fields))
-    names = {table.fields[i].name for i in kept}
+    positions = picked if picked is not None else range(len(table.fields))
+    names = {table.fields[i].name for i in positions}
     schema = {k: v for k, v in table.schema.items() if k not in ("foreignKeys", "lantern:figure")}
-    schema["fields"] = [table.fields[i].descriptor for i in kept]
+    schema["fields"] = [table.fields[i].descriptor for i in positions]
     if not set(table.primary_key) <= names:
         schema.pop("primaryKey", None)
     resource = {**table.descriptor, "path": table.path, "schema": schema, "rows": rows}

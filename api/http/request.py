@@ -1,6 +1,6 @@
 """What a request asks for: which release, which dataset, which parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -74,7 +74,7 @@ def _pairs() -> list[tuple[str, str]]:
     return parse.pairs(request.environ.get("QUERY_STRING", ""))
 
 
-def _release(pairs: Iterable[tuple[str, str]]) -> Release:
+def _release(pairs: Sequence[tuple[str, str]]) -> Release:
     """The release that version or as_of names, else the latest; read before the rest, whose names depend on it.
 
     Raises QueryError for values that cannot be read, NotInStore where there is no such release.
@@ -107,12 +107,13 @@ def acceptable(offered: Mapping[str, str]) -> str:
     Raises a not-acceptable problem that lists them.
     """
     accepted = request.environ.get("HTTP_ACCEPT", "")
-    if accepted in ("", "*/*"):
-        return next(iter(offered))
+    first, first_type = next(iter(offered.items()))
+    if accepted in ("", "*/*", first_type):
+        return first
     bare = {media_type.partition(";")[0]: name for name, media_type in offered.items()}
     best = best_type(accepted, bare)
     if not best:
-        raise ProblemError("not-acceptable", f"Offered here: {', '.join(bare)}.")
+        raise ProblemError("not-acceptable", f"Available here: {', '.join(bare)}.")
     return bare[best]
 
 
@@ -154,10 +155,10 @@ def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
         if "%2" in raw:
-            kept = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
+            path = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
             for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
-                kept = kept.replace(escape, "%25" + escape[1:])
-            environ["PATH_INFO"] = unquote_to_bytes(kept.encode("latin-1")).decode("latin-1")
+                path = path.replace(escape, "%25" + escape[1:])
+            environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         return app(environ, start_response)
 
     return wrapped

@@ -37,8 +37,8 @@ IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
 VARY = "Accept, Accept-Encoding"
-# The headers that this module writes, and so all that api.http.cache may keep of a response: what else stands in one
-# (a cookie, what is left of a reader's rate limit) is for one reader.
+# The headers that this module writes, and so all that api.http.cache may keep of a response: anything else
+# (a cookie, the rest of a rate limit) is for one reader.
 SHARED_HEADERS = frozenset(
     {
         *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
@@ -190,15 +190,20 @@ def _read(content: Iterable[bytes]) -> bytes:
 
 def _headers(release: Release, immutable: bool, links: Mapping[str, str | None] | None = None) -> list[tuple[str, str]]:
     """The headers of a data response, but for those of its body. A 304 has no Link: the client keeps one."""
-    headers = [
+    headers = [*_of_release(release, immutable)]
+    if links is not None and (link := link_header(release, links)):
+        headers.append(("Link", link))
+    return headers
+
+
+@lru_cache(maxsize=128)
+def _of_release(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
+    return (
         ("Last-Modified", http_date(release.published_at)),
         ("Cache-Control", IMMUTABLE if immutable else MUTABLE),
         ("Vary", VARY),
         ("X-Data-Version", header_text(release.version)),
-    ]
-    if links is not None and (link := link_header(release, links)):
-        headers.append(("Link", link))
-    return headers
+    )
 
 
 # Entity tags and dates

@@ -1,7 +1,7 @@
 """A query string → a query: strictly read, every wrong parameter named."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -103,19 +103,18 @@ def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
-def read(table: Table, given: Iterable[tuple[str, str]], control: Control, filtered: bool = True) -> Query:
+def read(table: Table, pairs: Sequence[tuple[str, str]], control: Control, filtered: bool = True) -> Query:
     """The query that parameters make of a table; `control` declares the parameters beside the filters.
 
     Without `filtered` filters are unknown parameters. Raises QueryError with every wrong parameter.
     """
-    given = list(given)
-    form = _form(table, control, filtered, tuple([name for name, _ in given]))
-    raw = {name: value if name in form.lists else value.replace(COMMA, ",") for name, value in given}
+    form = _form(table, control, filtered, tuple([name for name, _ in pairs]))
+    raw = {name: value if name in form.lists else value.replace(COMMA, ",") for name, value in pairs}
     try:
         loaded = form.schema.load(raw)
     except ValidationError as error:
         raise _invalid(error.messages_dict) from None
-    values = {name: loaded[key] for key, name in form.names.items()}
+    values = {name: loaded[key] for key, name in form.names}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
         raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
@@ -126,13 +125,15 @@ def read(table: Table, given: Iterable[tuple[str, str]], control: Control, filte
 class Form:
     """What the names of a query's parameters say, whatever their values.
 
-    `names` are the parameters by the schema's own keys: any field name works, and marshmallow takes a dot in a key for
-    a path. `filters` are those that are conditions, with position and operator; `lists` those that keep escaped commas.
+    `names` are the schema's own keys, each with the parameter's name: any field name works, and marshmallow takes a dot
+    in a key for a path. `filters` are the conditions, with position and operator; `controls` the other parameters;
+    `lists` those of both that keep escaped commas.
     """
 
     schema: Schema
-    names: Mapping[str, str]
+    names: tuple[tuple[str, str], ...]
     filters: tuple[tuple[str, int, Operator], ...]
+    controls: tuple[str, ...]
     lists: frozenset[str]
 
 
@@ -148,17 +149,22 @@ def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]
     unknown = [name for name in names if name not in declared]
     if unknown:
         raise _unknown(table, unknown, frozenset(known))
-    used = {f"p{place}": name for place, name in enumerate(sorted(names))}
-    conditions = {name: field for name in used.values() if isinstance(field := declared[name], Value)}
+    used = {name: declared[name] for name in sorted(names)}
+    conditions = {name: field for name, field in used.items() if isinstance(field, Value)}
     if len(conditions) > parameters.FILTERS_MAX:
         raise wrong(names[-1], f"more than {parameters.FILTERS_MAX} filters")
     lists = {name for name, field in conditions.items() if field.operator.many and parameters.holds_commas(field.field)}
-    lists |= {name for name in used.values() if isinstance(declared[name], Separated)}
-    for name in used.values():
-        declared[name].data_key = name
-    schema = Schema.from_dict({key: declared[name] for key, name in used.items()}, name="Query")()
-    filters = [(name, table.index[field.field.name], field.operator) for name, field in conditions.items()]
-    return Form(schema, used, tuple(filters), frozenset(lists))
+    lists |= {name for name, field in used.items() if isinstance(field, Separated)}
+    for name, field in used.items():
+        field.data_key = name
+    keys = tuple((f"p{place}", name) for place, name in enumerate(used))
+    return Form(
+        schema=Schema.from_dict({key: used[name] for key, name in keys}, name="Query")(),
+        names=keys,
+        filters=tuple((name, table.index[one.field.name], one.operator) for name, one in conditions.items()),
+        controls=tuple(name for name in used if name not in conditions),
+        lists=frozenset(lists),
+    )
 
 
 @lru_cache(maxsize=512)
@@ -190,40 +196,38 @@ def _invalid(messages_of: Mapping[str, Any]) -> QueryError:
 
 
 def _query(table: Table, form: Form, raw: Mapping[str, str], values: Mapping[str, Any]) -> Query:
-    sort = []
-    by = values.get("sort")
-    for name in by if isinstance(by, tuple) else ():
-        down = name.startswith("-") and name not in table.index
-        sort.append((table.index[name[1:] if down else name], down))
-    filters = tuple([Filter(position, operator, values[name]) for name, position, operator in form.filters])
-    conditions = {name for name, _, _ in form.filters}
+    more = {name: values[name] for name in form.controls}
+    by = more.get("sort", ())
     return Query(
-        filters=filters,
-        sort=tuple(sort),
-        limit=values.get("limit", parameters.LIMIT_DEFAULT),
-        cursor=values.get("cursor"),
-        q=values.get("q"),
-        fields=tuple(table.index[name] for name in values["fields"]) if "fields" in values else None,
-        expand=tuple(table.index[name] for name in values.get("expand", ())),
-        more={name: value for name, value in values.items() if name not in conditions},
-        canonical=canonical(raw, values),
+        filters=tuple([Filter(position, operator, values[name]) for name, position, operator in form.filters]),
+        sort=tuple([_key(table, name) for name in by]) if isinstance(by, tuple) else (),
+        limit=more.get("limit", parameters.LIMIT_DEFAULT),
+        cursor=more.get("cursor"),
+        q=more.get("q"),
+        fields=tuple([table.index[name] for name in more["fields"]]) if "fields" in more else None,
+        expand=tuple([table.index[name] for name in more.get("expand", ())]),
+        more=more,
+        canonical=_canonical(form, raw, more),
     )
 
 
-def canonical(raw: Mapping[str, str], values: Mapping[str, Any]) -> Pairs:
+def _key(table: Table, name: str) -> tuple[int, bool]:
+    """A sort key: the field's position, and whether it is descending."""
+    down = name.startswith("-") and name not in table.index
+    return table.index[name[1:] if down else name], down
+
+
+def _canonical(form: Form, raw: Mapping[str, str], more: Mapping[str, Any]) -> Pairs:
     """The parameters in one order and spelling, defaults left out."""
-    spelled = []
-    for name in sorted(raw):
-        if name == "limit":
-            if values["limit"] != parameters.LIMIT_DEFAULT:
-                spelled.append((name, str(values["limit"])))
-        elif isinstance(values[name], date) and name == "as_of":
-            spelled.append((name, values[name].isoformat()))
-        elif isinstance(values[name], tuple):
-            spelled.append((name, ",".join(str(part).replace(",", COMMA) for part in values[name])))
-        else:
-            spelled.append((name, raw[name]))
-    return tuple(spelled)
+    spelled = {name: raw[name] for _, name in form.names}
+    for name, value in more.items():
+        if isinstance(value, tuple):
+            spelled[name] = ",".join([str(part).replace(",", COMMA) for part in value])
+        elif isinstance(value, date | int):
+            spelled[name] = str(value)  # a day in ISO 8601
+        if name == "limit" and value == parameters.LIMIT_DEFAULT:
+            del spelled[name]
+    return tuple(spelled.items())
 
 
 def written(canonical: Iterable[tuple[str, str]]) -> str:

@@ -187,7 +187,7 @@ def _group_json(
 ) -> Callable[[Row], str]:
     """How the value of a group becomes JSON: from the compared value where that says all, else from one of its rows.
 
-    `place` says where in an answer of the engine the value stands, `row_at` where the number of such a row does.
+    `place` is the column of the value in a row of the engine, `row_at` that of the number of such a row.
     """
     kind = table.fields[position].type
     if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
@@ -219,29 +219,33 @@ def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, An
         return {}
     counts = ", ".join(f"count(*) - count(c{p})" for p in positions)
     sql = f"SELECT {counts} FROM t{layout.number}{where.sql}"
-    found = database.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds) or ()
-    return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, found, strict=True)}}
+    counted = database.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds) or ()
+    return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, counted, strict=True)}}
 
 
 def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) -> None:
-    """Raise a not-additive problem where a sum or average would mix what is no whole."""
+    """Raise a not-additive problem where a sum or average would mix what is not one whole."""
     if measure.function not in groups.ADDING or not additivity.guarded(selection.table.fields[measure.position]):
         return
-    found = additivity.variations(selection, by, measure)
-    if not found:
+    variations = additivity.variations(selection, by, measure)
+    if not variations:
         return
-    listed = ", ".join(variation.field for variation in found)
+    listed = ", ".join(variation.field for variation in variations)
     raise ProblemError(
         "not-additive",
-        f"{measure.name} would mix figures that are no parts of one whole: {listed}.",
-        errors=[{"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in found],
-        example=_example(selection, by, measure, found),
+        f"{measure.name} would mix figures that are not parts of one whole: {listed}.",
+        errors=[
+            {"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in variations
+        ],
+        example=_example(selection, by, measure, variations),
     )
 
 
-def _example(selection: Selection, by: tuple[int, ...], measure: Measure, found: Sequence[Variation]) -> str | None:
+def _example(
+    selection: Selection, by: tuple[int, ...], measure: Measure, variations: Sequence[Variation]
+) -> str | None:
     """An address that would work, if there is one."""
-    wider = additivity.wider(selection, by, measure, found)
+    wider = additivity.wider(selection, by, measure, variations)
     if wider is None:
         return None
     rest = [e for e in selection.query.canonical if e[0] not in ("group_by", "measure", "sort")]

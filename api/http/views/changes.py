@@ -30,7 +30,7 @@ blueprint = Blueprint("changes", __name__)
 LINES_TYPE = "application/jsonl"
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 BLOCK = 1 << 18
-Span = tuple[int, int]  # where records stand in a file: start and length
+Span = tuple[int, int]  # where records are in a file: start and length
 
 
 # Changes
@@ -84,7 +84,7 @@ def _back(until: Release, since: str | None) -> Iterator[Release]:
 
 
 def _span(release: Release, dataset: str | None) -> Span:
-    """Where the records of a dataset stand in a release's file of changes; of all datasets for None."""
+    """Where the records of a dataset (None: of all) are in a release's file of changes."""
     if dataset is None:
         entry = release.files.get(CHANGES)
         return (0, entry["bytes"] if entry else 0)
@@ -93,20 +93,20 @@ def _span(release: Release, dataset: str | None) -> Span:
 
 @lru_cache(maxsize=64)
 def spans(release: Release) -> Mapping[str, Span]:
-    """Where the records of each dataset stand: they stand together."""
-    found: dict[str, Span] = {}
+    """Where the records of each dataset are: one run each."""
+    runs: dict[str, Span] = {}
     if CHANGES not in release.files:
-        return found
+        return runs
     heads = {name: change_head(release.version, name).encode() for name in release.manifest.get("changes", {})}
     start, current = 0, ""
     with (release.folder / CHANGES).open("rb") as file:
         for line in file:
             if not current or not line.startswith(heads[current]):
                 current = next(name for name, text in heads.items() if line.startswith(text))
-                found[current] = (start, 0)
-            found[current] = (found[current][0], found[current][1] + len(line))
+                runs[current] = (start, 0)
+            runs[current] = (runs[current][0], runs[current][1] + len(line))
             start += len(line)
-    return found
+    return runs
 
 
 def _pieces(spans: Sequence[tuple[Release, Span]]) -> Iterator[bytes]:
@@ -157,18 +157,18 @@ def _newest_first(release: Release, table: Table) -> list[dict[str, Any]]:
 
 
 def _entry(entry: Any, row: Mapping[str, Any], package: str, record: str | None) -> None:
-    """One correction: what was said, what is said now, why; `record` is the address of its row."""
-    said = {name: "" if value is None else str(value) for name, value in row.items()}
-    kind, field = said.get("kind", ""), said.get("field", "")
-    place = f"{said.get('dataset', '')} {said.get('record', '')}"
-    entry.id(_urn(package, CORRECTIONS, *said.values()) if "id" not in said else _urn(package, CORRECTIONS, said["id"]))
+    """One correction: the old value, the new one, and why; `record` is the address of its row."""
+    text = {name: "" if value is None else str(value) for name, value in row.items()}
+    kind, field = text.get("kind", ""), text.get("field", "")
+    place = f"{text.get('dataset', '')} {text.get('record', '')}"
+    entry.id(_urn(package, CORRECTIONS, *text.values()) if "id" not in text else _urn(package, CORRECTIONS, text["id"]))
     entry.title(f"{kind.capitalize()}: {place}" + (f", {field}" if field else ""))
-    entry.updated(_moment(said.get("date", "")))
-    entry.published(_moment(said.get("date", "")))
+    entry.updated(_moment(text.get("date", "")))
+    entry.published(_moment(text.get("date", "")))
     entry.category(term=kind or "correction")
-    old, new = said.get("old") or "(nothing)", said.get("new") or "(nothing)"
+    old, new = text.get("old") or "(nothing)", text.get("new") or "(nothing)"
     change = f"{field}: {old} → {new}\n" if field else ""
-    entry.content(f"{said.get('reason', '')}\n{change}Since version {said.get('version', '')}.", type="text")
+    entry.content(f"{text.get('reason', '')}\n{change}Since version {text.get('version', '')}.", type="text")
     if record:
         entry.link(href=record)
 
@@ -181,7 +181,7 @@ def _urn(*parts: str) -> str:
 def _moment(text: str) -> datetime:
     """A day or time, in UTC; what is neither is the first second of 1970."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

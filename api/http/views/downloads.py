@@ -53,8 +53,8 @@ def _part(asked: Asked, format: Format, schema: str) -> Body:
     if format.most is not None and len(rows) > format.most(columns):
         raise ProblemError(
             "not-acceptable",
-            f"At most {format.most(columns)} of these rows are given as a sheet, these are {len(rows)}: filter more, "
-            "or ask for csv.",
+            f"A sheet holds at most {format.most(columns)} of these rows, and {len(rows)} match: add filters, or "
+            "request csv.",
         )
     file = extracts.extract(selection, format, delimited.part(selection, rows)[0], len(rows))
     return Body(file, links, size_of(file))

@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it can answer."""
+"""Whether the server is alive, and whether it is ready."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +16,7 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """The server lives; which release it serves, and for a mirror whose copy that is ("degraded" when it is stale)."""
+    """The server is alive; the release it serves and, on a mirror, its origin ("degraded" when the copy is stale)."""
     refuse_parameters()
     try:
         version = store().latest().version
@@ -31,7 +31,7 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """The server can answer: there is a release and its data can be read. 503 otherwise."""
+    """The server is ready: there is a release and its data can be read. 503 otherwise."""
     refuse_parameters()
     try:
         release = store().latest()

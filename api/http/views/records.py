@@ -43,7 +43,7 @@ def records(name: str) -> Response:
 def records_as(name: str, extension: str) -> Response:
     """The rows of a dataset in the format of an extension."""
     if extension not in offered():
-        raise ProblemError("not-acceptable", f"Rows are offered as {', '.join(offered())}, not as {extension!r}.")
+        raise ProblemError("not-acceptable", f"Rows are available as {', '.join(offered())}, not as {extension!r}.")
     return _rows(name, extension, f".{extension}")
 
 

@@ -1,0 +1,80 @@
+"""The house: few rooms, rules of import that name each, and few hands between a request and its response."""
+
+import configparser
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import EnvironBuilder
+
+ROOT = Path(__file__).resolve().parents[1]
+API = ROOT / "api"
+RECORDS, AGGREGATE = "/v1/datasets/exports/records", "/v1/datasets/exports/aggregate"
+
+
+def rooms() -> set[Path]:
+    return {path.parent for path in API.rglob("*.py")} - {API}
+
+
+def test_few_files_lie_at_the_top_and_few_rooms_below() -> None:
+    assert {path.name for path in API.iterdir() if path.is_file()} == {
+        *("__init__.py", "__main__.py", "app.py", "py.typed", "server.py", "settings.py")
+    }
+    assert len(rooms()) <= 20
+
+
+def test_every_room_and_module_at_the_top_has_its_place_in_the_rules_of_import() -> None:
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / "setup.cfg")
+    layers = rules["importlinter:contract:downwards"]
+    assert (layers["containers"], layers["exhaustive"]) == ("api", "True")
+    named = layers["layers"].split()
+    assert len(named) == len(set(named))
+    modules = {path.stem for path in API.glob("*.py")} - {"__init__"}
+    assert set(named) == modules | {room.name for room in rooms() if room.parent == API}
+
+
+@contextmanager
+def traced() -> Iterator[set[str]]:
+    """The files of api/ whose functions are called meanwhile, by this thread."""
+    files: set[str] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(API):
+            files.add(path.relative_to(API).as_posix())
+
+    sys.setprofile(note)
+    try:
+        yield files
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize(
+    ("warm", "cold"),
+    [
+        (f"{RECORDS}?year=2006&sort=-value&limit=5", f"{RECORDS}?year=2007&sort=-value&limit=5"),
+        (
+            f"{AGGREGATE}?indicator=dcs_value_shipped&standing=preferred&group_by=year&measure=sum:value",
+            f"{AGGREGATE}?indicator=dcs_value_approved&standing=preferred&group_by=year&measure=sum:value",
+        ),
+    ],
+    ids=["page", "aggregate"],
+)
+def test_a_request_passes_at_most_twelve_files(app: Flask, warm: str, cold: str) -> None:
+    """One that was never made before, whose form is known: the statement is there, the rows are looked up."""
+    client = app.test_client()
+    assert client.get(warm, headers={"X-Request-Id": "warm"}).status_code == 200
+    environ = EnvironBuilder(cold, headers={"Accept": "application/json"}).get_environ()
+    statuses: list[str] = []
+    with traced() as files:
+        body = b"".join(app.wsgi_app(environ, lambda status, *_: statuses.append(status)))  # type: ignore[arg-type]
+    assert (statuses, body[:9]) == (["200 OK"], b'{"data":[')
+    assert "http/request.py" in files and "index/database.py" in files
+    assert len(files) <= 12, sorted(files)
