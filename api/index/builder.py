@@ -1,8 +1,8 @@
 """The files that a release is served from: an SQLite file of what is compared, and each row's finished JSON.
 
 One table a dataset, its columns numbered (so that any field name works), rows in the order of the primary key. It
-answers which rows, by number; their JSON is cut out of a file beside it. What the query module must know of the
-columns stands in the file itself, in the table `layout`.
+answers which rows, by number; their JSON is cut out of a file beside it. What the query module must know about the
+columns is in the file itself, in the table `layout`.
 
 Fields inside a row's JSON are separated by ",\\t": no JSON string can hold a raw tab, so a reader can cut a row
 into its fields without parsing it.
@@ -24,7 +24,7 @@ from api.model.descriptor import Table
 
 KEPT_CELLS = 50_000
 MAX_INDEXED = 40
-CROWD = 200  # rows a value on the average
+CROWD = 200  # rows a value on average
 
 
 class Cells(dict[str, tuple[types.Stored, str, str | None]]):
@@ -118,7 +118,7 @@ def _rows(survey: Survey, columns: list[Cells], write: Callable[[str], object]) 
 
 
 def _sort(db: sqlite3.Connection, number: int, table: Table, columns: list[Cells]) -> None:
-    """Put the rows in the order of the primary key, unless they stand in it already."""
+    """Put the rows in the order of the primary key, unless they are in it already."""
     keys = [f"c{table.index[name]}" for name in table.primary_key]
     if not keys:
         return
@@ -147,10 +147,9 @@ def _sort(db: sqlite3.Connection, number: int, table: Table, columns: list[Cells
 
 def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
     """Full text over the text fields, accents folded; it holds positions only, not the texts again."""
-    found = texts(table)
-    if not found:
+    names = ", ".join(f"c{i}" for i in texts(table))
+    if not names:
         return
-    names = ", ".join(f"c{i}" for i in found)
     db.execute(
         f"CREATE VIRTUAL TABLE q{number} USING fts5({names}, content='', tokenize='unicode61 remove_diacritics 2')"
     )
@@ -161,7 +160,7 @@ def _index(
     db: sqlite3.Connection, number: int, table: Table, pairs: list[tuple[int, int]], crowded: list[bool]
 ) -> None:
     """An index for each field that is compared and sorted, one for the key, one for each pair of fields that
-    questions are likely to filter by together.
+    queries are likely to filter by together.
 
     Where many rows share a value (`crowded`) a descending sort, whose ties still ascend, needs an index of its own.
     """
@@ -182,7 +181,7 @@ def _index(
 def sortable(table: Table) -> list[int]:
     """The positions of the fields that get an index: the first MAX_INDEXED whose values have an order.
 
-    Not a key of one field: rows stand in its order, so their number sorts.
+    Not a key of one field: rows are in its order, so their number sorts.
     """
     key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     ordered = [i for i, f in enumerate(table.fields) if f.type not in types.STRUCTURED and i != key]

@@ -1,7 +1,7 @@
 """The serving files of a large package, made by a second process while the first one validates.
 
 Both read every row, and neither needs the other: on two cores the longer one's time is all it takes. What was made of
-a package that turns out not to be valid is thrown away with the folder it is in.
+a package that turns out not to be valid is removed with the folder it is in.
 """
 
 import multiprocessing
@@ -21,7 +21,7 @@ Into = Callable[[Path], None]
 
 
 def here(source: package.Source) -> Into:
-    """The serving files of a small package, made when they are asked for."""
+    """The serving files of a small package, made when they are needed."""
     return lambda folder: builder.write(surveys(source.package, folder), folder)
 
 

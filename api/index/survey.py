@@ -154,7 +154,7 @@ def _look_at_numbers(column: Column, cells: set[str]) -> None:
     column.plain = False
     for cell in cells:
         number = column.kind.read(cell)
-        scale = _scale(number)
+        scale = len(f"{number:f}".partition(".")[2].rstrip("0"))
         column.scale = max(column.scale, scale)
         column.digits = max(column.digits, number.adjusted() + 1 if number else 1)
         column.whole = column.whole and not scale and -decimals.INT64 <= number < decimals.INT64
@@ -171,16 +171,6 @@ def _look_at_texts(column: Column, cells: set[str]) -> None:
     column.whole = column.whole and not scale
     if column.doubles:
         column.doubles = all(len(cell) <= DOUBLE_DIGITS or in_double(Decimal(cell)) for cell in cells)
-
-
-def _scale(number: Decimal) -> int:
-    """The digits after the point, trailing zeros left out (Decimal.normalize would round to 28 digits)."""
-    _, digits, exponent = number.as_tuple()
-    scale = -int(exponent)
-    if scale <= 0 or not number:
-        return 0
-    zeros = next(i for i, digit in enumerate(reversed(digits)) if digit)
-    return max(0, scale - zeros)
 
 
 def _look_at_lists(column: Column, cells: set[str]) -> None:

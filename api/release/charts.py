@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -140,17 +141,8 @@ def _with_source(spec: Mapping[str, JSON], source: str, indent: int) -> dict[str
 
 def lines(text: str, width: int) -> list[str]:
     """Text broken at spaces; a line break in it stays."""
-    broken: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            if line and len(line) + 1 + len(word) > width:
-                broken.append(line)
-                line = word
-            else:
-                line = f"{line} {word}".strip()
-        broken.append(line)
-    return broken
+    wrapper = TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    return [line for part in text.split("\n") for line in wrapper.wrap(" ".join(part.split())) or [""]]
 
 
 def rows(survey: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:

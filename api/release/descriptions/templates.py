@@ -51,8 +51,4 @@ def anchor(*names: str) -> str:
     return ".".join(quote(name, safe="") for name in names)
 
 
-def grouped(number: int) -> str:
-    return f"{number:,}"
-
-
-_FILTERS: Mapping[str, Any] = {"plain": plain, "code": code, "anchor": anchor, "grouped": grouped}
+_FILTERS: Mapping[str, Any] = {"plain": plain, "code": code, "anchor": anchor}
