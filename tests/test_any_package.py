@@ -556,8 +556,8 @@ def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "no file": ({"path": "t.csv", "schema": SCHEMA}, {}, 'the file "t.csv" does not exist'),
     "network": ({"path": "http://a.org/t.csv", "schema": SCHEMA}, {}, "is on the network, which is never read"),
-    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "leads out of the package"),
-    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "leads out of the package"),
+    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "escapes the package"),
+    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "escapes the package"),
     "wrong type": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\nx,y\n"}, '"x" is not a whole number'),
     "wrong encoding": (
         {"path": "t.csv", "schema": SCHEMA},
@@ -572,7 +572,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "twice the key": (
         {"path": "t.csv", "schema": SCHEMA},
         {"t.csv": b"id,name\n1,a\n1,b\n"},
-        'the key "1" stands in an earlier row too',
+        'the key "1" duplicates an earlier row',
     ),
     "ragged": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\n1\n"}, "the row ends before this field"),
     "infinite": (
@@ -591,19 +591,19 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         {"t.csv": b'v\n"[1]"\n'},
         'the field "v" of type array cannot be a key',
     ),
-    "a device": ({"name": "con", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "is a device on some systems"),
+    "a device": ({"name": "con", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "is a reserved name on Windows"),
     "json of numbers": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b"[1, 2]"}, "the table cannot be read"),
     "torn json": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b'[{"id": 1}, {"i'}, "the table cannot be read"),
     "torn json lines": ({"path": "t.jsonl", "schema": SCHEMA}, {"t.jsonl": b'{"id": 1}\n{"i'}, "cannot be read"),
     "a member that is no field": (
         {"path": "t.json", "schema": SCHEMA},
         {"t.json": b'[{"id": 1}, {"id": 2, "nmae": "a"}]'},
-        't.json:3 field "nmae": the row has a member "nmae" that is no field of the schema (expected: one of id, name)',
+        't.json:3 field "nmae": the member "nmae" is not a field of the schema (expected: one of id, name)',
     ),
     "a spreadsheet": (
         {"type": "table", "path": "t.xlsx", "schema": SCHEMA},
         {"t.xlsx": b"PK"},
-        "t.xlsx: tables in the format xlsx are not read (expected: one of csv, tsv, inline, json, jsonl, ndjson)",
+        "t.xlsx: tables in the format xlsx cannot be read (expected: one of csv, tsv, inline, json, jsonl, ndjson)",
     ),
 }
 

@@ -77,7 +77,7 @@ def test_everything_else_in_the_descriptor_stays_as_it_stands(source: Path) -> N
     assert undone == before
 
 
-def test_the_former_version_goes_into_the_history_as_it_was_published(source: Path) -> None:
+def test_the_previous_version_goes_into_the_history_as_it_was_published(source: Path) -> None:
     edit(source, ["a", 9, "first"], ["b", 2, ""])
     draft(source)
     published = source.parent / "store/releases/1.0.0"
@@ -166,13 +166,19 @@ def test_the_published_version_may_be_named(source: Path) -> None:
     assert "first" in (source / "history/1.0.0/data/guns.csv").read_text()
 
 
-def test_a_former_version_that_is_another_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_previous_version_that_is_another_is_refused(source: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other", guns(ROWS), version="3.0.0")
     result = lantern("release", "--package", source, "--bump", "minor", "--note", "n", "--from", other)
     assert result.exit_code == 1 and "3.0.0" in result.output
 
 
-def test_a_time_before_the_former_version_is_refused(source: Path) -> None:
+def test_a_zip_is_not_drafted_since_nothing_can_be_written_into_it(source: Path) -> None:
+    published = source.parent / "store/releases/1.0.0/package.zip"
+    result = lantern("release", "--package", published, "--bump", "minor", "--note", "n", "--from", published)
+    assert result.exit_code == 1 and "only a folder" in result.output
+
+
+def test_a_time_before_the_previous_version_is_refused(source: Path) -> None:
     environ = {"LANTERN_STORE": str(source.parent / "store"), "SOURCE_DATE_EPOCH": "1000000000"}
     arguments = ["release", "--package", str(source), "--bump", "minor", "--note", "n"]
     assert CliRunner().invoke(main, arguments, env=environ).exit_code == 1
@@ -258,7 +264,7 @@ REFUSED = {
     "a field twice": (b"id,value,note,note\na,1,x,y\n", "twice"),
     "an open quote": (b'id,value,note\na,1,"x\n', "cannot be read as CSV"),
     "nulls": (b"id,value,note\na,1,\x00\n", "null characters"),
-    "no header": (b"", "its header is not that of the schema"),
+    "no header": (b"", "its header differs from the schema"),
 }
 
 

@@ -387,7 +387,7 @@ def test_the_commands(tmp_path: Path) -> None:
     ["data/a.csv", "data/größe.csv", "data/a b.csv", "data/a%2Fb.csv", "LICENSE", "a/b/c/d", "x" * 255, "console"],
 )
 def test_names_that_are_fine(path: str) -> None:
-    assert filenames.fault(path) is None
+    assert filenames.reason(path) is None
 
 
 def test_the_states_are_those_of_one_origin(states: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packages import table, write
 
-from api.model.findings import Problem, Report
+from api.model.findings import Finding, Report
 from api.package import validate
 from api.package.checks.wording import numbers
 
@@ -76,14 +76,14 @@ def with_figures(folder: Path, *changes: dict[str, str], **words: Any) -> Path:
     return write(folder, figures(*changes), SOURCES, UNITS, **words)
 
 
-def only(report: Report) -> Problem:
+def only(report: Report) -> Finding:
     """The one error of a report."""
     assert len(report.errors) == 1, report.text()
     return report.errors[0]
 
 
-def place(problem: Problem) -> tuple[str, int | None, str | None, str | None, str]:
-    return problem.file, problem.row, problem.field, problem.value, problem.type
+def place(finding: Finding) -> tuple[str, int | None, str | None, str | None, str]:
+    return finding.file, finding.row, finding.field, finding.value, finding.type
 
 
 def test_a_package_without_defects_is_valid(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_truncated_descriptor_is_an_error(tmp_path: Path) -> None:
     assert (found.file, found.type, found.expected) == (
         "datapackage.json",
         "unreadable-package",
-        "a whole JSON document",
+        "a complete JSON document",
     )
 
 
@@ -506,7 +506,7 @@ def test_parts_that_do_not_make_their_total_are_an_error(tmp_path: Path) -> None
 
 def with_conflict(
     folder: Path, positions: list[list[str]], preferred: str = "f1", **change: str
-) -> tuple[Path, list[Problem]]:
+) -> tuple[Path, list[Finding]]:
     rival = {"value": "13", "as_stated": "13", "standing": "alternative", **change}
     package = write(
         folder,
@@ -603,7 +603,7 @@ def test_a_published_correction_stays_as_it_is(tmp_path: Path) -> None:
     new = released(tmp_path / "new", [], [["c2", "t", "b", "", "1.0.0"]], "1.1.0")
     errors = validate(new, old).errors
     assert [(e.file, e.key, e.message) for e in errors] == [
-        ("data/corrections.csv", "c1", "the published correction c1 is gone"),
+        ("data/corrections.csv", "c1", "the published correction c1 was removed"),
         ("data/corrections.csv", "c2", "the published correction c2 was changed"),
     ]
 
@@ -618,7 +618,7 @@ def test_a_table_without_errors_is_remembered_until_anything_it_depends_on_chang
     kept = sorted(cache.iterdir())
     assert (len(kept), validate(folder, cache=cache)) == (3, first)
     for file in kept:
-        file.write_text('{"rows": 77, "warnings": []}')
+        file.write_text('{"rows": 77, "findings": []}')
     assert [entry.rows for entry in validate(folder, cache=cache).tables] == [77, 77, 77]
     (folder / "data/sources.csv").write_text("id\ns2\n")
     report = validate(folder, cache=cache)

@@ -134,8 +134,8 @@ def tidy(config: Config, check: bool) -> None:
         raise click.UsageError("a zip cannot be changed in place: name a folder")
     wrong = changed = False
     for file in format.tidy(path, write=not check):
-        click.echo(f"{file.path}: {file.wrong or ', '.join(file.done)}", err=bool(file.wrong))
-        wrong, changed = wrong or bool(file.wrong), changed or bool(file.done)
+        click.echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
+        wrong, changed = wrong or bool(file.reason), changed or bool(file.done)
     if wrong or (check and changed):
         sys.exit(1)
 

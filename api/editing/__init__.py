@@ -1,1 +1,1 @@
-"""For those who edit a package: drafting a version, putting files in order."""
+"""For those who edit a package: drafting the next version, putting files in order."""

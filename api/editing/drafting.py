@@ -1,37 +1,38 @@
-"""Drafts the next version of a package: what can be written without a person, written, and the rest marked TODO.
+"""Drafts the next version of a package: writes what can be written without a person and marks the rest TODO.
 
-The former version goes into the history as it was published; the descriptor gets the new version and time; CHANGELOG.md
-a section; the table of corrections a row for each published value that changed, its reason still to be written.
+The previous version goes into the history as it was published; the descriptor gets the new version and time,
+CHANGELOG.md a section, and the table of corrections a row for each published value that changed, without its reason.
 
-Bytes, hash and rows of each table stand in the release's descriptor and in the history's, where they stay true. The
-package's own descriptor does not hold them: every edit of a table would make them wrong, and what is always wrong is
-soon ignored.
+Bytes, hash and rows of each table are in the descriptors of the release and the history, where they stay true. The
+package's own descriptor does not have them: every edit of a table would make them wrong, and readers soon ignore
+values that are always wrong.
 """
 
-import csv
 import io
 import json
 import os
 import re
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from api import package
+from api.model import csv_lines, types
 from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
 from api.package.reading import paths, rows
+from api.package.validation.corrections import TODO
 from api.release import changes, history
 from api.release.build import pack
+from api.release.publishing import publish
 from api.store import atomic_files
 from api.store.releases import order
 
-TODO = "TODO"
 FIELDS = ("dataset", "record", "field", "old", "new", "kind", "reason", "version")
 PARTS = ("major", "minor", "patch")
 VALUES = ("value", "low", "high", "qualifier", "unit")  # of lantern:figure: a change of these is a correction
@@ -43,11 +44,11 @@ class DraftError(LanternError):
 
 
 def bumped(version: str, part: str) -> str:
-    """The next version. Raises DraftError for one that is no semantic version."""
-    found = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)([-+].*)?", version)
-    if not found:
+    """The next version. Raises DraftError for one that is not a semantic version."""
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)([-+].*)?", version)
+    if not match:
         raise DraftError(f"the version {version!r} cannot be raised: expected one such as 1.0.0")
-    numbers = [int(found[place]) for place in (1, 2, 3)]
+    numbers = [int(match[place]) for place in (1, 2, 3)]
     place = PARTS.index(part)
     return ".".join(str(n) for n in [*numbers[:place], numbers[place] + 1, *[0] * (2 - place)])
 
@@ -59,84 +60,75 @@ def now() -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def draft(source: Path, former: Path | None, part: str | None, note: str) -> list[str]:
-    """Draft the next version of a package; what was done, a sentence each.
+def draft(source: Path, previous: Path | None, part: str | None, note: str) -> list[str]:
+    """Draft the next version of a package; what was done, a sentence each. Raises DraftError, PackageError.
 
-    `former` is the version under way until now, as it was published. Without `part` the version under way is drafted
-    again: only its corrections and its section of the CHANGELOG.
+    `previous` is the version that the package has until now, as it was published. Without `part` the version that the
+    package has is drafted again: only its corrections and its section of the CHANGELOG.
     """
     with package.open_source(source) as opened:
-        if opened.descriptor_path.suffix != ".json" or opened.folder != opened.descriptor_path.parent:
-            raise DraftError("only a package with a datapackage.json can be drafted")
-        said = _raw(opened.descriptor_path)
-        version, created = str(said.get("version") or ""), str(said.get("created") or "")
+        if opened.descriptor_path.suffix != ".json" or not opened.descriptor_path.is_relative_to(source):
+            raise DraftError("only a folder with a datapackage.json can be drafted")
+        raw = json.loads(opened.descriptor_path.read_text(encoding="utf-8-sig"))
+        version, created = str(raw.get("version") or ""), str(raw.get("created") or "")
         done = []
         if part is not None:
-            assert former is not None
-            done.append(_keep(former, opened.folder, version))
-            version, created = bumped(version, part), now()
-            if created <= str(said.get("created") or ""):
-                raise DraftError(f"it is {created}, not after {said.get('created')}: a version is dated when made")
+            assert previous is not None
+            done.append(_keep(previous, opened.folder, version))
+            earlier, version, created = created, bumped(version, part), now()
+            if created <= earlier:
+                raise DraftError(f"the clock says {created}, but the previous version is dated {earlier}")
         before = history.earlier(opened.folder, version)
         if not before:
-            raise DraftError(f"there is no version before {version}: use --bump")
+            raise DraftError(f"no version before {version} in {HISTORY}: use --bump")
         done += _corrections(opened, before[-1], version, created[:10])
         done += _section(opened.folder / CHANGELOG, version, created[:10], note)
         if part is not None:
-            _date(opened.descriptor_path, said, version, created)
+            _date(opened.descriptor_path, raw, version, created)
             done.append(f"{opened.descriptor_path.name}: version {version}, created {created}")
     return done
 
 
-def _raw(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
-    return found
+# The previous version
 
 
-# The former version
-
-
-def _keep(former: Path, folder: Path, version: str) -> str:
+def _keep(previous: Path, folder: Path, version: str) -> str:
     """Put the published version into the history, by one rename."""
-    shelf, target = folder / HISTORY, folder / HISTORY / version
-    report = package.validate(former)
+    target = folder / HISTORY / version
+    report = package.validate(previous)
     if not report.valid:
-        raise DraftError(f"{former} is not valid:\n{report.text()}")
-    with package.open_source(former) as opened:
+        raise DraftError(f"{previous} is not valid:\n{report.text()}")
+    with package.open_source(previous) as opened:
         if opened.package.version != version:
-            raise DraftError(f"{former} holds version {opened.package.version}, expected {version}")
+            raise DraftError(f"{previous} has version {opened.package.version}, expected {version}")
         if target.exists():
-            return f"{HISTORY}/{version} is there already"
-        shelf.mkdir(exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=folder, prefix=".history-"))
-        try:
+            return f"{HISTORY}/{version} already exists"
+        target.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".history-") as scratch:
+            work = Path(scratch) / version
+            work.mkdir()
             pack(opened, history.previous(opened), report, work)
-            work.chmod(0o755)
-            os.rename(work, target)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
-    atomic_files.sync(shelf)
-    return f"{HISTORY}/{version} holds the former version"
+            publish(work, target)
+    return f"{HISTORY}/{version} holds the previous version"
 
 
 # The descriptor and the changelog
 
 
-def _date(path: Path, said: Mapping[str, Any], version: str, created: str) -> None:
-    """Write version and time into the descriptor, everything else as it stood where that can be done."""
+def _date(path: Path, raw: Mapping[str, Any], version: str, created: str) -> None:
+    """Write version and time into the descriptor; everything else keeps its text where possible."""
     text = path.read_text(encoding="utf-8-sig")
     for name, value in (("version", version), ("created", created)):
-        old = json.dumps(said.get(name), ensure_ascii=False)
+        old = json.dumps(raw.get(name), ensure_ascii=False)
         text = re.sub(rf'"{name}"\s*:\s*{re.escape(old)}', f'"{name}": "{value}"', text, count=1)
-    wanted = {**said, "version": version, "created": created}
+    wanted = {**raw, "version": version, "created": created}
     if json.loads(text) != wanted:
         text = json.dumps(wanted, ensure_ascii=False, indent=2) + "\n"
     atomic_files.write(path, text.encode(), path.stat().st_mode & 0o777)
 
 
 def _section(path: Path, version: str, day: str, note: str) -> list[str]:
-    """A section of the CHANGELOG for a version, before the others; `note` is added where there is one already."""
+    """Write a section of the CHANGELOG for a version, before the others; an existing one gets `note`."""
     text = path.read_text(encoding="utf-8") if path.is_file() else "# Changes of the data\n"
     heading = re.search(rf"^## \[?{re.escape(version)}\b.*$", text, re.MULTILINE)
     if heading and (not note or note in text):
@@ -157,40 +149,43 @@ def _section(path: Path, version: str, day: str, note: str) -> list[str]:
 
 
 def _corrections(source: Source, before: Path, version: str, day: str) -> list[str]:
-    """Draft a correction for each published value that changed and has none; drafts that were made before go."""
+    """Draft a correction for each published value that changed and has none; earlier drafts are replaced."""
     ledger = source.package.table(CORRECTIONS)
     if ledger is None or not set(FIELDS) <= ledger.index.keys() or len(paths(ledger.descriptor)) != 1:
         return []
-    held = [{name: text or "" for name, text in row.items()} for _, row in rows(source, ledger)]
-    kept = [row for row in held if row["version"] != version or row["reason"] != TODO]
-    told = {(row["dataset"], row["record"], row["field"]) for row in kept if row["version"] == version}
+    file = paths(ledger.descriptor)[0]
+    recorded = [{name: text or "" for name, text in row.items()} for _, row in rows(source, ledger)]
+    written = [row for row in recorded if row["version"] != version or row["reason"] != TODO]
+    corrected = {(row["dataset"], row["record"], row["field"]) for row in written if row["version"] == version}
     with tempfile.TemporaryDirectory(prefix="lantern-") as scratch:
         with history.side(before, Path(scratch)) as old:
             (Path(scratch) / "new").mkdir()
             new = history.plain(source, Path(scratch) / "new")
             lines = [json.loads(line, parse_float=str, parse_int=str) for line in changes.lines(old, new)]
-    wanted = [row for row in _wanted(source, lines, _gone(kept)) if (row["dataset"], row["record"], "") not in told]
-    drafts = [row for row in wanted if (row["dataset"], row["record"], row["field"]) not in told]
-    names = _ids(ledger, [row.get(ledger.primary_key[0], "") for row in kept] if ledger.primary_key else [])
-    for row in drafts:
-        row |= {"reason": TODO, "version": version, "date": day}
-        if len(ledger.primary_key) == 1:
-            row[ledger.primary_key[0]] = next(names)
-    if drafts or len(kept) != len(held):
-        _save(source.folder / paths(ledger.descriptor)[0], ledger, [*kept, *drafts])
-    file = paths(ledger.descriptor)[0]
+    drafts = [
+        row | {"reason": TODO, "version": version, "date": day}
+        for row in _wanted(source, lines, _retracted(written))
+        if corrected.isdisjoint((row["dataset"], row["record"], field) for field in ("", row["field"]))
+    ]
+    if len(ledger.primary_key) == 1:
+        key = ledger.primary_key[0]
+        drafts = [
+            row | {key: name} for row, name in zip(drafts, _ids(row.get(key, "") for row in written), strict=False)
+        ]
+    if drafts or len(written) != len(recorded):
+        _save(source.folder / file, ledger, [*written, *drafts])
     return [f"{file}: {len(drafts)} corrections drafted; write their reasons in place of {TODO}"] if drafts else []
 
 
-def _gone(ledger: list[Row]) -> set[tuple[str, str]]:
+def _retracted(corrections: list[Row]) -> set[tuple[str, str]]:
     """The rows whose latest correction as a whole is a retraction."""
-    whole = sorted((row for row in ledger if not row["field"]), key=lambda row: order(row["version"]))
+    whole = sorted((row for row in corrections if not row["field"]), key=lambda row: order(row["version"]))
     last = {(row["dataset"], row["record"]): row["kind"] for row in whole}
     return {key for key, kind in last.items() if kind == "retraction"}
 
 
-def _wanted(source: Source, lines: list[dict[str, Any]], gone: set[tuple[str, str]]) -> Iterator[Row]:
-    """What the changes ask for: a row for each changed field, for each removed row and for each that is back."""
+def _wanted(source: Source, lines: list[dict[str, Any]], retracted: set[tuple[str, str]]) -> Iterator[Row]:
+    """The corrections that the changes require: for each changed field, each removed row and each that is back."""
     for line in lines:
         dataset, record, change = line["dataset"], line.get("record"), line["change"]
         table = source.package.table(dataset)
@@ -199,20 +194,19 @@ def _wanted(source: Source, lines: list[dict[str, Any]], gone: set[tuple[str, st
             continue
         if change == "removed":
             yield row | {"kind": "retraction"}
-        elif change == "added" and (dataset, record) in gone:
+        elif change == "added" and (dataset, record) in retracted:
             yield row | {"kind": "reinstatement"}
         for cell in line.get("fields", []):
             kind = "correction" if table and _counts(table, cell["field"]) else "clarification"
-            said = {"field": cell["field"], "old": _text(cell["old"]), "new": _text(cell["new"]), "kind": kind}
-            yield row | said
+            yield row | {"field": cell["field"], "old": _text(cell["old"]), "new": _text(cell["new"]), "kind": kind}
 
 
 def _counts(table: Table, field: str) -> bool:
-    """Whether a field holds a figure and not what is said of one."""
+    """Whether a field is part of a figure, and not a text about one."""
     named = [table.figure[part] for part in VALUES if part in table.figure]
     if named:
         return field in named
-    return field in table.index and table.field(field).type in ("integer", "number")
+    return field in table.index and table.field(field).type in types.NUMERIC
 
 
 def _text(value: Any) -> str:
@@ -221,24 +215,19 @@ def _text(value: Any) -> str:
     return changes.compact(value)
 
 
-def _ids(ledger: Table, taken: list[str]) -> Iterator[str]:
-    """Keys after the highest that is taken, in its manner."""
-    found = [match for name in taken if (match := re.fullmatch(r"(.*?)(\d+)", name))]
-    last = max(found, key=lambda match: int(match[2]), default=None)
-    head, width, number = (last[1], len(last[2]), int(last[2])) if last else ("cor-", 4, 0)
-    while True:
-        number += 1
-        yield f"{head}{number:0{width}d}"
+def _ids(taken: Iterable[str]) -> Iterator[str]:
+    """Keys after the highest of those taken, written like it."""
+    matches = [match for name in taken if (match := re.fullmatch(r"(.*?)(\d+)", name))]
+    last = max(matches, key=lambda match: int(match[2]), default=None)
+    head, width, highest = (last[1], len(last[2]), int(last[2])) if last else ("cor-", 4, 0)
+    return (f"{head}{number:0{width}d}" for number in count(highest + 1))
 
 
-def _save(path: Path, ledger: Table, found: list[Row]) -> None:
+def _save(path: Path, ledger: Table, corrections: list[Row]) -> None:
     limits = {field.name: field.constraints.get("maxLength") for field in ledger.fields}
+    lines = [[_cut(row.get(name, ""), limit) for name, limit in limits.items()] for row in corrections]
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([field.name for field in ledger.fields])
-    for row in found:
-        cells = [row.get(field.name, "") for field in ledger.fields]
-        writer.writerow([_cut(cell, limits[field.name]) for cell, field in zip(cells, ledger.fields, strict=True)])
+    csv_lines.write(out, [[*limits], *lines])
     atomic_files.write(path, out.getvalue().encode(), path.stat().st_mode & 0o777)
 
 

@@ -1,9 +1,9 @@
-"""Puts the CSV files of a package into the one form that differences are easy to read in, whatever program saved them.
+"""Puts the CSV files of a package into one form, in which differences are easy to read, whatever program saved them.
 
-UTF-8 without a mark, LF, commas, quotes only where they must stand, columns as the schema has them, rows in the order
-of the key. It reads what spreadsheets save: a byte order mark, UTF-16, CRLF, semicolons or tabs, quotes everywhere,
-blank lines and empty columns at the end. What cannot be read without guessing is refused and left as it is; no cell is
-ever lost, which is checked before a file is replaced.
+UTF-8 without a byte order mark, LF, commas, quotes only where they are needed, columns in the schema's order, rows in
+the order of the key. It reads what spreadsheets save: a byte order mark, UTF-16, CRLF, semicolons or tabs, quotes
+everywhere, blank lines and empty columns at the end. A file that cannot be read without guessing is refused and left as
+it is; no cell is ever lost, which is checked before a file is replaced.
 """
 
 import codecs
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from api.model import types
+from api.model import csv_lines, types
 from api.model.descriptor import Table
 from api.package import Source, open_source, upgrade
 from api.package.reading import encoding, paths
@@ -29,21 +29,21 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Rows = list[list[str]]
 
 
-class NotTidy(Exception):
+class Unclear(Exception):
     """A file that cannot be read without guessing; it was left as it is."""
 
 
 @dataclass(frozen=True)
 class Tidied:
-    """What was done to a file: `done` names the changes, `wrong` says why nothing was."""
+    """What was done to a file: `done` names the changes, `reason` says why there are none."""
 
     path: str
     done: tuple[str, ...] = ()
-    wrong: str = ""
+    reason: str = ""
 
 
 def tidy(path: Path, write: bool = True) -> Iterator[Tidied]:
-    """Put every CSV file of a package into form; what was done to each that was not. Raises PackageError."""
+    """Put every CSV file of a package into form; what was done to each that differed. Raises PackageError."""
     with open_source(path) as source:
         for table in source.package.tables:
             if upgrade.format_of(table.descriptor) == "csv":
@@ -53,15 +53,15 @@ def tidy(path: Path, write: bool = True) -> Iterator[Tidied]:
 def _tidy(source: Source, table: Table, write: bool) -> Iterator[Tidied]:
     own = paths(table.descriptor)
     if len(own) != 1 or upgrade.compression_of(table.descriptor) or _own_way(source.descriptor_path, table):
-        why = "it is compressed, in parts, or has a dialect of its own"
-        yield Tidied(", ".join(own), wrong=f"left as it is: {why}")
+        reason = "left as it is: it is compressed, in several parts, or has a dialect of its own"
+        yield Tidied(", ".join(own), reason=reason)
         return
     file = source.folder / own[0]
     raw = file.read_bytes()
     try:
         data, done = tidied(raw, table)
-    except NotTidy as error:
-        yield Tidied(own[0], wrong=str(error))
+    except Unclear as error:
+        yield Tidied(own[0], reason=str(error))
         return
     if data != raw:
         if write:
@@ -70,18 +70,18 @@ def _tidy(source: Source, table: Table, write: bool) -> Iterator[Tidied]:
 
 
 def _own_way(descriptor: Path, table: Table) -> bool:
-    """Whether the descriptor says that the file is written otherwise than as everybody reads CSV."""
+    """Whether the descriptor says that the file is not plain CSV."""
     text = descriptor.read_text(encoding="utf-8-sig")
-    said = json.loads(text) if descriptor.suffix == ".json" else yaml.safe_load(text)
-    entries = [entry for entry in said["resources"] if entry.get("name") == table.name]
+    raw = json.loads(text) if descriptor.suffix == ".json" else yaml.safe_load(text)
+    entries = [entry for entry in raw["resources"] if entry.get("name") == table.name]
     dialect = table.descriptor.get("dialect") or {}
     plain = all(PLAIN_DIALECT.get(key, value) == value for key, value in dialect.items() if key != "delimiter")
-    told = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
-    return told or not plain or codecs.lookup(encoding(table.descriptor)).name != "utf-8"
+    delimited = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
+    return delimited or not plain or codecs.lookup(encoding(table.descriptor)).name != "utf-8"
 
 
 def tidied(raw: bytes, table: Table) -> tuple[bytes, list[str]]:
-    """A file's bytes in form, and what was changed. Raises NotTidy."""
+    """A file's bytes in form, and what was changed. Raises Unclear."""
     text, done = _decoded(raw)
     rows = _parsed(text, table, done)
     before = Counter(map(tuple, rows[1:]))
@@ -89,18 +89,17 @@ def tidied(raw: bytes, table: Table) -> tuple[bytes, list[str]]:
     rows = _in_columns(rows, names, done)
     rows[1:] = _in_order(rows[1:], table, done)
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv_lines.write(out, rows)
     again = [*csv.reader(io.StringIO(out.getvalue(), newline=""))]
     cells = Counter(cell for row in again[1:] for cell in row)
     if again != rows or cells != Counter(cell for row, count in before.items() for cell in row * count):
-        raise NotTidy("its cells would not all come through: nothing was written")
+        raise Unclear("some of its cells would be lost: nothing was written")
     return out.getvalue().encode(), done
 
 
 def _decoded(raw: bytes) -> tuple[str, list[str]]:
-    """The text of a file. Raises NotTidy for an encoding that cannot be told."""
-    done = []
-    name = "utf-8"
+    """The text of a file, and what was changed. Raises Unclear for an encoding that cannot be recognised."""
+    name, done = "utf-8", []
     if raw.startswith(codecs.BOM_UTF8):
         name, done = "utf-8-sig", ["byte order mark removed"]
     elif raw.startswith(UTF16):
@@ -110,10 +109,9 @@ def _decoded(raw: bytes) -> tuple[str, list[str]]:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         near = raw[max(0, error.start - 12) : error.start + 12].decode("latin-1")
-        message = f'line {line} is not UTF-8, near {near!r}: save it as "CSV UTF-8", or convert it'
-        raise NotTidy(message) from None
+        raise Unclear(f'line {line} is not UTF-8, near {near!r}: save it as "CSV UTF-8", or convert it') from None
     if "\x00" in text:
-        raise NotTidy("it holds null characters: it is no CSV, or UTF-16 without a mark")
+        raise Unclear("it contains null characters: it is not CSV, or UTF-16 without a byte order mark")
     if "\r" in text:
         done.append("line ends made LF")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -121,24 +119,23 @@ def _decoded(raw: bytes) -> tuple[str, list[str]]:
 
 
 def _parsed(text: str, table: Table, done: list[str]) -> Rows:
-    """The rows of a file, its header first. Raises NotTidy."""
+    """The rows of a file, its header first. Raises Unclear."""
     names = [field.name for field in table.fields]
     lines = text.split("\n", 1)
     if lines[0].lower().startswith("sep=") and len(lines[0]) == 5:
         text = lines[1] if len(lines) > 1 else ""
         done.append(f"line {lines[0]!r} removed")
-    found = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
-    fits = [delimiter for delimiter, header in found.items() if sorted(header) == sorted(names)]
+    headers = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
+    fits = [delimiter for delimiter, header in headers.items() if sorted(header) == sorted(names)]
     if not fits:
-        seen = max(found.values(), key=len)
-        raise NotTidy(_mismatch(names, seen))
+        raise Unclear(_mismatch(names, max(headers.values(), key=len)))
     delimiter = fits[0]
     if delimiter != "," and len(names) > 1:
         done.append(f"{DELIMITERS[delimiter]} made commas")
     try:
         rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
     except csv.Error as error:
-        raise NotTidy(f"it cannot be read as CSV: {error}") from None
+        raise Unclear(f"it cannot be read as CSV: {error}") from None
     return [*_even(rows, len(names), done)]
 
 
@@ -150,15 +147,15 @@ def _header(text: str, delimiter: str) -> list[str]:
     return [name.strip() for name in first]
 
 
-def _mismatch(names: Sequence[str], seen: Sequence[str]) -> str:
-    missing = [name for name in names if name not in seen]
-    unknown = [name for name in seen if name not in names]
-    parts = [f"{word} {', '.join(map(repr, found))}" for word, found in (("lacks", missing), ("has", unknown)) if found]
-    return f"its header is not that of the schema: it {' and '.join(parts) or 'names a field twice'}"
+def _mismatch(names: Sequence[str], header: Sequence[str]) -> str:
+    missing = [repr(name) for name in names if name not in header]
+    unknown = [repr(name) for name in header if name not in names]
+    parts = [f"{verb} {', '.join(fields)}" for verb, fields in (("lacks", missing), ("has", unknown)) if fields]
+    return f"its header differs from the schema: it {' and '.join(parts) or 'lists a field twice'}"
 
 
 def _even(rows: Rows, width: int, done: list[str]) -> Iterator[list[str]]:
-    """Rows of one width: blank lines and empty cells beyond the last column go. Raises NotTidy for others."""
+    """Rows of one width, without blank lines and empty cells beyond the last column. Raises Unclear for others."""
     blank = padded = 0
     for number, row in enumerate(rows, 1):
         if not row or (width > 1 and not any(row)):
@@ -166,7 +163,7 @@ def _even(rows: Rows, width: int, done: list[str]) -> Iterator[list[str]]:
             continue
         if len(row) != width:
             if len(row) < width or any(cell.strip() for cell in row[width:]):
-                raise NotTidy(f"row {number} has {len(row)} cells, expected {width}")
+                raise Unclear(f"row {number} has {len(row)} cells, expected {width}")
             padded += 1
         yield [cell.strip() for cell in row[:width]] if number == 1 else row[:width]
     done += [f"{blank} blank lines removed"] if blank else []
@@ -188,11 +185,9 @@ def _in_order(rows: Rows, table: Table, done: list[str]) -> Rows:
     if not kinds:
         return rows
     try:
-        keys = [tuple([read(row[place]) for place, read in kinds]) for row in rows]
-        order = sorted(range(len(rows)), key=keys.__getitem__)
+        ordered = sorted(rows, key=lambda row: tuple([read(row[place]) for place, read in kinds]))
     except (ValueError, TypeError):
         done.append("not sorted: a key cannot be read")
         return rows
-    moved = sum(place != now for now, place in enumerate(order))
-    done += ["rows sorted by key"] if moved else []
-    return [rows[place] for place in order]
+    done += ["rows sorted by key"] if ordered != rows else []
+    return ordered

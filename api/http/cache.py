@@ -118,9 +118,11 @@ class Cache:
         body = self.app(environ, start)
         if key is None or environ["REQUEST_METHOD"] != "GET" or not self._may_keep(values):
             return body
-        content = b"".join(body)
-        if hasattr(body, "close"):
-            body.close()
+        try:
+            content = b"".join(body)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
         headers = [header for header in sent if header[0] in SHARED_HEADERS]
         tag = values["etag"]
         plain = f'"{tag[1:-1].removesuffix(f"-{key[2]}")}"' if key[2] else tag

@@ -82,7 +82,7 @@ def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[in
 def _key(table: Table, layout: database.Layout, position: int, text: str) -> types.Stored:
     """A key's value, as its column holds it. Raises ValueError for one that cannot be read."""
     kind = types.kind(table.fields[position])
-    return stored(kind.ask(text), kind, layout.columns[position]["exact"])
+    return stored(kind.parse(text), kind, layout.columns[position]["exact"])
 
 
 def row_links(release: Release, table: Table, text: str) -> dict[str, str]:

@@ -90,9 +90,9 @@ def _mirror(
 ) -> Copied:
     followed = follow(source, folder, wish.trust, tell)
     for entry in followed.entries:
-        wrong = filenames.version_fault(entry.version)
-        if wrong:
-            raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {wrong}")
+        reason = filenames.reason_of_version(entry.version)
+        if reason:
+            raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
     gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
     work = Workplace(source, folder, max(connections, 1), watch)
     added = [entry.version for entry in _wanted(followed, wish) if work.copy(followed, entry, wish.repair)]

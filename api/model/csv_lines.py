@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 def write(out: TextIO, rows: Iterable[Sequence[str]], end: str = "\n") -> None:
-    """Write rows of text; Python before 3.13 leaves a lone carriage return unquoted, on which readers end the row."""
-    plain, quoted = (csv.writer(out, lineterminator=end, quoting=how) for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    """Write rows of text; Python before 3.13 leaves a lone carriage return unquoted, where readers end the row."""
+    plain, quoted = (csv.writer(out, lineterminator=end, quoting=mode) for mode in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
     for row in rows:
         (quoted if "\r" in "".join(row) else plain).writerow(row)

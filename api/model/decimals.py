@@ -1,4 +1,4 @@
-"""Decimal numbers: stored exactly or as what compares as they do, and written as JSON with every digit."""
+"""Decimal numbers: stored so that they compare as numbers do, and written as JSON with every digit."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Co
 
 INT64 = 2**63
 _PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatch
-_WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the usual one rounds to 28 digits
+_WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the default context rounds to 28 digits
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -23,7 +23,7 @@ def sortable(number: Decimal) -> str:
 
 
 def unsorted(text: str) -> Decimal:
-    """The number that `sortable` wrote."""
+    """The number that `sortable` turned into text."""
     if text == "1":
         return Decimal(0)
     body = text[1:] if text[0] == "2" else text[1:-1].translate(_COMPLEMENT)
@@ -54,19 +54,20 @@ def stored(number: Decimal) -> int | float:
 
 def is_exact(number: Decimal) -> bool:
     """Whether stored keeps the number as it is (so that comparing and adding are exact)."""
-    kept = stored(number)
-    return isinstance(kept, int) or (math.isfinite(kept) and _meant(kept) == number)
+    value = stored(number)
+    return isinstance(value, int) or (math.isfinite(value) and _meant(value) == number)
 
 
 def _meant(double: float) -> Decimal:
-    """The decimal that a double stands for: the shortest one, but for what SQLite takes for a 64-bit integer."""
+    """The decimal that a double means: the shortest one, except for what SQLite takes for a 64-bit integer."""
     return Decimal(double) if double.is_integer() and -INT64 <= double < INT64 else Decimal(repr(double))
 
 
 def compared(number: Decimal, operator: str) -> int | float:
-    """What stands for a number where stored ones are compared with it.
+    """The value that stored numbers are compared with in place of a number.
 
-    A number that cannot be stored equals none of them, and has a neighbour on the right side that can be.
+    A number that cannot be stored exactly equals none of them; for an order, its nearest neighbour on the right side
+    that can be stored takes its place.
     """
     if is_exact(number):
         return stored(number)

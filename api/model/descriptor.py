@@ -1,7 +1,8 @@
 """A data package's descriptor as plain, immutable values.
 
 The one model of packages, resources, schemas and fields that every other module reads. It holds what a
-descriptor says and nothing of where it came from; reading files and validating is api.package's work.
+descriptor says and nothing of where it came from; reading files and validating is api.package's work, which also
+turns descriptors of Data Package v1 into those of v2.
 """
 
 from collections.abc import Mapping
@@ -56,8 +57,8 @@ class Table:
     missing_values: tuple[str, ...]
     schema: Mapping[str, JSON]
     descriptor: Mapping[str, JSON]
-    index: Mapping[str, int] = field(repr=False, compare=False)
-    figure: Mapping[str, JSON] = field(repr=False, compare=False)
+    index: Mapping[str, int] = field(repr=False)
+    figure: Mapping[str, JSON] = field(repr=False)
 
     def field(self, name: str) -> Field:
         return self.fields[self.index[name]]
@@ -109,7 +110,7 @@ class Package:
 
 
 def package(descriptor: Mapping[str, JSON]) -> Package:
-    """The model of a descriptor whose schemas are inlined; resources that are no tables are left out."""
+    """The model of a descriptor whose schemas are inlined; resources that are not tables are left out."""
     return Package(
         name=str(descriptor.get("name") or "package"),
         title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
@@ -138,7 +139,7 @@ def table(resource: Mapping[str, JSON]) -> Table:
         title=str(resource.get("title") or name),
         description=str(resource.get("description") or ""),
         fields=fields,
-        primary_key=_names(schema.get("primaryKey")),
+        primary_key=tuple(schema.get("primaryKey") or ()),
         foreign_keys=tuple(_foreign_key(entry, name) for entry in schema.get("foreignKeys") or []),
         missing_values=missing,
         schema=schema,
@@ -150,13 +151,9 @@ def table(resource: Mapping[str, JSON]) -> Table:
 
 @lru_cache(maxsize=1024)
 def file_stem(name: str) -> str:
-    """A resource name as a file name: only what some file system refuses is escaped, as in a URL."""
-    safe = "".join(_escaped(c) if c in '/\\:*?"<>|%' or c < " " else c for c in name)
+    """A resource name as a file name: only characters that some file system refuses are escaped, as in a URL."""
+    safe = "".join(f"%{ord(c):02X}" if c in '/\\:*?"<>|%' or c < " " else c for c in name)
     return "%2E" + safe[1:] if safe.startswith(".") else safe
-
-
-def _escaped(character: str) -> str:
-    return f"%{ord(character):02X}"
 
 
 def _field(entry: Mapping[str, JSON], missing: tuple[str, ...]) -> Field:
@@ -176,14 +173,7 @@ def _field(entry: Mapping[str, JSON], missing: tuple[str, ...]) -> Field:
 
 def _foreign_key(entry: Mapping[str, JSON], own: str) -> ForeignKey:
     reference = entry["reference"]
-    return ForeignKey(_names(entry["fields"]), str(reference.get("resource") or own), _names(reference["fields"]))
-
-
-def _names(value: JSON) -> tuple[str, ...]:
-    """v1 descriptors may give one name as a string."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
+    return ForeignKey(tuple(entry["fields"]), str(reference.get("resource") or own), tuple(reference["fields"]))
 
 
 def _missing(value: JSON) -> tuple[str, ...]:

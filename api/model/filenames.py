@@ -1,82 +1,72 @@
-"""Names that come from elsewhere and become files here: what they may look like."""
+"""Which names that come from elsewhere may become files here."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from api.model.files import MANIFEST
 
 LONGEST_PART = 255  # bytes: what common file systems take
 LONGEST_PATH = 1000
 LONGEST_VERSION = 100
-# Besides what file systems forbid: characters that turn the direction of text, which make a name look like another.
+# Besides what file systems forbid: characters that change the direction of text and so make a name look like another.
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-# What the program itself puts into a release's folder or leaves there while it writes.
-OWN = (MANIFEST,)
 
 
-def fault(path: str) -> str | None:
+def reason(path: str) -> str | None:
     """Why a path below a release must not become a file, or None. Strict enough for every common file system."""
     if not path:
         return "is empty"
     if len(path.encode("utf-8", "surrogatepass")) > LONGEST_PATH:
         return f"is longer than {LONGEST_PATH} bytes"
-    for part in path.split("/"):
-        found = _part(part)
-        if found:
-            return found
-    return None
+    return next(filter(None, map(_reason_of_part, path.split("/"))), None)
 
 
-def _part(part: str) -> str | None:
+def _reason_of_part(part: str) -> str | None:
     if part in ("", ".", ".."):
-        return "leaves its folder (an absolute path, '.', '..' or an empty part)"
+        return "escapes its folder (an absolute path, '.', '..' or an empty part)"
     if _FORBIDDEN.search(part):
-        return "holds a backslash, a control character or another one that file systems forbid"
+        return "contains a backslash, a control character or another character that file systems forbid"
     if len(part.encode()) > LONGEST_PART:
         return f"has a part longer than {LONGEST_PART} bytes"
     if part[0] == "." or part[-1] in ". ":
-        return "begins with a dot or ends with a dot or space"
+        return "has a part that begins with a dot or ends with a dot or space"
     if _RESERVED.fullmatch(part):
-        return "is a device on some systems"
+        return "is a reserved name on Windows"
     return None
 
 
-def version_fault(version: str) -> str | None:
+def reason_of_version(version: str) -> str | None:
     """Why a version must not become a folder, or None."""
     if "/" in version:
-        return "holds a slash"
+        return "contains a slash"
     if len(version) > LONGEST_VERSION:
         return f"is longer than {LONGEST_VERSION} characters"
-    return fault(version)
+    return reason(version)
 
 
-def faults(paths: Iterable[str]) -> list[str]:
-    """What is wrong with the paths of one release, one sentence each: every path by itself, then all together."""
-    found: list[str] = []
+def reasons(paths: Iterable[str]) -> list[str]:
+    """Why the paths of one release cannot be used, one sentence each: every path by itself, then all together."""
+    sentences: list[str] = []
     seen: dict[str, str] = {}
     folders: dict[str, str] = {}
     for path in paths:
-        wrong = fault(path)
-        if wrong:
-            found.append(f"the path {path!r} {wrong}")
+        why = reason(path)
+        if why:
+            sentences.append(f"the path {path!r} {why}")
             continue
         folded = _folded(path)
-        if folded in OWN:
-            found.append(f"the path {path!r} is taken by the release's own list of files")
+        if folded == MANIFEST:
+            sentences.append(f"the path {path!r} is reserved for the release's own list of files")
         if folded in seen:
-            found.append(f"the paths {seen[folded]!r} and {path!r} are one file on some systems")
+            sentences.append(f"the paths {seen[folded]!r} and {path!r} are one file on some systems")
         seen[folded] = path
-        folders |= {_folded(folder): path for folder in _above(path)}
-    found += [f"{seen[name]!r} is a file and a folder (of {folders[name]!r})" for name in seen.keys() & folders.keys()]
-    return found
+        folders |= {_folded(str(folder)): path for folder in PurePosixPath(path).parents}
+    both = seen.keys() & folders.keys()
+    return sentences + [f"{seen[name]!r} is a file and a folder (of {folders[name]!r})" for name in both]
 
 
 def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
-
-
-def _above(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: n + 1]) for n in range(len(parts))]

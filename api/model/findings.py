@@ -1,13 +1,15 @@
 """What validation found, for people and for machines; nothing in it depends on the clock or the machine."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Level = Literal["error", "warning"]
+REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "type", "message")
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: where it stands, what stands there and what was expected.
+class Finding:
+    """One thing that is wrong: where it is, the value there and what was expected.
 
     `row` is the line in the file, the header being line 1; `key` is the row's primary key.
     """
@@ -21,19 +23,10 @@ class Problem:
     key: str | None = None
     value: str | None = None
     expected: str | None = None
+    level: Level = "error"
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "file": self.file,
-            "resource": self.resource,
-            "row": self.row,
-            "field": self.field,
-            "key": self.key,
-            "value": self.value,
-            "expected": self.expected,
-            "type": self.type,
-            "message": self.message,
-        }
+        return {name: getattr(self, name) for name in REPORTED}
 
     def text(self) -> str:
         """One line: data/exports.csv:14 field "value" of exs-0013: "abc" is not a number (expected: a number)."""
@@ -53,17 +46,21 @@ class TableReport:
     path: str
     rows: int
 
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "path": self.path, "rows": self.rows}
-
 
 @dataclass(frozen=True)
 class Report:
     """All that validation found."""
 
-    errors: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    findings: tuple[Finding, ...]
     tables: tuple[TableReport, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == "warning")
 
     @property
     def valid(self) -> bool:
@@ -72,28 +69,20 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         return {
             "valid": self.valid,
-            "errors": [problem.to_json() for problem in self.errors],
-            "warnings": [problem.to_json() for problem in self.warnings],
-            "tables": [table.to_json() for table in self.tables],
+            "errors": [finding.to_json() for finding in self.errors],
+            "warnings": [finding.to_json() for finding in self.warnings],
+            "tables": [asdict(table) for table in self.tables],
         }
 
     def text(self) -> str:
         """One line for each finding, and a last one that sums up."""
-        lines = [problem.text() for problem in self.errors]
-        lines += [f"warning: {problem.text()}" for problem in self.warnings]
-        verdict = "valid" if self.valid else "not valid"
-        rows = sum(table.rows for table in self.tables)
-        lines.append(
-            f"{verdict}: {_count(len(self.tables), 'table')}, {_count(rows, 'row')}, "
-            f"{_count(len(self.errors), 'error')}, {_count(len(self.warnings), 'warning')}"
-        )
-        return "\n".join(lines)
-
-
-def unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems without repetitions, in the order given."""
-    return tuple(dict.fromkeys(problems))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        lines = [finding.text() for finding in self.errors]
+        lines += [f"warning: {finding.text()}" for finding in self.warnings]
+        counts = {
+            "table": len(self.tables),
+            "row": sum(table.rows for table in self.tables),
+            "error": len(self.errors),
+            "warning": len(self.warnings),
+        }
+        counted = (f"{number} {noun}" if number == 1 else f"{number} {noun}s" for noun, number in counts.items())
+        return "\n".join([*lines, f"{'valid' if self.valid else 'not valid'}: {', '.join(counted)}"])

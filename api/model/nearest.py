@@ -1,11 +1,11 @@
-"""The known name that a slip most likely means."""
+"""The known name that a misspelt one most likely means."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like a slip: close in letters, or one that stands whole inside the other."""
+    """The known name most like a misspelt one: similar in spelling, or one of the two contains the other; or None."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
     inside = [n for n in names if len(n) > 2 and (n in name or (len(name) > 2 and name in n))]

@@ -1,7 +1,7 @@
-"""Values of a Table Schema: from a cell's text to what is compared, and to JSON.
+"""Values of a Table Schema: from a cell's text to the value that is compared, and to JSON.
 
 A `Kind` is all that the program knows of one field type: how a cell is read (as the field's format says), how a
-question's value is read (always in canonical form: ISO 8601, plain digits, true/false), how the value is written
+query's value is parsed (always in canonical form: ISO 8601, plain digits, true/false), how the value is written
 as JSON, and in which SQLite column it is compared. Source of the types: Data Package v2, Table Schema,
 https://datapackage.org/standard/table-schema/ .
 """
@@ -31,7 +31,7 @@ NO_NULL = r"^[^\x00]*$"
 PLAIN: Mapping[str, Any] = {"type": "string", "pattern": NO_NULL}
 
 # How values of filters are written, by name: component schemas. Without examples: Swagger UI puts an example, also that
-# of a schema, into every question.
+# of a schema, into every query.
 WRITTEN: Mapping[str, Mapping[str, Any]] = {
     "Text": {**PLAIN, "description": "Any text but the null character."},
     "Whole": {"type": "integer", "description": "A whole number of any size."},
@@ -63,15 +63,15 @@ WRITTEN: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One field's type, ready to use. `read` and `ask` raise ValueError saying what was expected.
+    """One field's type, ready to use. `read` (cells) and `parse` (queries) raise ValueError saying what was expected.
 
-    `written` names the form (of WRITTEN) that `ask` reads; of a list, that of its items.
+    `written` names the form (of WRITTEN) that `parse` takes; of a list, that of its items.
     """
 
     type: str
     column: str
     read: Callable[[str], Any]
-    ask: Callable[[str], Any]
+    parse: Callable[[str], Any]
     store: Callable[[Any], Stored]
     json: Callable[[Any], str]
     written: str
@@ -80,8 +80,24 @@ class Kind:
 @lru_cache(maxsize=10_000)
 def kind(field: Field) -> Kind:
     """How the values of a field are read, compared and written; a type the standard does not know reads as text."""
-    kind_type = field.type if field.type in TYPES else "any"
-    return _KINDS[kind_type](field)
+    return _KINDS.get(field.type, _text)(field)
+
+
+def expectation(read: Callable[[str], Any], text: str) -> str | None:
+    """What a reader expected instead of a text; None where it can read it."""
+    try:
+        read(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _match(pattern: str, text: str, expected: str) -> re.Match[str]:
+    """The match of a whole text. Raises ValueError with what was expected."""
+    match = re.fullmatch(pattern, text)
+    if not match:
+        raise ValueError(expected)
+    return match
 
 
 def _text(field: Field) -> Kind:
@@ -89,28 +105,23 @@ def _text(field: Field) -> Kind:
 
 
 def _integer(field: Field) -> Kind:
-    group, bare = _grouping(field)
+    digits = _digits(field)
 
     def read(text: str) -> Decimal:
-        clean = _bare(text.replace(group, "") if group else text, bare)
-        if not re.fullmatch(r"\s*[+-]?\d+\s*", clean):
-            raise ValueError("a whole number")
-        return Decimal(clean.strip())
+        return Decimal(_match(r"\s*([+-]?\d+)\s*", digits(text), "a whole number")[1])
 
-    def ask(text: str) -> Decimal:
-        if not re.fullmatch(r"[+-]?[0-9]{1,400}", text):
-            raise ValueError("a whole number")
-        return Decimal(text)
+    def parse(text: str) -> Decimal:
+        return Decimal(_match(r"[+-]?[0-9]{1,400}", text, "a whole number")[0])
 
-    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json, "Whole")
+    return Kind(field.type, "NUMERIC", read, parse, decimals.stored, decimals.to_json, "Whole")
 
 
 def _number(field: Field) -> Kind:
-    group, bare = _grouping(field)
+    digits = _digits(field)
     point = str(field.descriptor.get("decimalChar") or ".")
 
     def read(text: str) -> Decimal:
-        clean = _bare(text.replace(group, "") if group else text, bare).replace(point, ".")
+        clean = digits(text).replace(point, ".")
         if "_" in clean:
             raise ValueError("a number")
         try:
@@ -121,22 +132,23 @@ def _number(field: Field) -> Kind:
             raise ValueError("a finite number (JSON has no NaN or infinity)")
         return number
 
-    def ask(text: str) -> Decimal:
-        if not re.fullmatch(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?", text):
-            raise ValueError("a number")
-        return Decimal(text)
+    def parse(text: str) -> Decimal:
+        pattern = r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?"
+        return Decimal(_match(pattern, text, "a number")[0])
 
-    return Kind(field.type, "NUMERIC", read, ask, decimals.stored, decimals.to_json, "Number")
-
-
-def _grouping(field: Field) -> tuple[str, bool]:
-    return str(field.descriptor.get("groupChar") or ""), bool(field.descriptor.get("bareNumber", True))
+    return Kind(field.type, "NUMERIC", read, parse, decimals.stored, decimals.to_json, "Number")
 
 
-def _bare(text: str, bare: bool) -> str:
-    """With bareNumber false, what stands before and after the digits (a currency, a percent sign) is dropped."""
-    found = None if bare else re.search(r"[-+]?\.?\d(?:.*\d)?", text)
-    return found[0] if found else text
+def _digits(field: Field) -> Callable[[str], str]:
+    """Drops the group separators of a number; with bareNumber false also its currency, percent sign and the like."""
+    group, bare = str(field.descriptor.get("groupChar") or ""), bool(field.descriptor.get("bareNumber", True))
+
+    def digits(text: str) -> str:
+        text = text.replace(group, "") if group else text
+        inner = None if bare else re.search(r"[-+]?\.?\d(?:.*\d)?", text)
+        return inner[0] if inner else text
+
+    return digits
 
 
 def _boolean(field: Field) -> Kind:
@@ -149,78 +161,66 @@ def _boolean(field: Field) -> Kind:
             raise ValueError("one of " + ", ".join([*true, *false]))
         return words[text]
 
-    def ask(text: str) -> bool:
-        if text not in ("true", "false"):
-            raise ValueError("true or false")
-        return text == "true"
+    def parse(text: str) -> bool:
+        return _match("true|false", text, "true or false")[0] == "true"
 
-    return Kind(field.type, "INTEGER", read, ask, int, lambda value: "true" if value else "false", "Flag")
+    return Kind(field.type, "INTEGER", read, parse, int, lambda value: "true" if value else "false", "Flag")
 
 
 def _year(field: Field) -> Kind:
-    def read(text: str) -> int:
-        if not re.fullmatch(r"-?\d{4,9}", text.strip()):
-            raise ValueError("a year, such as 2007")
-        return int(text)
+    def reader(pattern: str) -> Callable[[str], int]:
+        return lambda text: int(_match(pattern, text, "a year, such as 2007")[0])
 
-    def ask(text: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,9}", text):
-            raise ValueError("a year, such as 2007")
-        return int(text)
-
-    return Kind(field.type, "INTEGER", read, ask, int, str, "Year")
+    return Kind(field.type, "INTEGER", reader(r"\s*-?\d{4,9}\s*"), reader("-?[0-9]{1,9}"), int, str, "Year")
 
 
 def _yearmonth(field: Field) -> Kind:
     def read(text: str) -> str:
-        found = re.fullmatch(r"(-?\d{4})-(\d{1,2})", text.strip())
-        if not found or not 1 <= int(found[2]) <= 12:
-            raise ValueError("a year and month, such as 2007-03")
-        return f"{found[1]}-{int(found[2]):02d}"
+        match = _match(r"(-?\d{4})-(0?[1-9]|1[0-2])", text.strip(), "a year and month, such as 2007-03")
+        return f"{match[1]}-{int(match[2]):02d}"
 
     return Kind(field.type, "TEXT", read, read, str, encode_basestring, "YearMonth")
 
 
 def _date(field: Field) -> Kind:
-    def ask(text: str) -> date:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError("a date, such as 2007-10-01")
+    def parse(text: str) -> date:
+        _match(r"\d{4}-\d{2}-\d{2}", text, "a date, such as 2007-10-01")
         try:
             return date.fromisoformat(text)
         except ValueError:
             raise ValueError("a date that exists, such as 2007-10-01") from None
 
-    return Kind(field.type, "TEXT", _formatted(field, ask, datetime.date), ask, date.isoformat, _quoted_iso, "Day")
+    return Kind(field.type, "TEXT", _formatted(field, parse, datetime.date), parse, date.isoformat, _date_json, "Day")
+
+
+def _date_json(value: date) -> str:
+    return f'"{value.isoformat()}"'
 
 
 def _time(field: Field) -> Kind:
-    def ask(text: str) -> time:
+    def parse(text: str) -> time:
         try:
             return _utc_time(time.fromisoformat(text))
         except ValueError:
             raise ValueError("a time, such as 13:30:00") from None
 
-    def whole(moment: datetime) -> time:
-        return _utc_time(moment.timetz())
-
-    read = _formatted(field, ask, whole)
-    return Kind(field.type, "TEXT", read, ask, _time_text, lambda v: f'"{_time_text(v)}"', "Clock")
+    read = _formatted(field, parse, lambda moment: _utc_time(moment.timetz()))
+    return Kind(field.type, "TEXT", read, parse, _time_text, lambda v: f'"{_time_text(v)}"', "Clock")
 
 
 def _utc_time(value: time) -> time:
     if value.utcoffset() is None:
         return value.replace(tzinfo=None)
-    moment = datetime.combine(date(2000, 1, 2), value).astimezone(UTC)
-    return moment.time()
+    return datetime.combine(date(2000, 1, 2), value).astimezone(UTC).time()
 
 
 def _time_text(value: time) -> str:
-    """A fixed width wherever there are fractions keeps text order the order of time."""
+    """Fractions have a fixed width, so that times sort as text."""
     return value.isoformat() if value.microsecond else value.strftime("%H:%M:%S")
 
 
 def _datetime(field: Field) -> Kind:
-    def ask(text: str) -> datetime:
+    def parse(text: str) -> datetime:
         try:
             if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", text):
                 raise ValueError
@@ -228,7 +228,7 @@ def _datetime(field: Field) -> Kind:
         except (ValueError, OverflowError):
             raise ValueError("a date and time, such as 2007-10-01T13:30:00Z") from None
 
-    return Kind(field.type, "TEXT", _formatted(field, ask, _utc), ask, _moment_key, _moment_json, "Moment")
+    return Kind(field.type, "TEXT", _formatted(field, parse, _utc), parse, _moment_key, _moment_json, "Moment")
 
 
 def _utc(moment: datetime) -> datetime:
@@ -242,7 +242,7 @@ def _moment_key(moment: datetime) -> str:
 
 
 def _moment_json(moment: datetime) -> str:
-    return f'"{moment.replace(tzinfo=None).isoformat()}Z"'
+    return f'"{_moment_key(moment)}Z"'
 
 
 def _formatted(field: Field, iso: Callable[[str], Any], pick: Callable[[datetime], Any]) -> Callable[[str], Any]:
@@ -260,7 +260,7 @@ def _formatted(field: Field, iso: Callable[[str], Any], pick: Callable[[datetime
     return read
 
 
-_DURATION = re.compile(
+_DURATION = (
     r"(?P<sign>-)?P(?=.)(?:(?P<W>\d+(?:\.\d+)?)W)?(?:(?P<Y>\d+(?:\.\d+)?)Y)?(?:(?P<M>\d+(?:\.\d+)?)M)?"
     r"(?:(?P<D>\d+(?:\.\d+)?)D)?(?:T(?=.)(?:(?P<h>\d+(?:\.\d+)?)H)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?)?"
 )
@@ -269,8 +269,7 @@ _SECONDS = {"W": 604_800, "Y": YEAR_SECONDS, "M": YEAR_SECONDS / 12, "D": 86_400
 
 def _duration(field: Field) -> Kind:
     def read(text: str) -> str:
-        if not _DURATION.fullmatch(text.strip()):
-            raise ValueError("an ISO 8601 duration, such as P1Y2M3DT4H")
+        duration_seconds(text.strip())
         return text.strip()
 
     return Kind(field.type, "NUMERIC", read, read, duration_seconds, encode_basestring, "Duration")
@@ -278,11 +277,9 @@ def _duration(field: Field) -> Kind:
 
 def duration_seconds(text: str) -> float:
     """An ISO 8601 duration in seconds; a month is a twelfth of a mean Gregorian year."""
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise ValueError("an ISO 8601 duration")
-    total = math.fsum(float(found[part]) * size for part, size in _SECONDS.items() if found[part])
-    return -total if found["sign"] else total
+    match = _match(_DURATION, text, "an ISO 8601 duration, such as P1Y2M3DT4H")
+    total = math.fsum(float(match[part]) * size for part, size in _SECONDS.items() if match[part])
+    return -total if match["sign"] else total
 
 
 def _structured(check: Callable[[Any], bool], expected: str, written: str) -> Callable[[Field], Kind]:
@@ -342,19 +339,13 @@ def _list(field: Field) -> Kind:
     items = field.descriptor.get("itemType") or "string"
     item = Field("item", str(items), "default", "", "", None, {}, {})
 
-    def read(text: str) -> list[Any]:
-        inner = kind(item)
-        return [json.loads(inner.json(inner.read(part))) for part in text.split(delimiter)]
+    inner = kind(item)
 
-    def ask(text: str) -> list[Any]:
-        inner = kind(item)
-        return [json.loads(inner.json(inner.ask(part))) for part in text.split(",")]
+    def reader(read: Callable[[str], Any], delimiter: str) -> Callable[[str], list[Any]]:
+        return lambda text: [json.loads(inner.json(read(part))) for part in text.split(delimiter)]
 
-    return Kind(field.type, "TEXT", read, ask, canonical, canonical, kind(item).written)
-
-
-def _quoted_iso(value: date) -> str:
-    return f'"{value.isoformat()}"'
+    read, parse = reader(inner.read, delimiter), reader(inner.parse, ",")
+    return Kind(field.type, "TEXT", read, parse, canonical, canonical, inner.written)
 
 
 _KINDS: Mapping[str, Callable[[Field], Kind]] = {

@@ -78,7 +78,7 @@ def as_json(field: Field, value: Any) -> Any:
     kind = types.kind(field)
     if not isinstance(value, str):
         return value
-    for read in (kind.read, kind.ask):
+    for read in (kind.read, kind.parse):
         try:
             return json.loads(kind.json(read(value)))
         except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Rows that are kept as JSON objects: which members they have, so that none is lost when they become a table."""
+"""Rows that are JSON objects: which members they have, so that none is lost when they become a table."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,22 +9,19 @@ import ijson
 
 from api.package import upgrade
 
-FORMATS = ("inline", "json", "jsonl", "ndjson")
-UNREADABLE = (ijson.JSONError,)
-
 
 def members(resource: Mapping[str, Any], path: Path | None) -> dict[str, int] | None:
-    """The names of the members of a resource's rows, as they appear, each with the row (from 1) that has it first.
+    """The names of the members of a resource's rows, as they appear, each with the first row (from 1) that has it.
 
-    None where rows are lists; empty where there are none. `path` is the file that holds them, None for inline data.
+    None where rows are lists; empty where there are no rows. `path` is the file of the rows, None for inline data.
     """
-    found: dict[str, int] = {}
+    first: dict[str, int] = {}
     for number, item in enumerate(_items(resource, path), 1):
         if not isinstance(item, Mapping):
             return None
         for name in item:
-            found.setdefault(str(name), number)
-    return found
+            first.setdefault(str(name), number)
+    return first
 
 
 def _items(resource: Mapping[str, Any], path: Path | None) -> Iterable[Any]:

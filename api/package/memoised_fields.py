@@ -1,4 +1,4 @@
-"""frictionless's fields, made to remember how they read a text: the values of most columns come again and again.
+"""frictionless's fields, made to remember how they read a text: most columns repeat their values.
 
 Registered with frictionless as a plugin, which is its own way to choose the classes of fields.
 """
@@ -17,22 +17,22 @@ CLASSES = (
 
 
 def _remembering(plain: type[Any]) -> type[Any]:
-    class Remembering(plain):  # type: ignore[misc]  # which class it is, is only known here
-        """A field that reads each text once; what is wrong is read again, since the caller takes its notes apart."""
+    class Remembering(plain):  # type: ignore[misc]  # the class is only known here
+        """A field that reads each text once; cells with errors are read again, since the caller changes their notes."""
 
         def create_cell_reader(self) -> Callable[[Any], Any]:
             read = super().create_cell_reader()
-            kept: dict[str, Any] = {}
+            results: dict[str, Any] = {}
 
             def reader(cell: Any) -> Any:
                 if type(cell) is not str:
                     return read(cell)
-                found = kept.get(cell)
-                if found is None:
-                    found = read(cell)
-                    if not found[1] and len(kept) < REMEMBERED:
-                        kept[cell] = found
-                return found
+                result = results.get(cell)
+                if result is None:
+                    result = read(cell)
+                    if not result[1] and len(results) < REMEMBERED:
+                        results[cell] = result
+                return result
 
             return reader
 

@@ -10,46 +10,46 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import frictionless
+import ijson
 import yaml
 
 from api.model import descriptor, types
 from api.model.errors import LanternError
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package import json_rows, shapes, unpacking, upgrade
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
-TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
-READ = (*TABULAR, *json_rows.FORMATS)
+READ = (*upgrade.TABULAR, *upgrade.JSON_FORMATS)
 UNREADABLE = (
-    *(frictionless.FrictionlessException, csv.Error, LookupError, ValueError, unpacking.Unsafe),
-    *json_rows.UNREADABLE,
+    *(frictionless.FrictionlessException, csv.Error, ijson.JSONError, LookupError, ValueError, unpacking.Unsafe),
+    *unpacking.UNREADABLE,
 )
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
 class PackageError(LanternError):
-    """A package that cannot be read; each problem names the file and what was expected."""
+    """A package that cannot be read; each finding names the file and what was expected."""
 
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(problem.text() for problem in problems))
-        self.problems = problems
+    def __init__(self, *findings: Finding) -> None:
+        super().__init__("\n".join(finding.text() for finding in findings))
+        self.findings = findings
 
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """The package in a folder, a descriptor file or a zip; raises PackageError where any part cannot be read."""
     with opened(path) as source:
-        if source.problems:
-            raise PackageError(*source.problems)
+        if source.findings:
+            raise PackageError(*source.findings)
         yield source
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """Like open_source, but what cannot be read is left out and told in `problems`."""
+    """Like open_source, but what cannot be read is left out and reported in `findings`."""
     with tempfile.TemporaryDirectory(prefix="lantern-") as temporary:
         scratch = Path(temporary)
         if path.suffix.lower() == ".zip" and path.is_file():
@@ -62,16 +62,16 @@ def _descriptor_path(path: Path) -> Path:
         for name in DESCRIPTORS:
             if (path / name).is_file():
                 return path / name
-        raise _unreadable(path.name or str(path), "the folder holds no descriptor", DESCRIPTORS[0])
+        raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
     if not path.exists():
-        raise _unreadable(path.name, "there is no such file or folder", "a data package")
+        raise _unreadable(path.name, "no such file or folder", "a data package")
     if path.suffix.lower() not in (".json", *YAML):
-        raise _unreadable(path.name, "this is no data package", "a folder, a datapackage.json or .yaml, or a .zip")
+        raise _unreadable(path.name, "not a data package", "a folder, a datapackage.json or .yaml, or a .zip")
     return path
 
 
 def _unreadable(file: str, message: str, expected: str) -> PackageError:
-    return PackageError(Problem("unreadable-package", message, file=file, expected=expected))
+    return PackageError(Finding("unreadable-package", message, file=file, expected=expected))
 
 
 def _extracted(archive: Path, target: Path) -> Path:
@@ -79,13 +79,13 @@ def _extracted(archive: Path, target: Path) -> Path:
     try:
         unpacking.extract(archive, target)
     except (*unpacking.UNREADABLE, unpacking.Unsafe) as error:
-        raise _unreadable(archive.name, f"the archive cannot be read: {error}", "a whole, plain zip file") from None
+        raise _unreadable(archive.name, f"the archive cannot be read: {error}", "an intact zip file") from None
     folders = [target, *sorted(entry for entry in target.iterdir() if entry.is_dir())]
-    found = [folder for folder in folders if any((folder / name).is_file() for name in DESCRIPTORS)]
-    if found[:1] != [target] and len(found) != 1:
-        what = f"the archive holds {'several packages' if found else 'no descriptor'}"
-        raise _unreadable(archive.name, what, f"{DESCRIPTORS[0]} at its root or in its one folder")
-    return found[0]
+    packages = [folder for folder in folders if any((folder / name).is_file() for name in DESCRIPTORS)]
+    if packages[:1] != [target] and len(packages) != 1:
+        message = f"the archive has {'several packages' if packages else 'no descriptor'}"
+        raise _unreadable(archive.name, message, f"{DESCRIPTORS[0]} at its root or in its only folder")
+    return packages[0]
 
 
 def _source(path: Path, scratch: Path) -> Source:
@@ -93,24 +93,24 @@ def _source(path: Path, scratch: Path) -> Source:
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
-        raise _unreadable(path.name, "the descriptor names no resources", "a list of at least one resource")
+        raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     v2 = upgrade.is_v2(raw)
     resources: list[JSON] = []
-    problems: list[Problem] = []
+    findings: list[Finding] = []
     names: list[str] = []
     ready: dict[str, Ready] = {}
     for position, entry in enumerate(entries, 1):
         try:
-            lifted = upgrade.resource(entry, position)
-            names.append(str(lifted["name"]))
-            _refuse_misfits(lifted, shapes.RESOURCE, path.name, str(lifted["name"]))
-            resource = _resource(lifted, folder, path.name, v2)
+            resource = upgrade.resource(entry, position)
+            names.append(str(resource["name"]))
+            _refuse_misfits(resource, shapes.RESOURCE, path.name, str(resource["name"]))
+            resource = _resource(resource, folder, path.name, v2)
             resources.append(_as_table(resource, folder, path.name, ready, scratch / f"{position}"))
         except PackageError as error:
-            problems += error.problems
+            findings += error.findings
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
-    return Source(package, folder, path, tuple(names), _declared(entries), ready, tuple(problems))
+    return Source(package, folder, path, tuple(names), _declared(entries), ready, tuple(findings))
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
@@ -128,25 +128,21 @@ def _loaded(path: Path, name: str) -> JSON:
     """A JSON or YAML file; JSON is strict, and YAML's dates stay text."""
     if path.stat().st_size > LARGEST_DESCRIPTOR:
         raise _unreadable(name, "the file is too large", f"at most {LARGEST_DESCRIPTOR} bytes")
-    is_yaml = path.suffix.lower() in YAML
+    kind = "YAML" if path.suffix.lower() in YAML else "JSON"
     try:
         text = path.read_text("utf-8-sig")
-        if is_yaml:
+        if kind == "YAML":
             return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
         return json.loads(text, parse_constant=_refuse_constant)
     except UnicodeDecodeError:
         raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise _unreadable(name, f"the file is no JSON: {error.msg} at {where}", "a whole JSON document") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        what = " ".join(str(error).split())
-        kind = "YAML" if is_yaml else "JSON"
-        raise _unreadable(name, f"the file is no {kind}: {what}", f"a whole {kind} document") from None
+        message = f"not valid {kind}: {' '.join(str(error).split())}"
+        raise _unreadable(name, message, f"a complete {kind} document") from None
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON value")
+    raise ValueError(f"{constant} is not a JSON value")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -160,10 +156,10 @@ _PlainLoader.yaml_implicit_resolvers = {
 
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
-    """Raises where a part of the descriptor has not the shape that the rest of the program relies on."""
-    found = [Problem("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
-    if found:
-        raise PackageError(*found)
+    """Raises PackageError where a part of the descriptor lacks the shape that the rest of the program relies on."""
+    findings = [Finding("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
+    if findings:
+        raise PackageError(*findings)
 
 
 def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> dict[str, JSON]:
@@ -171,7 +167,7 @@ def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> d
     name = resource["name"]
     if ("path" in resource) == ("data" in resource):
         message = "the resource has neither path nor data, or both"
-        raise PackageError(Problem("descriptor", message, file, name, expected="either path or data"))
+        raise PackageError(Finding("descriptor", message, file, name, expected="either path or data"))
     for path in paths(resource):
         _local(folder, path, file, name)
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
@@ -188,20 +184,17 @@ def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> d
 
 def _local(folder: Path, path: str, file: str, resource: str) -> Path:
     """A file inside the package's folder, links followed."""
-    if "://" in path:
-        message = f'"{path}" is on the network, which is never read'
-        raise PackageError(
-            Problem("remote-file", message, file, resource, value=path, expected="a file of the package")
-        )
     pure = PurePosixPath(path.replace("\\", "/"))
-    found = folder / path
-    if pure.is_absolute() or ".." in pure.parts or not found.resolve().is_relative_to(folder.resolve()):
-        message = f'the path "{path}" leads out of the package'
-        raise PackageError(Problem("unsafe-path", message, file, resource, value=path, expected="a path inside it"))
-    if not found.is_file():
-        message = f'the file "{path}" does not exist'
-        raise PackageError(Problem("missing-file", message, file, resource, value=path, expected="an existing file"))
-    return found
+    target = folder / path
+    if "://" in path:
+        type, message, expected = "remote-file", "is on the network, which is never read", "a file of the package"
+    elif pure.is_absolute() or ".." in pure.parts or not target.resolve().is_relative_to(folder.resolve()):
+        type, message, expected = "unsafe-path", "escapes the package's folder", "a path inside it"
+    elif not target.is_file():
+        type, message, expected = "missing-file", "does not exist", "an existing file"
+    else:
+        return target
+    raise PackageError(Finding(type, f'the file "{path}" {message}', file, resource, value=path, expected=expected))
 
 
 def _as_table(
@@ -209,58 +202,52 @@ def _as_table(
 ) -> dict[str, JSON]:
     """A table with its schema and delimiter, inferred where the descriptor is silent; other resources as they are."""
     format = upgrade.format_of(resource)
-    told = resource.get("type") == "table" or descriptor.is_table(resource)
-    if not (told or format in TABULAR or isinstance(resource.get("data"), list)):
+    declared = resource.get("type") == "table" or descriptor.is_table(resource)
+    if not (declared or format in upgrade.TABULAR or isinstance(resource.get("data"), list)):
         return resource
-    name, table = resource["name"], {**resource, "type": "table"}
-    if told and format not in READ:
-        message, place = f"tables in the format {format or 'of no name'} are not read", (*paths(resource), file)[0]
-        raise PackageError(Problem("unreadable-table", message, place, name, expected=f"one of {', '.join(READ)}"))
+    name, table, file = resource["name"], {**resource, "type": "table"}, (*paths(resource), file)[0]
+    if declared and format not in READ:
+        message = f"tables in the format {format or 'without a name'} cannot be read"
+        raise PackageError(Finding("unreadable-table", message, file, name, expected=f"one of {', '.join(READ)}"))
     try:
         if paths(resource):
             ready[name] = unpacking.ready(resource, folder, target)
-        if format in ("csv", "tsv"):
-            dialect = resource.get("dialect") or {}
+        dialect = resource.get("dialect") or {}
+        if format in upgrade.TABULAR:
             table["dialect"] = {"delimiter": _delimiter(resource, format, ready[name].path), **dialect}
-        if format in json_rows.FORMATS:
-            table["dialect"] = {**(resource.get("dialect") or {}), **_members(resource, file, ready)}
+        if format in upgrade.JSON_FORMATS:
+            table["dialect"] = {**dialect, **_members(resource, file, ready)}
         return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, folder, ready)}
-    except (*UNREADABLE, *unpacking.UNREADABLE) as error:
-        if not told:
+    except UNREADABLE as error:
+        if not declared:
             return resource
-        place = (paths(resource) or (file,))[0]
-        raise PackageError(Problem("unreadable-table", f"the table cannot be read: {error}", place, name)) from None
+        raise PackageError(Finding("unreadable-table", f"the table cannot be read: {error}", file, name)) from None
 
 
 def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
     """Which members of its objects are a table's columns, as a dialect says it; rows may leave some out."""
     name = str(resource["name"])
-    found = json_rows.members(resource, ready[name].path if name in ready else None)
-    if found is None:
+    members = json_rows.members(resource, ready[name].path if name in ready else None)
+    if members is None:
         return {}
-    if not found and name in ready:
+    if not members and name in ready:
         ready[name] = replace(ready[name], empty=True)
     if not descriptor.is_table(resource):
-        return {"itemKeys": list(found)}
+        return {"itemKeys": list(members)}
     names = [field["name"] for field in resource["schema"]["fields"]]
-    for member, row in found.items():
+    for member, row in members.items():
         if member not in names:
-            message, place = (
-                f'the row has a member "{member}" that is no field of the schema',
-                (*paths(resource), file)[0],
-            )
-            problem = Problem(
-                "extra-label", message, place, name, row + 1, member, expected=f"one of {', '.join(names)}"
-            )
-            raise PackageError(problem)
+            message, expected = f'the member "{member}" is not a field of the schema', f"one of {', '.join(names)}"
+            raise PackageError(Finding("extra-label", message, file, name, row + 1, member, expected=expected))
     return {"itemKeys": names}
 
 
 def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:
     """A comma, as the standard says, unless the first line has none and has another delimiter."""
-    line = "" if format == "tsv" else unpacking.first_line(path, encoding(resource))
     if format == "tsv":
         return "\t"
+    with path.open(encoding=encoding(resource), errors="replace") as file:
+        line = file.readline(65_536)
     return "," if "," in line else max(",;\t|", key=line.count)
 
 
@@ -282,12 +269,7 @@ def _inferred(resource: dict[str, JSON], folder: Path, ready: Mapping[str, Ready
 
 
 def _fits(read: Callable[[str], Any], text: str) -> bool:
-    """Whether a value is of a type; a code with leading zeros is none, since as a number it would lose them."""
+    """Whether a value is of a type; a code with leading zeros is not, since as a number it would lose them."""
     digits = text.lstrip("+-")
-    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-        return False
-    try:
-        read(text)
-    except ValueError:
-        return False
-    return True
+    leads = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+    return not leads and types.expectation(read, text) is None

@@ -14,7 +14,7 @@ import frictionless
 
 from api.model import descriptor
 from api.model.descriptor import Field, Package, Table
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package import memoised_fields, upgrade
 
 JSON = Any
@@ -37,7 +37,7 @@ FED_OF_FIELDS = (
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a table that is kept in several: its first line in the whole, and how many lines were left out."""
+    """One file of a table that is in several: its first line in the whole, and how many of its lines were left out."""
 
     path: str
     first_line: int
@@ -48,7 +48,7 @@ class Part:
 class Ready:
     """A table's data as one unpacked file with a harmless name, and the parts it was joined from.
 
-    `empty` says of JSON that it has no rows, not even one that would name the columns.
+    `empty`: JSON that has no rows, so that nothing names its columns.
     """
 
     path: Path
@@ -60,8 +60,8 @@ class Ready:
 class Source:
     """An opened package.
 
-    `names` are those of all resources, also of such that could not be read (`problems` says why); `declared`
-    are all files that the descriptor names; `ready` holds the data of each table that is kept in files.
+    `names` are those of all resources, also of those that cannot be read (`findings` says why); `declared` are all
+    files that the descriptor names; `ready` holds the data of each table that is in files.
     """
 
     package: Package
@@ -70,14 +70,14 @@ class Source:
     names: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
     ready: Mapping[str, Ready] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def file(self, table: Table) -> str:
-        """Where a table stands: its first file, or the descriptor."""
+        """The file of a table: its first one, or the descriptor."""
         return (paths(table.descriptor) or (self.descriptor_path.name,))[0]
 
     def empty(self, table: Table) -> bool:
-        """Whether there is nothing that frictionless could read: it wants a first row."""
+        """Whether frictionless has nothing to read: it needs a first row."""
         return table.descriptor.get("data") == [] or (table.name in self.ready and self.ready[table.name].empty)
 
     def place(self, table: Table, line: int) -> tuple[str, int]:
@@ -88,10 +88,8 @@ class Source:
 
 
 def paths(resource: Mapping[str, JSON]) -> tuple[str, ...]:
-    """The files of a resource, relative to the package; none where its data stands in the descriptor."""
-    path = resource.get("path")
-    if path is None:
-        return ()
+    """The files of a resource, relative to the package; none where its data is in the descriptor."""
+    path = resource.get("path") or []
     return tuple(path) if isinstance(path, list) else (str(path),)
 
 
@@ -109,9 +107,9 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
     """A table as frictionless reads it, beside the tables it refers to; nothing is left for frictionless to guess."""
     entries = [_fed(source, entry) for entry in (resource, *others)]
     package = frictionless.Package.from_descriptor({"$schema": upgrade.PACKAGE, "resources": entries})
-    for found in package.resources:
-        if found.name in source.ready:
-            found.basepath = str(source.ready[str(found.name)].path.parent)
+    for entry in package.resources:
+        if entry.name in source.ready:
+            entry.basepath = str(source.ready[str(entry.name)].path.parent)
     return package.get_table_resource(str(resource["name"]))
 
 
@@ -131,15 +129,15 @@ def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def fed_field(field: Field) -> dict[str, JSON]:
-    """A field as frictionless needs it; its words for people are judged elsewhere."""
+    """A field as frictionless needs it; its texts for people are checked elsewhere."""
     return {key: field.descriptor[key] for key in FED_OF_FIELDS if key in field.descriptor}
 
 
 def bare(table: Table) -> dict[str, JSON]:
-    """A table to be read and not judged: no keys, no counts."""
+    """A table to be read and not checked: no keys, no counts."""
     schema = {key: table.schema[key] for key in FED_OF_SCHEMAS if key in table.schema}
-    kept = {key: value for key, value in table.descriptor.items() if key not in COUNTED}
-    return {**kept, "schema": {**schema, "fields": [fed_field(field) for field in table.fields]}}
+    uncounted = {key: value for key, value in table.descriptor.items() if key not in COUNTED}
+    return {**uncounted, "schema": {**schema, "fields": [fed_field(field) for field in table.fields]}}
 
 
 # Rows
@@ -159,7 +157,7 @@ def cells(source: Source, table: Table) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(table: Table, labels: Sequence[str]) -> list[int | None]:
-    """Where each field stands in a row: by place, unless the schema matches fields by name."""
+    """The position of each field in a row: its own, unless the schema matches fields by name."""
     if table.schema.get("fieldsMatch") not in BY_NAME:
         return list(range(len(table.fields)))
     places = {label: place for place, label in reversed(list(enumerate(labels)))}
@@ -170,10 +168,8 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
     """Each row's number, and its cells as text by field name with missing values as None."""
     names = [(field.name, frozenset(field.missing)) for field in table.fields]
     for number, row in cells(source, table):
-        yield (
-            number,
-            {name: None if text in missing else text for (name, missing), text in zip(names, row, strict=True)},
-        )
+        pairs = zip(names, row, strict=True)
+        yield number, {name: None if text in missing else text for (name, missing), text in pairs}
 
 
 def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]:
@@ -214,14 +210,14 @@ def _json(value: Any) -> str:
 
 
 def _digits(number: Any) -> str:
-    """Plain digits, without exponent; a whole number of a spreadsheet is no fraction."""
+    """Plain digits, without exponent; a whole number of a spreadsheet gets no fraction."""
     if isinstance(number, float) and number.is_integer():
         return str(int(number))
     return f"{Decimal(repr(number)):f}" if isinstance(number, float) else str(number)
 
 
 def _moment(moment: date | time, type: str, pattern: str) -> str:
-    """A spreadsheet has only moments, also where the field is a date."""
+    """A date or time as text; a spreadsheet has date-times even where the field is a date."""
     if pattern not in ("default", "any"):
         return moment.strftime(pattern)
     if type == "date" and isinstance(moment, datetime):
@@ -233,7 +229,7 @@ def _moment(moment: date | time, type: str, pattern: str) -> str:
 
 
 def lines(source: Source, table: Table) -> Iterator[int]:
-    """The line at which each row of a table of text begins, the header's first: a cell may hold line ends."""
+    """The line at which each row of a text table begins, the header's first: a cell may hold line ends."""
     dialect = table.descriptor.get("dialect") or {}
     options = {python: dialect[name] for name, python in CSV_OPTIONS.items() if dialect.get(name) is not None}
     path = source.ready[table.name].path
@@ -246,7 +242,7 @@ def lines(source: Source, table: Table) -> Iterator[int]:
 
 
 def digest(source: Source, table: Table) -> str:
-    """A checksum of the files a table is kept in; data in the descriptor counts as JSON."""
+    """A checksum of a table's files; data in the descriptor counts as JSON."""
     total = hashlib.sha256()
     for path in paths(table.descriptor):
         with (source.folder / path).open("rb") as file:

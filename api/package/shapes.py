@@ -1,6 +1,6 @@
 """The shapes of a descriptor's parts that the rest of the program relies on, as JSON Schema.
 
-No more than that: what the standard asks for beyond it is judged by frictionless.
+No more than that: frictionless checks the other requirements of the standard.
 """
 
 from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ PACKAGE: Shape = {
 
 
 def misfits(part: Any, shape: Shape) -> Iterator[str]:
-    """What is not of a shape, in one line each."""
+    """Where a part of a descriptor does not have a shape, in one line each."""
     for error in jsonschema.Draft7Validator(shape).iter_errors(part):
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
         message = error.message if len(error.message) < 200 else f"{error.message[:200]}…"

@@ -1,4 +1,4 @@
-"""Brings data into plain reach: packages out of zip files, tables out of packed or several files."""
+"""Unpacks data: packages out of zip files, tables out of compressed or several files."""
 
 import bz2
 import codecs
@@ -34,14 +34,14 @@ def extract(archive: Path, target: Path) -> None:
         for entry in entries:
             parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
             if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
-                raise Unsafe(f'the entry "{entry.filename}" leads out of the archive')
+                raise Unsafe(f'the entry "{entry.filename}" escapes the archive')
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise Unsafe(f'the entry "{entry.filename}" is a link')
         zipped.extractall(target)
 
 
 def ready(resource: Mapping[str, Any], folder: Path, target: Path) -> Ready:
-    """A table's data as one unpacked file at `target`: a link to it, where it is that already."""
+    """A table's data as one unpacked file at `target`: a link, where the data is already such a file."""
     own = paths(resource)
     if len(own) == 1 and not upgrade.compression_of(resource):
         target.symlink_to((folder / own[0]).resolve())
@@ -49,13 +49,8 @@ def ready(resource: Mapping[str, Any], folder: Path, target: Path) -> Ready:
     return Ready(target, _join(resource, folder, target))
 
 
-def first_line(path: Path, encoding: str) -> str:
-    with path.open(encoding=encoding, errors="replace") as file:
-        return file.readline(65_536)
-
-
 def _join(resource: Mapping[str, Any], folder: Path, target: Path) -> tuple[Part, ...]:
-    """Writes several files as one; a later file may repeat the header or not, v1 and v2 leave that open."""
+    """Writes several files as one; a later file may repeat the header or not: v1 and v2 leave that open."""
     parts: list[Part] = []
     header: bytes | None = None
     line, size = 1, 0

@@ -1,6 +1,6 @@
-"""Lifts descriptors of Data Package v1 to the shapes of v2, so that nothing else need know of v1.
+"""Turns descriptors of Data Package v1 into those of v2, so that nothing else needs to know of v1.
 
-Pure: what a descriptor names (schemas, dialects, files) is read by api.package.
+Pure: the files that a descriptor names (schemas, dialects, data) are read by api.package.
 """
 
 from collections.abc import Mapping
@@ -10,17 +10,19 @@ from typing import Any
 JSON = Any
 PACKAGE = "https://datapackage.org/profiles/2.0/datapackage.json"
 V2 = "datapackage.org/profiles/2"
+TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
+JSON_FORMATS = ("inline", "json", "jsonl", "ndjson")
 COMPRESSIONS = {".gz": "gz", ".zip": "zip", ".bz2": "bz2", ".xz": "xz"}
 CSV_PROPERTIES = ("delimiter", "quoteChar", "doubleQuote", "escapeChar", "skipInitialSpace")
 DIALECT_PROPERTIES = ("header", "headerRows", "headerJoin", "headerCase", "commentChar", "commentRows")
 
 
 def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A package's own words as v2 has them; its resources are left as they are."""
-    lifted = {key: value for key, value in descriptor.items() if key not in ("profile", "$schema")}
-    if "contributors" in lifted:
-        lifted["contributors"] = [_contributor(entry) for entry in lifted["contributors"]]
-    return {"$schema": PACKAGE, **lifted}
+    """A package's own properties as v2 has them; its resources are left as they are."""
+    upgraded = {key: value for key, value in descriptor.items() if key not in ("profile", "$schema")}
+    if "contributors" in upgraded:
+        upgraded["contributors"] = [_contributor(entry) for entry in upgraded["contributors"]]
+    return {"$schema": PACKAGE, **upgraded}
 
 
 def is_v2(descriptor: Mapping[str, JSON]) -> bool:
@@ -29,49 +31,49 @@ def is_v2(descriptor: Mapping[str, JSON]) -> bool:
 
 def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     """A resource with a name, and with a list of paths only where there are several."""
-    lifted = dict(descriptor)
-    path = lifted.get("path")
+    upgraded = dict(descriptor)
+    path = upgraded.get("path")
     if isinstance(path, list) and len(path) == 1:
-        lifted["path"] = path = path[0]
-    if lifted.pop("profile", None) == "tabular-data-resource":
-        lifted["type"] = "table"
+        upgraded["path"] = path = path[0]
+    if upgraded.pop("profile", None) == "tabular-data-resource":
+        upgraded["type"] = "table"
     first = path[0] if isinstance(path, list) and path else path
-    lifted.setdefault("name", _stem(first) if isinstance(first, str) else f"resource-{position}")
-    return lifted
+    upgraded.setdefault("name", _stem(first) if isinstance(first, str) else f"resource-{position}")
+    return upgraded
 
 
 def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON]:
     """A Table Schema whose keys are lists and whose foreign keys name their table."""
-    lifted = {key: value for key, value in descriptor.items() if key != "profile"}
-    if "fields" in lifted:
-        lifted["fields"] = [_field(entry, v2) for entry in lifted["fields"]]
-    if "primaryKey" in lifted:
-        lifted["primaryKey"] = _list(lifted["primaryKey"])
-    if "uniqueKeys" in lifted:
-        lifted["uniqueKeys"] = [_list(key) for key in lifted["uniqueKeys"]]
-    if "foreignKeys" in lifted:
-        lifted["foreignKeys"] = [_foreign_key(entry, own) for entry in lifted["foreignKeys"]]
-    match = lifted.get("fieldsMatch")
+    upgraded = {key: value for key, value in descriptor.items() if key != "profile"}
+    if "fields" in upgraded:
+        upgraded["fields"] = [_field(entry, v2) for entry in upgraded["fields"]]
+    if "primaryKey" in upgraded:
+        upgraded["primaryKey"] = _list(upgraded["primaryKey"])
+    if "uniqueKeys" in upgraded:
+        upgraded["uniqueKeys"] = [_list(key) for key in upgraded["uniqueKeys"]]
+    if "foreignKeys" in upgraded:
+        upgraded["foreignKeys"] = [_foreign_key(entry, own) for entry in upgraded["foreignKeys"]]
+    match = upgraded.get("fieldsMatch")
     if isinstance(match, list) and match:
-        lifted["fieldsMatch"] = match[0]
-    return lifted
+        upgraded["fieldsMatch"] = match[0]
+    return upgraded
 
 
 def dialect(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A Table Dialect in flat form: what v1 and frictionless say otherwise has its v2 name."""
-    lifted = {**descriptor, **(descriptor.get("csv") or {})}
-    lifted.pop("csv", None)
-    lifted.pop("csvddfVersion", None)
-    if "caseSensitiveHeader" in lifted:
-        lifted["headerCase"] = bool(lifted.pop("caseSensitiveHeader"))
-    sheet = (lifted.pop("excel", None) or {}).get("sheet")
+    """A Table Dialect in flat form: properties that v1 and frictionless name differently get their v2 names."""
+    upgraded = {**descriptor, **(descriptor.get("csv") or {})}
+    upgraded.pop("csv", None)
+    upgraded.pop("csvddfVersion", None)
+    if "caseSensitiveHeader" in upgraded:
+        upgraded["headerCase"] = bool(upgraded.pop("caseSensitiveHeader"))
+    sheet = (upgraded.pop("excel", None) or {}).get("sheet")
     if sheet is not None:
-        lifted["sheetName" if isinstance(sheet, str) else "sheetNumber"] = sheet
-    return lifted
+        upgraded["sheetName" if isinstance(sheet, str) else "sheetNumber"] = sheet
+    return upgraded
 
 
 def format_of(resource: Mapping[str, JSON]) -> str:
-    """csv, tsv, xlsx, inline …: what is declared, else what the path ends in."""
+    """csv, tsv, xlsx, inline …: as declared, else from the end of the path."""
     if "data" in resource:
         return "inline"
     declared = str(resource.get("format") or "").lower().lstrip(".")
@@ -79,7 +81,7 @@ def format_of(resource: Mapping[str, JSON]) -> str:
 
 
 def compression_of(resource: Mapping[str, JSON]) -> str:
-    """gz, zip, bz2, xz, or nothing."""
+    """gz, zip, bz2, xz, or empty."""
     if "data" in resource:
         return ""
     declared = str(resource.get("compression") or "").replace("gzip", "gz")
@@ -88,12 +90,12 @@ def compression_of(resource: Mapping[str, JSON]) -> str:
 
 
 def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON]:
-    """A flat dialect as frictionless nests it, every choice of CSV spelled out so that it guesses nothing."""
+    """A flat dialect as frictionless nests it, every option of CSV spelled out so that it guesses nothing."""
     nested = {key: dialect[key] for key in DIALECT_PROPERTIES if key in dialect}
-    if format in ("csv", "tsv"):
+    if format in TABULAR:
         nested["csv"] = {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}
         nested["csv"] |= {key: dialect[key] for key in CSV_PROPERTIES if dialect.get(key) is not None}
-    if format in ("inline", "json", "jsonl", "ndjson"):
+    if format in JSON_FORMATS:
         objects = {"property": dialect.get("property"), "keys": dialect.get("itemKeys")}
         nested["inline" if format == "inline" else "json"] = {k: v for k, v in objects.items() if v}
     sheet = dialect.get("sheetName", dialect.get("sheetNumber"))
@@ -115,7 +117,7 @@ def _field(entry: Mapping[str, JSON], v2: bool) -> Mapping[str, JSON]:
 
 
 def _foreign_key(entry: Mapping[str, JSON], own: str) -> Mapping[str, JSON]:
-    """A foreign key that names its table also where that is its own."""
+    """A foreign key that names its table even where that is its own."""
     reference = entry["reference"]
     named = {"resource": reference.get("resource") or own, "fields": _list(reference["fields"])}
     return {**entry, "fields": _list(entry["fields"]), "reference": {**reference, **named}}

@@ -26,9 +26,9 @@ WITHOUT_EFFECT = ("$schema", "lineTerminator", "headerCase", "headerJoin")
 
 
 def write_csv(source: Source, table: Table, target: Path) -> None:
-    """The table as plain CSV: the file's own bytes where it is that already (with CRLF, if it has them).
+    """The table as plain CSV: the file's own bytes where it already is plain CSV (with CRLF, if it has them).
 
-    A last line without an end gets one, so that rows can be cut out of the file in any order.
+    A last line without a line end gets one, so that rows can be cut out of the file in any order.
     """
     plain = _plain_file(source, table)
     if plain is not None:
@@ -58,9 +58,9 @@ def _plain_file(source: Source, table: Table) -> Path | None:
 
 
 def _has_plain_lines(path: Path) -> bool:
-    """Whether each row ends where a line ends, as a look at the quotes tells.
+    """Whether each row ends where a line ends, judged by the quotes.
 
-    It does not where lines end in CR alone, or a quote stands inside a cell that is not quoted.
+    It does not where lines end in CR alone, or a quote is inside a cell that is not quoted.
     """
     with path.open("rb") as file:
         if not any(b'"' in line or b"\r" in line.removesuffix(b"\r\n") for line in file):
@@ -75,7 +75,7 @@ def _has_plain_lines(path: Path) -> bool:
 
 
 def _is_plain(key: str, value: Any) -> bool:
-    """Whether a property of a dialect leaves CSV as everybody reads it."""
+    """Whether a property of a dialect leaves CSV as every reader expects it."""
     if key in PLAIN_DIALECT:
         return bool(PLAIN_DIALECT[key] == value)
     return value is None or key in WITHOUT_EFFECT

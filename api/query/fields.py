@@ -35,7 +35,7 @@ class Operand(NamedTuple):
 
 def read_one(kind: types.Kind, text: str) -> Any:
     """A value in the canonical form of its type. Raises ValueError saying what was expected."""
-    return kind.ask(text)
+    return kind.parse(text)
 
 
 def _read_list(kind: types.Kind, text: str) -> list[Any]:
@@ -48,7 +48,7 @@ def _read_list(kind: types.Kind, text: str) -> list[Any]:
 
 
 def _read_text(kind: types.Kind, text: str) -> Any:
-    return kind.ask(text) if kind.type == "list" else text
+    return kind.parse(text) if kind.type == "list" else text
 
 
 def _read_flag(_: types.Kind, text: str) -> bool:

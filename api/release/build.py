@@ -99,7 +99,7 @@ def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, 
     `cache` remembers valid tables.
     """
     model = source.package
-    reason = filenames.version_fault(model.version)
+    reason = filenames.reason_of_version(model.version)
     if reason:
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {reason}")
     previous = history.previous(source)
@@ -165,10 +165,9 @@ def pack(
     (folder / "data").mkdir()
     for table in source.package.tables:
         package.write_csv(source, table, folder / table.path)
-    for resource in package.files(source):
-        for origin, name in zip(resource.paths, resource.relative, strict=True):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(origin, folder / name)
+    for name in package.files(source):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / name, folder / name)
     for name, text in texts(source).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     rows = {table.name: table.rows for table in report.tables}

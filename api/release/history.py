@@ -20,7 +20,7 @@ from typing import Any
 
 from api import package
 from api.model.files import CHANGES, DESCRIPTOR, HISTORY
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package import PackageError, Source
 from api.release.changes import Side
 from api.store.releases import order
@@ -57,10 +57,10 @@ def _check(folder: Path) -> None:
         version = json.loads((folder / DESCRIPTOR).read_bytes()).get("version")
     except (OSError, ValueError, AttributeError) as error:
         message = f"the previous version cannot be read: {error}"
-        raise PackageError(Problem("history", message, f"{HISTORY}/{folder.name}/{DESCRIPTOR}")) from None
+        raise PackageError(Finding("history", message, f"{HISTORY}/{folder.name}/{DESCRIPTOR}")) from None
     if version != folder.name:
         message = f"the folder holds version {version}"
-        raise PackageError(Problem("history", message, f"{HISTORY}/{folder.name}", expected=folder.name))
+        raise PackageError(Finding("history", message, f"{HISTORY}/{folder.name}", expected=folder.name))
 
 
 def previous(source: Source) -> Previous | None:
@@ -78,7 +78,7 @@ def previous(source: Source) -> Previous | None:
     if not finished.is_file():
         message = f"the descriptor names the previous version {version}, which is missing"
         expected = f"{HISTORY}/{version} or {CHANGES}"
-        raise PackageError(Problem("history", message, source.descriptor_path.name, expected=expected))
+        raise PackageError(Finding("history", message, source.descriptor_path.name, expected=expected))
     return Previous(str(version), None, finished)
 
 

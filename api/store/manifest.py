@@ -66,8 +66,8 @@ def read(raw: bytes) -> Contents:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str):
         raise BadManifest("the manifest's version and published_at must be text")
-    reason = filenames.version_fault(version)
-    reasons = [f"the version {version!r} {reason}"] if reason else filenames.faults(file.path for file in files)
+    reason = filenames.reason_of_version(version)
+    reasons = [f"the version {version!r} {reason}"] if reason else filenames.reasons(file.path for file in files)
     if reasons:
         raise BadManifest("; ".join(reasons[:3]))
     return Contents(version, published_at, files, layout, raw)

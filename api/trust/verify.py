@@ -162,7 +162,7 @@ def _releases(
         if path.name not in signed:
             verdict.problems.append(f"releases/{path.name} is not among the signed releases")
     for version, entry in signed.items():
-        there = (base / version).is_dir() and filenames.version_fault(version) is None
+        there = (base / version).is_dir() and filenames.reason_of_version(version) is None
         if version in gone and there:
             verdict.problems.append(f"release {version} was withdrawn and is still here: {gone[version]}")
         elif there:

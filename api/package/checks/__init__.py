@@ -1,22 +1,17 @@
 """Checks beyond what frictionless does: each a frictionless check, switched on by what the descriptor says."""
 
-from typing import Any
-
 from api.model.descriptor import Table
 from api.model.files import POSITIONS
 from api.package.checks.base import Context, TableCheck
 from api.package.checks.cells import Readable, UniqueKeys
 from api.package.checks.figures import Agrees, Evidence, Period, Preferred, Quantity, Wording
-from api.package.checks.relations import Conflicts, Sorted, Sums, has_conflicts
+from api.package.checks.relations import Conflicts, Sorted, Sums, has_conflicts, sums_of
 
-__all__ = ["POSITIONS", "checks_of"]
+__all__ = ["checks_of"]
 
 
 def checks_of(context: Context, table: Table) -> list[TableCheck]:
     """The checks that apply to a table."""
-    this: dict[str, Any] = {"context": context, "table": table}
-    told = context.package.descriptor.get("lantern:sums") or []
-    sums = [rule for rule in told if rule["resource"] == table.name]
     chosen: dict[type[TableCheck], bool] = {
         Readable: True,
         UniqueKeys: bool(table.schema.get("uniqueKeys")),
@@ -28,6 +23,6 @@ def checks_of(context: Context, table: Table) -> list[TableCheck]:
         Preferred: "standing" in table.figure,
         Agrees: "agrees" in table.figure,
         Conflicts: table.name == POSITIONS and has_conflicts(context.package),
+        Sums: bool(sums_of(context.package, table)),
     }
-    found: list[TableCheck] = [check(**this) for check, applies in chosen.items() if applies]
-    return [*found, Sums(**this, rules=sums)] if sums else found
+    return [check(context=context, table=table) for check, applies in chosen.items() if applies]

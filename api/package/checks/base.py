@@ -1,4 +1,4 @@
-"""What every check of a table shares: what it may look at, and how it says what is wrong."""
+"""What every check of a table shares: what it may look at, and how it reports a finding."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,16 @@ from typing import Any
 import attrs
 import frictionless
 
+from api.model import types
 from api.model.descriptor import Package, Table
-from api.model.findings import Problem
+from api.model.findings import Finding, Level
 
 Rows = Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
 
 
 @dataclass(frozen=True)
 class Context:
-    """The package a table stands in; `rows` reads any table of it as text, `file` names a table's file."""
+    """The package that a table is part of; `rows` reads any of its tables as text, `file` names a table's file."""
 
     package: Package
     rows: Rows
@@ -27,20 +28,19 @@ class Context:
 
 
 @attrs.define(kw_only=True, repr=False)
-class Defect(frictionless.errors.DataError):
-    """What our own checks find: a problem as the report shows it."""
+class CheckError(frictionless.errors.DataError):
+    """A finding of our own checks, as frictionless has them return it."""
 
-    type = "defect"
-    title = "Defect"
+    type = "lantern"
+    title = "Finding"
     description = "A check of Lantern's found something."
     template = "{note}"
 
-    problem: Problem
-    warning: bool = False
+    finding: Finding
 
 
-def defect(problem: Problem, warning: bool = False) -> Defect:
-    return Defect(note=problem.message, problem=problem, warning=warning)
+def check_error(finding: Finding) -> CheckError:
+    return CheckError(note=finding.message, finding=finding)
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -52,25 +52,16 @@ class TableCheck(frictionless.Check):
     context: Context
     table: Table
 
-    def at(self, row: Any, field: str | None, type: str, message: str, expected: str | None = None) -> Defect:
-        """A defect of one row, at one field or at the whole row; a finding about several fields names the first."""
-        return defect(
-            Problem(
-                type,
-                message,
-                file=self.context.file(self.table),
-                resource=self.table.name,
-                row=row.row_number,
-                field=field,
-                key=key(self.table, row),
-                value=None if field is None else text(row, field),
-                expected=expected,
-            )
-        )
+    def at(
+        self, row: Any, field: str, type: str, message: str, expected: str | None = None, level: Level = "error"
+    ) -> CheckError:
+        """A finding at one field of a row; one about several fields names the first."""
+        place = (self.context.file(self.table), self.table.name, row.row_number, field, key(self.table, row))
+        return check_error(Finding(type, message, *place, text(row, field), expected, level))
 
 
 def text(row: Any, field: str) -> str:
-    """A cell as it stands in the file."""
+    """A cell as it is written in the file."""
     place = row.field_names.index(field)
     cell = row.cells[place] if place < len(row.cells) else None
     return "" if cell is None else str(cell)
@@ -83,6 +74,14 @@ def key(table: Table, row: Any) -> str | None:
     return ",".join(text(row, name) for name in table.primary_key)
 
 
+def value_of(table: Table, field: str, text: str | None) -> Any:
+    """A cell's value, so that 1 and 1.0 are equal; text that cannot be read stays text."""
+    try:
+        return None if text is None else types.kind(table.field(field)).read(text)
+    except ValueError:
+        return text
+
+
 def key_of(table: Table, row: Mapping[str, str | None]) -> str:
-    """The same of a row that was read as text; a key that names a missing field is told as such."""
+    """The same for a row that was read as text; fields of the key that the table lacks count as empty."""
     return ",".join(row.get(name) or "" for name in table.primary_key)

@@ -1,14 +1,14 @@
-"""Checks that the standard asks for and frictionless leaves out: unique keys, and values that can be served."""
+"""Checks that the standard requires and frictionless leaves out: unique keys, and values that can be served."""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import attrs
 
 from api.model import decimals, types
-from api.package.checks.base import Defect, TableCheck, defect
+from api.package.checks.base import CheckError, TableCheck
 
 EXACT_DIGITS = 15
 SAME_IN_FRICTIONLESS = ("string", "any", "boolean")
@@ -22,44 +22,31 @@ class Readable(TableCheck):
     columns: list[tuple[str, int, bool, Callable[[str], str | None]]] = attrs.field(factory=list)
     numbers: list[tuple[str, int]] = attrs.field(factory=list)
 
-    def validate_start(self) -> Iterable[Defect]:
+    def validate_start(self) -> Iterable[CheckError]:
         resource: Any = self.resource
         places = {field.name: place for place, field in enumerate(resource.header.get_expected_fields())}
         for field in self.table.fields:
             if field.name in places and field.type not in SAME_IN_FRICTIONLESS:
-                complaint = lru_cache(REMEMBERED)(_complaint(types.kind(field).read))
+                expectation = lru_cache(REMEMBERED)(partial(types.expectation, types.kind(field).read))
                 numeric = field.type in types.NUMERIC
-                self.columns.append((field.name, places[field.name], numeric, complaint))
+                self.columns.append((field.name, places[field.name], numeric, expectation))
             if field.name in places and field.type == "number":
                 self.numbers.append((field.name, places[field.name]))
         yield from ()
 
-    def validate_row(self, row: Any) -> Iterable[Defect]:
+    def validate_row(self, row: Any) -> Iterable[CheckError]:
         cells = row.cells
-        for name, place, numeric, complaint in self.columns:
+        for name, place, numeric, expectation in self.columns:
             cell = cells[place] if place < len(cells) else None
             if not isinstance(cell, str) or numeric and cell.isdecimal() or row[name] is None:
                 continue
-            expected = complaint(cell)
+            expected = expectation(cell)
             if expected is not None:
                 yield self.at(row, name, "wrong-type", f'"{cell}" is not {expected}', expected)
         for name, place in self.numbers:
             if place < len(cells) and len(str(cells[place])) > EXACT_DIGITS and not _exact(row[name]):
-                found = self.at(row, name, "long-number", f'"{cells[place]}" has more digits than are kept exactly')
-                yield defect(found.problem, warning=True)
-
-
-def _complaint(read: Callable[[str], Any]) -> Callable[[str], str | None]:
-    """What a reader expected instead of a text; None where it can read it."""
-
-    def complaint(text: str) -> str | None:
-        try:
-            read(text)
-        except ValueError as error:
-            return str(error)
-        return None
-
-    return complaint
+                message = f'"{cells[place]}" has more digits than are kept exactly'
+                yield self.at(row, name, "long-number", message, level="warning")
 
 
 def _exact(value: Any) -> bool:
@@ -78,14 +65,13 @@ class UniqueKeys(TableCheck):
 
     seen: dict[tuple[str, ...], set[tuple[Any, ...]]] = attrs.field(factory=dict)
 
-    def validate_row(self, row: Any) -> Iterable[Defect]:
+    def validate_row(self, row: Any) -> Iterable[CheckError]:
         for names in self.table.schema["uniqueKeys"]:
             key = tuple(row[name] for name in names)
             if None in key:
                 continue
             seen = self.seen.setdefault(tuple(names), set())
             if key in seen:
-                what = ", ".join(f'"{part}"' for part in key)
-                message = f"{what} stands in an earlier row too"
+                message = ", ".join(f'"{part}"' for part in key) + " duplicates an earlier row"
                 yield self.at(row, names[0], "unique-key", message, f"no two rows with the same {', '.join(names)}")
             seen.add(key)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.model.descriptor import Package, Table, file_stem
-from api.model.findings import Problem
+from api.model.findings import Finding
 
-Flaw = tuple[str, str, str]  # message, value, expected
+Words = tuple[str, str, str]  # of a finding: message, value, expected
 NUMBER, DATE = ("number", "integer"), ("date",)
 PART_TYPES: Mapping[str, tuple[str, ...]] = {
     "value": NUMBER,
@@ -22,18 +22,17 @@ PART_TYPES: Mapping[str, tuple[str, ...]] = {
 COLLECTIONS = ("list", "array", "object", "geojson")
 
 
-def flaws(package: Package, file: str, known: Sequence[str]) -> Iterator[Problem]:
+def findings(package: Package, file: str, known: Sequence[str]) -> Iterator[Finding]:
     """What is wrong with the descriptor in `file`; `known` names all resources, also those that cannot be read."""
-    names = [str(resource["name"]) for resource in package.descriptor["resources"]]
-    yield from _repeated(names, file)
+    yield from _repeated([str(resource["name"]) for resource in package.descriptor["resources"]], file)
     for table in package.tables:
         for message, value, expected in _of_table(package, table, known):
-            yield Problem("descriptor", message, file, table.name, value=value, expected=expected)
+            yield Finding("descriptor", message, file, table.name, value=value, expected=expected)
     unread = set(known) - {table.name for table in package.tables}
     for rule in package.descriptor.get("lantern:sums") or []:
-        flaw = _of_sum(package, rule)
-        if flaw and rule["resource"] not in unread:
-            yield Problem("descriptor", flaw, file, rule["resource"], expected="rows with numbers")
+        reason = _of_sum(package, rule)
+        if reason and rule["resource"] not in unread:
+            yield Finding("descriptor", reason, file, rule["resource"], expected="rows with numbers")
 
 
 def sound(table: Table, known: Sequence[str]) -> bool:
@@ -49,28 +48,24 @@ def _unfit_for_keys(table: Table) -> list[str]:
     return [field.name for field in table.fields if field.name in named and field.type in COLLECTIONS]
 
 
-def _repeated(names: Sequence[str], file: str) -> Iterator[Problem]:
+def _repeated(names: Sequence[str], file: str) -> Iterator[Finding]:
     for name, count in Counter(names).items():
         if count > 1:
             message = f'{count} resources have the name "{name}"'
-            yield Problem("duplicate-resource", message, file, name, value=name, expected="a name of its own for each")
+            yield Finding("duplicate-resource", message, file, name, value=name, expected="a different name for each")
     first: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        clash = first.setdefault(_as_file(name), name)
+        clash = first.setdefault(unicodedata.normalize("NFC", file_stem(name)).casefold(), name)
         if clash != name:
-            message = f'the files of "{clash}" and "{name}" have one name on many systems'
+            message = f'the files of "{clash}" and "{name}" have the same name on many systems'
             expected = "names that differ in more than upper and lower case"
-            yield Problem("duplicate-resource", message, file, name, value=name, expected=expected)
+            yield Finding("duplicate-resource", message, file, name, value=name, expected=expected)
 
 
-def _as_file(name: str) -> str:
-    return unicodedata.normalize("NFC", file_stem(name)).casefold()
-
-
-def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
+def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[Words]:
     for name, count in Counter(field.name for field in table.fields).items():
         if count > 1:
-            yield f'{count} fields have the name "{name}"', name, "a name of its own for each field"
+            yield f'{count} fields have the name "{name}"', name, "a different name for each field"
         if not name:
             yield "a field has no name", name, "a name"
     keys = {"primaryKey": [table.primary_key], "uniqueKeys": table.schema.get("uniqueKeys") or []}
@@ -84,25 +79,25 @@ def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[
     yield from _of_figure(package, table, known)
 
 
-def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
+def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iterator[Words]:
     for key in table.foreign_keys:
         for name in key.fields:
             if name not in table.index:
                 yield f'a foreign key names a field "{name}" that does not exist', name, "a field of the table"
         if len(key.fields) != len(key.reference):
-            what = ", ".join(key.fields)
-            yield f"the foreign key {what} does not lead to as many fields", what, "one field for each"
+            names = ", ".join(key.fields)
+            yield f"the foreign key {names} references a different number of fields", names, "one field for each"
         other = package.table(key.resource)
         if other is None and key.resource not in known:
-            message = f'a foreign key leads to a table "{key.resource}" that does not exist'
+            message = f'a foreign key references a table "{key.resource}" that does not exist'
             yield message, key.resource, "a table of the package"
         for name in key.reference if other else ():
             if other and name not in other.index:
-                message = f'a foreign key leads to a field "{name}" that "{key.resource}" does not have'
+                message = f'a foreign key references a field "{name}" that "{key.resource}" does not have'
                 yield message, name, f"a field of {key.resource}"
 
 
-def _of_parts(table: Table) -> Iterator[Flaw]:
+def _of_parts(table: Table) -> Iterator[Words]:
     """Parts of a figure whose field has a type that cannot hold them."""
     for part, types in PART_TYPES.items():
         field = str(table.figure.get(part))
@@ -110,7 +105,7 @@ def _of_parts(table: Table) -> Iterator[Flaw]:
             yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
 
 
-def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator[Flaw]:
+def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator[Words]:
     figure = table.figure
     named = [name for name in figure.values() if isinstance(name, str)] + list(figure.get("series") or [])
     for name in named:
@@ -119,16 +114,16 @@ def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator
     for field, rule in (figure.get("agrees") or {}).items():
         other = package.table(rule.get("resource", ""))
         ends = ((rule.get("through"),), rule.get("resource"))
-        leads = ends in [(key.fields, key.resource) for key in table.foreign_keys]
+        has_key = ends in [(key.fields, key.resource) for key in table.foreign_keys]
         if other is None and rule.get("resource") in known:
-            continue  # the table is there and cannot be read, which is told
-        if field not in table.index or not leads or not other or rule.get("field") not in other.index:
+            continue  # the table exists and cannot be read, which is reported
+        if field not in table.index or not has_key or not other or rule.get("field") not in other.index:
             message = f'lantern:figure says that "{field}" agrees with a field that cannot be found'
             yield message, field, "through, resource and field"
 
 
 def _of_sum(package: Package, rule: Mapping[str, Any]) -> str | None:
-    """What is wrong with a sum; nothing where its table is there with its field and its key."""
+    """Why a sum cannot be checked; None where its table, its field and a key exist."""
     table = package.table(rule["resource"])
     if table is None or rule["field"] not in table.index:
         return f'the sum "{rule["name"]}" names a table or field that does not exist'

@@ -1,7 +1,7 @@
 """Reads the numbers in a phrase: "some $240 million", "89 percent", "123 mil 218", "between 5 and 10 million".
 
-Generous in how a number may be written, in English or Spanish; where the writing leaves open which number is
-meant (1.234 may be a thousand or one and a bit), each reading counts. A number with a scale or a percent sign
+Accepts many ways to write a number, in English or Spanish; where it is ambiguous which number is meant (1.234 may be
+more than a thousand or a little over one), each reading counts. A number with a scale or a percent sign
 never counts as the number without it; one without a percent sign may be a share if the phrase speaks of percent.
 """
 
@@ -18,7 +18,7 @@ SCALES = {
     **dict.fromkeys(("trillion", "trillions", "billón", "billon", "billones"), 10**12),
 }
 ATTACHED = {"k": 1_000, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}  # only touching: 5 m may be metres
-GOES_ON = ("mil", "millón", "millon", "millones")  # 123 mil 218 is one number
+CONTINUED = ("mil", "millón", "millon", "millones")  # 123 mil 218 is one number
 PERCENT = ("%", "percent", "perc", "percentage", "pct", "porciento")
 PERCENT_IN_TWO = (("per", "cent"), ("por", "ciento"))
 JOINERS = ("-", "–", "—", "to", "and", "or", "y", "a", "o", "e")
@@ -49,17 +49,17 @@ class Reading:
 
 
 def numbers(phrase: str, in_percent: bool = False) -> frozenset[Decimal]:
-    """Every number that a phrase states; percentages as shares of one, unless they are wanted as they stand."""
+    """Every number that a phrase states; percentages as shares of one, unless `in_percent` keeps them as written."""
     spaced = _tokens(phrase, GROUPED.format(space=SPACE))
     apart = _tokens(phrase, GROUPED.format(space=""))
     return frozenset(n for tokens in (spaced, apart) for n in _numbers(tokens, in_percent))
 
 
 def _tokens(phrase: str, grouped: str) -> list[Token]:
-    """Words, numbers and signs; the year of FY2007 is a number, the 16 of M16 is none."""
+    """Words, numbers and signs; the year of FY2007 is a number, the 16 of M16 is not."""
     text = re.sub(r"\b(FY|CY)(?=\d)", r"\1 ", phrase, flags=re.IGNORECASE)
-    found = re.finditer(TOKEN.format(grouped=grouped), text)
-    return [Token(match[0].lower(), match.start(), match.end()) for match in found]
+    matches = re.finditer(TOKEN.format(grouped=grouped), text)
+    return [Token(match[0].lower(), match.start(), match.end()) for match in matches]
 
 
 def _numbers(tokens: list[Token], in_percent: bool) -> Iterator[Decimal]:
@@ -80,33 +80,33 @@ def _numbers(tokens: list[Token], in_percent: bool) -> Iterator[Decimal]:
 
 
 def _reading(tokens: list[Token], position: int) -> Reading | None:
-    """The number that begins at a token, with its scales, what goes on after them, and a percent sign."""
+    """The number that begins at a token, with its scales, its continuation after them, and a percent sign."""
     token = tokens[position]
     if token.is_number:
-        found, after = _written(token.text), position + 1
+        candidates, after = _written(token.text), position + 1
     elif token.text == "mil":
-        found, after = frozenset({Decimal(1)}), position
+        candidates, after = frozenset({Decimal(1)}), position
     else:
         return None
     scale, end = _scale(tokens, after)
-    if scale > 1 and tokens[end - 1].text in GOES_ON:
-        longer = _longer(found, scale, tokens, end)
+    if scale > 1 and tokens[end - 1].text in CONTINUED:
+        longer = _longer(candidates, scale, tokens, end)
         if longer:
             return longer
     percent = _percent_end(tokens, end)
     factor = Decimal(scale) / (100 if percent else 1)
-    return Reading(found, factor, percent is not None, percent or end)
+    return Reading(candidates, factor, percent is not None, percent or end)
 
 
-def _longer(found: frozenset[Decimal], scale: int, tokens: list[Token], end: int) -> Reading | None:
-    """The number that goes on after its scale: 123 mil 218, 10 mil 170 millones, 42-mil-214."""
+def _longer(heads: frozenset[Decimal], scale: int, tokens: list[Token], end: int) -> Reading | None:
+    """The number that continues after its scale: 123 mil 218, 10 mil 170 millones, 42-mil-214."""
     if tokens[end : end + 1] and tokens[end].text == "-" and tokens[end - 1].end == tokens[end].start:
         end += 1
     rest = _reading(tokens, end) if end < len(tokens) and tokens[end].is_number else None
     if rest is None or max(rest.numbers) >= scale:
         return None
     own, common = (rest.factor, Decimal(1)) if max(rest.numbers) * rest.factor < scale else (Decimal(1), rest.factor)
-    whole = frozenset(a * scale + b * own for a in found for b in rest.numbers)
+    whole = frozenset(a * scale + b * own for a in heads for b in rest.numbers)
     return Reading(whole, common, False, rest.end)
 
 
@@ -138,7 +138,7 @@ def _percent_end(tokens: list[Token], position: int) -> int | None:
 
 
 def _range_factor(number: Decimal, tokens: list[Token], position: int) -> Decimal:
-    """In "5 to 10 million" or "20-30%" the first number has the second one's scale; "346 - 1 percent" is no range."""
+    """In "5 to 10 million" or "20-30%" the first number takes the second's scale; "346 - 1 percent" is not a range."""
     if position + 1 < len(tokens) and tokens[position].text in JOINERS and tokens[position + 1].is_number:
         second = _reading(tokens, position + 1)
         if second is not None and number < max(second.numbers):

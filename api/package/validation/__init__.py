@@ -1,8 +1,10 @@
 """Validates a package: descriptor, files, rows, our own checks, and corrections against an earlier version."""
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +13,16 @@ import frictionless
 
 from api.model import descriptor
 from api.model.descriptor import Table
-from api.model.findings import Problem, Report, TableReport, unique
+from api.model.findings import Finding, Level, Report, TableReport
 from api.package import checks, reading, translation, upgrade
 from api.package.checks import structure
-from api.package.checks.base import Context, Defect
+from api.package.checks.base import Context
 from api.package.opening import PackageError, opened
-from api.package.reading import FED_OF_SCHEMAS, Source, bare, fed_field, paths
-from api.package.validation import corrections, files
-from api.package.validation import results as findings
-from api.package.validation.results import Finding
+from api.package.reading import Source, bare, fed_field, paths
+from api.package.validation import corrections, files, results
+from api.package.validation.results import TableResult
 
-MOST_SHOWN = 1_000  # problems of one kind in one table; the rest is counted
+MOST_SHOWN = 1_000  # findings of one level in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
 
 OF_DESCRIPTORS = ("package-error", "resource-error", "dialect-error", "control-error", "schema-error", "field-error")
@@ -37,116 +38,110 @@ def validate(path: Path, previous: Path | None = None, cache: Path | None = None
         with opened(path) as source:
             return _report(source, previous, cache)
     except PackageError as error:
-        return Report(unique(error.problems), (), ())
+        return Report(tuple(dict.fromkeys(error.findings)), ())
 
 
 def _report(source: Source, previous: Path | None, cache: Path | None) -> Report:
     file, package = source.descriptor_path.name, source.package
-    structural = [*structure.flaws(package, file, source.names)]
-    flawed = {problem.resource for problem in structural}
-    errors = [*source.problems, *structural, *_metadata(source, flawed), *files.altered(source)]
+    structural = [*structure.findings(package, file, source.names)]
+    unsound = {finding.resource for finding in structural}
+    findings = [*source.findings, *structural, *_metadata(source, unsound), *files.altered(source)]
     strict = package.descriptor.get("lantern:strict") is True
-    undeclared = list(files.undeclared(source))
-    warnings = [] if strict else undeclared
-    errors += undeclared if strict else []
+    findings += [replace(finding, level="error" if strict else "warning") for finding in files.undeclared(source)]
     readable = [table for table in package.tables if structure.sound(table, source.names)]
     for table in readable if strict else ():
-        errors += [p for path in paths(table.descriptor) for p in files.untidy(source.folder / path, path, table.name)]
-    findings = _findings(source, readable, flawed, cache)
-    for finding in findings:
-        errors += finding.errors
-        warnings += finding.warnings
+        for path in paths(table.descriptor):
+            findings += files.untidy(source.folder / path, path, table.name)
+    checked = _results(source, readable, unsound, cache)
+    findings += [finding for result in checked for finding in result.findings]
     if previous is not None:
         try:
             with opened(previous) as earlier:
-                errors += _with_lines(source, corrections.missing(source, earlier))
+                findings += _with_lines(source, corrections.missing(source, earlier))
         except frictionless.FrictionlessException:
-            if not errors:  # a table of this version that cannot be read is told already
-                raise
-    tables = [TableReport(t.name, source.file(t), f.rows) for t, f in zip(readable, findings, strict=True)]
-    return Report(_ordered(source, errors), _ordered(source, warnings), tuple(tables))
+            if all(finding.level == "warning" for finding in findings):
+                raise  # else a table of this version cannot be read, which is reported
+    tables = [TableReport(t.name, source.file(t), r.rows) for t, r in zip(readable, checked, strict=True)]
+    return Report(_ordered(source, findings), tuple(tables))
 
 
-def _ordered(source: Source, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Problems of the package first, then table by table and line by line; what is counted only comes last."""
+def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings of the package first, then table by table and line by line; the count of those left out comes last."""
     resources = source.package.descriptor["resources"]
     place = {name: position for position, name in enumerate(source.names)}
     part = {(r["name"], path): position for r in resources for position, path in enumerate(paths(r))}
 
-    def order(problem: Problem) -> tuple[int, bool, int, int]:
-        resource = problem.resource or ""
-        within = part.get((resource, problem.file), -1)
-        return place.get(resource, -1), problem.type == "more", within, problem.row or 0
+    def order(finding: Finding) -> tuple[int, bool, int, int]:
+        resource = finding.resource or ""
+        within = part.get((resource, finding.file), -1)
+        return place.get(resource, -1), finding.type == "more", within, finding.row or 0
 
-    return tuple(sorted(unique(problems), key=order))
+    return tuple(sorted(dict.fromkeys(findings), key=order))
 
 
-def _metadata(source: Source, flawed: set[str | None]) -> Iterator[Problem]:
-    """What frictionless says of the descriptor: of the package's own words, then of each resource."""
+def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
+    """What frictionless finds in the descriptor: in the package's own properties, then in each resource."""
     file = source.descriptor_path.name
     stand_in = {"name": "stand-in", "data": []}
-    yield from _complaints({**source.package.descriptor, "resources": [stand_in]}, file, None)
+    yield from _of_descriptor({**source.package.descriptor, "resources": [stand_in]}, file, None)
     for resource in source.package.descriptor["resources"]:
-        if resource["name"] not in flawed:
+        if resource["name"] not in unsound:
             # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
-            known = {**{k: v for k, v in resource.items() if k not in ("path", "data")}, "data": []}
-            yield from _complaints({"$schema": upgrade.PACKAGE, "resources": [known]}, file, resource["name"])
+            judged = {**{k: v for k, v in resource.items() if k not in ("path", "data")}, "data": []}
+            yield from _of_descriptor({"$schema": upgrade.PACKAGE, "resources": [judged]}, file, resource["name"])
 
 
-def _complaints(package: Mapping[str, Any], file: str, resource: str | None) -> Iterator[Problem]:
+def _of_descriptor(package: Mapping[str, Any], file: str, resource: str | None) -> Iterator[Finding]:
     try:
         frictionless.Package.from_descriptor(dict(package))
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
-            yield _flaw(error, file, resource)
-
-
-def _flaw(error: Any, file: str, resource: str | None) -> Problem:
-    return Problem("descriptor", error.note.replace('"resources.0.', '"'), file, resource)
+            yield translation.of_descriptor(error, file, resource)
 
 
 # Tables
 
 
-def _findings(source: Source, tables: Sequence[Table], flawed: set[str | None], cache: Path | None) -> list[Finding]:
-    """One finding for each table: from the cache, or from reading it, two tables at a time where that pays."""
-    names = [table.name for table in tables]
-    keys = {table.name: findings.key_of(source, table) for table in tables} if cache else {}
-    found = {name: finding for name, key in keys.items() if cache and (finding := findings.remembered(cache, key))}
-    todo = [table for table in tables if table.name not in found]
-    arguments = [(source, table.name, table.name not in flawed) for table in todo]
+def _results(
+    source: Source, tables: Sequence[Table], unsound: set[str | None], cache: Path | None
+) -> list[TableResult]:
+    """One result for each table: from the cache, or from reading it, in several processes where that pays."""
+    keys = {table.name: results.key_of(source, table) for table in tables} if cache else {}
+    by_name = {name: result for name, key in keys.items() if cache and (result := results.remembered(cache, key))}
+    todo = [table for table in tables if table.name not in by_name]
+    arguments = [[source] * len(todo), [table.name for table in todo], [table.name not in unsound for table in todo]]
     size = sum((source.folder / path).stat().st_size for table in todo for path in paths(table.descriptor))
-    if len(todo) > 1 and size > WORTH_A_PROCESS:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(len(todo), multiprocessing.cpu_count()), context) as pool:
-            results = pool.map(_finding, *zip(*arguments, strict=True))
-            found |= {table.name: finding for table, finding in zip(todo, results, strict=True)}
-    else:
-        found |= {table.name: _finding(*given) for table, given in zip(todo, arguments, strict=True)}
+    with ExitStack() as stack:
+        run: Callable[..., Iterable[TableResult]] = map
+        if len(todo) > 1 and size > WORTH_A_PROCESS:
+            processes = min(len(todo), multiprocessing.cpu_count())
+            context = multiprocessing.get_context("spawn")
+            run = stack.enter_context(ProcessPoolExecutor(processes, context)).map
+        by_name |= {table.name: result for table, result in zip(todo, run(_result, *arguments), strict=True)}
     for table in todo:
-        if cache and not found[table.name].errors:
-            findings.remember(cache, keys[table.name], found[table.name])
-    return [found[name] for name in names]
+        result = by_name[table.name]
+        if cache and all(finding.level == "warning" for finding in result.findings):
+            results.remember(cache, keys[table.name], result)
+    return [by_name[table.name] for table in tables]
 
 
-def _finding(source: Source, name: str, sound: bool) -> Finding:
-    """Reads one table to its end; of a table whose descriptor is flawed only what frictionless can judge."""
+def _result(source: Source, name: str, sound: bool) -> TableResult:
+    """Reads one table to its end; where its descriptor is not sound, only frictionless's own checks apply."""
     table = source.package.table(name)
     assert table is not None
     if source.empty(table):
-        return Finding(0, (), ())
-    tally = _Tally(source.file(table), name)
+        return TableResult(0)
+    tally = _Tally(source.file(table), table)
     rows = 0
     try:
         rows = _check_rows(source, table, sound, tally)
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
             if error.type in OF_DESCRIPTORS:
-                tally.add(_flaw(error, source.descriptor_path.name, name))
+                tally.add(translation.of_descriptor(error, source.descriptor_path.name, name))
             else:
-                tally.take(error, table)
-    errors, warnings = tally.errors, tally.warnings
-    return Finding(rows, tuple(_with_lines(source, errors)), tuple(_with_lines(source, warnings)))
+                tally.take([error])
+    return TableResult(rows, tuple(_with_lines(source, tally.findings())))
 
 
 def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> int:
@@ -160,55 +155,44 @@ def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> i
         # Without a proper header a row's cells belong to no field, and each row would be wrong.
         applied = connected if resource.header.valid else connected[:1]
         for check in applied:
-            for error in check.validate_start():
-                tally.take(error, table)
+            tally.take(check.validate_start())
         for row in resource.row_stream:
             for check in applied:
-                for error in check.validate_row(row):
-                    tally.take(error, table, row)
+                tally.take(check.validate_row(row), row)
         for check in applied:
-            for error in check.validate_end():
-                tally.take(error, table)
+            tally.take(check.validate_end())
         return int(resource.stats.rows or 0)
 
 
 class _Tally:
-    """The first problems of a table, and how many more there were."""
+    """The first findings of a table at each level, and how many more there were."""
 
-    def __init__(self, file: str, resource: str) -> None:
-        self.file, self.resource = file, resource
-        self._errors: dict[Problem, None] = {}
-        self._warnings: dict[Problem, None] = {}
-        self._more_errors = self._more_warnings = 0
+    def __init__(self, file: str, table: Table) -> None:
+        self.file, self.table = file, table
+        self.first: dict[Finding, None] = {}
+        self.counts: Counter[Level] = Counter()
 
-    def take(self, error: Any, table: Table, row: Any = None) -> None:
-        self.add(translation.problem(error, table, self.file, row), isinstance(error, Defect) and error.warning)
+    def take(self, errors: Iterable[Any], row: Any = None) -> None:
+        for error in errors:
+            self.add(translation.finding(error, self.table, self.file, row))
 
-    def add(self, problem: Problem | None, warning: bool = False) -> None:
-        kept = self._warnings if warning else self._errors
-        if problem is None or problem in kept:
+    def add(self, finding: Finding | None) -> None:
+        if finding is None or finding in self.first:
             return
-        if len(kept) < MOST_SHOWN:
-            kept[problem] = None
-        elif warning:
-            self._more_warnings += 1
-        else:
-            self._more_errors += 1
+        self.counts[finding.level] += 1
+        if self.counts[finding.level] <= MOST_SHOWN:
+            self.first[finding] = None
 
-    @property
-    def errors(self) -> list[Problem]:
-        return [*self._errors, *self._rest(self._more_errors, "errors")]
-
-    @property
-    def warnings(self) -> list[Problem]:
-        return [*self._warnings, *self._rest(self._more_warnings, "warnings")]
-
-    def _rest(self, count: int, noun: str) -> list[Problem]:
-        return [Problem("more", f"and {count} more {noun} in this table", self.file, self.resource)] if count else []
+    def findings(self) -> Iterator[Finding]:
+        yield from self.first
+        for level, count in self.counts.items():
+            if count > MOST_SHOWN:
+                message = f"and {count - MOST_SHOWN} more {level}s in this table"
+                yield Finding("more", message, self.file, self.table.name, level=level)
 
 
 def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
-    """Another table's rows, as far as they can be read: what is wrong there is told there."""
+    """Another table's rows, as far as they can be read: its own result reports what is wrong with it."""
     table = source.package.table(name)
     try:
         yield from reading.rows(source, table) if table else ()
@@ -220,10 +204,9 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 
 
 def _checked(source: Source, table: Table) -> dict[str, Any]:
-    """A schema with what frictionless would not enforce said in a way that it does."""
-    schema = {key: table.schema[key] for key in FED_OF_SCHEMAS if key in table.schema}
+    """A schema in which what frictionless would not enforce is put in a way that it does."""
     return {
-        **schema,
+        **bare(table)["schema"],
         "fields": [_constrained(field, table) for field in table.fields],
         "primaryKey": [name for name in table.primary_key if name in table.index],
         "foreignKeys": [
@@ -245,7 +228,7 @@ def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
 
 
 def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
-    """The foreign keys whose ends exist; the others are told as flaws of the descriptor."""
+    """The foreign keys whose ends exist; findings about the descriptor report the others."""
     sound = []
     for key in table.foreign_keys:
         other = source.package.table(key.resource)
@@ -258,27 +241,23 @@ def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
 # Line numbers
 
 
-def _with_lines(source: Source, problems: Sequence[Problem] | Iterator[Problem]) -> list[Problem]:
-    """Problems at the lines where their rows begin: a cell may hold line ends, a table may be several files."""
-    problems = list(problems)
-    wanted: dict[str, set[int]] = {}
-    for problem in problems:
-        if problem.row is not None and problem.resource is not None:
-            wanted.setdefault(problem.resource, set()).add(problem.row)
-    places = {name: _places(source, name, rows) for name, rows in wanted.items()}
-    return [_moved(problem, places.get(problem.resource or "", {})) for problem in problems]
+def _with_lines(source: Source, findings: Iterable[Finding]) -> list[Finding]:
+    """Findings at the lines where their rows begin: a cell may hold line ends, a table may be several files."""
+    findings = list(findings)
+    rows: dict[str, set[int]] = {}
+    for finding in findings:
+        if finding.row is not None and finding.resource is not None:
+            rows.setdefault(finding.resource, set()).add(finding.row)
+    places = {(name, row): place for name, wanted in rows.items() for row, place in _places(source, name, wanted)}
+    moved = [(finding, places.get((finding.resource or "", finding.row or 0))) for finding in findings]
+    return [replace(finding, file=place[0], row=place[1]) if place else finding for finding, place in moved]
 
 
-def _moved(problem: Problem, places: Mapping[int, tuple[str, int]]) -> Problem:
-    if problem.row is None or problem.row not in places:
-        return problem
-    file, line = places[problem.row]
-    return replace(problem, file=file, row=line)
-
-
-def _places(source: Source, name: str, wanted: set[int]) -> dict[int, tuple[str, int]]:
+def _places(source: Source, name: str, wanted: set[int]) -> Iterator[tuple[int, tuple[str, int]]]:
+    """File and line of each of the wanted rows, where the table is kept as text."""
     table = source.package.table(name)
-    if table is None or name not in source.ready or upgrade.format_of(table.descriptor) not in ("csv", "tsv"):
-        return {}
-    begins = enumerate(reading.lines(source, table), 1)
-    return {number: source.place(table, line) for number, line in begins if number in wanted}
+    if table is None or name not in source.ready or upgrade.format_of(table.descriptor) not in upgrade.TABULAR:
+        return
+    for row, line in enumerate(reading.lines(source, table), 1):
+        if row in wanted:
+            yield row, source.place(table, line)

@@ -1,17 +1,17 @@
-"""Checks of files as files: how they are written, and whether the descriptor names them all."""
+"""Checks of files as files: how they are encoded, and whether the descriptor names them all."""
 
 import codecs
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.model.findings import Problem
+from api.model.findings import Finding
 from api.package.reading import Source, paths
 
 BLOCK = 2**20
 
 
-def undeclared(source: Source) -> Iterator[Problem]:
+def undeclared(source: Source) -> Iterator[Finding]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
     resources = source.package.descriptor["resources"]
     folders = {str(Path(path).parent) for resource in resources for path in paths(resource)} - {"."}
@@ -20,45 +20,44 @@ def undeclared(source: Source) -> Iterator[Problem]:
         for file in sorted((source.folder / folder).rglob("*")):
             name = file.relative_to(source.folder).as_posix()
             if file.is_file() and name not in source.declared:
-                yield Problem("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
+                yield Finding("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
 
 
-def untidy(file: Path, name: str, resource: str) -> Iterator[Problem]:
-    """What keeps a file from being UTF-8 without a mark, with LF line ends and a last line that ends."""
+def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
+    """Deviations of a file from UTF-8 without a byte order mark, with LF line ends, also after the last line."""
     line, last = 1, b"\n"
     with file.open("rb") as stream:
-        first = stream.read(BLOCK)
-        if first.startswith(codecs.BOM_UTF8):
+        block = stream.read(BLOCK)
+        if block.startswith(codecs.BOM_UTF8):
             message = "the file begins with a byte order mark"
-            yield Problem("byte-order-mark", message, name, resource, 1, expected="none")
-        block = first
+            yield Finding("byte-order-mark", message, name, resource, 1, expected="none")
         while block:
             if b"\r" in block:
                 line += block[: block.index(b"\r")].count(b"\n")
-                yield Problem("line-end", "a line ends in CR", name, resource, line, expected="LF line ends")
+                yield Finding("line-end", "a line ends in CR", name, resource, line, expected="LF line ends")
                 return
             line += block.count(b"\n")
             last = block[-1:]
             block = stream.read(BLOCK)
     if last != b"\n":
-        yield Problem("line-end", "the last line has no end", name, resource, line, expected="LF at the end")
+        yield Finding("line-end", "the last line has no line end", name, resource, line, expected="LF at the end")
 
 
-def altered(source: Source) -> Iterator[Problem]:
-    """Files that are not those the descriptor describes, by size or checksum."""
+def altered(source: Source) -> Iterator[Finding]:
+    """Files whose size or checksum is not the one in the descriptor."""
     for resource in source.package.descriptor["resources"]:
         if len(paths(resource)) != 1:
             continue
         name, file = str(resource["name"]), paths(resource)[0]
         size = (source.folder / file).stat().st_size
-        told = resource.get("bytes")
-        if isinstance(told, int) and told != size:
-            message = "the file has not the size that the descriptor says"
-            yield Problem("bytes", message, file, name, value=str(size), expected=str(told))
+        declared = resource.get("bytes")
+        if isinstance(declared, int) and declared != size:
+            message = "the file's size differs from the descriptor"
+            yield Finding("bytes", message, file, name, value=str(size), expected=str(declared))
         algorithm, _, digest = str(resource.get("hash") or "").rpartition(":")
         if digest and (algorithm or "md5") in hashlib.algorithms_guaranteed:
             with (source.folder / file).open("rb") as stream:
-                found = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
-            if found != digest.lower():
-                message = "the file is not the one that the descriptor describes"
-                yield Problem("hash", message, file, name, value=found, expected=digest)
+                actual = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
+            if actual != digest.lower():
+                message = "the file's checksum differs from the descriptor"
+                yield Finding("hash", message, file, name, value=actual, expected=digest)

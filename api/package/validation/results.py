@@ -1,42 +1,42 @@
-"""What checking a table brought, and how it is remembered: a table that has not changed need not be checked again."""
+"""The result of checking a table, and how it is remembered: an unchanged table need not be checked again."""
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 from api.model.descriptor import Table
-from api.model.findings import Problem
-from api.package import checks, reading
+from api.model.files import POSITIONS
+from api.model.findings import Finding
+from api.package import reading
 from api.package.reading import Source
 from api.store import atomic_files
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What checking one table's rows brought."""
+class TableResult:
+    """How many rows one table has, and what checking them found."""
 
     rows: int
-    errors: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def key_of(source: Source, table: Table) -> str:
-    """All that a table's finding depends on: code, descriptor, its bytes, those of the tables it is checked against."""
+    """A hash of all that a table's result depends on: code, descriptor, its bytes and those of tables it refers to."""
     package = source.package
     names = {key.resource for key in table.foreign_keys}
     names |= {rule.get("resource") for rule in (table.figure.get("agrees") or {}).values()}
-    if table.name == checks.POSITIONS:
+    if table.name == POSITIONS:
         names |= {other.name for other in package.tables}
     others = [other for other in package.tables if other.name in names]
-    told = {
+    inputs = {
         "code": _code(),
         "package": {key: package.descriptor.get(key) for key in ("lantern:strict", "lantern:sums")},
         "names": source.names,
         "tables": [(other.descriptor, reading.digest(source, other)) for other in (table, *others)],
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _code() -> str:
@@ -47,16 +47,15 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def remembered(cache: Path, key: str) -> Finding | None:
-    """A table's finding from an earlier run; one that cannot be read is as good as none."""
+def remembered(cache: Path, key: str) -> TableResult | None:
+    """A table's result from an earlier run; None where there is none that can be read."""
     try:
-        kept = json.loads((cache / f"{key}.json").read_text("utf-8"))
-        return Finding(kept["rows"], (), tuple(Problem(**warning) for warning in kept["warnings"]))
+        result = json.loads((cache / f"{key}.json").read_text("utf-8"))
+        return TableResult(result["rows"], tuple(Finding(**finding) for finding in result["findings"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def remember(cache: Path, key: str, finding: Finding) -> None:
-    """Keep a table's finding for later runs; two builds may do so at once."""
-    found = {"rows": finding.rows, "warnings": [warning.to_json() for warning in finding.warnings]}
-    atomic_files.write(cache / f"{key}.json", json.dumps(found).encode())
+def remember(cache: Path, key: str, result: TableResult) -> None:
+    """Keep a table's result for later runs; two builds may do so at once."""
+    atomic_files.write(cache / f"{key}.json", json.dumps(asdict(result)).encode())
