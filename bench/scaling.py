@@ -134,7 +134,7 @@ def measured(work: Path) -> dict[str, Cost]:
 
 def _package(folder: Path) -> Path:
     """The package with one version more, of which only the description differs."""
-    from api.release.history import FOLDER as HISTORY
+    from api.model.files import HISTORY
 
     shutil.copytree(ROOT / "datapackage", folder)
     described = json.loads((folder / "datapackage.json").read_text())

@@ -11,6 +11,7 @@ from api.store import manifest
 
 OWN = Path(__file__).parent.parent / "datapackage"
 CREATED = "2026-03-04T05:06:08Z"
+BASE_URL = "https://lantern.example"
 
 # One field of every type, in the ways that cells may be written, and rows that try each.
 AWKWARD_FIELDS: list[dict[str, Any]] = [
@@ -98,6 +99,7 @@ def package(tables: dict[str, tuple[dict[str, Any], list[list[str]]]], **said: A
             {"name": "CC-BY-4.0", "title": "Creative Commons", "path": "https://creativecommons.org/licenses/"}
         ],
         "contributors": [{"title": "The Lantern & Co", "roles": ["author"]}],
+        "lantern:baseUrl": BASE_URL,
         **said,
         "resources": resources,
     }
@@ -110,19 +112,17 @@ def own(**said: Any) -> dict[str, Any]:
         with (OWN / resource["path"]).open(encoding="utf-8", newline="") as file:
             resource["rows of"] = list(csv.reader(file))[1:]
         resource["schema"] = json.loads((OWN / resource["schema"]).read_text("utf-8"))
-    return {**found, **said}
+    return {**found, "lantern:baseUrl": BASE_URL, **said}
 
 
-def release(
-    folder: Path, made: dict[str, Any], extra: dict[str, str] | None = None, base_url: str = "https://lantern.example"
-) -> Path:
+def release(folder: Path, made: dict[str, Any], extra: dict[str, str] | None = None) -> Path:
     """Write a release of a package made here: its CSV files and descriptor as a build leaves them, then the rest."""
     resources = [_resource(folder, entry) for entry in made["resources"]]
     described = {**made, "resources": resources}
     (folder / "datapackage.json").write_text(manifest.dump(described), encoding="utf-8")
     tables = [{"name": r["name"], "path": "elsewhere.csv", "rows": r["rows"]} for r in resources]
     report = {"valid": True, "errors": [], "warnings": [], "tables": tables}
-    files.write(descriptor.package(described), described, folder, report, extra or {}, base_url)
+    files.write(described, folder, report, extra or {})
     return folder
 
 

@@ -324,6 +324,13 @@ def test_very_large_numbers_keep_every_digit(tmp_path: Path) -> None:
         assert answer(client, rows_path("t", f"v={quote(number)}"))["meta"]["total"] == 1
 
 
+def test_numbers_beyond_a_double_are_told_apart_however_few_digits_they_have(tmp_path: Path) -> None:
+    numbers = ["1e400", "2e400", "1e-400", "2e-400"]
+    client = served(tmp_path, table("t", ["id", "v:number"], [[str(n), number] for n, number in enumerate(numbers)]))
+    for number in numbers:
+        assert answer(client, rows_path("t", f"v={number}"))["meta"]["total"] == 1
+
+
 def test_missing_value_codes_are_null_and_others_are_not(tmp_path: Path) -> None:
     entry = table(
         "t",

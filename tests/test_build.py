@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from packages import write
+from packages import table, write
 from releases import TWO, guns, package
 
 from api.cli import main
@@ -48,6 +48,14 @@ def whole(root: Path) -> list[str]:
 def left(root: Path) -> list[Path]:
     """What builds left in the place where they work."""
     return [*(root / "tmp").glob("build-*")]
+
+
+def test_a_large_package_that_is_not_valid_is_reported_and_nothing_else_is_printed(tmp_path: Path) -> None:
+    rows = [["x", "a" * 4_000_000], *([str(n), "a" * 4_000_000] for n in range(5))]
+    source = write(tmp_path / "package", table("t", ["id:integer", "text"], rows))
+    done = subprocess.run([*COMMAND, source, "--store", tmp_path / "store"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["data/t.csv:2", "not"]
 
 
 def test_former_versions_that_the_store_lacks_are_built_first(tmp_path: Path) -> None:
@@ -127,7 +135,7 @@ def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_lef
     before = contents(store)
     result = CliRunner().invoke(main, ["build", "--package", str(source), "--store", str(store)])
     assert (result.exit_code, contents(store)) == (1, before)
-    assert "release 1.0.0 in the store was laid out by another version of the program" in result.output
+    assert "release 1.0.0 in the store was built by an incompatible version of the program" in result.output
     assert "build into an empty store" in result.output
 
 
@@ -136,7 +144,7 @@ def test_a_folder_in_the_store_that_is_no_release_is_named(tmp_path: Path, manif
     source, store = write(tmp_path / "p", guns(ROWS)), tmp_path / "store"
     build(source, store)
     (store / "releases/1.0.0/manifest.json").write_text(manifest)
-    with pytest.raises(BuildError, match=r"1\.0\.0 is no release"):
+    with pytest.raises(BuildError, match=r"1\.0\.0 is not a release"):
         build(source, store)
 
 

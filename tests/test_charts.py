@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import release_made
 
+from api.index.survey import Survey, survey
 from api.model import descriptor
 from api.release import charts
-from api.release.formats.survey import Survey, survey
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIELDS = [
@@ -143,7 +143,7 @@ def test_a_package_without_charts_gets_no_folder_of_them(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ({**CHART, "resource": "u"}, "the chart bars & more is of u, which is no table of the package"),
+        ({**CHART, "resource": "u"}, "the chart bars & more is of u, which is not a table of the package"),
         ({**CHART, "filter": {"colour": 1}}, "the chart bars & more asks for colour, which t does not have"),
         ({**CHART, "fields": ["size"]}, "the chart bars & more asks for size, which t does not have"),
         ({"name": "n", "title": "T", "resource": "t"}, "the chart n lacks spec"),

@@ -44,7 +44,8 @@ def small(tmp_path: Path, extra: dict[str, str] | None = None, base_url: str = "
         {"name": "kind", "type": "string", "categories": [{"value": "a", "label": "An apple"}, {"value": "b"}]},
     ]
     schema = {"fields": fields, "primaryKey": ["n"], "missingValues": ["", "-"]}
-    return release_made.release(tmp_path, release_made.package({"t": (schema, [["1", "a"]])}, **said), extra, base_url)
+    made = release_made.package({"t": (schema, [["1", "a"]])}, **{"lantern:baseUrl": base_url}, **said)
+    return release_made.release(tmp_path, made, extra)
 
 
 def test_a_release_has_every_file_of_the_contract(made: Path) -> None:
@@ -209,7 +210,7 @@ def test_a_warning_is_told_with_its_place_and_value(tmp_path: Path) -> None:
     problem = {"file": "somewhere.csv", "resource": "t", "row": 2, "field": "n", "key": "1", "value": "<1>"}
     problem |= {"expected": "more", "type": "x", "message": "is <small>"}
     report = {"valid": True, "errors": [], "warnings": [problem], "tables": [{"name": "t", "path": "x", "rows": 1}]}
-    files.write(descriptor.package(described), described, folder, report, {}, "")
+    files.write(described, folder, report, {})
     assert json.loads((folder / "validation.json").read_text("utf-8"))["warnings"] == [
         {**problem, "file": "data/t.csv"}
     ]

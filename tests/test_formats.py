@@ -26,11 +26,11 @@ import release_made
 from openpyxl.utils.escape import unescape
 
 from api import package
+from api.index.survey import survey
 from api.model import descriptor
 from api.model import types as values
 from api.model.descriptor import Field, Table, file_stem
 from api.release.formats import parquet, workbook
-from api.release.formats.survey import survey
 
 WHOLE = ("package.sqlite", "package.xlsx", "package.zip")
 
@@ -165,7 +165,7 @@ def test_sheet_names_are_short_unique_and_allowed() -> None:
 def test_a_table_too_long_for_the_workbook_is_named_there_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbook, "MOST_ROWS", 2)
+    monkeypatch.setattr(workbook, "SHEET_ROWS", 2)
     schema = {"fields": [{"name": "n", "type": "integer"}]}
     tables = {"long": (schema, [["1"], ["2"], ["3"]]), "short": (schema, [["1"], ["2"]])}
     book = openpyxl.load_workbook(release_made.release(tmp_path, release_made.package(tables)) / "package.xlsx")
@@ -208,7 +208,7 @@ def test_a_resource_that_is_no_table_travels_in_the_zip(tmp_path: Path) -> None:
     with_file["resources"].append({"name": "method", "path": "notes/method.pdf"})
     from api.release import files
 
-    files.write(descriptor.package(with_file), with_file, tmp_path, {}, {"METHOD.md": "How.\n"}, "")
+    files.write(with_file, tmp_path, {}, {"METHOD.md": "How.\n"})
     with zipfile.ZipFile(tmp_path / "package.zip") as archive:
         assert archive.read("notes/method.pdf") == b"%PDF"
         assert archive.read("METHOD.md") == b"How.\n"
@@ -293,7 +293,7 @@ def test_a_survey_finds_digits_scale_and_missing_values(tmp_path: Path) -> None:
     fields = [{"name": "a", "type": "number"}, {"name": "b", "type": "string"}]
     found = survey(descriptor.table({"name": "t", "schema": {"fields": fields}}), path)
     number, text = found.columns
-    assert (found.rows, number.digits, number.scale, number.whole, number.exact) == (2, 2, 1, False, True)
+    assert (found.rows, number.digits, number.scale, number.whole, number.doubles) == (2, 2, 1, False, True)
     assert (number.nulls, text.nulls, text.width) == (False, True, 1)
 
 

@@ -78,7 +78,7 @@ def draft(source: Path, previous: Path | None, part: str | None, note: str) -> l
             earlier, version, created = created, bumped(version, part), now()
             if created <= earlier:
                 raise DraftError(f"the clock says {created}, but the previous version is dated {earlier}")
-        before = history.former(opened.folder, version)
+        before = history.earlier(opened.folder, version)
         if not before:
             raise DraftError(f"no version before {version} in {HISTORY}: use --bump")
         done += _corrections(opened, before[-1], version, created[:10])

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from api.export.files import SiteFile
 from api.http.responses import IMMUTABLE, MUTABLE
 from api.model.files import LICENSE, SUMS
-from api.release.media_types import media_types
+from api.release.media_types import MEDIA_TYPES
 
 LIST = "_addresses.json"
 MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list
@@ -31,7 +31,7 @@ def headers() -> bytes:
         ("/tuf/timestamp.json", {"Cache-Control": "no-cache"}),
         ("/tuf/root.json", {"Cache-Control": "no-cache"}),
         ("/releases.json", {"Cache-Control": "no-cache"}),
-        *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**media_types(), **ALSO}.items()),
+        *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**MEDIA_TYPES, **ALSO}.items()),
         *((f"/releases/:version/{name}", {"Content-Type": "text/plain; charset=utf-8"}) for name in PLAIN),
     ]
     lines = [line for path, named in rules for line in (path, *(f"  {name}: {value}" for name, value in named.items()))]

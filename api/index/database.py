@@ -1,6 +1,6 @@
 """Connections to a release's serving file: read-only, one a thread and release, kept open.
 
-SQLite gives the interpreter lock back only while it steps, so every question asks for its whole answer in one row.
+SQLite gives the interpreter lock back only while it steps, so each query fetches its whole result in one row.
 """
 
 import json
@@ -9,24 +9,25 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from api.index.layout import FILE
 from api.model import decimals
 from api.model.errors import LanternError
 
+Fetched = TypeVar("Fetched")
 KEPT = 8
 STEPS_BETWEEN_CHECKS = 100_000
 _local = threading.local()
 
 
 class TooSlow(LanternError):
-    """A question that took longer than the setting TIME_LIMIT."""
+    """A query that took longer than the setting TIME_LIMIT."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +82,16 @@ _MEAN = Context(prec=15)
 
 def connection(folder: Path) -> sqlite3.Connection:
     """This thread's connection to a release; the least used ones are closed beyond KEPT."""
-    kept: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "kept", None)
-    if kept is None:
-        kept = _local.kept = OrderedDict()
-    db = kept.get(folder)
+    connections: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "connections", None)
+    if connections is None:
+        connections = _local.connections = OrderedDict()
+    db = connections.get(folder)
     if db is None:
-        db = kept[folder] = _open(folder)
-        if len(kept) > KEPT:
-            kept.popitem(last=False)[1].close()
+        db = connections[folder] = _open(folder)
+        if len(connections) > KEPT:
+            connections.popitem(last=False)[1].close()
     else:
-        kept.move_to_end(folder)
+        connections.move_to_end(folder)
     return db
 
 
@@ -107,53 +108,41 @@ def _open(folder: Path) -> sqlite3.Connection:
 
 def row(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> tuple[Any, ...] | None:
     """The one row that a statement gives. Raises TooSlow after `limit` seconds (0: no limit)."""
-    db = connection(folder)
-    _deadline(db, limit)
-    try:
-        found: tuple[Any, ...] | None = db.execute(sql, parameters).fetchone()
-    except sqlite3.OperationalError as error:
-        raise _reason(error) from error
-    return found
+    fetched: tuple[Any, ...] | None = _run(folder, sql, parameters, limit, sqlite3.Cursor.fetchone)
+    return fetched
 
 
 def rows(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> list[tuple[Any, ...]]:
     """All rows of a statement whose number is bounded by its LIMIT."""
-    db = connection(folder)
-    _deadline(db, limit)
-    try:
-        return db.execute(sql, parameters).fetchall()
-    except sqlite3.OperationalError as error:
-        raise _reason(error) from error
+    return _run(folder, sql, parameters, limit, sqlite3.Cursor.fetchall)
 
 
 def numbers(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> "array[int]":
     """The row numbers that a statement gives, four bytes each, fetched in long steps."""
+    joined = row(folder, f"SELECT group_concat(n) FROM ({sql})", parameters, limit)
+    assert joined is not None
+    return array("I", json.loads(f"[{joined[0] or ''}]"))  # which reads numbers in half the time of int()
+
+
+def _run(
+    folder: Path, sql: str, parameters: Sequence[Any], limit: float, fetch: Callable[[sqlite3.Cursor], Fetched]
+) -> Fetched:
     db = connection(folder)
-    _deadline(db, limit)
-    try:
-        step = db.execute(f"SELECT group_concat(n) FROM ({sql})", parameters).fetchone()
-    except sqlite3.OperationalError as error:
-        raise _reason(error) from error
-    return array("I", json.loads(f"[{step[0] or ''}]"))  # which reads numbers in half the time of int()
-
-
-def _deadline(db: sqlite3.Connection, limit: float) -> None:
-    if not limit:
-        db.set_progress_handler(None, 0)
-        return
     end = time.monotonic() + limit
-    db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
-
-
-def _reason(error: sqlite3.OperationalError) -> Exception:
-    return TooSlow() if "interrupted" in str(error) else error
+    db.set_progress_handler((lambda: time.monotonic() > end) if limit else None, STEPS_BETWEEN_CHECKS)
+    try:
+        return fetch(db.execute(sql, parameters))
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            raise TooSlow() from error
+        raise
 
 
 @lru_cache(maxsize=64)
 def layouts(folder: Path) -> dict[str, Layout]:
     """The layout of each dataset of a release, by name."""
-    found = connection(folder).execute("SELECT position, name, detail FROM layout ORDER BY position")
-    parsed = [(number, name, json.loads(detail)) for number, name, detail in found]
+    stored = connection(folder).execute("SELECT position, name, detail FROM layout ORDER BY position")
+    parsed = [(number, name, json.loads(detail)) for number, name, detail in stored]
     return {
         name: Layout(number, d["rows"], tuple(d["columns"]), tuple((a, b) for a, b in d["pairs"]), tuple(d["orders"]))
         for number, name, d in parsed

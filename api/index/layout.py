@@ -1,9 +1,9 @@
-"""How the files that a release is served from are laid out: what the build writes and the server reads.
+"""The layout of the files that a release is served from: what the build writes and the server reads.
 
 `serving/index.sqlite` holds for each table, by its number N in the package: `tN`, the compared values of its rows,
 whose columns are numbered too (so that any field name works), rows in the order of the primary key; `qN`, the full
-text; and for pairs of fields rollups (api.index.rollups). Beside it stand files of rows, with where each row stands
-in them (api.index.rows), and orders (api.index.orders_write).
+text; and for pairs of fields rollups (api.index.rollups). Beside it are files of rows, with where each row starts
+in them (api.index.rows), and orders (api.index.orders).
 """
 
 import json
@@ -23,10 +23,10 @@ ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut i
 FIELD_SEPARATOR = ",\t"  # nor a raw tab: a row can be cut into its fields
 CHUNK = 1_000_000_000  # sums are kept in two parts, so many in the lower one
 NULL_RANK = 2**32 - 1  # of a row without a value
-ROW_NUMBER = -1  # the position that stands for a row's number
+ROW_NUMBER = -1  # in place of a field's position: the row's number
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
 SQLITE_VERSION = 3_038_000
-# Larger tables are left out of workbooks, and larger answers refused as XLSX: spreadsheets open them no more.
+# Larger tables are left out of workbooks, and larger results refused as XLSX: spreadsheets do not open them.
 SHEET_ROWS = 100_000
 SHEET_CELLS = 2_000_000
 
@@ -48,7 +48,7 @@ def texts(table: Table) -> list[int]:
 
 
 def index_path(path: str) -> str:
-    """Where the index of a release file stands."""
+    """Where the index of a release's file is."""
     return f"{FOLDER}/{path.rpartition('/')[2]}.rows"
 
 

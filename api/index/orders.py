@@ -2,9 +2,9 @@
 same cost in any table.
 
 For each pair of fields that has a rollup and each field to sort by (and the row number itself), the numbers of all rows
-in the order (first, second, sort field with nulls last, row number). The rows of one pair of values stand together;
-where they begin stands in the rollup. Beside them the rank of each row's value, by which a place is found in a few
-steps, whatever the size of the table.
+in the order (first, second, sort field with nulls last, row number). The rows of one pair of values are together;
+the rollup has where they begin. Beside them is the rank of each row's value, by which a place is found in a few steps,
+whatever the size of the table.
 
 One file a table, unsigned 32-bit little-endian: first the ranks, a column a sort field, then the orders, pair by pair.
 Behind them, for each order, a byte a row: 1 where the rows of a value begin, 0 where the row before has the same value.
@@ -69,8 +69,8 @@ class Run(NamedTuple):
 
     def close(self, place: int) -> int:
         """Where the value of the row at a place ends."""
-        found = self.file.find(FIRST, self.marks + place + 1, self.marks + len(self.rows))
-        return found - self.marks if found >= 0 else len(self.rows)
+        first = self.file.find(FIRST, self.marks + place + 1, self.marks + len(self.rows))
+        return first - self.marks if first >= 0 else len(self.rows)
 
     def after(self, last: int) -> int:
         """The place behind a row."""
@@ -94,19 +94,19 @@ def merged(orders: Orders, pair: int, groups: Iterable[tuple[int, int]]) -> Iter
     runs = [orders.run(pair, place, start, count).rows for start, count in groups]
     begins, end = [0] * len(runs), FIRST_STRETCH
     while end - NEXT_STRETCH <= orders.rows:
-        found: list[int] = []
+        piece: list[int] = []
         for at, run in enumerate(runs):
             close = bisect_left(run, end, begins[at])
-            found += run[begins[at] : close].tolist()
+            piece += run[begins[at] : close].tolist()
             begins[at] = close
-        found.sort()
-        yield found
+        piece.sort()
+        yield piece
         end += NEXT_STRETCH
 
 
-def page(orders: Orders, found: tuple[int, int, bool], start: int, count: int, last: int, most: int) -> list[int]:
+def page(orders: Orders, sort: tuple[int, int, bool], start: int, count: int, last: int, most: int) -> list[int]:
     """The first `most` rows (-1: all) after the row `last` (0: from the start), of the `count` rows from `start` on."""
-    pair, place, down = found
+    pair, place, down = sort
     run = orders.run(pair, place, start, count)
     if most < 0:
         most = count
@@ -123,38 +123,38 @@ def _descending(run: Run, last: int, most: int) -> list[int]:
         begin = run.after(last)
         return rows[begin : begin + most].tolist()
     end = nulls = run.first(len(rows) - 1) if rows and ranks[rows[-1] - 1] == NULL_RANK else len(rows)
-    found: list[int] = []
+    numbers: list[int] = []
     if last:
         begin = run.after(last)
         end = run.first(begin - 1)
-        found += rows[begin : min(run.close(begin - 1), begin + most)].tolist()
-    if len(found) < most:
-        found += _backwards(run, end, most - len(found))
-    if len(found) < most:
-        found += rows[nulls : nulls + most - len(found)].tolist()
-    return found
+        numbers += rows[begin : min(run.close(begin - 1), begin + most)].tolist()
+    if len(numbers) < most:
+        numbers += _backwards(run, end, most - len(numbers))
+    if len(numbers) < most:
+        numbers += rows[nulls : nulls + most - len(numbers)].tolist()
+    return numbers
 
 
 def _backwards(run: Run, end: int, most: int) -> list[int]:
-    """At most so many of the rows before `end`, value after value from the back, those of one value as they stand."""
+    """At most so many of the rows before `end`, value after value from the back, rows of one value by number."""
     begin = max(0, end - most)
     marks = run.file[run.marks + begin : run.marks + end]
-    found = run.rows[begin:end].tolist()
-    found.reverse()
-    whole = marks.find(FIRST)  # where the first value begins of which no row stands before `begin`
+    numbers = run.rows[begin:end].tolist()
+    numbers.reverse()
+    whole = marks.find(FIRST)  # where the first value begins that has no row before `begin`
     if whole < 0:
         whole = len(marks)
-    del found[len(marks) - whole :]
+    del numbers[len(marks) - whole :]
     at = marks.find(SAME, whole)
     while at >= 0:  # rows of one value: turned back
         close = marks.find(FIRST, at)
         turned = slice(len(marks) - (close if close >= 0 else len(marks)), len(marks) - at + 1)
-        found[turned] = found[turned][::-1]
+        numbers[turned] = numbers[turned][::-1]
         at = marks.find(SAME, close) if close >= 0 else -1
     if whole:
         start = run.first(begin)
-        found += run.rows[start : min(begin + whole, start + most - len(found))].tolist()
-    return found
+        numbers += run.rows[start : min(begin + whole, start + most - len(numbers))].tolist()
+    return numbers
 
 
 def write(
@@ -165,27 +165,27 @@ def write(
         return []
     import pyarrow as pa
 
-    kept = [ROW_NUMBER, *sorts[:SORTS_MOST]]
+    stored = [ROW_NUMBER, *sorts[:SORTS_MOST]]
     groups = [_groups(db, number, pair) for pair in pairs]
     with path.open("wb") as file:
-        marks = 4 * rows * len(kept) * (len(pairs) + 1)
-        file.truncate(marks + rows * len(kept) * len(pairs))
-        for place, position in enumerate(kept):
+        marks = 4 * rows * len(stored) * (len(pairs) + 1)
+        file.truncate(marks + rows * len(stored) * len(pairs))
+        for place, position in enumerate(stored):
             order, ranks = _ordered(db, number, position, rows)
             _put(file, place * rows, ranks)
             for at, codes in enumerate(groups):
                 if position not in pairs[at]:
                     dealt, firsts = _dealt(pa.array(order, pa.uint32()), pa.array(ranks, pa.uint32()), codes)
-                    _put(file, (len(kept) * (at + 1) + place) * rows, dealt)
-                    file.seek(marks + (len(kept) * at + place) * rows)
+                    _put(file, (len(stored) * (at + 1) + place) * rows, dealt)
+                    file.seek(marks + (len(stored) * at + place) * rows)
                     file.write(firsts)
-    return kept
+    return stored
 
 
 def measure(
     db: sqlite3.Connection, number: int, pairs: Sequence[Sequence[int]], kind: str, lengths: "array[int]", path: Path
 ) -> None:
-    """Tell each rollup of a table how many bytes the rows that it counts have in a file, by the lengths of the rows."""
+    """Add to each rollup of a table how many bytes the rows that it counts have in a file, by the rows' lengths."""
     if not pairs:
         return
     import pyarrow as pa
@@ -205,10 +205,10 @@ def measure(
             name = rollup_name(number, (a, b))
             ends = [begins + rows for begins, rows in db.execute(f"SELECT begins, rows FROM {name} ORDER BY rowid")]
             totals = sums.take(pa.array([end - 1 for end in ends])).to_pylist()
-            found = [total - before for total, before in zip(totals, [0, *totals], strict=False)]
+            sizes_of_rows = [total - before for total, before in zip(totals, [0, *totals], strict=False)]
             db.execute(f"ALTER TABLE {name} ADD COLUMN {kind}_bytes INTEGER")
             sql = f"UPDATE {name} SET {kind}_bytes = ? WHERE rowid = ?"
-            db.executemany(sql, [(size, place) for place, size in enumerate(found, 1)])
+            db.executemany(sql, [(size, place) for place, size in enumerate(sizes_of_rows, 1)])
 
 
 def _groups(db: sqlite3.Connection, number: int, pair: tuple[int, int]) -> Any:

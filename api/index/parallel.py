@@ -1,33 +1,33 @@
 """The serving files of a large package, made by a second process while the first one validates.
 
 Both read every row, and neither needs the other: on two cores the longer one's time is all it takes. What was made of
-a package that turns out not to be valid is thrown away with the folder it is in.
+a package that turns out not to be valid is removed with the folder it is in.
 """
 
-import json
 import multiprocessing
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from api import package
 from api.index import builder, layout
+from api.index.survey import surveys
 from api.model import descriptor
 
 LARGE = 20_000_000  # bytes of data, from which a second process pays
-ROWS = "rows.json"
-Into = Callable[[Path], dict[str, int]]
+Into = Callable[[Path], None]
 
 
 def here(source: package.Source) -> Into:
-    """The serving files of a small package, made when they are asked for."""
-    return lambda folder: builder.write(source.package, folder)
+    """The serving files of a small package, made when they are needed."""
+    return lambda folder: builder.write(surveys(source.package, folder), folder)
 
 
 @contextmanager
 def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
-    """A function that puts the serving files into a release folder and says how many rows each table has.
+    """A function that puts the serving files into a release folder.
 
     `place` is an empty folder on the file system of the release.
     """
@@ -39,13 +39,12 @@ def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
     )
     process.start()
 
-    def moved(folder: Path) -> dict[str, int]:
+    def moved(folder: Path) -> None:
         process.join()
-        if process.exitcode:  # again, here, where the error can be told
-            return here(source)(folder)
-        shutil.move(place / layout.FOLDER, folder / layout.FOLDER)
-        rows: dict[str, int] = json.loads((place / ROWS).read_text())
-        return rows
+        if process.exitcode:  # again, in this process, whose errors are reported
+            here(source)(folder)
+        else:
+            shutil.move(place / layout.FOLDER, folder / layout.FOLDER)
 
     try:
         yield moved
@@ -55,11 +54,13 @@ def serving_files(source: package.Source, place: Path) -> Iterator[Into]:
 
 
 def large(source: package.Source) -> bool:
-    """Whether the tables' files, as far as they are files, are so many bytes that a second process pays."""
-    found = (source.folder / path for table in source.package.tables for path in package.paths(table.descriptor))
-    return sum(path.stat().st_size for path in found if path.is_file()) >= LARGE
+    """Whether the tables' local files have so many bytes that a second process pays."""
+    files = (source.folder / path for table in source.package.tables for path in package.paths(table.descriptor))
+    return sum(path.stat().st_size for path in files if path.is_file()) >= LARGE
 
 
 def _write(described: dict[str, object], place: Path) -> None:
-    rows = builder.write(descriptor.package(described), place)
-    (place / ROWS).write_text(json.dumps(rows))
+    try:
+        builder.write(surveys(descriptor.package(described), place), place)
+    except ValueError:  # the package is not valid: the first process reports it
+        sys.exit(1)

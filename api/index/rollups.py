@@ -1,7 +1,7 @@
-"""Counts and sums kept for pairs of fields with few values: what totals, facets and groups are answered from.
+"""Counts and sums for pairs of fields with few values: what totals, facets and groups are answered from.
 
-A pair of fields is kept where the table is large and both have few values. A rollup has a row for each two values that
-occur together: how many rows, where they begin in an order of the rows by the two (api.index.orders), and for each
+A pair of fields has a rollup where the table is large and both have few values. A rollup has a row for each two values
+that occur together: how many rows, where they begin in an order of the rows by the two (api.index.orders), and for each
 numeric field how many values, their exact sum in two parts, the least and the greatest.
 """
 
@@ -20,7 +20,7 @@ FIELDS_MOST = 4
 
 
 def pairs(table: Table, distinct: Sequence[int], rows: int) -> list[tuple[int, int]]:
-    """The pairs of fields to keep, by position: among the first FIELDS_MOST fields with few values (`distinct`)."""
+    """The pairs of fields with a rollup, by position: among the first FIELDS_MOST with few values (`distinct`)."""
     if rows < ROWS_FROM:
         return []
     few = [
@@ -42,14 +42,14 @@ def write(
     db: sqlite3.Connection,
     number: int,
     table: Table,
-    kept: Sequence[tuple[int, int]],
+    pairs: Sequence[tuple[int, int]],
     columns: Sequence[Mapping[str, Any]],
 ) -> None:
     """Write the rollups of one table, all from one pass over its rows."""
-    if not kept:
+    if not pairs:
         return
-    used = sorted({position for pair in kept for position in pair})
-    sums = []
+    used = sorted({position for pair in pairs for position in pair})
+    sums, again = [], []
     for i in numeric(table, columns):
         amount = layout.whole(f"c{i}", columns[i]["scale"])
         sums += [
@@ -59,22 +59,18 @@ def write(
             f"min(c{i}) AS a{i}",
             f"max(c{i}) AS z{i}",
         ]
+        again += [f"sum(k{i}) AS k{i}", f"sum(h{i}) AS h{i}", f"sum(l{i}) AS l{i}"]
+        again += [f"min(a{i}) AS a{i}", f"max(z{i}) AS z{i}"]
     by = ", ".join(f"c{p}" for p in used)
     every = ", ".join([by, "count(*) AS rows", "min(n) AS n", *sums])
     db.execute(f"CREATE TEMP TABLE cube AS SELECT {every} FROM t{number} GROUP BY {by}")
-    again = []
-    for i in numeric(table, columns):
-        again += [f"sum(k{i}) AS k{i}", f"sum(h{i}) AS h{i}", f"sum(l{i}) AS l{i}"]
-        again += [f"min(a{i}) AS a{i}", f"max(z{i}) AS z{i}"]
-    for pair in kept:
+    for pair in pairs:
         a, b = pair
         parts = ", ".join([f"c{a}", f"c{b}", "sum(rows) AS rows", "min(n) AS n", *again])
-        begins = "sum(rows) OVER (ORDER BY c{a}, c{b} ROWS UNBOUNDED PRECEDING) - rows AS begins"
+        begins = f"sum(rows) OVER (ORDER BY c{a}, c{b} ROWS UNBOUNDED PRECEDING) - rows AS begins"
         grouped = f"SELECT {parts} FROM cube GROUP BY c{a}, c{b}"
-        db.execute(
-            f"CREATE TABLE {layout.rollup(number, pair)} AS "
-            f"SELECT *, {begins.format(a=a, b=b)} FROM ({grouped}) ORDER BY c{a}, c{b}"
-        )
-        db.execute(f"CREATE INDEX {layout.rollup(number, pair)}_ab ON {layout.rollup(number, pair)} (c{a}, c{b})")
-        db.execute(f"CREATE INDEX {layout.rollup(number, pair)}_b ON {layout.rollup(number, pair)} (c{b})")
+        name = layout.rollup(number, pair)
+        db.execute(f"CREATE TABLE {name} AS SELECT *, {begins} FROM ({grouped}) ORDER BY c{a}, c{b}")
+        db.execute(f"CREATE INDEX {name}_ab ON {name} (c{a}, c{b})")
+        db.execute(f"CREATE INDEX {name}_b ON {name} (c{b})")
     db.execute("DROP TABLE cube")

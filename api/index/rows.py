@@ -1,9 +1,9 @@
 """Rows cut out of a release's files (CSV, JSON Lines, finished JSON), in any order.
 
-Where each row stands in such a file is written when the release is built, so that a filtered answer has the same text
-as the file that everybody downloads, no row is written again, and its length is known before the first byte. One index
-a file, little-endian: the number of rows N and whether they stand in the order of the key (64 bits each), then N starts
-(64 bits). Where they stand in that order one start more follows, where the last one ends; else N lengths (32 bits).
+Where each row starts in such a file is written when the release is built, so that a filtered response has the same
+text as the file that everybody downloads, no row is written again, and its length is known before the first byte. One
+index a file, little-endian: the number of rows N and whether they are in the order of the key (64 bits each), then N
+starts (64 bits). Where they are in that order one more follows, where the last one ends; else N lengths (32 bits).
 """
 
 import json
@@ -32,7 +32,7 @@ _SEPARATOR = ROW_SEPARATOR.encode()
 class RowFile:
     """A mapped file with where its rows start, in the order of the rows' numbers.
 
-    Where the rows stand in that order each ends where the next one starts (there is one start more than rows) and
+    Where the rows are in that order each ends where the next one starts (there is one start more than rows) and
     `lengths` is None; else it has their lengths.
     """
 
@@ -65,7 +65,7 @@ class RowFile:
             yield self._picked(some) or self.take(some)
 
     def _picked(self, numbers: Sequence[int]) -> bytes | None:
-        """Rows that lie close together, picked from all lines between them, which is sooner done than to cut each.
+        """Rows that lie close together, picked from all lines between them, which is faster than to cut each.
 
         None where they do not, or where a row is not a line.
         """
@@ -99,7 +99,7 @@ def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
 
 
 def json_bytes(folder: Path, table: Table, numbers: Sequence[int]) -> bytes:
-    """The same in UTF-8, as it stands in the file."""
+    """The same in UTF-8, as in the file."""
     return _json_rows(folder, table).take(numbers).removesuffix(_SEPARATOR)
 
 
@@ -109,9 +109,9 @@ def _json_rows(folder: Path, table: Table) -> RowFile:
 
 
 def write_offsets(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:
-    """Index the files of each table: paths by table name, CSV first; headers are no rows.
+    """Index the files of each table: paths by table name, CSV first; headers are not rows.
 
-    The rollups are told how many bytes the rows that they count have in each file.
+    The rollups get the number of bytes that the rows they count have in each file.
     """
     with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as db:
         db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
@@ -146,8 +146,8 @@ def kind(path: str) -> str:
 
 def _order(db: sqlite3.Connection, number: int) -> list[int] | None:
     """For each row in key order its place in the file; None where the file is in key order."""
-    there = db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (f"p{number}",)).fetchone()
-    return [p - 1 for (p,) in db.execute(f"SELECT p FROM p{number} ORDER BY n")] if there else None
+    places = db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (f"p{number}",)).fetchone()
+    return [p - 1 for (p,) in db.execute(f"SELECT p FROM p{number} ORDER BY n")] if places else None
 
 
 def _rows(path: Path, quoted: bool) -> tuple["array[int]", "array[int]"]:

@@ -1,8 +1,8 @@
 """Building: validate, make every file beside the store, publish by one rename.
 
-A package carries its former versions (api.release.history): those that the store lacks are built first, in order. Each
-version is checked against the one before, and says what changed since; nothing in a release depends on which releases
-the store holds.
+A package carries its previous versions (api.release.history): those that the store lacks are built first, in order.
+Each version is checked against the one before, and lists what changed since; nothing in a release depends on which
+releases the store holds.
 """
 
 import shutil
@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ from api.index import layout, parallel
 from api.index import rows as index_rows
 from api.model import descriptor, filenames
 from api.model.errors import LanternError
-from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, SUMS, TEXTS
+from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
 from api.release import changes, files, history, notes, publishing
-from api.release.formats import FORMATS
+from api.release.formats import FORMATS, archive
 from api.release.media_types import media_type
 from api.store import manifest, release_index, releases
 
-VALIDATED = "validated"  # where a store remembers the tables that were found valid
+VALIDATED = "validated"  # the folder in which a store remembers valid tables
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
 Say = Callable[[str], None]
@@ -37,7 +36,7 @@ class BuildError(LanternError):
 
 @dataclass(frozen=True)
 class _Version:
-    """One version to build: its opened package, the one before, what validation says, and its serving files."""
+    """One version to build: its opened package, the one before, the result of validation, and its serving files."""
 
     source: package.Source
     previous: history.Previous | None
@@ -50,54 +49,54 @@ class _Version:
 
 
 def build(source: Path, root: Path, say: Say = lambda _: None) -> releases.Release:
-    """Validate a package and add it to a store as a release; the release, also where it was there already.
+    """Validate a package and add it to a store as a release; the release, also if the store had it already.
 
-    Former versions that the package carries and the store lacks come first. Raises package.PackageError for a package
+    Previous versions that the package carries and the store lacks come first. Raises package.PackageError for a package
     that cannot be read, BuildError for one that is not valid or whose version is in the store with other content.
     """
-    gone = release_index.withdrawn(root)
+    withdrawn = release_index.withdrawn(root)
     with ExitStack() as stack:
         valid = root / "tmp" / VALIDATED
         new = not root.exists()  # a package that is refused must not leave a store behind
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-"))) if new else valid
         last = _version(stack.enter_context(package.open_source(source)), root, cache, stack, say)
-        if last.model.version in gone:
-            why = gone[last.model.version]
-            raise BuildError(f"release {last.model.version} was withdrawn ({why}): raise the package's version")
-        wanted = [f for f in history.former(last.source.folder, last.model.version) if f.name not in gone]
-        missing = [folder for folder in wanted if not _there(root / "releases" / folder.name)]
-        _there(root / "releases" / last.model.version)  # asked for what it refuses: see _add
-        former = [_version(stack.enter_context(package.open_source(f)), root, cache, stack, say) for f in missing]
-        for version in (*former, last):
+        if last.model.version in withdrawn:
+            reason = withdrawn[last.model.version]
+            raise BuildError(f"release {last.model.version} was withdrawn ({reason}): raise the package's version")
+        folders = [f for f in history.earlier(last.source.folder, last.model.version) if f.name not in withdrawn]
+        missing = [folder for folder in folders if not _exists(root / RELEASES / folder.name)]
+        _exists(root / RELEASES / last.model.version)  # called for what it refuses: see _add
+        earlier = [_version(stack.enter_context(package.open_source(f)), root, cache, stack, say) for f in missing]
+        for version in (*earlier, last):
             _add(version, root, say)
         if new:
             shutil.copytree(cache, valid, dirs_exist_ok=True)
     # Here the store is whole: trust.sign_store(root) signs it.
-    return releases.open_release(root / "releases" / last.model.version)
+    return releases.open_release(root / RELEASES / last.model.version)
 
 
-def _there(target: Path) -> bool:
+def _exists(target: Path) -> bool:
     """Whether a release is in the store. Raises BuildError for one that this program would not serve."""
-    if target.exists() and _held(target).layout != manifest.LAYOUT:
+    if target.exists() and _manifest(target).layout != manifest.LAYOUT:
         raise BuildError(
-            f"release {target.name} in the store was laid out by another version of the program and is not served: "
-            "build into an empty store and put it in the place of this one"
+            f"release {target.name} in the store was built by an incompatible version of the program and is not "
+            "served: build into an empty store and replace this one with it"
         )
     return target.exists()
 
 
-def _held(target: Path) -> manifest.Contents:
-    """What a release in the store holds. Raises BuildError for a folder that is none."""
+def _manifest(target: Path) -> manifest.Contents:
+    """The manifest of a release in the store. Raises BuildError for a folder that is not a release."""
     try:
         return manifest.read((target / MANIFEST).read_bytes())
     except (OSError, manifest.BadManifest) as error:
-        raise BuildError(f"{target} is no release: {error}") from error
+        raise BuildError(f"{target} is not a release: {error}") from error
 
 
 def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, say: Say) -> _Version:
     """A version that may be built. Raises BuildError for one that may not.
 
-    `cache` remembers tables that were found valid.
+    `cache` remembers valid tables.
     """
     model = source.package
     reason = filenames.reason_of_version(model.version)
@@ -119,29 +118,29 @@ def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, 
 
 def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
     """A release is dated, and not before the one that it follows. Raises BuildError."""
-    made = _moment(model)
+    created = _published_at(model)
     if previous is None or previous.folder is None:
         return
     with package.open_source(previous.folder) as before:
-        if _moment(before.package) >= made:
-            told = f"version {model.version} was created {model.created}, version {previous.version} not before that"
-            raise BuildError(f"{told} ({before.package.created}): releases are dated when they are made")
+        if _published_at(before.package) >= created:
+            raise BuildError(
+                f"version {model.version} was created {model.created}, version {previous.version} not before that "
+                f"({before.package.created}): releases are dated when they are made"
+            )
 
 
-def _moment(model: descriptor.Package) -> str:
-    """When a package was made, in UTC as answers hold it."""
+def _published_at(model: descriptor.Package) -> str:
+    """When a package was made, in UTC as responses have it."""
     try:
-        found = datetime.fromisoformat(model.created)
+        return archive.moment(model.created).strftime("%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
         message = f"created is {model.created!r}: expected a time such as 2026-11-24T09:30:00Z"
         raise BuildError(message) from None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _add(version: _Version, root: Path, say: Say) -> None:
     """Put one version into the store, unless it is there with the same content."""
-    target = root / "releases" / version.model.version
+    target = root / RELEASES / version.model.version
     with publishing.workplace(root) as folder:
         described = pack(version.source, version.previous, version.report, folder)
         if not target.exists():
@@ -178,9 +177,9 @@ def pack(
 
 
 def texts(source: package.Source) -> dict[str, str]:
-    """The texts that stand beside the descriptor and go into every release."""
-    found = (source.descriptor_path.parent / name for name in TEXTS)
-    return {path.name: path.read_text(encoding="utf-8") for path in found if path.is_file()}
+    """The texts beside the descriptor, which go into every release."""
+    paths = (source.descriptor_path.parent / name for name in TEXTS)
+    return {path.name: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
 
 
 def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], previous: str | None) -> dict[str, Any]:
@@ -210,27 +209,28 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     """Write every other file of the release."""
     model = version.model
     say(f"finding what changed in {model.version}")
-    found = _changes(version, folder)
-    files.write(model, described, folder, version.report.to_json(), texts(version.source), "", say)
+    counts = _changes(version, folder)
+    files.write(described, folder, version.report.to_json(), texts(version.source), say)
     say("writing the serving file")
-    rows = version.serving_files(folder)  # of a large package another process has been at them all the while
+    version.serving_files(folder)  # of a large package another process has been at them all the while
+    rows = {table.name: table.rows for table in version.report.tables}
     cut = [one for one in FORMATS.values() if one.cut]
     copies = {table.name: (*(one.file(table) for one in cut), layout.rows_path(table)) for table in model.tables}
     index_rows.write_offsets(model, folder, copies)
     entries = manifest.entries(
         folder, {path: rows[name] for name, paths in copies.items() for path in paths}, media_type
     )
-    said = {
+    contents = {
         "version": model.version,
         "previous": version.previous.version if version.previous else None,
-        "published_at": _moment(model),
-        "change_kinds": _kinds(version, found),
-        "changes": found,
+        "published_at": _published_at(model),
+        "change_kinds": _kinds(version, counts),
+        "changes": counts,
         "layout": manifest.LAYOUT,
         "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8"), model.version),
         "files": entries,
     }
-    raw = manifest.dump(said).encode()
+    raw = manifest.dump(contents).encode()
     (folder / MANIFEST).write_bytes(raw)
     try:
         (folder / SUMS).write_bytes(manifest.read(raw).sums())
@@ -241,7 +241,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
 def _changes(version: _Version, folder: Path) -> dict[str, dict[str, int]]:
     """Write changes.jsonl; how many changes of each kind it holds, by dataset.
 
-    Of a first version it is empty: nothing was published that could have changed, and every row of it stands in data/.
+    Of a first version it is empty: nothing was published that could have changed, and data/ has every row of it.
     """
     target, previous = folder / CHANGES, version.previous
     if previous is None:
@@ -260,24 +260,24 @@ def _changes(version: _Version, folder: Path) -> dict[str, dict[str, int]]:
         raise BuildError(f"{CHANGES} cannot be read: {error}") from error
 
 
-def _kinds(version: _Version, found: Mapping[str, Mapping[str, int]]) -> list[str]:
+def _kinds(version: _Version, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What kinds of change a version brings: of rows, of tables and fields, and those of its corrections."""
     if version.previous is None:
         return [FIRST]
-    had = {kind for counts in found.values() for kind, count in counts.items() if count}
-    kinds = [kind for kind in changes.ROWS if kind in had]
-    kinds += ["schema"] if had - set(changes.ROWS) else []
+    present = {kind for of_dataset in counts.values() for kind, count in of_dataset.items() if count}
+    kinds = [kind for kind in changes.ROWS if kind in present]
+    kinds += ["schema"] if present - set(changes.ROWS) else []
     return kinds + notes.correction_kinds(version.source)
 
 
 def _same(folder: Path, target: Path) -> None:
     """Refuse to build a version again with other content: what `pack` wrote is compared with the release."""
-    held = {file.path: file.sha256 for file in _held(target).files}
+    released = {file.path: file.sha256 for file in _manifest(target).files}
     paths = (path for path in folder.rglob("*") if path.is_file())
-    found = {path.relative_to(folder).as_posix(): path for path in paths}
-    packed = {name: path for name, path in found.items() if name in held or name.startswith("data/")}
-    differ = sorted(name for name, path in packed.items() if held.get(name) != manifest.digest(path))
-    differ += sorted(name for name in held if name.startswith("data/") and name not in found)
+    packed = {path.relative_to(folder).as_posix(): manifest.digest(path) for path in paths}
+    names = {name for name in packed.keys() | released.keys() if name.startswith("data/")}
+    names |= packed.keys() & released.keys()
+    differ = sorted(name for name in names if packed.get(name) != released.get(name))
     if differ:
         raise BuildError(
             f"release {target.name} is in the store with other content ({', '.join(differ[:5])} differ): "

@@ -12,7 +12,7 @@ table without a key have no `record`: a row that occurs more often is added, one
 Values are compared as values (1 and 1.0 are one number), as corrections are.
 
 Both tables are read side by side in the order of their keys, a row of each at a time: memory does not grow with them.
-A table that stands in another order is sorted on disk first. Records are grouped by dataset, in the new version's
+A table in another order is sorted on disk first. Records are grouped by dataset, in the new version's
 order, then by key.
 """
 
@@ -22,15 +22,16 @@ import heapq
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from decimal import Decimal
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from api.index.builder import read_cells
 from api.index.layout import change_head
+from api.index.survey import read_cells
 from api.model import types as values
 from api.model.descriptor import Package, Table
 
@@ -73,16 +74,18 @@ def lines(old: Side, new: Side) -> Iterator[str]:
 
 
 def counts(path: Path) -> dict[str, dict[str, int]]:
-    """How many records of each kind a file of changes has, by dataset. Raises ValueError for what is no such file."""
-    found: dict[str, Counter[str]] = {}
+    """How many records of each kind a file of changes has, by dataset. Raises ValueError for any other file."""
+    counters: dict[str, Counter[str]] = {}
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             record = json.loads(line)
             if not isinstance(record, dict) or record.get("change") not in ROWS + TABLES:
-                raise ValueError(f"{path.name}:{number} is no record of a change")
-            found.setdefault(str(record["dataset"]), Counter())[record["change"]] += 1
-    kinds = ROWS + TABLES
-    return {name: {kind: had[kind] for kind in kinds if had[kind] or kind in ROWS} for name, had in found.items()}
+                raise ValueError(f"{path.name}:{number} is not a record of a change")
+            counters.setdefault(str(record["dataset"]), Counter())[record["change"]] += 1
+    return {
+        name: {kind: counter[kind] for kind in ROWS + TABLES if counter[kind] or kind in ROWS}
+        for name, counter in counters.items()
+    }
 
 
 # Tables
@@ -94,7 +97,7 @@ def _of_table(start: str, old: Side, new: Side, before: Table | None, after: Tab
         assert table is not None
         yield f'{start}"change":"dataset_{kind}"}}'
         columns = _Columns(table)
-        for _, cells in read_cells(place.paths[table.name]):
+        for cells in read_cells(place.paths[table.name]):
             yield _whole(start, kind, columns, cells)
         return
     for kind, one, other in (("added", after, before), ("removed", before, after)):
@@ -122,9 +125,9 @@ def _of_rows(start: str, paths: tuple[Path, Path], before: Table, after: Table) 
                 yield _whole(start, "removed", columns[0], was or [], keyed)
             elif was is None:
                 yield _whole(start, "added", columns[1], now, keyed)
-            elif keyed and (found := differences(was, now)):
+            elif keyed and (changed := differences(was, now)):
                 record = compact(columns[1].record(now))
-                yield f'{start}"change":"changed","record":{record},"fields":[{",".join(found)}]}}'
+                yield f'{start}"change":"changed","record":{record},"fields":[{",".join(changed)}]}}'
 
 
 def _merged(olds: Iterator[Keyed], news: Iterator[Keyed]) -> Iterator[tuple[Cells | None, Cells | None]]:
@@ -166,67 +169,59 @@ def _whole_row(cells: Cells) -> Any:
 def _ordered(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
     """The rows of a file with their keys, in the order of the keys."""
     if _is_sorted(path, key):
-        return ((key(cells), cells) for _, cells in read_cells(path))
+        return ((key(cells), cells) for cells in read_cells(path))
     return _sorted(path, key, scratch)
 
 
 def _is_sorted(path: Path, key: Read) -> bool:
-    last = None
-    for _, cells in read_cells(path):
-        found = key(cells)
-        if last is not None and found < last:
-            return False
-        last = found
-    return True
+    keys = (key(cells) for cells in read_cells(path))
+    return all(earlier <= later for earlier, later in pairwise(keys))
 
 
 def _sorted(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
     """Sort on disk: pieces that fit into memory, then all of them merged."""
     scratch.mkdir()
-    rows = (cells for _, cells in read_cells(path))
+    rows = read_cells(path)
     pieces: list[Path] = []
     while piece := sorted(islice(rows, SORTED_AT_ONCE), key=key):
         pieces.append(scratch / str(len(pieces)))
         with pieces[-1].open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([[], *piece])  # an empty header
-    streams = [((key(cells), cells) for _, cells in read_cells(piece)) for piece in pieces]
+    streams = [((key(cells), cells) for cells in read_cells(piece)) for piece in pieces]
     return heapq.merge(*streams, key=lambda keyed: keyed[0])
 
 
 # Rows
 
 
-def _missing(table: Table, name: str) -> frozenset[str]:
-    return frozenset(table.field(name).missing if name in table.index else table.missing_values)
-
-
-class _Cell(dict[str, str]):
+class _Texts(dict[str, str]):
     """A column's cells as JSON, each text read once: a mapping that fills itself."""
 
     def __init__(self, table: Table, position: int) -> None:
         super().__init__({text: "null" for text in table.fields[position].missing})
+        self.position = position
         self.kind = values.kind(table.fields[position])
 
     def __missing__(self, text: str) -> str:
         try:
-            found = self.kind.json(self.kind.read(text))
+            written = self.kind.json(self.kind.read(text))
         except ValueError:
-            found = compact(text)
+            written = compact(text)
         if len(self) < KEPT_CELLS:
-            self[text] = found
-        return found
+            self[text] = written
+        return written
 
 
 class _Columns:
     """How the rows of a table are written."""
 
     def __init__(self, table: Table) -> None:
-        self.cells = [_Cell(table, position) for position in range(len(table.fields))]
+        self.texts = [_Texts(table, position) for position in range(len(table.fields))]
         self.heads = [compact(field.name) + ":" for field in table.fields]
         self.key = [table.index[name] for name in table.primary_key]
 
     def row(self, cells: Cells) -> str:
-        parts = [head + cell[text] for head, cell, text in zip(self.heads, self.cells, cells, strict=True)]
+        parts = [head + texts[cell] for head, texts, cell in zip(self.heads, self.texts, cells, strict=True)]
         return "{" + ",".join(parts) + "}"
 
     def record(self, cells: Cells) -> str | None:
@@ -239,60 +234,31 @@ def _whole(start: str, kind: str, columns: _Columns, cells: Cells, keyed: bool =
     return f'{start}"change":"{kind}","record":{record},"row":{columns.row(cells)}}}'
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A field in both versions; no position where a version does not have it."""
-
-    name: str
-    places: tuple[int | None, int | None]
-    missing: tuple[frozenset[str], frozenset[str]]
-    json: tuple[Mapping[str, str], Mapping[str, str]]
-
-    def texts(self, was: Cells, now: Cells) -> tuple[str | None, str | None]:
-        """The two cells as text, None where they are empty."""
-        found = [None if place is None else cells[place] for place, cells in zip(self.places, (was, now), strict=True)]
-        old, new = (None if text in missing else text for text, missing in zip(found, self.missing, strict=True))
-        return old, new
-
-
 class _Differences:
-    """The fields in which two rows with one key differ, each as JSON."""
+    """The fields in which two rows with one key differ, each as JSON: null where a version does not have the field."""
 
     def __init__(self, before: Table, after: Table) -> None:
-        names = [field.name for field in after.fields]
-        names += [field.name for field in before.fields if field.name not in after.index]
-        tables = (before, after)
-        columns = (_Columns(before), _Columns(after))
         self.alike = _alike(before, after)
-        self.pairs = [
-            _Pair(
-                name,
-                (before.index.get(name), after.index.get(name)),
-                (_missing(before, name), _missing(after, name)),
-                tuple(c.cells[t.index[name]] if name in t.index else {} for t, c in zip(tables, columns, strict=True)),  # type: ignore[arg-type]
-            )
-            for name in names
+        self.fields = [
+            (name, _texts(before, name), _texts(after, name)) for name in dict.fromkeys([*after.index, *before.index])
         ]
-        self.kinds = [[values.kind(t.field(n)) if n in t.index else None for t in tables] for n in names]
 
-    def __call__(self, was: Cells, now: Cells) -> Sequence[str]:
+    def __call__(self, was: Cells, now: Cells) -> list[str]:
         if self.alike and was == now:
-            return ()
-        return [*self._fields(was, now)]
-
-    def _fields(self, was: Cells, now: Cells) -> Iterable[str]:
-        for pair, kinds in zip(self.pairs, self.kinds, strict=True):
-            old, new = pair.texts(was, now)
-            if old == new or (old is not None and new is not None and _equal(kinds, old, new)):
-                continue
-            said = ["null" if text is None else json[text] for text, json in zip((old, new), pair.json, strict=True)]
-            yield f'{{"field":{compact(pair.name)},"old":{said[0]},"new":{said[1]}}}'
+            return []
+        differences = []
+        for name, before, after in self.fields:
+            old = "null" if before is None else before[was[before.position]]
+            new = "null" if after is None else after[now[after.position]]
+            if old != new and _value(old) != _value(new):
+                differences.append(f'{{"field":{compact(name)},"old":{old},"new":{new}}}')
+        return differences
 
 
-def _equal(kinds: Sequence[values.Kind | None], old: str, new: str) -> bool:
-    """Whether two texts are one value."""
-    first, second = kinds
-    try:
-        return first is not None and second is not None and bool(first.read(old) == second.read(new))
-    except ValueError:
-        return False
+def _texts(table: Table, name: str) -> _Texts | None:
+    return _Texts(table, table.index[name]) if name in table.index else None
+
+
+def _value(text: str) -> Any:
+    """What JSON stands for, numbers with all their digits: 1 and 1.0 are one value."""
+    return json.loads(text, parse_float=Decimal)

@@ -13,12 +13,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any
 from xml.sax.saxutils import escape
 
+from api.index.survey import Survey, records
 from api.model.descriptor import Field, Package, file_stem
 from api.model.errors import LanternError
-from api.release.formats.survey import Survey, records
+from api.model.types import Kind, kind
 from api.store import manifest
 
 JSON = Any
@@ -30,7 +32,7 @@ TITLE_LENGTH, SUBTITLE_LENGTH, SOURCE_LENGTH = 66, 98, 112
 MOST_ROWS = 5_000
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 INK, SOFT, LINE = "#1b1f24", "#5c6470", "#d9d4c7"
-# Told apart by people who see colours otherwise, and in grey: Okabe and Ito's palette, the vermilion darker.
+# Distinct for colour-blind readers and in grey: Okabe and Ito's palette, the vermilion darker.
 COLOURS = ["#0072B2", "#B84F00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
 CONFIG: Mapping[str, JSON] = {
     "font": FONT,
@@ -89,8 +91,8 @@ def write(package: Package, surveys: Sequence[Survey], folder: Path) -> None:
     _draw(jobs)
     for entry, job in zip(entries, jobs, strict=True):
         svg = Path(str(job["svg"]))
-        named = alternative(svg.read_text("utf-8"), str(entry["title"]), str(entry.get("alt") or ""))
-        svg.write_text(named, encoding="utf-8", newline="\n")
+        described = alternative(svg.read_text("utf-8"), str(entry["title"]), str(entry.get("alt") or ""))
+        svg.write_text(described, encoding="utf-8", newline="\n")
 
 
 def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -98,12 +100,12 @@ def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JS
 
     `indent` in the entry is the room that the chart's vertical axis takes: the words start left of it.
     """
-    lost = [key for key in ("name", "title", "resource", "spec") if not entry.get(key)]
-    if lost:
-        raise ChartError(f"the chart {entry.get('name') or '?'} lacks {', '.join(lost)}")
-    found = next((s for s in surveys if s.table.name == entry["resource"]), None)
-    if found is None:
-        raise ChartError(f"the chart {entry['name']} is of {entry['resource']}, which is no table of the package")
+    missing = [key for key in ("name", "title", "resource", "spec") if not entry.get(key)]
+    if missing:
+        raise ChartError(f"the chart {entry.get('name') or '?'} lacks {', '.join(missing)}")
+    survey = next((survey for survey in surveys if survey.table.name == entry["resource"]), None)
+    if survey is None:
+        raise ChartError(f"the chart {entry['name']} is of {entry['resource']}, which is not a table of the package")
     spec = dict(entry["spec"])
     indent = int(entry.get("indent") or 0)
     title = {
@@ -115,7 +117,7 @@ def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JS
         "$schema": SCHEMA,
         "description": str(entry.get("alt") or ""),
         "title": title,
-        "data": {"name": "rows", "values": rows(found, entry)},
+        "data": {"name": "rows", "values": rows(survey, entry)},
         "config": CONFIG,
     }
     if "vconcat" not in spec and "hconcat" not in spec and "facet" not in spec:
@@ -124,9 +126,9 @@ def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JS
 
 
 def source_line(package: Package, entry: Mapping[str, JSON]) -> str:
-    """What stands under a chart: whose figures, and which release of them."""
-    stated = str(entry.get("source") or package.publisher or package.name)
-    return f"Source: {stated}\n{package.publisher or package.name}, {package.name} {package.version}"
+    """The text under a chart: whose figures, and which release of them."""
+    source = str(entry.get("source") or package.publisher or package.name)
+    return f"Source: {source}\n{package.publisher or package.name}, {package.name} {package.version}"
 
 
 def _with_source(spec: Mapping[str, JSON], source: str, indent: int) -> dict[str, JSON]:
@@ -139,80 +141,64 @@ def _with_source(spec: Mapping[str, JSON], source: str, indent: int) -> dict[str
 
 def lines(text: str, width: int) -> list[str]:
     """Text broken at spaces; a line break in it stays."""
-    found: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            if line and len(line) + 1 + len(word) > width:
-                found.append(line)
-                line = word
-            else:
-                line = f"{line} {word}".strip()
-        found.append(line)
-    return found
+    wrapper = TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    return [line for part in text.split("\n") for line in wrapper.wrap(" ".join(part.split())) or [""]]
 
 
-def rows(found: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:
-    """The rows that pass the chart's filter, with the fields it asks for (`fields`; all where it names none)."""
-    table = found.table
-    tests = {table.index[name]: _test(table.field(name), asked) for name, asked in _known(found, entry, "filter")}
-    wanted = _known(found, {**entry, "fields": dict.fromkeys(entry.get("fields") or table.index)}, "fields")
-    shown = [(name, table.index[name]) for name, _ in wanted]
-    readers = [column.kind.read for column in found.columns]
-    kept = []
-    for row in records(found, readers):
-        if all(test(row[place]) for place, test in tests.items()):
-            kept.append({name: _json(found, place, row[place]) for name, place in shown})
-            if len(kept) > MOST_ROWS:
+def rows(survey: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:
+    """The rows that pass the chart's filter, with the fields that it names (`fields`; all where it names none)."""
+    table = survey.table
+    filters = entry.get("filter") or {}
+    fields = entry.get("fields") or [*table.index]
+    for name in (*filters, *fields):
+        if name not in table.index:
+            raise ChartError(f"the chart {entry['name']} asks for {name}, which {table.name} does not have")
+    tests = [(table.index[name], _test(table.field(name), condition)) for name, condition in filters.items()]
+    columns = [(name, table.index[name], survey.columns[table.index[name]].kind) for name in fields]
+    shown = []
+    for row in records(survey, [column.kind.read for column in survey.columns]):
+        if all(test(row[place]) for place, test in tests):
+            shown.append({name: _json(kind, row[place]) for name, place, kind in columns})
+            if len(shown) > MOST_ROWS:
                 raise ChartError(f"the chart {entry['name']} has more than {MOST_ROWS:,} rows: filter them")
-    return kept
+    return shown
 
 
-def _known(found: Survey, entry: Mapping[str, JSON], key: str) -> list[tuple[str, JSON]]:
-    asked = list((entry.get(key) or {}).items())
-    for name, _ in asked:
-        if name not in found.table.index:
-            raise ChartError(f"the chart {entry['name']} asks for {name}, which {found.table.name} does not have")
-    return asked
-
-
-def _test(field: Field, asked: JSON) -> Callable[[JSON], bool]:
-    """A filter as a test of a value: one value, {"in": […]}, or {"from": …, "to": …}; null is a value too."""
-    from api.model.types import kind
-
+def _test(field: Field, condition: JSON) -> Callable[[JSON], bool]:
+    """A filter as a test of a cell: one value, {"in": […]}, or {"from": …, "to": …}; null is a value too."""
     read = kind(field).read
 
-    def value(said: JSON) -> JSON:
-        if said is None:
+    def value(literal: JSON) -> JSON:
+        if literal is None:
             return None
-        return read(("true" if said else "false") if isinstance(said, bool) else str(said))
+        return read(("true" if literal else "false") if isinstance(literal, bool) else str(literal))
 
-    if not isinstance(asked, Mapping):
-        only = value(asked)
-        return lambda found: bool(found == only)
-    if "in" in asked:
-        allowed = [value(said) for said in asked["in"]]
-        return lambda found: found in allowed
-    low, high = value(asked.get("from")), value(asked.get("to"))
-    return lambda found: found is not None and (low is None or found >= low) and (high is None or found <= high)
+    if not isinstance(condition, Mapping):
+        only = value(condition)
+        return lambda cell: bool(cell == only)
+    if "in" in condition:
+        allowed = [value(literal) for literal in condition["in"]]
+        return lambda cell: cell in allowed
+    low, high = value(condition.get("from")), value(condition.get("to"))
+    return lambda cell: cell is not None and (low is None or cell >= low) and (high is None or cell <= high)
 
 
-def _json(found: Survey, place: int, value: JSON) -> JSON:
+def _json(kind: Kind, value: JSON) -> JSON:
     if value is None:
         return None
     if isinstance(value, Decimal):
         whole = value == value.to_integral_value()
         return int(value) if whole else float(value)
-    return json.loads(found.columns[place].kind.json(value))
+    return json.loads(kind.json(value))
 
 
 def alternative(svg: str, title: str, words: str) -> str:
     """An SVG that says what it shows: to screen readers, and where it is opened alone."""
     head = re.match(r"(<svg[^>]*?)>", svg)
     if head is None:
-        raise ChartError("the drawing is no SVG")
-    named = f"<title>{escape(' '.join(title.split()))}</title><desc>{escape(words)}</desc>"
-    return f'{head[1]} role="img">{named}{svg[head.end() :]}\n'
+        raise ChartError("the drawing is not an SVG")
+    description = f"<title>{escape(' '.join(title.split()))}</title><desc>{escape(words)}</desc>"
+    return f'{head[1]} role="img">{description}{svg[head.end() :]}\n'
 
 
 def _draw(jobs: Sequence[Mapping[str, JSON]]) -> None:

@@ -1,6 +1,6 @@
 """Draws Vega-Lite documents: a program of its own, so that time zone, locale and memory are its own too.
 
-It reads a list of {spec, svg, png} from its standard input. No data is fetched, and no font but those at hand.
+It reads a list of {spec, svg, png} from its standard input. No data and no fonts are fetched.
 """
 
 import json

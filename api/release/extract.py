@@ -6,10 +6,10 @@ import json
 import sys
 from pathlib import Path
 
+from api.index.survey import surveys
 from api.model.descriptor import package
 from api.model.files import DESCRIPTOR
 from api.release.formats import FORMATS
-from api.release.formats.survey import surveys
 
 TARGET = "extract"
 

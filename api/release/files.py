@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from api.index.survey import Survey, surveys
 from api.model import descriptor
 from api.model.descriptor import Package
 from api.model.files import (
@@ -21,45 +22,53 @@ from api.model.files import (
     TEXTS,
     WORKBOOK,
 )
+from api.package import paths
 from api.release import charts
-from api.release.descriptions import catalogues, citation, codebook, described, validation
+from api.release.descriptions import citation, codebook, croissant, dcat, schema_org, validation
+from api.release.descriptions.subject import Subject
 from api.release.formats import FORMATS, archive
-from api.release.formats.survey import Survey, surveys
+from api.store import manifest
 
 JSON = Any
 Say = Callable[[str], None]
+# What catalogues and search engines read, all three JSON-LD.
+CATALOGUES = {
+    "croissant.json": croissant.document,
+    "dcat.jsonld": dcat.document,
+    "schema-org.jsonld": schema_org.document,
+}
 
 
 def write(
-    package: Package,
     described: Mapping[str, JSON],
     folder: Path,
     report: Mapping[str, JSON],
-    extra: Mapping[str, str],
-    base_url: str,
+    texts: Mapping[str, str],
     say: Say = lambda _: None,
 ) -> None:
-    """Write into a release folder, where datapackage.json and data/*.csv stand, every other file that people download.
+    """Write into a release folder, which holds datapackage.json and data/*.csv, every other file that people download.
 
-    `described` is the release's datapackage.json, `report` what validation found, `extra` the texts of the package's
+    `described` is the release's datapackage.json, `report` the result of validation, `texts` those of the package's
     folder by name. Nothing is taken from the clock, the machine or the folder's place.
     """
     package = descriptor.package(described)
-    found = surveys(package, folder)
-    for table in found:
-        say(f"writing the typed files of {table.table.name}")
-        _typed(package, table, folder)
+    tables = surveys(package, folder)
+    for survey in tables:
+        say(f"writing the typed files of {survey.table.name}")
+        _typed(package, survey, folder)
     say("writing package.sqlite and package.xlsx")
-    _whole(package, found, folder)
+    _whole(package, tables, folder)
     say("drawing the charts")
-    charts.write(package, found, folder)
+    charts.write(package, tables, folder)
     say("writing package.zip")
-    texts = _texts(package, extra, base_url)
-    _save(folder, texts)
+    _save(folder, {**_texts(package), **texts})
     since = [CHANGES] if described.get("lantern:previous") else []  # a zip carries no history: see history.py
-    archive.write(folder, [*_packed(described, extra), *since], folder / ARCHIVE, package.created)
+    archive.write(folder, [*_packed(described, texts), *since], folder / ARCHIVE, package.created)
     say("writing the descriptions")
-    _save(folder, _descriptions(package, found, folder, report, base_url))
+    cited = {"citation.txt": citation.text(package), "citation.bib": citation.bibtex(package)}
+    _save(folder, cited | codebook.write(package, tables) | validation.write(package, report))
+    subject = Subject(package, tables, folder)
+    _save(folder, {name: manifest.dump(document(subject)) for name, document in CATALOGUES.items()})
 
 
 def _typed(package: Package, survey: Survey, folder: Path) -> None:
@@ -70,49 +79,27 @@ def _typed(package: Package, survey: Survey, folder: Path) -> None:
             one.write(package, survey, target)
 
 
-def _whole(package: Package, found: Sequence[Survey], folder: Path) -> None:
+def _whole(package: Package, tables: Sequence[Survey], folder: Path) -> None:
     from api.release.formats import database, workbook
 
-    database.write(package, found, folder / DATABASE)
-    workbook.write(package, found, folder / WORKBOOK)
+    database.write(package, tables, folder / DATABASE)
+    workbook.write(package, tables, folder / WORKBOOK)
 
 
-def _texts(package: Package, extra: Mapping[str, str], base_url: str) -> dict[str, str]:
-    """The texts of the package, those it brings as they are."""
-    where = described.address(package, base_url)
-    made = {
+def _texts(package: Package) -> dict[str, str]:
+    """The texts that a release has even if the package brings none."""
+    return {
         README: citation.readme(package),
         CHANGELOG: citation.changelog(package),
         LICENSE: citation.licence(package),
-        CITATION: citation.cff(package, where),
+        CITATION: citation.cff(package),
     }
-    own = {
-        "citation.txt": citation.text(package, where),
-        "citation.bib": citation.bibtex(package, where),
-    }
-    return {**made, **extra, **own}
 
 
-def _packed(described: Mapping[str, JSON], extra: Mapping[str, str]) -> list[str]:
+def _packed(described: Mapping[str, JSON], texts: Mapping[str, str]) -> list[str]:
     """The files of package.zip: all that a build takes from a package's folder, so that it can be built again."""
-    resources = described.get("resources") or []
-    paths = [path for r in resources for path in _paths(r.get("path"))]
-    return [DESCRIPTOR, *TEXTS, *extra, *paths]
-
-
-def _paths(path: JSON) -> list[str]:
-    return [] if path is None else [str(path)] if isinstance(path, str) else [str(one) for one in path]
-
-
-def _descriptions(
-    package: Package, found: Sequence[Survey], folder: Path, report: Mapping[str, JSON], base_url: str
-) -> dict[str, str]:
-    cite = citation.text(package, described.address(package, base_url))
-    return {
-        **codebook.write(package, found, cite),
-        **validation.write(package, report),
-        **catalogues.write(package, found, folder, base_url),
-    }
+    files = [path for resource in described.get("resources") or [] for path in paths(resource)]
+    return [DESCRIPTOR, *TEXTS, *texts, *files]
 
 
 def _save(folder: Path, texts: Mapping[str, str]) -> None:

@@ -1,10 +1,10 @@
 """The versions of a package that were published before, as the package itself carries them.
 
-Beside its descriptor a package keeps `history/{version}/` for each former version: what the release's package.zip
+Beside its descriptor a package keeps `history/{version}/` for each previous version: what the release's package.zip
 holds, as plain files (the descriptor with its schemas inside and the bytes, hash and rows of each table; the data; the
-texts). So a fresh machine can build every version again from the repository alone, in order, and what a release says
-of the one before (`previous`, changes.jsonl) depends on the package and never on which releases a store happens to
-hold. Plain files and not a zip: git keeps a file that did not change once, people can read and compare them, and the
+texts). So a fresh machine can build every version again from the repository alone, in order, and what a release states
+about the one before (`previous`, changes.jsonl) depends on the package and never on which releases a store happens to
+hold. Plain files and not a zip: git stores a file that did not change once, people can read and compare them, and the
 hashes in the descriptor make validation fail if one is altered.
 
 A package.zip has no history: its descriptor names the previous version (`lantern:previous`) and it brings the finished
@@ -37,7 +37,7 @@ class Previous:
     changes: Path | None
 
 
-def former(folder: Path, version: str) -> tuple[Path, ...]:
+def earlier(folder: Path, version: str) -> tuple[Path, ...]:
     """The packages of the versions below `version` that a package's folder carries, oldest first.
 
     Raises PackageError for a folder that is not named like the version in it.
@@ -46,50 +46,50 @@ def former(folder: Path, version: str) -> tuple[Path, ...]:
     shelf = own if own.is_dir() else folder.parent if folder.parent.name == HISTORY else None
     if shelf is None:
         return ()
-    found = [path for path in shelf.iterdir() if path.is_dir() and order(path.name) < order(version)]
-    for path in found:
+    folders = [path for path in shelf.iterdir() if path.is_dir() and order(path.name) < order(version)]
+    for path in folders:
         _check(path)
-    return tuple(sorted(found, key=lambda path: order(path.name)))
+    return tuple(sorted(folders, key=lambda path: order(path.name)))
 
 
 def _check(folder: Path) -> None:
     try:
-        held = json.loads((folder / DESCRIPTOR).read_bytes()).get("version")
+        version = json.loads((folder / DESCRIPTOR).read_bytes()).get("version")
     except (OSError, ValueError, AttributeError) as error:
-        message = f"the former version cannot be read: {error}"
+        message = f"the previous version cannot be read: {error}"
         raise PackageError(Finding("history", message, f"{HISTORY}/{folder.name}/{DESCRIPTOR}")) from None
-    if held != folder.name:
-        message = f"the folder holds version {held}"
+    if version != folder.name:
+        message = f"the folder holds version {version}"
         raise PackageError(Finding("history", message, f"{HISTORY}/{folder.name}", expected=folder.name))
 
 
 def previous(source: Source) -> Previous | None:
     """The version before that of an opened package; None for a first version.
 
-    Raises PackageError for a descriptor that names one of which nothing is there.
+    Raises PackageError for a descriptor that names one that is missing.
     """
-    before = former(source.folder, source.package.version)
-    if before:
-        return Previous(before[-1].name, before[-1], None)
-    named = source.package.descriptor.get(PREVIOUS)
-    if not named:
+    folders = earlier(source.folder, source.package.version)
+    if folders:
+        return Previous(folders[-1].name, folders[-1], None)
+    version = source.package.descriptor.get(PREVIOUS)
+    if not version:
         return None
     finished = source.folder / CHANGES
     if not finished.is_file():
-        message = f"the descriptor names the previous version {named}, of which nothing is here"
-        problem = Finding("history", message, source.descriptor_path.name, expected=f"{HISTORY}/{named} or {CHANGES}")
-        raise PackageError(problem)
-    return Previous(str(named), None, finished)
+        message = f"the descriptor names the previous version {version}, which is missing"
+        expected = f"{HISTORY}/{version} or {CHANGES}"
+        raise PackageError(Finding("history", message, source.descriptor_path.name, expected=expected))
+    return Previous(str(version), None, finished)
 
 
 def of(path: Path) -> Path | None:
-    """The package to validate a package against: its newest former version, where it carries one that can be read."""
+    """The package to validate a package against: its newest previous version, where it carries one that can be read."""
     try:
         with package.open_source(path) as opened:
-            before = former(opened.folder, opened.package.version)
-    except PackageError:  # validation says what is wrong
+            folders = earlier(opened.folder, opened.package.version)
+    except PackageError:  # validation reports it
         return None
-    return before[-1] if before else None
+    return folders[-1] if folders else None
 
 
 @contextmanager
@@ -110,5 +110,6 @@ def plain(source: Source, scratch: Path) -> Side:
 
 def named(descriptor: Mapping[str, Any], version: str | None) -> dict[str, Any]:
     """A descriptor that names the previous version, or none."""
-    rest = {key: value for key, value in descriptor.items() if key != PREVIOUS or version is not None}
-    return rest if version is None else {**rest, PREVIOUS: version}
+    if version is None:
+        return {key: value for key, value in descriptor.items() if key != PREVIOUS}
+    return {**descriptor, PREVIOUS: version}

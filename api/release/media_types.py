@@ -5,7 +5,7 @@ from pathlib import Path
 
 from api.release.formats import FORMATS
 
-_OTHERS: Mapping[str, str] = {
+MEDIA_TYPES: Mapping[str, str] = {  # by the ending of a file's name
     ".json": "application/json",
     ".jsonld": "application/ld+json",
     ".md": "text/markdown; charset=utf-8",
@@ -18,12 +18,8 @@ _OTHERS: Mapping[str, str] = {
     ".zip": "application/zip",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    **{f".{one.name}": one.media_type for one in FORMATS.values()},
 }
-
-
-def media_types() -> dict[str, str]:
-    """The media types by the ending of a file's name."""
-    return {**_OTHERS, **{f".{one.name}": one.media_type for one in FORMATS.values()}}
 
 
 def media_type(path: str) -> str:
@@ -31,4 +27,4 @@ def media_type(path: str) -> str:
     suffix = Path(path).suffix
     if path.endswith(".vl.json"):
         return "application/vnd.vegalite+json"
-    return media_types().get(suffix, "application/octet-stream" if suffix else "text/plain; charset=utf-8")
+    return MEDIA_TYPES.get(suffix, "application/octet-stream" if suffix else "text/plain; charset=utf-8")

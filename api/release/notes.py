@@ -1,4 +1,4 @@
-"""What a package says of its own changes: the section of a version in its CHANGELOG, the kinds of its corrections."""
+"""How a package describes its own changes: the section of a version in its CHANGELOG, the kinds of its corrections."""
 
 import re
 
@@ -25,5 +25,5 @@ def correction_kinds(source: Source) -> list[str]:
     table = source.package.table(CORRECTIONS)
     if table is None or not {"kind", "version"} <= table.index.keys():
         return []
-    found = {row["kind"] for _, row in rows(source, table) if row["version"] == source.package.version}
-    return [kind for kind in KINDS if kind in found]
+    present = {row["kind"] for _, row in rows(source, table) if row["version"] == source.package.version}
+    return [kind for kind in KINDS if kind in present]

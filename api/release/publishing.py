@@ -17,16 +17,16 @@ PLACE = "build-"  # how the folders of builds under way begin
 def workplace(root: Path) -> Iterator[Path]:
     """A folder on the store's own file system, so that publishing is one rename; gone afterwards in any case.
 
-    Its lock tells others that somebody is at work in it; what dead builds left is removed here.
+    Its lock marks it as in use; the folders of builds that died are removed here.
     """
     (root / "releases").mkdir(parents=True, exist_ok=True)
     place = root / "tmp"
-    with ExitStack() as held:
+    with ExitStack() as stack:
         with atomic_files.locked(place):
             _sweep(place)
             work = Path(tempfile.mkdtemp(dir=place, prefix=PLACE))
-            held.enter_context(atomic_files.locked(work))
-        held.callback(shutil.rmtree, work, ignore_errors=True)
+            stack.enter_context(atomic_files.locked(work))
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
         folder = work / "release"
         folder.mkdir()
         yield folder

@@ -14,7 +14,7 @@ LOCK = ".lock"
 
 
 class Busy(LanternError):
-    """Another process is at work in the folder."""
+    """Another process holds the folder's lock."""
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -35,13 +35,9 @@ def write(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Like write, but a file that holds these bytes already stays as it is."""
-    try:
-        if path.read_bytes() == data:
-            return
-    except FileNotFoundError:
-        pass
-    write(path, data)
+    """Like write, but a file that has these bytes already is not touched."""
+    if not path.is_file() or path.read_bytes() != data:
+        write(path, data)
 
 
 def sync(path: Path) -> None:
@@ -55,7 +51,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, wait: float = 60.0) -> Iterator[None]:
-    """Hold the folder's lock; the system lets go of it when the process ends, however it ends.
+    """Hold the folder's lock; the system releases it when the process ends, however it ends.
 
     Raises Busy, naming the process that holds it, when it is not free within `wait` seconds.
     """

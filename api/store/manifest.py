@@ -14,7 +14,7 @@ from api.model import filenames
 from api.model.errors import LanternError
 from api.model.files import MANIFEST, SUMS
 
-LAYOUT = 2  # of the serving files: raised when those of older releases can no longer be read
+LAYOUT = 2  # number of the serving files' layout: raised when those of older releases can no longer be read
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -33,7 +33,7 @@ class File:
 
 @dataclass(frozen=True)
 class Contents:
-    """A manifest, read; `layout` says how the release's serving files are laid out (LAYOUT)."""
+    """A manifest, read; `layout` is the number of the layout of the release's serving files (LAYOUT)."""
 
     version: str
     published_at: str
@@ -47,21 +47,21 @@ class Contents:
 
     @property
     def derives_sums(self) -> bool:
-        """Whether SHA256SUMS is left out of the manifest, so that nothing but the manifest says what it holds."""
+        """Whether SHA256SUMS is left out of the manifest, so that it follows from the manifest alone."""
         return all(file.path != SUMS for file in self.files)
 
     def sums(self) -> bytes:
-        """SHA256SUMS, which follows from the manifest: every file and the manifest itself, as api.release writes it."""
+        """SHA256SUMS, which follows from the manifest: the hash of every file and of the manifest itself."""
         hashes = {file.path: file.sha256 for file in self.files} | {MANIFEST: hashlib.sha256(self.raw).hexdigest()}
         return "".join(sorted(f"{sha256}  {path}\n" for path, sha256 in hashes.items())).encode()
 
 
 def read(raw: bytes) -> Contents:
-    """A manifest from its bytes. Raises BadManifest for what is none and for names that must not become files."""
+    """A manifest from its bytes. Raises BadManifest for anything else and for names that must not become files."""
     try:
-        said = json.loads(raw)
-        files = tuple(_file(entry) for entry in said["files"])
-        version, published_at, layout = said["version"], said["published_at"], said.get("layout")
+        entries = json.loads(raw)
+        files = tuple(_file(entry) for entry in entries["files"])
+        version, published_at, layout = entries["version"], entries["published_at"], entries.get("layout")
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str):
@@ -78,7 +78,7 @@ def _file(entry: Mapping[str, Any]) -> File:
     if not isinstance(path, str) or type(size) is not int or size < 0:
         raise ValueError(f"path {path!r} with {size!r} bytes")
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-        raise ValueError(f"{sha256!r} is no SHA-256")
+        raise ValueError(f"{sha256!r} is not a SHA-256")
     return File(path, size, sha256)
 
 
@@ -89,16 +89,16 @@ def digest(path: Path) -> str:
 
 
 def holds(path: Path, file: File, deep: bool = True) -> bool:
-    """Whether a file on disk is the one promised; without `deep` only its size is looked at."""
+    """Whether a file on disk is the one promised; without `deep` only its size is compared."""
     try:
-        right = not path.is_symlink() and path.is_file() and path.stat().st_size == file.bytes
-        return right and (not deep or digest(path) == file.sha256)
+        same_size = not path.is_symlink() and path.is_file() and path.stat().st_size == file.bytes
+        return same_size and (not deep or digest(path) == file.sha256)
     except OSError:
         return False
 
 
 def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator[str]:
-    """What is wrong with a release's folder, one sentence a file."""
+    """How a release's folder differs from its manifest, one sentence a file."""
     for file in contents.files:
         path = folder / file.path
         if holds(path, file, deep):
@@ -118,11 +118,11 @@ def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator
 
 
 def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], str]) -> list[dict[str, Any]]:
-    """What the manifest says of each file below a folder, sorted by path.
+    """The manifest's entry of each file below a folder, sorted by path.
 
     `rows` by path where a file is a table; `media_type` of a file by its path.
     """
-    found = []
+    listed = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
         entry: dict[str, Any] = {
@@ -133,8 +133,8 @@ def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], s
         }
         if name in rows:
             entry["rows"] = rows[name]
-        found.append(entry)
-    return found
+        listed.append(entry)
+    return listed
 
 
 def dump(value: Any) -> str:

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from api.model.files import RELEASE_INDEX
+from api.store import manifest
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the list says of one release."""
+    """One release of the list."""
 
     version: str
     manifest: str
@@ -24,13 +25,13 @@ class Entry:
 
 
 def read(data: bytes) -> tuple[Entry, ...]:
-    """The entries of a list. Raises ValueError for what is none; keys that are not known are passed over."""
+    """The entries of a list. Raises ValueError for anything else; unknown keys are ignored."""
     try:
         entries = tuple(_entry(item) for item in json.loads(data)["releases"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this is no list of releases: {error!r}") from error
+        raise ValueError(f"not a list of releases: {error!r}") from error
     if len({entry.version for entry in entries}) != len(entries):
-        raise ValueError("the list of releases names a version twice")
+        raise ValueError("a version is listed twice in the list of releases")
     return entries
 
 
@@ -39,27 +40,26 @@ def _entry(item: Mapping[str, object]) -> Entry:
     for name, value in values.items():
         if not isinstance(value, str) and not (name == "withdrawn" and value is None):
             raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
-    return Entry(**values)  # type: ignore[arg-type]  # the type of each was looked at above
+    return Entry(**values)  # type: ignore[arg-type]  # the type of each was checked above
 
 
 def dump(entries: Iterable[Entry]) -> bytes:
     """The list as it is signed and published."""
-    said = {"releases": [asdict(entry) for entry in entries]}
-    return (json.dumps(said, ensure_ascii=False, indent=2) + "\n").encode()
+    return manifest.dump({"releases": [asdict(entry) for entry in entries]}).encode()
 
 
 def of(root: Path) -> tuple[Entry, ...]:
-    """The list of a store, () where it has none; cheap to ask again."""
+    """The list of a store, () where it has none; cheap to call again."""
     path = root / RELEASE_INDEX
     try:
         stat = path.stat()
     except FileNotFoundError:
         return ()
-    return _kept(path, stat.st_mtime_ns, stat.st_ino)
+    return _read(path, stat.st_mtime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=16)
-def _kept(path: Path, _changed: int, _number: int) -> tuple[Entry, ...]:
+def _read(path: Path, _changed: int, _number: int) -> tuple[Entry, ...]:
     return read(path.read_bytes())
 
 

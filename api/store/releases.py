@@ -1,7 +1,7 @@
-"""The shelf of releases: which there are, which is the latest, which stood on a given day.
+"""The shelf of releases: which there are, which is the latest, which was current on a given day.
 
-A withdrawn release (api.store.release_index says which, and why) is never the latest and answers to no day; who names
-its version still gets it, for what was written with its figures must stay checkable.
+A withdrawn release (api.store.release_index lists them with the reasons) is never the latest and answers to no day; a
+request that names its version still gets it, since what was written with its figures must stay checkable.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class NotInStore(LanternError):
 class Release:
     """One release on disk. `tag` names its data, whatever program built it; `build` names every byte of it.
 
-    `withdrawn` says why the release must not be used any more, if so.
+    `withdrawn` is the reason why the release must no longer be used, if there is one.
     """
 
     folder: Path
@@ -52,18 +52,18 @@ class Release:
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the manifest says of each file, by path."""
+        """The manifest's entry of each file, by path."""
         return {entry["path"]: entry for entry in self.manifest["files"]}
 
 
 def order(version: str) -> tuple[Any, ...]:
     """A key that sorts versions as Semantic Versioning does (https://semver.org, 11); other names come first."""
-    found = _SEMVER.fullmatch(version)
-    if not found:
+    match = _SEMVER.fullmatch(version)
+    if not match:
         return (0, version)
-    before = found[4]
+    before = match[4]
     parts = tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in before.split(".")) if before else ()
-    return (1, int(found[1]), int(found[2]), int(found[3]), not before, parts)
+    return (1, int(match[1]), int(match[2]), int(match[3]), not before, parts)
 
 
 def open_release(folder: Path, withdrawn: str | None = None) -> Release:
@@ -74,25 +74,24 @@ def open_release(folder: Path, withdrawn: str | None = None) -> Release:
 @lru_cache(maxsize=64)
 def _open(folder: Path, raw: bytes, withdrawn: str | None) -> Release:
     manifest = json.loads(raw)
-    words = (folder / DESCRIPTOR).read_bytes()
-    descriptor = json.loads(words)
-    said = (withdrawn or "").encode()
-    tag, build = (hashlib.sha256(part + said).hexdigest()[:24] for part in (words, raw))
-    model = package(descriptor)
+    described = (folder / DESCRIPTOR).read_bytes()
+    reason = (withdrawn or "").encode()
+    tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
+    model = package(json.loads(described))
     return Release(folder, manifest["version"], manifest["published_at"], tag, build, model, manifest, withdrawn)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
     """What changes when a folder's names or a file's bytes do."""
     try:
-        found = path.stat()
+        stat = path.stat()
     except FileNotFoundError:
         return ()
-    return (found.st_mtime_ns, found.st_ino, found.st_nlink)
+    return (stat.st_mtime_ns, stat.st_ino, stat.st_nlink)
 
 
 class Store:
-    """The releases of one folder, read again when the folder changes (looked at once a second at most)."""
+    """The releases of one folder, read again when the folder changes (checked once a second at most)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -127,20 +126,20 @@ class Store:
 
     def _read(self) -> tuple[Release, ...]:
         reasons = release_index.withdrawn(self.root)
-        found: dict[str, Release] = {}
+        by_version: dict[str, Release] = {}
         for name, reason in zip((RELEASES, WITHDRAWN), (None, "no reason is known"), strict=True):
             for path in (self.root / name).glob("*"):
                 if not (path / MANIFEST).is_file():
                     continue
                 release = open_release(path, reasons.get(path.name, reason))
                 if release.manifest.get("layout") == LAYOUT:
-                    found.setdefault(path.name, release)
+                    by_version.setdefault(path.name, release)
                 else:
-                    log.warning("%s was built by another version of the program and is not served", path)
-        return tuple(sorted(found.values(), key=lambda release: order(release.version), reverse=True))
+                    log.warning("%s was built by an incompatible version of the program and is not served", path)
+        return tuple(sorted(by_version.values(), key=lambda release: order(release.version), reverse=True))
 
     def withdrawn(self) -> dict[str, release_index.Entry]:
-        """The releases that were withdrawn, by version; also those of which nothing is here any more."""
+        """The releases that were withdrawn, by version; also those whose files were removed."""
         return {entry.version: entry for entry in release_index.of(self.root) if entry.withdrawn is not None}
 
     def latest(self) -> Release:
@@ -155,9 +154,9 @@ class Store:
         for release in self.releases():
             if release.version == version:
                 return release
-        gone = self.withdrawn().get(version)
-        why = f"release {version} was withdrawn: {gone.withdrawn}" if gone else f"there is no release {version}"
-        raise NotInStore(why)
+        entry = self.withdrawn().get(version)
+        reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
+        raise NotInStore(reason)
 
     def as_of(self, day: date) -> Release:
         """The newest release published on or before a day (UTC) and not withdrawn. Raises NotInStore before it."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -20,9 +21,28 @@ SPDX = (
 TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
-def cff(package: Package, address: str) -> str:
-    """CITATION.cff, version 1.2.0 of the format; `address` is where the release stands, if anywhere."""
-    said: dict[str, JSON] = {
+def base_url(package: Package) -> str:
+    """Where the package is served, as it says itself (`lantern:baseUrl`), without a slash at the end; else empty."""
+    return web(package.descriptor.get("lantern:baseUrl")).rstrip("/")
+
+
+def address(package: Package) -> str:
+    """The address of the release's folder, with a slash at the end; empty where the package names none."""
+    return f"{base_url(package)}/releases/{quote(package.version)}/" if base_url(package) else ""
+
+
+def homepage(package: Package) -> str:
+    return web(package.descriptor.get("homepage"))
+
+
+def web(url: JSON) -> str:
+    """A web address of the descriptor; empty for anything else."""
+    return str(url) if str(url or "").startswith(("http://", "https://")) else ""
+
+
+def cff(package: Package) -> str:
+    """CITATION.cff, version 1.2.0 of the format."""
+    entries: dict[str, JSON] = {
         "cff-version": "1.2.0",
         "message": MESSAGE,
         "type": "dataset",
@@ -32,71 +52,68 @@ def cff(package: Package, address: str) -> str:
         "authors": [_author(entry) for entry in authors(package)],
         "abstract": " ".join(package.description.split()),
         "keywords": sorted({str(word) for word in package.descriptor.get("keywords") or []}),
-        "url": homepage(package) or address,
+        "url": homepage(package) or address(package),
         "doi": doi(package),
     }
     if package.license in SPDX:
-        said["license"] = package.license
-    elif package.license_path.startswith("http"):
-        said["license-url"] = package.license_path
-    kept = {key: value for key, value in said.items() if value not in ("", [], None)}
-    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
+        entries["license"] = package.license
+    else:
+        entries["license-url"] = web(package.license_path)
+    present = {key: value for key, value in entries.items() if value not in ("", [])}
+    return yaml.safe_dump(present, sort_keys=False, allow_unicode=True, width=100)
 
 
 def authors(package: Package) -> list[Mapping[str, JSON]]:
     """The contributors named as authors, else all of them, else the package itself."""
-    everyone = [entry for entry in package.descriptor.get("contributors") or [] if _name(entry)]
+    everyone = [entry for entry in package.descriptor.get("contributors") or [] if name_of(entry)]
     named = [e for e in everyone if set(AUTHORS) & set(e.get("roles") or [e.get("role")])]
     return named or everyone or [{"title": package.name}]
 
 
-def _name(entry: Mapping[str, JSON]) -> str:
+def name_of(entry: Mapping[str, JSON]) -> str:
     """A contributor's name."""
     whole = " ".join(str(entry[key]) for key in ("givenName", "familyName") if entry.get(key))
     return str(entry.get("title") or whole or entry.get("organization") or "")
 
 
+def is_person(entry: Mapping[str, JSON]) -> bool:
+    return bool(entry.get("familyName") or entry.get("givenName"))
+
+
 def _author(entry: Mapping[str, JSON]) -> dict[str, str]:
-    person = {"givenName": "given-names", "familyName": "family-names", "organization": "affiliation"}
-    if entry.get("familyName") or entry.get("givenName"):
-        found = {key: str(entry[name]) for name, key in person.items() if entry.get(name)}
+    keys = {"givenName": "given-names", "familyName": "family-names", "organization": "affiliation"}
+    if is_person(entry):
+        author = {key: str(entry[name]) for name, key in keys.items() if entry.get(name)}
     else:
-        found = {"name": _name(entry)}
-    if str(entry.get("path") or "").startswith("http"):
-        found["website"] = str(entry["path"])
-    return found
-
-
-def homepage(package: Package) -> str:
-    found = str(package.descriptor.get("homepage") or "")
-    return found if found.startswith("http") else ""
+        author = {"name": name_of(entry)}
+    return author | ({"website": web(entry.get("path"))} if web(entry.get("path")) else {})
 
 
 def doi(package: Package) -> str:
     """The package's id, where it is a DOI."""
-    found = re.search(r"10\.\d{4,9}(\.\d+)?/\S+$", str(package.descriptor.get("id") or ""))
-    return found[0] if found else ""
+    match = re.search(r"10\.\d{4,9}(\.\d+)?/\S+$", str(package.descriptor.get("id") or ""))
+    return match[0] if match else ""
 
 
-def text(package: Package, address: str) -> str:
+def text(package: Package) -> str:
     """One line to copy."""
-    where = f"https://doi.org/{doi(package)}" if doi(package) else homepage(package) or address
-    return f"{package.citation} {where}".strip() + "\n"
+    url = f"https://doi.org/{doi(package)}" if doi(package) else homepage(package) or address(package)
+    return f"{package.citation} {url}".strip() + "\n"
 
 
-def bibtex(package: Package, address: str) -> str:
+def bibtex(package: Package) -> str:
     """A BibTeX entry that every style can print."""
     key = re.sub(r"[^A-Za-z0-9]+", "_", f"{package.name}_{package.version}").strip("_") or "data_package"
-    said = {
-        "author": " and ".join(f"{{{_tex(_name(entry))}}}" for entry in authors(package)),
+    values = {
+        "author": " and ".join(f"{{{_tex(name_of(entry))}}}" for entry in authors(package)),
         "title": f"{{{_tex(package.title)}}}",
         "year": package.created[:4],
         "version": _tex(package.version),
         "note": _tex(f"Data set, version {package.version}"),
         "doi": doi(package),
-        "url": homepage(package) or address,
+        "url": homepage(package) or address(package),
     }
-    lines = [f"  {name} = {{{value}}}" for name, value in said.items() if value]
+    lines = [f"  {name} = {{{value}}}" for name, value in values.items() if value]
     return f"@misc{{{key},\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -108,9 +125,9 @@ def _tex(words: str) -> str:
 def readme(package: Package) -> str:
     """A README for a package that brings none."""
     tables = "".join(f"- `{table.path}`: {table.title}\n" for table in package.tables)
-    told = f"{package.description.strip()}\n\n" if package.description.strip() else ""
+    description = f"{package.description.strip()}\n\n" if package.description.strip() else ""
     return (
-        f"# {package.title}\n\n{told}Version {package.version}, {package.created[:10]}. "
+        f"# {package.title}\n\n{description}Version {package.version}, {package.created[:10]}. "
         f"Licence: {package.license or 'none named'}.\n\n{tables}\n"
         f"`datapackage.json` describes every field; `codebook.html` is for reading.\n\nCite as: {package.citation}\n"
     )
@@ -122,9 +139,9 @@ def changelog(package: Package) -> str:
 
 def licence(package: Package) -> str:
     """Name, title and address of every licence the descriptor names."""
-    found = []
-    for entry in package.descriptor.get("licenses") or []:
-        lines = [str(entry[key]) for key in ("name", "title", "path") if entry.get(key)]
-        found.append("\n".join(lines))
-    stated = "\n\n".join(found) or "The package names no licence: ask its publisher before using it."
+    licences = [
+        "\n".join(str(entry[key]) for key in ("name", "title", "path") if entry.get(key))
+        for entry in package.descriptor.get("licenses") or []
+    ]
+    stated = "\n\n".join(licences) or "The package names no licence: ask its publisher before using it."
     return f"{package.title}\n\n{stated}\n"

@@ -4,16 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.index.survey import Survey, records
 from api.model import types
 from api.model.descriptor import Field, Package, Table
-from api.release.descriptions import templates
-from api.release.formats.survey import Survey, records
+from api.release.descriptions import citation, templates
+from api.release.descriptions.subject import unit
 
 JSON = Any
 CODES = "indicators"
 CODE_FIELDS = ("id", "title", "definition", "unit", "additive", "preferred_use", "note")
 MOST_CODES = 5_000
-UNITS = ("unit", "lantern:unit", "x-unit", "uom")
 TYPES: Mapping[str, str] = {
     "string": "text",
     "any": "text",
@@ -46,28 +46,27 @@ LIMITS: Mapping[str, str] = {
 ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
-def write(package: Package, surveys: Sequence[Survey], cite: str) -> dict[str, str]:
+def write(package: Package, surveys: Sequence[Survey]) -> dict[str, str]:
     """codebook.md and codebook.html."""
-    said = {
+    values = {
         "package": package,
-        "cite": cite.strip(),
-        "tables": [_table(found) for found in surveys],
+        "cite": citation.text(package).strip(),
+        "tables": [_table(survey) for survey in surveys],
         "codes": _codes(surveys),
         "licenses": _named(package.descriptor.get("licenses")),
         "sources": _named(package.descriptor.get("sources")),
     }
-    names = ("codebook.md", "codebook.html")
-    return {name: templates.render(name, **said) for name in names}
+    return {name: templates.render(name, **values) for name in ("codebook.md", "codebook.html")}
 
 
-def _table(found: Survey) -> dict[str, JSON]:
-    table = found.table
+def _table(survey: Survey) -> dict[str, JSON]:
+    table = survey.table
     return {
         "name": table.name,
         "title": table.title,
         "description": table.description,
         "path": table.path,
-        "rows": found.rows,
+        "rows": survey.rows,
         "key": table.primary_key,
         "unique": [[key] if isinstance(key, str) else key for key in table.schema.get("uniqueKeys") or []],
         "foreign": table.foreign_keys,
@@ -84,10 +83,10 @@ def _field(table: Table, field: Field) -> dict[str, JSON]:
         "description": field.description,
         "type": TYPES.get(field.type, field.type),
         "written": "" if field.format in ("default", "any") else field.format,
-        "unit": next((str(field.descriptor[key]) for key in UNITS if field.descriptor.get(key)), ""),
+        "unit": unit(field),
         "rules": _rules(field, table),
         "codes": _categories(field),
-        "example": _said(field.example),
+        "example": _text(field.example),
         "points": [{"resource": k.resource, "field": k.reference[k.fields.index(field.name)]} for k in points],
     }
 
@@ -101,7 +100,7 @@ def _rules(field: Field, table: Table) -> list[str]:
     rules = ["always given" if needed else "may be empty"]
     if limits.get("unique") or table.primary_key == (field.name,):
         rules.append("unique")
-    rules += [words.format(_said(limits[key])) for key, words in LIMITS.items() if key in limits]
+    rules += [words.format(_text(limits[key])) for key, words in LIMITS.items() if key in limits]
     within = field.descriptor.get("lantern:additiveWithin")
     if within is not None:
         rules.append("may be added up only among rows with the same " + ", ".join(map(str, within)))
@@ -110,18 +109,14 @@ def _rules(field: Field, table: Table) -> list[str]:
 
 def _categories(field: Field) -> list[dict[str, str]]:
     """The codes a field may hold, each with its meaning where the schema gives one."""
-    listed = field.descriptor.get("categories") or []
-    labels = {
-        _said(entry["value"] if isinstance(entry, Mapping) else entry): str(entry.get("label") or "")
-        if isinstance(entry, Mapping)
-        else ""
-        for entry in listed
-    }
-    allowed = [_said(value) for value in field.constraints.get("enum") or []]
+    categories = field.descriptor.get("categories") or []
+    entries = [entry if isinstance(entry, Mapping) else {"value": entry} for entry in categories]
+    labels = {_text(entry["value"]): str(entry.get("label") or "") for entry in entries}
+    allowed = [_text(value) for value in field.constraints.get("enum") or []]
     return [{"value": value, "label": labels.get(value, "")} for value in dict.fromkeys([*labels, *allowed])]
 
 
-def _said(value: JSON) -> str:
+def _text(value: JSON) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -129,20 +124,20 @@ def _said(value: JSON) -> str:
 
 def _codes(surveys: Sequence[Survey]) -> list[dict[str, str]]:
     """The rows of the table of indicators, where the package has one that defines its codes."""
-    found = next((s for s in surveys if s.table.name == CODES), None)
-    if found is None or not {"id", "definition"} <= found.table.index.keys() or found.rows > MOST_CODES:
+    survey = next((survey for survey in surveys if survey.table.name == CODES), None)
+    if survey is None or not {"id", "definition"} <= survey.table.index.keys() or survey.rows > MOST_CODES:
         return []
-    names = [field.name for field in found.table.fields]
-    rows = records(found, [str] * len(names), "")
-    told = [dict(zip(names, row, strict=True)) for row in rows]
-    return [{name: row.get(name, "") for name in CODE_FIELDS} for row in told]
+    index = survey.table.index
+    rows = records(survey, [str] * len(index), "")
+    return [{name: row[index[name]] if name in index else "" for name in CODE_FIELDS} for row in rows]
 
 
 def _named(entries: JSON) -> list[dict[str, str]]:
-    """Licences or sources: what each is called, and where it stands on the web."""
-    found = []
-    for entry in entries or []:
-        path = str(entry.get("path") or "")
-        title = str(entry.get("title") or entry.get("name") or path)
-        found.append({"title": title, "path": path if path.startswith(("http://", "https://")) else ""})
-    return found
+    """Licences or sources: the name and the web address of each."""
+    return [
+        {
+            "title": str(entry.get("title") or entry.get("name") or entry.get("path") or ""),
+            "path": citation.web(entry.get("path")),
+        }
+        for entry in entries or []
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.model.descriptor import Field, Table
 from api.release.descriptions import citation
-from api.release.descriptions.described import JSON, Release, agent, present
+from api.release.descriptions.subject import JSON, Subject, agent, present
 from api.release.formats.names import unique
 
 CROISSANT = "http://mlcommons.org/croissant/1.0"
@@ -19,13 +19,13 @@ DATA_TYPES: Mapping[str, str] = {
     "number": "sc:Float",
     "date": "sc:Date",
 }
-# What readers of CSV take for no value without being told.
+# What readers of CSV take for a missing value by default.
 USUAL_MISSING = {"", "NA", "N/A", "NaN", "nan", "n/a", "null", "NULL"}
 
 
 @dataclass(frozen=True)
 class Ids:
-    """What Croissant calls a table, its file and its fields: readers allow no white space and little else in these."""
+    """The ids of a table, its file and its fields: readers allow no white space and little else in them."""
 
     table: str
     file: str
@@ -47,10 +47,10 @@ def _id(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name) or "_"
 
 
-def document(release: Release) -> dict[str, JSON]:
+def document(subject: Subject) -> dict[str, JSON]:
     """Croissant 1.0: files with checksums, and a record set a table, read from the CSV files."""
-    package = release.package
-    tables = [found.table for found in release.surveys]
+    package = subject.package
+    tables = [survey.table for survey in subject.surveys]
     named = list(zip(tables, croissant_ids(tables), strict=True))
     return present(
         {
@@ -63,25 +63,25 @@ def document(release: Release) -> dict[str, JSON]:
             "version": package.version,
             "datePublished": package.created[:10],
             "license": package.license_path or package.license,
-            "url": release.address or citation.homepage(package),
-            "citeAs": citation.bibtex(package, release.address),
+            "url": citation.address(package) or citation.homepage(package),
+            "citeAs": citation.bibtex(package),
             "creator": [agent(entry) for entry in citation.authors(package)],
             "keywords": package.descriptor.get("keywords"),
-            "distribution": [_file_object(release, table, ids) for table, ids in named],
+            "distribution": [_file_object(subject, table, ids) for table, ids in named],
             "recordSet": [_record_set(table, ids) for table, ids in named],
         }
     )
 
 
-def _file_object(release: Release, table: Table, ids: Ids) -> dict[str, JSON]:
+def _file_object(subject: Subject, table: Table, ids: Ids) -> dict[str, JSON]:
     return {
         "@type": "cr:FileObject",
         "@id": ids.file,
         "name": Path(table.path).name,
         "contentUrl": table.path,
-        "contentSize": f"{release.size(table.path)} B",
+        "contentSize": f"{subject.size(table.path)} B",
         "encodingFormat": "text/csv",
-        "sha256": release.sha256(table.path),
+        "sha256": subject.sha256(table.path),
     }
 
 

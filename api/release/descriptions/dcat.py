@@ -3,20 +3,15 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from api.model.descriptor import Package
+from api.index.survey import Survey
+from api.model.descriptor import Package, Table
 from api.release.descriptions import citation
-from api.release.descriptions.described import (
+from api.release.descriptions.subject import (
     JSON,
-    TITLES,
-    WHOLE,
-    Release,
+    Subject,
     coverage,
-    files_of,
-    language_codes,
-    media_type,
     present,
 )
-from api.release.formats.survey import Survey
 
 IANA = "https://www.iana.org/assignments/media-types/"
 EU = "http://publications.europa.eu/resource/authority/"
@@ -34,45 +29,42 @@ DCAT_CONTEXT: Mapping[str, JSON] = {
 }
 
 
-def document(release: Release) -> dict[str, JSON]:
+def document(subject: Subject) -> dict[str, JSON]:
     """DCAT 3 as the European profile asks: a catalogue, the package as a dataset, and each table as one in it."""
-    datasets = [_dcat_package(release), *(_dcat_table(release, found) for found in release.surveys)]
+    datasets = [_dataset(subject, survey) for survey in (None, *subject.surveys)]
     references = [{"@id": entry["@id"]} for entry in datasets]
-    services = [_service(release, references)] if release.base_url else []
-    package = release.package
+    package = subject.package
+    services = [_service(subject, references)] if citation.base_url(package) else []
     catalogue = {
-        "@id": release.url("dcat.jsonld") + "#catalogue",
+        "@id": subject.url("dcat.jsonld") + "#catalogue",
         "@type": "dcat:Catalog",
-        "dct:title": _literal(release, package.title),
-        "dct:description": _literal(release, package.description or package.title),
-        "dct:publisher": {"@id": _publisher_id(release)},
-        "dct:language": _languages(release),
+        "dct:title": _literal(subject, package.title),
+        "dct:description": _literal(subject, package.description or package.title),
+        "dct:publisher": {"@id": _publisher_id(subject)},
+        "dct:language": _languages(subject),
         "dct:license": _license(package),
         "dct:issued": _moment(package),
-        "foaf:homepage": {"@id": citation.homepage(package) or release.base_url.rstrip("/") + "/"}
-        if citation.homepage(package) or release.base_url
-        else None,
+        "foaf:homepage": present({"@id": citation.homepage(package) or _front(package)}),
         "dcat:dataset": references,
         "dcat:service": [{"@id": service["@id"]} for service in services],
     }
     return {
         "@context": DCAT_CONTEXT,
-        "@graph": [present(catalogue), *datasets, *services, *_concepts(release)],
+        "@graph": [present(catalogue), *datasets, *services, *_concepts(subject)],
     }
 
 
-def _concepts(release: Release) -> Iterator[dict[str, JSON]]:
-    """The things that the catalogue refers to, with their types."""
-    publisher = {
-        "@id": _publisher_id(release),
+def _concepts(subject: Subject) -> Iterator[dict[str, JSON]]:
+    """What the catalogue refers to, with its types."""
+    yield {
+        "@id": _publisher_id(subject),
         "@type": ["foaf:Agent", "foaf:Organization"],
-        "foaf:name": release.package.publisher or release.package.name,
+        "foaf:name": subject.package.publisher or subject.package.name,
     }
-    yield publisher
-    license = _license(release.package)
+    license = _license(subject.package)
     if license:
         yield present(
-            {"@id": license["@id"], "@type": "dct:LicenseDocument", "dct:title": _license_title(release.package)}
+            {"@id": license["@id"], "@type": "dct:LicenseDocument", "dct:title": _license_title(subject.package)}
         )
 
 
@@ -81,16 +73,16 @@ def _license_title(package: Package) -> str:
     return str(first.get("title") or package.license)
 
 
-def _publisher_id(release: Release) -> str:
-    return release.url("dcat.jsonld") + "#publisher"
+def _publisher_id(subject: Subject) -> str:
+    return subject.url("dcat.jsonld") + "#publisher"
 
 
-def _literal(release: Release, text: str) -> dict[str, str]:
-    return {"@value": text, "@language": language_codes(release)[0]}
+def _literal(subject: Subject, text: str) -> dict[str, str]:
+    return {"@value": text, "@language": subject.languages[0]}
 
 
-def _languages(release: Release) -> list[JSON]:
-    codes = (LANGUAGES.get(code.partition("-")[0]) for code in language_codes(release))
+def _languages(subject: Subject) -> list[JSON]:
+    codes = (LANGUAGES.get(code.partition("-")[0]) for code in subject.languages)
     return [{"@id": f"{EU}language/{code}"} for code in codes if code]
 
 
@@ -98,108 +90,83 @@ def _license(package: Package) -> dict[str, str] | None:
     return {"@id": package.license_path} if package.license_path.startswith("http") else None
 
 
+def _front(package: Package) -> str:
+    """The page that the server shows first; empty where the package does not say where it is served."""
+    return f"{citation.base_url(package)}/" if citation.base_url(package) else ""
+
+
 def _moment(package: Package) -> dict[str, str]:
-    day_only = len(package.created) == 10
-    return {"@value": package.created, "@type": "xsd:date" if day_only else "xsd:dateTime"}
+    return {"@value": package.created, "@type": "xsd:date" if len(package.created) == 10 else "xsd:dateTime"}
 
 
-def _dcat_package(release: Release) -> dict[str, JSON]:
-    package = release.package
-    kept = [path for path in WHOLE if (release.folder / path).is_file()]
-    return _dcat_dataset(
-        release,
-        None,
-        package.title,
-        package.description,
-        [_distribution(release, path, TITLES[path]) for path in kept],
-        coverage(release.surveys),
-    ) | {"dct:hasPart": [{"@id": _dataset_id(release, f.table.name)} for f in release.surveys]}
-
-
-def _dcat_table(release: Release, found: Survey) -> dict[str, JSON]:
-    table = found.table
-    return _dcat_dataset(
-        release,
-        table.name,
-        table.title,
-        table.description,
-        [_distribution(release, path, f"{table.title} as {name}") for path, name in files_of(table)],
-        coverage([found]),
-    ) | {"dct:isPartOf": {"@id": _dataset_id(release, None)}}
-
-
-def _dataset_id(release: Release, name: str | None) -> str:
+def _dataset_id(subject: Subject, table: Table | None) -> str:
     """The identity of a table in the catalogue, or of the package as a whole."""
-    return release.url("dcat.jsonld") + ("#package" if name is None else "#table-" + quote(name, safe=""))
+    return subject.url("dcat.jsonld") + ("#table-" + quote(table.name, safe="") if table else "#package")
 
 
-def _dcat_dataset(
-    release: Release,
-    name: str | None,
-    title: str,
-    description: str,
-    distributions: list[JSON],
-    coverage: tuple[str, str] | None,
-) -> dict[str, JSON]:
-    package = release.package
-    return present(
+def _dataset(subject: Subject, survey: Survey | None) -> dict[str, JSON]:
+    """A table as a dataset, or the package as a whole."""
+    package = subject.package
+    table = survey.table if survey else None
+    covered = coverage([survey] if survey else subject.surveys)
+    entry = present(
         {
-            "@id": _dataset_id(release, name),
+            "@id": _dataset_id(subject, table),
             "@type": "dcat:Dataset",
-            "dct:title": _literal(release, title),
-            "dct:description": _literal(release, description or title),
-            "dct:identifier": f"{package.name}/{name}" if name else citation.doi(package) or package.name,
-            "dct:publisher": {"@id": _publisher_id(release)},
+            "dct:title": _literal(subject, (table or package).title),
+            "dct:description": _literal(subject, (table or package).description or (table or package).title),
+            "dct:identifier": f"{package.name}/{table.name}" if table else citation.doi(package) or package.name,
+            "dct:publisher": {"@id": _publisher_id(subject)},
             "dct:issued": _moment(package),
-            "dct:language": _languages(release),
+            "dct:language": _languages(subject),
             "dct:license": _license(package),
             "dct:accessRights": {"@id": EU + "access-right/PUBLIC", "@type": "dct:RightsStatement"},
             "dcat:version": package.version,
-            "dcat:keyword": [_literal(release, str(word)) for word in package.descriptor.get("keywords") or []],
-            "dcat:landingPage": {"@id": release.base_url.rstrip("/") + "/", "@type": "foaf:Document"}
-            if release.base_url
-            else None,
-            "dct:temporal": coverage
+            "dcat:keyword": [_literal(subject, str(word)) for word in package.descriptor.get("keywords") or []],
+            "dcat:landingPage": _front(package) and {"@id": _front(package), "@type": "foaf:Document"},
+            "dct:temporal": covered
             and {
                 "@type": "dct:PeriodOfTime",
-                "dcat:startDate": {"@value": coverage[0], "@type": "xsd:date"},
-                "dcat:endDate": {"@value": coverage[1], "@type": "xsd:date"},
+                "dcat:startDate": {"@value": covered[0], "@type": "xsd:date"},
+                "dcat:endDate": {"@value": covered[1], "@type": "xsd:date"},
             },
-            "dcat:distribution": distributions,
+            "dcat:distribution": [_distribution(subject, path, title) for path, title in subject.files(table)],
         }
     )
+    parts = [{"@id": _dataset_id(subject, part.table)} for part in subject.surveys]
+    return entry | ({"dct:isPartOf": {"@id": _dataset_id(subject, None)}} if table else {"dct:hasPart": parts})
 
 
-def _distribution(release: Release, path: str, title: str) -> dict[str, JSON]:
+def _distribution(subject: Subject, path: str, title: str) -> dict[str, JSON]:
     return present(
         {
-            "@id": release.url("dcat.jsonld") + "#file-" + quote(path, safe=""),
+            "@id": subject.url("dcat.jsonld") + "#file-" + quote(path, safe=""),
             "@type": "dcat:Distribution",
-            "dct:title": _literal(release, title),
-            "dcat:accessURL": {"@id": release.url(path), "@type": "rdfs:Resource"},
-            "dcat:downloadURL": {"@id": release.url(path), "@type": "rdfs:Resource"},
-            "dcat:mediaType": {"@id": IANA + media_type(path), "@type": "dct:MediaType"},
-            "dcat:byteSize": {"@value": str(release.size(path)), "@type": "xsd:nonNegativeInteger"},
-            "dct:license": _license(release.package),
-            "dct:issued": _moment(release.package),
+            "dct:title": _literal(subject, title),
+            "dcat:accessURL": {"@id": subject.url(path), "@type": "rdfs:Resource"},
+            "dcat:downloadURL": {"@id": subject.url(path), "@type": "rdfs:Resource"},
+            "dcat:mediaType": {"@id": IANA + subject.media_type(path), "@type": "dct:MediaType"},
+            "dcat:byteSize": {"@value": str(subject.size(path)), "@type": "xsd:nonNegativeInteger"},
+            "dct:license": _license(subject.package),
+            "dct:issued": _moment(subject.package),
             "spdx:checksum": {
                 "@type": "spdx:Checksum",
                 "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256", "@type": "spdx:ChecksumAlgorithm"},
-                "spdx:checksumValue": {"@value": release.sha256(path), "@type": "xsd:hexBinary"},
+                "spdx:checksumValue": {"@value": subject.sha256(path), "@type": "xsd:hexBinary"},
             },
         }
     )
 
 
-def _service(release: Release, served: list[JSON]) -> dict[str, JSON]:
-    base = release.base_url.rstrip("/")
+def _service(subject: Subject, served: list[JSON]) -> dict[str, JSON]:
+    base = citation.base_url(subject.package)
     return present(
         {
-            "@id": release.url("dcat.jsonld") + "#api",
+            "@id": subject.url("dcat.jsonld") + "#api",
             "@type": "dcat:DataService",
-            "dct:title": _literal(release, f"{release.package.title}: JSON API"),
-            "dct:publisher": {"@id": _publisher_id(release)},
-            "dct:license": _license(release.package),
+            "dct:title": _literal(subject, f"{subject.package.title}: JSON API"),
+            "dct:publisher": {"@id": _publisher_id(subject)},
+            "dct:license": _license(subject.package),
             "dcat:endpointURL": {"@id": f"{base}/v1/", "@type": "rdfs:Resource"},
             "dcat:endpointDescription": {"@id": f"{base}/openapi.json", "@type": "rdfs:Resource"},
             "dcat:servesDataset": served,

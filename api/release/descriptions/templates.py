@@ -1,4 +1,4 @@
-"""The texts of a release that are made from templates; nothing in them is asked for from elsewhere."""
+"""The texts of a release that are made from templates; they load nothing from elsewhere."""
 
 import re
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "release"
 
 
-def render(name: str, **said: Any) -> str:
+def render(name: str, **values: Any) -> str:
     """A template, filled in."""
-    return _environment(name.endswith(".html")).get_template(name).render(**said)
+    return _environment(name.endswith(".html")).get_template(name).render(**values)
 
 
 @cache
 def _environment(escaped: bool) -> Environment:
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=escaped,
         undefined=StrictUndefined,
@@ -27,8 +27,8 @@ def _environment(escaped: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= _FILTERS
-    return found
+    environment.filters |= _FILTERS
+    return environment
 
 
 def plain(text: Any) -> str:
@@ -51,8 +51,4 @@ def anchor(*names: str) -> str:
     return ".".join(quote(name, safe="") for name in names)
 
 
-def grouped(number: int) -> str:
-    return f"{number:,}"
-
-
-_FILTERS: Mapping[str, Any] = {"plain": plain, "code": code, "anchor": anchor, "grouped": grouped}
+_FILTERS: Mapping[str, Any] = {"plain": plain, "code": code, "anchor": anchor}

@@ -1,4 +1,4 @@
-"""What validation found, for machines and for people."""
+"""The report of validation, for machines and for people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ KINDS = ("errors", "warnings")
 def write(package: Package, report: Mapping[str, JSON]) -> dict[str, str]:
     """validation.json and validation.html, the files named as the release names them."""
     paths = {table.name: table.path for table in package.tables}
-    said = {
+    content = {
         "valid": bool(report.get("valid")),
         "package": package.name,
         "version": package.version,
@@ -22,8 +22,8 @@ def write(package: Package, report: Mapping[str, JSON]) -> dict[str, str]:
         "tables": [{**entry, "path": paths.get(entry.get("name"), "")} for entry in report.get("tables") or []],
     }
     return {
-        "validation.json": manifest.dump(said),
-        "validation.html": templates.render("validation.html", title=package.title, created=package.created, **said),
+        "validation.json": manifest.dump(content),
+        "validation.html": templates.render("validation.html", title=package.title, created=package.created, **content),
     }
 
 

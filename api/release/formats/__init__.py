@@ -1,4 +1,4 @@
-"""The formats that rows are offered in: one object each, all that the program knows of it.
+"""The formats that rows are offered in: one object each with all that the program knows about it.
 
 Imports of heavy libraries stay inside the writers: the server knows the formats too.
 """
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.index.layout import SHEET_CELLS, SHEET_ROWS
+from api.index.survey import Survey
 from api.model.descriptor import Package, Table, file_stem
 from api.query.find import Selection
 from api.release.formats import delimited, jsonlines
-from api.release.formats.survey import Survey
 
 Write = Callable[[Package, Survey, Path], None]
 Part = Callable[[Selection, Sequence[int]], tuple[Iterable[bytes], int | None]]

@@ -21,7 +21,7 @@ def write(folder: Path, names: Iterable[str], target: Path, created: str) -> Non
 
 
 def repack(source: Path, target: Path, created: str) -> None:
-    """The same archive in the same order, freed of the machine that made it."""
+    """The same archive in the same order, without traces of the machine that made it."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as archive:
         for entry in old.infolist():
             with old.open(entry) as file:
@@ -41,16 +41,12 @@ def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, siz
 
 
 def moment(created: str) -> datetime:
-    """When a package says it was made, in UTC; the first second of 1970 where it does not say so in ISO 8601."""
-    try:
-        found = datetime.fromisoformat(created)
-    except ValueError:
-        return datetime(1970, 1, 1, tzinfo=UTC)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    """When a package was made, in UTC. Raises ValueError for a time that is not ISO 8601."""
+    made = datetime.fromisoformat(created)
+    return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
 
 
 def _stamp(created: str) -> tuple[int, int, int, int, int, int]:
     """A zip file has whole seconds from 1980 on, and no zone: UTC."""
-    when = moment(created)
-    found = (when.year, when.month, when.day, when.hour, when.minute, when.second)
-    return min(max(found, EARLIEST), LATEST)
+    made = moment(created)
+    return min(max((made.year, made.month, made.day, made.hour, made.minute, made.second), EARLIEST), LATEST)

@@ -3,7 +3,7 @@
 Integers of 64 bits are INTEGER. A column of numbers is INTEGER where all are whole, REAL where a double holds every
 one exactly (so that sums work), else TEXT with all digits. Booleans are 0 and 1, moments ISO 8601 text (times in UTC),
 lists and objects JSON text. Two fields equal but for case become `name` and `NAME_2`. The tables `_package`, `_tables`
-and `_fields` hold the descriptions and say how each field is stored.
+and `_fields` hold the descriptions and how each field is stored.
 """
 
 import json
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from api.index.layout import settle
+from api.index.survey import Column, Survey, number_text, records
 from api.model import types as values
 from api.model.descriptor import ForeignKey, Package, Table
 from api.release.formats.names import reserved, unique
-from api.release.formats.survey import Column, Survey, number_text, records
 
 OWN = ("_package", "_tables", "_fields")
 DETAILS = """
@@ -35,13 +35,13 @@ class Target:
     """A table in the database: its name, its columns' names and their SQLite types."""
 
     name: str
-    found: Survey
+    survey: Survey
     columns: tuple[str, ...]
     types: tuple[str, ...]
 
     def of(self, fields: Sequence[str]) -> str:
         """The columns of some fields, quoted, for a key."""
-        return ", ".join(_quoted(self.columns[self.found.table.index[name]]) for name in fields)
+        return ", ".join(_quoted(self.columns[self.survey.table.index[name]]) for name in fields)
 
 
 def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
@@ -63,21 +63,21 @@ def _write(
             _fill(db, target, targets, left_out)
         _describe(db, package, targets)
         db.execute("COMMIT")
-        found = db.execute('SELECT DISTINCT "table", fkid FROM pragma_foreign_key_check').fetchall()
-    return {(str(table), _declared(targets, str(table), left_out)[-1 - number]) for table, number in found}
+        broken = db.execute('SELECT DISTINCT "table", fkid FROM pragma_foreign_key_check').fetchall()
+    return {(str(table), _declared(targets, str(table), left_out)[-1 - number]) for table, number in broken}
 
 
 def _targets(surveys: Sequence[Survey]) -> dict[str, Target]:
     """What each dataset becomes, by dataset."""
-    names = unique(_allowed(found.table.name) for found in surveys)
+    names = unique(_allowed(survey.table.name) for survey in surveys)
     return {
-        found.table.name: Target(
+        survey.table.name: Target(
             name,
-            found,
-            tuple(unique(field.name.replace("\0", "") for field in found.table.fields)),
-            tuple(map(stored, found.columns)),
+            survey,
+            tuple(unique(field.name.replace("\0", "") for field in survey.table.fields)),
+            tuple(map(stored, survey.columns)),
         )
-        for name, found in zip(names, surveys, strict=True)
+        for name, survey in zip(names, surveys, strict=True)
     }
 
 
@@ -90,7 +90,7 @@ def stored(column: Column) -> str:
     """The SQLite type in which a column's values are exact."""
     kind = column.kind.type
     if kind in values.NUMERIC:
-        return "INTEGER" if column.whole else "REAL" if column.exact else "TEXT"
+        return "INTEGER" if column.whole else "REAL" if column.doubles else "TEXT"
     return "INTEGER" if kind in ("boolean", "year") else "TEXT"
 
 
@@ -98,25 +98,26 @@ def _fill(
     db: sqlite3.Connection, target: Target, targets: Mapping[str, Target], left_out: set[tuple[str, int]]
 ) -> None:
     parts = [_column(target, i) for i in range(len(target.columns))]
-    table = target.found.table
+    table = target.survey.table
     if table.primary_key:
         parts.append(f"PRIMARY KEY ({target.of(table.primary_key)})")
     parts += [f"UNIQUE ({target.of(names)})" for names in _unique_keys(table)]
     for position in _declared(targets, target.name, left_out):
         key = table.foreign_keys[position]
         other = targets[key.resource]
-        there = f"{_quoted(other.name)} ({other.of(key.reference)})"
-        parts.append(f"FOREIGN KEY ({target.of(key.fields)}) REFERENCES {there}")
+        parts.append(
+            f"FOREIGN KEY ({target.of(key.fields)}) REFERENCES {_quoted(other.name)} ({other.of(key.reference)})"
+        )
     db.execute(f"CREATE TABLE {_quoted(target.name)} (\n  " + ",\n  ".join(parts) + "\n)")
     marks = ", ".join("?" * len(target.columns))
-    makers = [_maker(c, kind) for c, kind in zip(target.found.columns, target.types, strict=True)]
-    db.executemany(f"INSERT INTO {_quoted(target.name)} VALUES ({marks})", records(target.found, makers))
+    makers = [_maker(c, kind) for c, kind in zip(target.survey.columns, target.types, strict=True)]
+    db.executemany(f"INSERT INTO {_quoted(target.name)} VALUES ({marks})", records(target.survey, makers))
 
 
 def _column(target: Target, position: int) -> str:
     """A column's declaration; it is NOT NULL where the schema says so and the rows agree."""
-    column = target.found.columns[position]
-    table = target.found.table
+    column = target.survey.columns[position]
+    table = target.survey.table
     needed = column.field.required or column.field.name in table.primary_key
     words = [_quoted(target.columns[position]), target.types[position]]
     if needed and not column.nulls:
@@ -136,7 +137,7 @@ def _unique_keys(table: Table) -> Iterator[tuple[str, ...]]:
 
 def _declared(targets: Mapping[str, Target], name: str, left_out: set[tuple[str, int]]) -> list[int]:
     """The positions of a table's foreign keys that SQLite can hold: the other side must be a key itself."""
-    table = next(target.found.table for target in targets.values() if target.name == name)
+    table = next(target.survey.table for target in targets.values() if target.name == name)
     return [
         position
         for position, key in enumerate(table.foreign_keys)
@@ -147,7 +148,7 @@ def _declared(targets: Mapping[str, Target], name: str, left_out: set[tuple[str,
 def _points_to_key(targets: Mapping[str, Target], key: ForeignKey) -> bool:
     if key.resource not in targets:
         return False
-    table = targets[key.resource].found.table
+    table = targets[key.resource].survey.table
     if not all(name in table.index for name in key.reference):
         return False
     single = len(key.reference) == 1 and table.field(key.reference[0]).constraints.get("unique")
@@ -181,7 +182,7 @@ def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Ta
     db_names = [_quoted(name) for name in own]
     for statement in DETAILS.format(*db_names).split(";")[:-1]:
         db.execute(statement)
-    told = {
+    properties = {
         "name": package.name,
         "title": package.title,
         "description": package.description,
@@ -191,16 +192,16 @@ def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Ta
         "license_path": package.license_path,
         "citation": package.citation,
     }
-    db.executemany(f"INSERT INTO {db_names[0]} VALUES (?, ?)", told.items())
+    db.executemany(f"INSERT INTO {db_names[0]} VALUES (?, ?)", properties.items())
     for target in targets.values():
-        table = target.found.table
-        row = (target.name, table.name, table.title, table.description, target.found.rows)
+        table = target.survey.table
+        row = (target.name, table.name, table.title, table.description, target.survey.rows)
         db.execute(f"INSERT INTO {db_names[1]} VALUES (?, ?, ?, ?, ?)", row)
         db.executemany(f"INSERT INTO {db_names[2]} VALUES ({', '.join('?' * 12)})", _field_rows(target))
 
 
 def _field_rows(target: Target) -> Iterator[tuple[Any, ...]]:
-    table = target.found.table
+    table = target.survey.table
     points = {
         name: f"{key.resource}.{other}"
         for key in table.foreign_keys

@@ -7,17 +7,17 @@ from typing import Any
 
 from api.index.layout import ROW_SEPARATOR
 from api.index.rows import json_text, open_rows
+from api.index.survey import Column, Survey, number_text, records
 from api.model import types
 from api.model.descriptor import Package, file_stem
 from api.query.find import Selection
 from api.query.reshape import reshape
-from api.release.formats.survey import Column, Survey, number_text, records
 
 BATCH = 2_000  # rows
 
 
 def part(selection: Selection, numbers: Sequence[int]) -> tuple[Iterable[bytes], int | None]:
-    """Rows by number, reshaped as the query says; and their bytes, where they are cut out of the release's file."""
+    """Rows by number, reshaped as the query asks; and their bytes, where they are cut out of the release's file."""
     if selection.query.fields is not None or selection.query.expand:
         return _reshaped(selection, numbers), None
     file = open_rows(selection.release.folder, f"jsonl/{file_stem(selection.table.name)}.jsonl")
@@ -30,13 +30,13 @@ def _reshaped(selection: Selection, numbers: Sequence[int]) -> Iterator[bytes]:
         yield (reshape(selection, text).replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
 
 
-def write(_: Package, found: Survey, target: Path) -> None:
+def write(_: Package, survey: Survey, target: Path) -> None:
     """Write a table as JSON Lines."""
-    names = (encode_basestring(field.name).replace("%", "%%") for field in found.table.fields)
+    names = (encode_basestring(field.name).replace("%", "%%") for field in survey.table.fields)
     line = "{" + ",".join(f"{name}:%s" for name in names) + "}\n"
-    makers = [_maker(column) for column in found.columns]
+    makers = [_maker(column) for column in survey.columns]
     with target.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(line % row for row in records(found, makers, "null"))
+        file.writelines(line % row for row in records(survey, makers, "null"))
 
 
 def _maker(column: Column) -> Callable[[str], Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 def unique(names: Iterable[str], longest: int = 1_000, taken: Iterable[str] = (), mark: str = "_{}") -> list[str]:
     """The names, cut to a length and numbered from the second on where they are equal but for case."""
     used = {name.casefold() for name in taken}
-    found = []
+    chosen = []
     for name in names:
         candidate = name[:longest]
         number = 1
@@ -15,16 +15,18 @@ def unique(names: Iterable[str], longest: int = 1_000, taken: Iterable[str] = ()
             tail = mark.format(number)
             candidate = name[: longest - len(tail)] + tail
         used.add(candidate.casefold())
-        found.append(candidate)
-    return found
+        chosen.append(candidate)
+    return chosen
 
 
 def reserved(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
-    """Names of our own that must not meet those of the package: an underscore is put before them until they do not."""
+    """Names of our own that must not collide with those of the package: underscores are put before them until they do
+    not.
+    """
     used = {name.casefold() for name in taken}
-    found = []
+    chosen = []
     for name in wanted:
         while name.casefold() in used:
             name = "_" + name
-        found.append(name)
-    return found
+        chosen.append(name)
+    return chosen

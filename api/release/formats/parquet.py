@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from api.index.survey import Cells, Column, Survey, chunks
 from api.model import types
 from api.model.descriptor import Package
-from api.release.formats.survey import Cells, Column, Survey, chunks
 
 GROUP_ROWS = 100_000
 GROUP_BYTES = 64 * 2**20
@@ -25,21 +25,21 @@ TYPES: Mapping[str, pa.DataType] = {
 ITEMS: Mapping[str, pa.DataType] = {"string": pa.utf8(), "boolean": pa.bool_(), "number": pa.float64()}
 
 
-def write(package: Package, found: Survey, target: Path) -> None:
+def write(package: Package, survey: Survey, target: Path) -> None:
     """Write a table as Parquet."""
-    schema = _schema(package, found)
+    schema = _schema(package, survey)
     with pq.ParquetWriter(
         target, schema, compression="zstd", compression_level=3, write_page_index=True, store_decimal_as_integer=True
     ) as writer:
-        for group in _groups(found, schema):
+        for group in _groups(survey, schema):
             writer.write_table(group, row_group_size=group.num_rows)
 
 
-def _groups(found: Survey, schema: pa.Schema) -> Iterator[pa.Table]:
+def _groups(survey: Survey, schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows in portions for one row group each, bounded in rows and in bytes."""
-    makers = [_maker(found, column, kind) for column, kind in zip(found.columns, schema.types, strict=True)]
+    makers = [_maker(survey, column, kind) for column, kind in zip(survey.columns, schema.types, strict=True)]
     batches: list[pa.RecordBatch] = []
-    for _, texts in chunks(found.path, len(makers)):
+    for _, texts in chunks(survey.path, len(makers)):
         arrays = [make(cells) for make, cells in zip(makers, texts, strict=True)]
         batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
         rows = sum(batch.num_rows for batch in batches)
@@ -50,24 +50,24 @@ def _groups(found: Survey, schema: pa.Schema) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(batches, schema)
 
 
-def _schema(package: Package, found: Survey) -> pa.Schema:
-    fields = [pa.field(c.field.name, data_type(c), metadata=_words(c)) for c in found.columns]
-    told = {
-        "title": found.table.title,
-        "description": found.table.description,
+def _schema(package: Package, survey: Survey) -> pa.Schema:
+    fields = [pa.field(c.field.name, data_type(c), metadata=_words(c)) for c in survey.columns]
+    properties = {
+        "title": survey.table.title,
+        "description": survey.table.description,
         "package": package.title,
         "version": package.version,
         "license": package.license,
         "citation": package.citation,
-        "table_schema": json.dumps(found.table.schema, ensure_ascii=False),
+        "table_schema": json.dumps(survey.table.schema, ensure_ascii=False),
     }
-    return pa.schema(fields, metadata={key: text for key, text in told.items() if text})
+    return pa.schema(fields, metadata={key: text for key, text in properties.items() if text})
 
 
 def _words(column: Column) -> dict[str, str]:
     field = column.field
-    told = {"title": field.title, "description": field.description, "type": field.type}
-    return {key: text for key, text in told.items() if text}
+    properties = {"title": field.title, "description": field.description, "type": field.type}
+    return {key: text for key, text in properties.items() if text}
 
 
 def data_type(column: Column) -> pa.DataType:
@@ -89,7 +89,7 @@ def _number(column: Column) -> pa.DataType:
         if needed <= precision:
             make = pa.decimal256 if precision > 38 else pa.decimal128
             return make(precision, column.scale)
-    return pa.float64() if column.exact else pa.utf8()
+    return pa.float64() if column.doubles else pa.utf8()
 
 
 def _list(column: Column) -> pa.DataType:
@@ -100,12 +100,12 @@ def _list(column: Column) -> pa.DataType:
     return pa.list_(ITEMS.get(item, pa.utf8()))
 
 
-def _maker(found: Survey, column: Column, kind: pa.DataType) -> Callable[[Cells], pa.Array]:
+def _maker(survey: Survey, column: Column, kind: pa.DataType) -> Callable[[Cells], pa.Array]:
     """How a column's cells become an array; Arrow itself reads plain numbers."""
     if column.kind.type in types.NUMERIC and column.plain:
-        texts = found.maker(column, str)
+        texts = survey.maker(column, str)
         return lambda cells: pa.array(texts(cells), type=pa.utf8()).cast(kind)
-    make = found.maker(column, _cell(column, kind))
+    make = survey.maker(column, _cell(column, kind))
     return lambda cells: pa.array(make(cells), type=kind)
 
 

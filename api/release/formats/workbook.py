@@ -15,19 +15,17 @@ from typing import Any
 import xlsxwriter
 
 from api.index.layout import SHEET_CELLS, SHEET_ROWS
+from api.index.survey import Column, Survey, records
 from api.model import types
 from api.model.descriptor import Package
 from api.release.formats import archive
 from api.release.formats.names import unique
-from api.release.formats.survey import Column, Survey, records
 
-MOST_ROWS = SHEET_ROWS
-MOST_CELLS = SHEET_CELLS
 MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
 LONGEST_NAME = 31
 CONTENTS = "Contents"
-FIRST_DATE = date(1900, 3, 1)  # spreadsheets believe in 29 February 1900
+FIRST_DATE = date(1900, 3, 1)  # spreadsheets count a 29 February 1900
 NARROWEST, WIDEST = 9, 60
 MOMENTS = {"date": "yyyy-mm-dd", "time": "hh:mm:ss", "datetime": "yyyy-mm-dd hh:mm:ss"}
 LOOKS: Mapping[str, Mapping[str, Any]] = {
@@ -52,25 +50,26 @@ def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     book.set_properties({"title": package.title, "author": package.publisher, "created": created})
     formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
     formats |= {name: book.add_format(look) for name, look in LOOKS.items()}
-    kept = [found for found in surveys if not too_large(found)]
-    names = dict(zip((f.table.name for f in kept), sheet_names([f.table.name for f in kept]), strict=True))
+    fitting = [survey for survey in surveys if not too_large(survey)]
+    tables = [survey.table.name for survey in fitting]
+    names = dict(zip(tables, sheet_names(tables), strict=True))
     _contents(book, package, surveys, names, formats)
-    for found in kept:
-        _sheet(book.add_worksheet(names[found.table.name]), found, formats)
+    for survey in fitting:
+        _sheet(book.add_worksheet(names[survey.table.name]), survey, formats)
     book.close()
     archive.repack(work, path, package.created)
     work.unlink()
 
 
-def too_large(found: Survey) -> str:
+def too_large(survey: Survey) -> str:
     """Why a table is left out of the workbook; empty where it is not."""
-    cells = found.rows * len(found.columns)
-    if found.rows > MOST_ROWS:
-        return f"{found.rows:,} rows: tables of more than {MOST_ROWS:,} rows are left out of the workbook"
-    if cells > MOST_CELLS:
-        return f"{cells:,} cells: tables of more than {MOST_CELLS:,} cells are left out of the workbook"
-    if len(found.columns) > MOST_COLUMNS:
-        return f"{len(found.columns):,} columns: a sheet holds at most {MOST_COLUMNS:,}"
+    cells = survey.rows * len(survey.columns)
+    if survey.rows > SHEET_ROWS:
+        return f"{survey.rows:,} rows: tables of more than {SHEET_ROWS:,} rows are left out of the workbook"
+    if cells > SHEET_CELLS:
+        return f"{cells:,} cells: tables of more than {SHEET_CELLS:,} cells are left out of the workbook"
+    if len(survey.columns) > MOST_COLUMNS:
+        return f"{len(survey.columns):,} columns: a sheet holds at most {MOST_COLUMNS:,}"
     return ""
 
 
@@ -89,28 +88,27 @@ def _contents(
     for column, width in enumerate((30, 32, 80, 12)):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, package.title, formats["title"])
-    row = 1
-    for label, text in _facts(package, surveys):
+    row = 0
+    for row, (label, text) in enumerate(_facts(package, surveys), 1):
         sheet.write_string(row, 0, label, formats["top"])
         sheet.write_string(row, 1, _fitting(text))
-        row += 1
-    row += 1
+    row += 2
     for column, label in enumerate(("Sheet", "Title", "Description", "Rows")):
         sheet.write_string(row, column, label, formats["head"])
-    for found in surveys:
+    for survey in surveys:
         row += 1
-        table = found.table
-        reason = too_large(found)
-        where = f"(left out) {table.name}" if reason else names[table.name]
-        words = f"{table.description} [Left out: {reason}; {table.path} has them all.]" if reason else table.description
+        table = survey.table
+        reason = too_large(survey)
+        words = table.description
         if reason:
-            sheet.write_string(row, 0, where, formats["top"])
+            words += f" [Left out: {reason}; {table.path} has them all.]"
+            sheet.write_string(row, 0, f"(left out) {table.name}", formats["top"])
         else:
-            target = "internal:'" + where.replace("'", "''") + "'!A1"
-            sheet.write_url(row, 0, target, formats["top"], string=where)
+            target = "internal:'" + names[table.name].replace("'", "''") + "'!A1"
+            sheet.write_url(row, 0, target, formats["top"], string=names[table.name])
         sheet.write_string(row, 1, _fitting(table.title), formats["wrap"])
         sheet.write_string(row, 2, _fitting(words.strip()), formats["wrap"])
-        sheet.write_number(row, 3, found.rows, formats["top"])
+        sheet.write_number(row, 3, survey.rows, formats["top"])
 
 
 def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, str]]:
@@ -120,19 +118,19 @@ def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, s
     yield "Licence", " ".join(part for part in (package.license, package.license_path) if part) or "none named"
     yield "Cite as", package.citation
     yield "Numbers", "A number with more digits than a spreadsheet keeps exactly is text. Times are UTC."
-    if any(column.width > LONGEST_TEXT for found in surveys for column in found.columns):
+    if any(column.width > LONGEST_TEXT for survey in surveys for column in survey.columns):
         yield "Texts", f"A cell holds {LONGEST_TEXT:,} characters: longer texts are cut here, not in the CSV files."
 
 
-def _sheet(sheet: Any, found: Survey, formats: Mapping[str, Any]) -> None:
+def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
     sheet.freeze_panes(1, 0)
-    _widths(sheet, found)
-    for column, field in enumerate(found.table.fields):
+    _widths(sheet, survey)
+    for column, field in enumerate(survey.table.fields):
         sheet.write_string(0, column, _fitting(field.name), formats["head"])
-    sheet.autofilter(0, 0, max(found.rows, 1), len(found.columns) - 1)
-    makers = [_maker(column) for column in found.columns]
-    looks = [formats.get(column.kind.type) for column in found.columns]
-    for number, row in enumerate(records(found, makers), 1):
+    sheet.autofilter(0, 0, max(survey.rows, 1), len(survey.columns) - 1)
+    makers = [_maker(column) for column in survey.columns]
+    looks = [formats.get(column.kind.type) for column in survey.columns]
+    for number, row in enumerate(records(survey, makers), 1):
         for column, value in enumerate(row):
             if value is not None:
                 _cell(sheet, number, column, value, looks[column])
@@ -149,10 +147,10 @@ def _cell(sheet: Any, row: int, column: int, value: Any, look: Any) -> None:
         sheet.write_datetime(row, column, value, look)
 
 
-def _widths(sheet: Any, found: Survey) -> None:
+def _widths(sheet: Any, survey: Survey) -> None:
     """Wide enough for the names and the first thousand rows, within reason."""
-    texts = list(islice(records(found, [str] * len(found.columns), ""), 1_000))
-    for column, field in enumerate(found.table.fields):
+    texts = list(islice(records(survey, [str] * len(survey.columns), ""), 1_000))
+    for column, field in enumerate(survey.table.fields):
         longest = max((len(row[column]) for row in texts), default=0)
         sheet.set_column(column, column, min(WIDEST, max(NARROWEST, len(field.name) + 4, longest + 1)))
 

@@ -1,21 +1,20 @@
-"""One reading of a table that finds what typed files must know before their first row.
+"""One reading of a table that collects what typed files and the index must know before their first row.
 
-A Parquet decimal has its precision in the schema, a SQLite column its type, a sheet its widths. What is found here
-depends on the rows alone. Cells are handled by columns, a thousand at a time, and most numbers by their text: that
-is what keeps a million rows a matter of seconds.
+A Parquet decimal has its precision in the schema, a SQLite column its type, a sheet its widths. All of it depends on
+the rows alone. Cells are handled by columns, a thousand at a time, and most numbers by their text: that is what keeps
+a million rows a matter of seconds.
 """
 
+import csv
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from api.index import builder
 from api.model import decimals, types
 from api.model.descriptor import Field, Package, Table
 
@@ -25,15 +24,17 @@ LARGEST_CHUNK = 1_024
 PLAIN = re.compile(r"(?:-?[0-9]{1,18}(?:\.[0-9]{1,18})?\n)+")
 CANONICAL = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,10}[1-9])?")
 DOUBLE_DIGITS = 15
-LONGEST_PLAIN = 40
 Cells = Sequence[str]
+csv.field_size_limit(2**31 - 1)
 
 
 @dataclass
 class Column:
     """What is known of a field's values once all were read.
 
-    `plain`: every number is written in digits that Python and Arrow read as they are; `repeats`: few different texts.
+    `width`: characters of the longest cell; `digits` and `scale`: the most digits before and after the decimal point;
+    `whole`: all are 64-bit integers; `doubles`: a double holds each number; `plain`: every number is written in digits
+    that Python and Arrow read as they are; `repeats`: few different texts.
     """
 
     field: Field
@@ -44,13 +45,13 @@ class Column:
     digits: int = 0
     scale: int = 0
     whole: bool = True
-    exact: bool = True
+    doubles: bool = True
     plain: bool = True
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A table, the CSV file it stands in, the number of its rows and what is known of its columns."""
+    """A table, its CSV file, the number of its rows and what is known of its columns."""
 
     table: Table
     path: Path
@@ -58,18 +59,18 @@ class Survey:
     columns: tuple[Column, ...]
 
     def maker(self, column: Column, make: Callable[[str], Any], absent: Any = None) -> Callable[[Cells], Sequence[Any]]:
-        """How a column's cells become values: each text once where texts come again; `absent` for a missing value."""
+        """How a column's cells become values: each text once where texts recur; `absent` for a missing value."""
         missing = column.field.missing
         if column.repeats:
-            memo = Memo(make, missing, absent)
+            memo = _Memo(make, missing, absent)
             return lambda cells: list(map(memo.__getitem__, cells))
         if not column.nulls:
             return lambda cells: list(map(make, cells))
         return lambda cells: [absent if cell in missing else make(cell) for cell in cells]
 
 
-class Memo(dict[str, Any]):
-    """What a cell's text becomes, made once for texts that come again; missing values stand in it from the start."""
+class _Memo(dict[str, Any]):
+    """What a cell's text becomes, made once for texts that recur; missing values are in it from the start."""
 
     def __init__(self, make: Callable[[str], Any], missing: Sequence[str], absent: Any) -> None:
         super().__init__(dict.fromkeys(missing, absent))
@@ -106,18 +107,26 @@ def survey(table: Table, path: Path) -> Survey:
     return Survey(table, path, rows, columns)
 
 
+def read_cells(path: Path) -> Iterator[list[str]]:
+    """The rows of a plain CSV file, without its header."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        next(reader, None)
+        yield from reader
+
+
 def chunks(path: Path, width: int) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
     """The cells of a CSV file by columns, some thousand rows at a time, each chunk with its number of rows."""
-    cells = map(itemgetter(1), builder.read_cells(path))
+    cells = read_cells(path)
     size = max(1, min(LARGEST_CHUNK, CHUNK_CELLS // width))
     while rows := list(islice(cells, size)):
         yield len(rows), list(zip(*rows, strict=True))
 
 
-def records(found: Survey, makers: Sequence[Callable[[str], Any]], absent: Any = None) -> Iterator[tuple[Any, ...]]:
+def records(survey: Survey, makers: Sequence[Callable[[str], Any]], absent: Any = None) -> Iterator[tuple[Any, ...]]:
     """A table's rows, each cell made by its column's maker, `absent` for a missing value."""
-    whole = [found.maker(column, make, absent) for column, make in zip(found.columns, makers, strict=True)]
-    for _, texts in chunks(found.path, len(whole)):
+    whole = [survey.maker(column, make, absent) for column, make in zip(survey.columns, makers, strict=True)]
+    for _, texts in chunks(survey.path, len(whole)):
         yield from zip(*(make(cells) for make, cells in zip(whole, texts, strict=True)), strict=True)
 
 
@@ -125,26 +134,16 @@ def number_text(column: Column) -> Callable[[str], str]:
     """A number's JSON with every digit; most cells hold it already."""
     read, text, canonical = column.kind.read, column.kind.json, CANONICAL.fullmatch
     usual = _usual(column.field)
-
-    def write(cell: str) -> str:
-        if usual and canonical(cell):
-            return cell
-        number = read(cell)
-        if not number or abs(number.adjusted()) > LONGEST_PLAIN:
-            return text(number)
-        plain = f"{number:f}"
-        return plain.rstrip("0").rstrip(".") if "." in plain else plain
-
-    return write
+    return lambda cell: cell if usual and canonical(cell) else text(read(cell))
 
 
 def _usual(field: Field) -> bool:
-    """Whether a field's numbers are written as numbers are in most places."""
+    """Whether a field's numbers are written with a decimal point and nothing but digits."""
     return not field.descriptor.keys() & {"groupChar", "decimalChar", "bareNumber"}
 
 
 def in_double(number: Decimal) -> bool:
-    """Whether a double is read back as the very number, in its shortest form."""
+    """Whether the shortest form of the nearest double is the very number."""
     nearest = float(number)
     return math.isfinite(nearest) and Decimal(repr(nearest)) == number
 
@@ -155,33 +154,23 @@ def _look_at_numbers(column: Column, cells: set[str]) -> None:
     column.plain = False
     for cell in cells:
         number = column.kind.read(cell)
-        scale = _scale(number)
+        scale = len(f"{number:f}".partition(".")[2].rstrip("0"))
         column.scale = max(column.scale, scale)
         column.digits = max(column.digits, number.adjusted() + 1 if number else 1)
         column.whole = column.whole and not scale and -decimals.INT64 <= number < decimals.INT64
-        column.exact = column.exact and in_double(number)
+        column.doubles = column.doubles and in_double(number)
     return None
 
 
 def _look_at_texts(column: Column, cells: set[str]) -> None:
-    """Of plain digits the text says enough: 18 before the point fit an integer of 64 bits, 15 in all a double."""
+    """Of plain digits the text is enough: 18 before the point fit a 64-bit integer, 15 in all a double."""
     tails = {cell.partition(".")[2] for cell in cells}
     scale = max(len(tail.rstrip("0")) for tail in tails)
     column.scale = max(column.scale, scale)
     column.digits = max(column.digits, max(len(cell.partition(".")[0].lstrip("-0")) for cell in cells))
     column.whole = column.whole and not scale
-    if column.exact:
-        column.exact = all(len(cell) <= DOUBLE_DIGITS or in_double(Decimal(cell)) for cell in cells)
-
-
-def _scale(number: Decimal) -> int:
-    """The digits after the point, trailing zeros left out (Decimal.normalize would round to 28 digits)."""
-    _, digits, exponent = number.as_tuple()
-    scale = -int(exponent)
-    if scale <= 0 or not number:
-        return 0
-    zeros = next(i for i, digit in enumerate(reversed(digits)) if digit)
-    return max(0, scale - zeros)
+    if column.doubles:
+        column.doubles = all(len(cell) <= DOUBLE_DIGITS or in_double(Decimal(cell)) for cell in cells)
 
 
 def _look_at_lists(column: Column, cells: set[str]) -> None:
