@@ -22,7 +22,7 @@ from api.openapi.operations import OPERATIONS, Operation
 from api.query.parameters import no_parameters
 
 VERSION = "3.0.3"
-API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or answers do, not when the data do
+API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or responses do, not when the data do
 ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
 DATASET = "/v1/datasets/<"
 TEXTS = ("text/html", "text/csv", "application/jsonl", "application/atom+xml")
@@ -43,7 +43,7 @@ VARIABLES = {
     "kind": ("A type of problem.", "not-found"),
 }
 GUIDE = """\
-Read-only, without keys or cookies. Every address answers GET, HEAD (the same headers, no body) and OPTIONS; anything
+Read-only, without keys or cookies. Every address allows GET, HEAD (the same headers, no body) and OPTIONS; anything
 else is 405 with `Allow`. An unknown parameter is 400, never ignored.
 
 - **Filters** `field=value` and `field__operator=value`; comparisons leave nulls out, `field__isnull` finds them.

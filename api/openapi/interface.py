@@ -33,6 +33,8 @@ def _config(title: str, base: str) -> dict[str, Any]:
         "headers": [],
         "auth": {},
         "hide_top_bar": True,
-        "connect": base.partition("://")[2].partition("/")[0],  # the one other host that "Try it out" may ask
+        "connect": base.partition("://")[2].partition("/")[
+            0
+        ],  # the one other host that "Try it out" may send requests to
         "ui_params": {"docExpansion": "none", "defaultModelsExpandDepth": -1, "filter": True, "deepLinking": True},
     }

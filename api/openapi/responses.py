@@ -168,7 +168,7 @@ STATUSES: Mapping[int, str] = {
     302: "Found: the address is in Location.",
     304: "Not modified: If-None-Match has the ETag of this response.",
     400: "A parameter is unknown, given more than once, or has an invalid value.",
-    404: "Not found, or not in a release.",
+    404: "Not found: no such address, row or release.",
     406: "None of the media types in Accept is offered.",
     409: "The sum or average would mix figures that are not parts of one whole.",
     410: "The row was retracted.",
@@ -176,24 +176,15 @@ STATUSES: Mapping[int, str] = {
     416: "The file does not have the bytes that the Range header names.",
     503: "The server cannot respond now.",
 }
-# The examples of problem documents, by type: detail and further members.
-EXAMPLES: Mapping[str, tuple[str, Entry]] = {
+# The examples of problem documents, by type: detail and errors.
+EITHER = "give either version or as_of, not both"
+EXAMPLES: Mapping[str, tuple[str, list[Entry]]] = {
     "unknown-parameter": (
         "'limt' is not a parameter of this resource.",
-        {"errors": [{"parameter": "limt", "reason": "unknown", "did_you_mean": "limit"}]},
+        [{"parameter": "limt", "reason": "unknown", "did_you_mean": "limit"}],
     ),
-    "invalid-parameter": (
-        "limit: expected 1 to 1000",
-        {"errors": [{"parameter": "limit", "reason": "expected 1 to 1000"}]},
-    ),
-    "conflicting-parameters": (
-        "give either version or as_of, not both",
-        {
-            "errors": [
-                {"parameter": n, "reason": "give either version or as_of, not both"} for n in ("version", "as_of")
-            ]
-        },
-    ),
+    "invalid-parameter": ("limit: expected 1 to 1000", [{"parameter": "limit", "reason": "expected 1 to 1000"}]),
+    "conflicting-parameters": (EITHER, [{"parameter": name, "reason": EITHER} for name in ("version", "as_of")]),
 }
 
 
@@ -222,8 +213,9 @@ def _problem(status: int, instance: str) -> Entry:
 
 
 def _example(kind: str, status: int, instance: str) -> Entry:
-    detail, more = EXAMPLES.get(kind, (TYPES[kind][2].partition(". ")[0].rstrip(".") + ".", {}))
+    detail, errors = EXAMPLES.get(kind, (TYPES[kind][2].partition(". ")[0].rstrip(".") + ".", []))
     common = {"type": f"/problems/{kind}", "title": TYPES[kind][1], "status": status, "detail": detail}
+    more = {"errors": errors} if errors else {}
     return {**common, "instance": instance, **more, "request_id": "0a1b2c3d4e5f-7"}
 
 

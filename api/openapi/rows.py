@@ -40,17 +40,10 @@ BOUNDS = ("minimum", "maximum")
 SIZES = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
-class Row(Schema):
-    """What all rows have in common: clients must ignore keys that they do not know."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-
-def row(table: Table) -> type[Schema]:
-    """The schema of a table's rows, with the examples that the Table Schema has."""
+def row(table: Table) -> Schema:
+    """The schema of a table's rows, with the Table Schema's examples; clients must ignore keys they do not know."""
     declared = {f"p{i}": _declared(field) for i, field in enumerate(table.fields)}
-    return Row.from_dict(declared, name="Row")
+    return Schema.from_dict(declared, name="Row")(unknown=EXCLUDE)
 
 
 def _declared(field: Field) -> fields.Field[Any]:

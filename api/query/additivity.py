@@ -3,7 +3,7 @@
 A field may say, with the custom property `lantern:additiveWithin`, within which other fields its values are parts of
 one whole; with `lantern:additiveIf`, that the row a foreign key leads to must allow adding; and the schema's
 `lantern:figure` says which fields hold the period. For a sum or average over rows that differ in such a field, or whose
-periods overlap, there is a list of what varies instead of a number.
+periods overlap, the result is a list of what varies instead of a number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def guarded(field: Field) -> bool:
 def _check(
     release: Release, shape: Shape, table: Table, groups: tuple[int, ...], measure: Measure
 ) -> tuple[Statement, list[str]]:
-    """One row that says of each field that must not vary whether it does in any group; the fields, in order.
+    """One row: whether each field that must not vary does so in any group; and these fields, in order.
 
     Only rows that have a value count, and groups of one row can hold no bad sum.
     """

@@ -52,7 +52,7 @@ def conflicts(release: Release) -> Conflicts:
 
 
 def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
-    """The number and JSON of the row that a position names; 0 and null where there is none."""
+    """The number and JSON of the row that a position names; 0 and null for none."""
     table = release.package.table(dataset)
     if table is None or len(table.primary_key) != 1:
         return 0, "null"

@@ -116,12 +116,10 @@ def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[
 
 
 def _slice(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
+    fixed = tuple(sorted(position for position, name, _ in shape.filters if name == "eq"))
+    position, down, _ = shape.sort[0] if shape.sort else (ROW_NUMBER, False, False)
     if len(shape.filters) != 2 or shape.search or len(shape.sort) > 1:
         return None
-    if any(name != "eq" for _, name, _ in shape.filters):
-        return None
-    fixed = tuple(sorted(position for position, _, _ in shape.filters))
-    position, down, _ = shape.sort[0] if shape.sort else (ROW_NUMBER, False, False)
     if fixed not in layout.pairs or position not in layout.orders:
         return None
     return layout.pairs.index(fixed), layout.orders.index(position), down
@@ -146,9 +144,7 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
         after = database.row(release.folder, plan.keys, (last,), selection.seconds) if sort else ()
         if after is None:
             raise parse.wrong("cursor", "does not belong to this query")
-        bound[sql.LAST] = last
-        for place, value in enumerate(after):
-            bound[f"k{place}"] = value
+        bound |= {sql.LAST: last, **{f"k{place}": value for place, value in enumerate(after)}}
         nulls = tuple([value is None for value in after])
     walk = bool(most > 0 and sort and plan.rollup and sql.walks(layout.rows, _count(selection)[0], most))
     statement = _numbers(plan, nulls, walk)

@@ -132,16 +132,12 @@ def _measure_columns(
 
 
 def _whole_parts(place: int, column: str) -> list[tuple[str, str]]:
-    """The parts of a sum of whole numbers some of which no 64-bit integer holds: those are doubles, added apart."""
-
-    def part(sql: str) -> str:
-        return f"coalesce(sum(CASE typeof({column}) WHEN 'integer' THEN {sql} END), 0)"
-
-    doubles = f"total(CASE typeof({column}) WHEN 'real' THEN {column} END)"
+    """The parts of a sum of whole numbers, some of which are beyond 64 bits: those are doubles, added apart."""
+    integer, double = (f"CASE typeof({column}) WHEN '{kind}' THEN {column} END" for kind in ("integer", "real"))
     return [
-        (f"h{place}", part(f"{column} / {CHUNK}")),
-        (f"l{place}", part(f"{column} % {CHUNK}")),
-        (f"r{place}", doubles),
+        (f"h{place}", f"coalesce(sum({integer} / {CHUNK}), 0)"),
+        (f"l{place}", f"coalesce(sum({integer} % {CHUNK}), 0)"),
+        (f"r{place}", f"total({double})"),
     ]
 
 
@@ -169,7 +165,7 @@ def _with_median(sql: str, place: int, measure: Measure, shape: Shape, layout: L
 def _writer(measure: Measure, layout: Layout, at: Mapping[str, int], place: int) -> Callable[[Row], str]:
     """How a measure's value becomes JSON: exact where the values are decimals of up to 15 digits; null without values.
 
-    `at` says at which place of a row each column is.
+    `at` has each column's place in a row.
     """
     main = at[f"m{place}"]
     if measure.function == "count":

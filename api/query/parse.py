@@ -71,9 +71,7 @@ def pairs(query_string: str) -> list[tuple[str, str]]:
         reason = f"the query string has {len(query_string)} characters, at most {parameters.QUERY_MAX} are read"
         raise QueryError("invalid-parameter", reason, [_error("", reason)])
     decoded: dict[str, str] = {}
-    for part in query_string.split("&") if query_string else []:
-        if not part:
-            continue
+    for part in filter(None, query_string.split("&")):
         name, value = _pair(part)
         if name in decoded:
             raise wrong(name[:60], "given more than once")
@@ -176,11 +174,10 @@ def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryErro
     errors = []
     for name in names[:UNKNOWN_NAMED]:
         head, separator, _ = name.rpartition(parameters.SEPARATOR)
+        names_known = _filter_names(table) if separator else (*table.index, *sorted(known))
         if separator and head in table.index:
-            near = nearest(name, [n for n in _filter_names(table) if n.startswith(head + parameters.SEPARATOR)])
-        else:
-            near = nearest(name, _filter_names(table) if separator else [*table.index, *sorted(known)])
-        errors.append(_error(name[:100], "unknown", did_you_mean=near))
+            names_known = tuple(n for n in names_known if n.startswith(head + separator))
+        errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))
     return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
 
