@@ -307,6 +307,21 @@ def test_an_empty_table_is_served(tmp_path: Path) -> None:
     assert answer(client, "/v1/search?q=a")["data"] == []
 
 
+def test_conflicts_have_keys_of_any_type_and_a_position_without_its_conflict_is_left_out(tmp_path: Path) -> None:
+    positions = [["1", "t", "a"], ["7", "t", "a"], ["", "t", "a"]]
+    client = served(
+        tmp_path,
+        table("t", ["id"], [["a"], ["b"]]),
+        table("conflicts", ["id:integer", "why"], [["1", "two sources"]]),
+        table("conflict_positions", ["conflict:integer", "dataset", "record"], positions, primaryKey=[]),
+    )
+    conflict = {"id": 1, "why": "two sources"}
+    assert answer(client, rows_path("t"))["included"] == {"conflicts": [conflict]}
+    assert answer(client, "/v1/datasets/t/records/a")["links"]["conflicts"] == "/v1/conflicts?id__in=1"
+    position = {"conflict": 1, "dataset": "t", "record": "a", "figure": {"id": "a"}}
+    assert answer(client, "/v1/conflicts")["data"] == [{**conflict, "positions": [position]}]
+
+
 def test_a_table_of_one_column_and_empty_texts_is_served(tmp_path: Path) -> None:
     client = served(tmp_path, table("t", ["only"], [["a"], [""], ["b"]], primaryKey=[], missingValues=["NA"]))
     assert walk(client) == {"t": [{"only": "a"}, {"only": ""}, {"only": "b"}]}

@@ -128,6 +128,7 @@ WRONG = {
     "as_of=2026-1-1": invalid("as_of", "expected a day, such as 2026-11-30"),
     "as_of=20260101": invalid("as_of", "expected a day, such as 2026-11-30"),
     "as_of=2026-02-30": invalid("as_of", "expected a day, such as 2026-11-30"),
+    "as_of=2026-W48-1": invalid("as_of", "expected a day, such as 2026-11-30"),
     "as_of=yesterday": invalid("as_of", "expected a day, such as 2026-11-30"),
     # the query itself
     "id=%FF": invalid("id", "is not UTF-8"),

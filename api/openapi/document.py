@@ -17,33 +17,24 @@ from api.http.views import records
 from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
-from api.openapi import answers, parameters, rows
+from api.openapi import parameters, responses, rows
 from api.openapi.operations import OPERATIONS, Operation
+from api.query.parameters import no_parameters
 
 VERSION = "3.0.3"
-API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or answers do, not when the data do
+API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or responses do, not when the data do
 ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
-DATASET = "/v1/datasets/{name}"
+DATASET = "/v1/datasets/<"
 TEXTS = ("text/html", "text/csv", "application/jsonl", "application/atom+xml")
-FAMILIES = {
-    "home": "service",
-    "catalogue": "service",
-    "search": "service",
-    "aggregates": "service",
-    "files": "releases",
-    "changes": "releases",
-    "tuf": "releases",
-    "documentation": "documentation",
-    "health": "health",
-    "problems": "documentation",
-}
 TAGS = {
-    "service": "What there is, and search over all of it.",
+    "service": "What the service offers, and search over all of it.",
     "releases": "Releases never change: their versions, files and differences.",
     "documentation": "This description.",
-    "health": "Whether the server lives.",
+    "health": "Whether the server is up.",
 }
-# Variables of paths beside {key}: what they are, and an example that is always there (empty: none).
+# The tag of a blueprint's addresses, where it is not the blueprint's own name; the rest is the service.
+TAG_OF = {"files": "releases", "changes": "releases", "tuf": "releases", "problems": "documentation"}
+# Variables of paths beside {key}: what they are, and an example that always exists (empty: none).
 VARIABLES = {
     "extension": ("The format.", "csv"),
     "version": ("A release's version.", ""),
@@ -52,21 +43,21 @@ VARIABLES = {
     "kind": ("A type of problem.", "not-found"),
 }
 GUIDE = """\
-Read-only, without keys or cookies. Every address answers GET, HEAD (the same headers, no body) and OPTIONS; anything
-else is 405 with `Allow`. A parameter that an address does not know is 400, never ignored.
+Read-only, without keys or cookies. Every address allows GET, HEAD (the same headers, no body) and OPTIONS; anything
+else is 405 with `Allow`. An unknown parameter is 400, never ignored.
 
 - **Filters** `field=value` and `field__operator=value`; comparisons leave nulls out, `field__isnull` finds them.
 - **Pages** follow `links.next` until it is null. Every sort ends in the key: pages never overlap or skip.
-- **Releases** `version` or `as_of` ask an earlier release; `links.permalink` keeps giving this answer.
-- **Caching** send `ETag` back as `If-None-Match`; an unchanged answer is 304.
-- **Words, not schemas** `version` and `as_of` exclude each other; at most 40 filters and 4,000 characters of query; a
-  cursor is taken from `links.next`, never made up; a list names nothing twice.
+- **Releases** `version` or `as_of` query an earlier release; `links.permalink` always returns this response.
+- **Caching** send `ETag` back as `If-None-Match`; an unchanged response is 304.
+- **Not in the schemas** `version` and `as_of` exclude each other; at most 40 filters and 4,000 characters of query; a
+  cursor is taken from `links.next`, never made up; a list has no value twice.
 - **Errors** are problem documents (RFC 9457), each with a `type` that explains it and the `request_id` to quote.
 """
 
 
 def document(app: Flask, package: Package) -> dict[str, Any]:
-    """The document of a package as the app serves it; its descriptor and schemas decide it, rows and version do not."""
+    """The document of a package as the app serves it; it depends on descriptor and schemas, not on rows or version."""
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title=package.title,
@@ -80,36 +71,35 @@ def document(app: Flask, package: Package) -> dict[str, Any]:
     slugs = _slugs(package.tables)
     _components(spec, package, slugs)
     for rule, operation, table in _places(app, package):
-        path = template(rule, table)
-        described = _operation(spec, plugin, app, rule, operation, table, slugs, path)
-        spec.path(path, operations={"get": described})
-    found: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
-    return {name: found[name] for name in ORDER}
+        described = _operation(spec, plugin, app, rule, operation, table, slugs)
+        spec.path(_path(rule, table), operations={"get": described})
+    parts: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
+    return {name: parts[name] for name in ORDER}
 
 
-def written(found: Mapping[str, Any]) -> str:
+def written(document: Mapping[str, Any]) -> str:
     """The document as YAML."""
-    ordered = {**{name: found[name] for name in ORDER if name in found}, **found}
+    ordered = {**{name: document[name] for name in ORDER if name in document}, **document}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _places(app: Flask, package: Package) -> list[tuple[Rule, Operation, Table | None]]:
     """What is described, in order: the service, each dataset with all its addresses, the rest."""
-    found = []
+    places = []
     for rule in app.url_map.iter_rules():
         operation = OPERATIONS.get(rule.endpoint)
         if operation is None:
             continue
-        for table in tables_of(rule, operation, package):
+        for table in _tables(rule, operation, package):
             of_dataset = table is not None and not operation.table
             section = 1 if of_dataset else 0 if rule.rule in ("/v1/", "/v1/datasets") else 2
             place = package.tables.index(table) if table is not None and of_dataset else 0
-            found.append(((section, place, not rule.rule.startswith("/v1"), rule.rule), (rule, operation, table)))
-    return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
+            places.append(((section, place, not rule.rule.startswith("/v1"), rule.rule), (rule, operation, table)))
+    return [entry for _, entry in sorted(places, key=lambda pair: pair[0])]
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Texts of several lines as they are; nothing is shared between places."""
+    """Texts of several lines as blocks, and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -119,36 +109,33 @@ _Dumper.add_representer(
     str, lambda d, text: d.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 )
 _Dumper.add_representer(
-    dict, lambda d, found: d.represent_mapping("tag:yaml.org,2002:map", found, flow_style=list(found) == ["$ref"])
+    dict, lambda d, entry: d.represent_mapping("tag:yaml.org,2002:map", entry, flow_style=list(entry) == ["$ref"])
 )
 
 
-def template(rule: Rule, table: Table | None) -> str:
-    """A route as OpenAPI writes it: {variables}, the dataset's own name where the route is of datasets."""
-    found = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
-    if table is not None and found.startswith(DATASET):
-        found = DATASET.replace("{name}", quote(table.name, safe="-._~:")) + found[len(DATASET) :]
-    return found
+def _path(rule: Rule, table: Table | None) -> str:
+    """A route as OpenAPI writes it: {variables}, and the name of its table in place of {name}."""
+    path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
+    return path.replace("{name}", quote(table.name, safe="-._~:")) if table else path
 
 
-def tables_of(rule: Rule, operation: Operation, package: Package) -> Iterable[Table | None]:
-    """The tables that a route is described for, each by itself; [None] for a route that is of no table."""
+def _tables(rule: Rule, operation: Operation, package: Package) -> Iterable[Table | None]:
+    """The tables that a route is described for, one by one; [None] for a route without a table."""
     if operation.table:
         return [table for table in package.tables if table.name == operation.table]
-    return package.tables if template(rule, None).startswith(DATASET) else [None]
+    return package.tables if rule.rule.startswith(DATASET) else [None]
 
 
 def _info(package: Package) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": f"{package.description}\n\n{GUIDE}".strip() + "\n"}
-    if package.license:
-        found["license"] = {"name": package.license}
-        if package.license_path.startswith("http"):
-            found["license"]["url"] = package.license_path
     person: Mapping[str, Any] = next(iter(package.descriptor.get("contributors") or []), {})
-    contact = {"name": person.get("title"), "url": person.get("path"), "email": person.get("email")}
-    if any(contact.values()):
-        found["contact"] = {name: str(value) for name, value in contact.items() if value}
-    return found
+    license_url = package.license_path if package.license_path.startswith("http") else ""
+    parts: dict[str, dict[str, Any]] = {
+        "license": {"name": package.license, "url": license_url},
+        "contact": {"name": person.get("title"), "url": person.get("path"), "email": person.get("email")},
+    }
+    known = {name: {key: str(value) for key, value in part.items() if value} for name, part in parts.items()}
+    info = {"description": f"{package.description}\n\n{GUIDE}".strip() + "\n"}
+    return {**info, **{name: part for name, part in known.items() if part}}
 
 
 def _tags(package: Package) -> list[dict[str, str]]:
@@ -158,28 +145,25 @@ def _tags(package: Package) -> list[dict[str, str]]:
 
 def _slugs(tables: Iterable[Table]) -> dict[str, str]:
     """A name for each table that component names allow."""
-    found: dict[str, str] = {}
+    slugs: dict[str, str] = {}
     for number, table in enumerate(tables):
         slug = re.sub(r"[^A-Za-z0-9_-]+", "_", table.name)
-        found[table.name] = slug if slug == table.name and slug not in found.values() else f"{slug}-{number}"
-    return found
+        slugs[table.name] = slug if slug == table.name and slug not in slugs.values() else f"{slug}-{number}"
+    return slugs
 
 
 def _components(spec: APISpec, package: Package, slugs: Mapping[str, str]) -> None:
     first = package.tables[0].name if package.tables else ""
-    answers.components(spec, f"/v1/datasets/{quote(first, safe='')}/records")
+    responses.components(spec, f"/v1/datasets/{quote(first, safe='')}/records")
     for name, schema in types.WRITTEN.items():
         spec.components.schema(name, dict(schema))
     for table in package.tables:
-        slug = slugs[table.name]
-        spec.components.schema(f"Row.{slug}", schema=rows.row(table))
-        _expandable(spec.components.schemas[f"Row.{slug}"], table, slugs)
-        spec.components.schemas[f"Row.{slug}"] |= {"title": table.title, "description": _row_words(table)}
-        answers.of_table(spec, table, slug, package, slugs)
-
-
-def _row_words(table: Table) -> str:
-    return f"{table.description} Rows hold every field, null where empty, unless `fields` picks some.".strip()
+        name = f"Row.{slugs[table.name]}"
+        spec.components.schema(name, schema=rows.row(table))
+        _expandable(spec.components.schemas[name], table, slugs)
+        words = f"{table.description} Rows hold every field, null where empty, unless `fields` picks some.".strip()
+        spec.components.schemas[name] |= {"title": table.title, "description": words}
+        responses.of_table(spec, table, slugs)
 
 
 def _expandable(row: dict[str, Any], table: Table, slugs: Mapping[str, str]) -> None:
@@ -188,7 +172,7 @@ def _expandable(row: dict[str, Any], table: Table, slugs: Mapping[str, str]) -> 
         if len(key.fields) == 1 and key.resource in slugs:
             value = row["properties"][key.fields[0]]
             words = {name: value.pop(name) for name in ("title", "description", "example") if name in value}
-            row["properties"][key.fields[0]] = {**words, "anyOf": [value, answers.ref(f"Row.{slugs[key.resource]}")]}
+            row["properties"][key.fields[0]] = {**words, "anyOf": [value, responses.ref(f"Row.{slugs[key.resource]}")]}
 
 
 def _operation(
@@ -199,28 +183,24 @@ def _operation(
     operation: Operation,
     table: Table | None,
     slugs: Mapping[str, str],
-    path: str,
 ) -> dict[str, Any]:
     """One operation: words from the view, parameters from what reads them."""
     slug = slugs[table.name] if table else ""
-    family, _, view = rule.endpoint.rpartition(".")
-    said = (app.view_functions[rule.endpoint].__doc__ or view).strip()
-    control = operation.control(table or PLAIN) if operation.control else {}
-    query = parameters.control(plugin, control, operation.required)
-    plain = parameters.control(plugin, operation.control(PLAIN), operation.required) if operation.control else []
-    names = parameters.references(spec, (slug or family, view), query, plain)
+    blueprint, _, view = rule.endpoint.rpartition(".")
+    words = (app.view_functions[rule.endpoint].__doc__ or view).strip()
+    control = operation.control or no_parameters
+    query, plain = (parameters.control(plugin, control(of), operation.required) for of in (table or PLAIN, PLAIN))
+    names = parameters.references(spec, (slug or blueprint, view), query, plain)
     if operation.filters and table:
-        filters = parameters.filters(table)
-        query += filters
-        names += parameters.references(spec, (slug, view), filters)
-    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", path)]
+        names += parameters.references(spec, (slug, view), parameters.filters(table))
+    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", _path(rule, table))]
     return {
         "operationId": f"{slug}_{view}" if table and not operation.table else operation.name or view,
-        "summary": f"{table.title}: {said.partition('.')[0].lower()}" if table else said.partition("\n")[0].rstrip("."),
-        "description": said,
-        "tags": [table.name if table else FAMILIES.get(family, "service")],
+        "summary": f"{table.title}: {words.partition('.')[0].lower()}" if table else words.splitlines()[0].rstrip("."),
+        "description": words,
+        "tags": [table.name if table else TAG_OF.get(blueprint, blueprint if blueprint in TAGS else "service")],
         "parameters": [*variables, *names],
-        "responses": _responses(operation, bool(variables or table or "version" in control), slug),
+        "responses": _responses(operation, bool(variables or table or "version" in control(PLAIN)), slug),
     }
 
 
@@ -246,40 +226,40 @@ def _key(table: Table) -> tuple[str, str]:
 
 
 def _responses(operation: Operation, missing: bool, slug: str) -> dict[str, Any]:
-    """Every status that the operation can answer with."""
-    found: dict[int, Any] = {200: _success(operation, slug)}
-    if operation.answer == "Redirect":
-        found = {302: {"description": answers.WORDS[302], "headers": answers.headers(("Location", *answers.EVERY))}}
-    if operation.headers == "finished":
-        found[304] = answers.ref("NotModified", "responses")
-    elif operation.headers != "plain":
-        found[304] = {"description": answers.WORDS[304], "headers": answers.headers(("ETag",))}
-    problems = {*operation.also} - {206}
+    """Every status that the operation can return."""
+    statuses: dict[int, Any] = {200: _success(operation, slug)}
+    if operation.response == "Redirect":
+        headers = responses.headers(("Location", *responses.EVERY))
+        statuses = {302: {"description": responses.STATUSES[302], "headers": headers}}
     if 206 in operation.also:
-        found[206] = {**found[200], "description": answers.WORDS[206]}
+        statuses[206] = {**statuses[200], "description": responses.STATUSES[206]}
+    if operation.headers == "data":
+        statuses[304] = responses.ref("NotModified", "responses")
+    elif operation.headers != "plain":
+        statuses[304] = {"description": responses.STATUSES[304], "headers": responses.headers(("ETag",))}
+    problems = {*operation.also} - {206}
     if operation.control is not None:
-        problems |= {400}
-        found[414] = answers.ref("TooLong", "responses")
-    if missing or operation.answer == "Page":
+        statuses[414] = responses.ref("TooLong", "responses")
+        problems |= {400, 406} if operation.headers == "data" else {400}
+    if missing or operation.response == "Page":
         problems |= {404}
-    if operation.headers == "finished" and operation.control is not None:
-        problems |= {406}
     if operation.filters:
         problems |= {503}
-    found |= {status: answers.ref(f"Problem{status}", "responses") for status in problems}
-    return {str(status): found[status] for status in sorted(found)}
+    statuses |= {status: responses.ref(f"Problem{status}", "responses") for status in problems}
+    return {str(status): statuses[status] for status in sorted(statuses)}
 
 
 def _success(operation: Operation, slug: str) -> dict[str, Any]:
-    own = operation.answer in ("Rows", "Record")
-    name = f"{operation.answer}.{slug}" if own else operation.answer
-    content: dict[str, Any] = {}
-    for media in operation.media:
-        content[media] = {"schema": answers.ref(name)}
-        if media == "*/*":
-            content[media] = {"schema": {}}
-        elif media.startswith("application/vnd."):
-            content[media] = {"schema": {"type": "string", "format": "binary"}}
-        elif media in TEXTS:
-            content[media] = {"schema": {"type": "string"}}
-    return {"description": "OK.", "headers": answers.headers(answers.HEADERS_OF[operation.headers]), "content": content}
+    own = operation.response in ("Rows", "Record")
+    name = f"{operation.response}.{slug}" if own else operation.response
+    headers = responses.headers(responses.HEADERS_OF[operation.headers])
+    content = {media: {"schema": _schema(media, name)} for media in operation.media}
+    return {"description": "OK.", "headers": headers, "content": content}
+
+
+def _schema(media: str, name: str) -> dict[str, Any]:
+    if media == "*/*":
+        return {}
+    if media.startswith("application/vnd."):
+        return {"type": "string", "format": "binary"}
+    return {"type": "string"} if media in TEXTS else responses.ref(name)

@@ -1,4 +1,4 @@
-"""Swagger UI around a finished document: an application of flasgger's, with a current Swagger UI of our own host."""
+"""Swagger UI around a document: an application of flasgger's, with a current Swagger UI from this host."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def app(document: dict[str, Any], title: str, base: str) -> Flask:
 
 
 def _config(title: str, base: str) -> dict[str, Any]:
-    """Each entry guards against something (see the comments); `headers` and `auth` must be there, even empty."""
+    """flasgger's settings; `headers` and `auth` must be present, even if empty."""
     return {
         "openapi": "3.0.3",  # else the document is called Swagger 2.0 as well
         "title": title,
@@ -33,6 +33,8 @@ def _config(title: str, base: str) -> dict[str, Any]:
         "headers": [],
         "auth": {},
         "hide_top_bar": True,
-        "connect": base.partition("://")[2].partition("/")[0],  # the one other host that "Try it out" may ask
+        "connect": base.partition("://")[2].partition("/")[
+            0
+        ],  # the one other host that "Try it out" may send requests to
         "ui_params": {"docExpansion": "none", "defaultModelsExpandDepth": -1, "filter": True, "deepLinking": True},
     }

@@ -14,22 +14,22 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True)
 class Operation:
-    """What a view's code does not say by itself.
+    """What does not follow from a view's code.
 
-    `answer` names the 200's shape (api.openapi.answers); `control` is what the view gives to question.read (None: it
-    reads no parameters); `table` is the table it speaks of where the address does not name it; `media` are its media
-    types; `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
-    (api.openapi.answers.HEADERS_OF); `name`: the operationId, where the view's own name is taken.
+    `response` names what the 200 holds (api.openapi.responses); `control` is what the view passes to api.query.parse
+    (None: it ignores parameters); `table` is its table where the address does not name it; `media` are its media types;
+    `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
+    (api.openapi.responses.HEADERS_OF); `name`: the operationId, where another view has this one's name.
     """
 
-    answer: str
+    response: str
     control: Control | None = release_parameters
     filters: bool = False
     table: str = ""
     required: tuple[str, ...] = ()
     also: tuple[int, ...] = ()
     media: tuple[str, ...] = (JSON_TYPE,)
-    headers: str = "finished"
+    headers: str = "data"
     name: str = ""
 
 
@@ -37,7 +37,7 @@ ROWS = tuple(media.partition(";")[0] for media in records.offered().values())
 PAGE = ("text/html",)
 ANY = ("*/*",)
 
-# endpoint: operation; None where a route is no address of its own
+# endpoint: operation; None for a route that is not described
 OPERATIONS: Mapping[str, Operation | None] = {
     "home.home": Operation("Service", no_parameters, media=(*PAGE, JSON_TYPE)),
     "catalogue.service": Operation("Service"),
@@ -64,7 +64,7 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "documentation.as_json": Operation("OpenAPI", no_parameters),
     "documentation.as_yaml": Operation("OpenAPI", no_parameters, media=("application/yaml",)),
     "documentation.page": Operation("Page", None, media=PAGE),
-    "documentation.part": None,  # the page's own scripts and styles
+    "documentation.part": None,  # the page's scripts and styles
     "health.alive": Operation("Alive", no_parameters, headers="plain"),
     "health.ready": Operation("Ready", no_parameters, headers="plain", also=(503,)),
     "problems.explain": Operation("Page", None, media=PAGE, headers="plain"),

@@ -12,18 +12,18 @@ from marshmallow import fields
 from api.model import types
 from api.model.descriptor import Table
 from api.openapi import rows
+from api.openapi.responses import Entry, ref
 from api.query import parameters
 from api.query.fields import Separated, Value
 
-Entry = dict[str, Any]
 SEVERAL: Entry = {"style": "form", "explode": False}
 
 
 def references(spec: APISpec, owner: tuple[str, str], declared: list[Entry], plain: Sequence[Entry] = ()) -> list[str]:
-    """Names of component parameters with that content, put in where they are new.
+    """Names of component parameters with that content, added where they are new.
 
-    What is the same for every table (it is in `plain`) has its own name; the rest has its table's before it, and its
-    view's where two views of a table differ.
+    What is the same for every table (it is in `plain`) has its own name; the rest is prefixed with its table's name,
+    and with its view's where two views of a table differ.
     """
     return [_reference(spec, owner, entry, entry in plain) for entry in declared]
 
@@ -34,10 +34,10 @@ def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool
     names = [clean] if shared else []
     names += [f"{slug}.{clean}", f"{slug}.{view}.{clean}"]
     for name in chain(names, (f"{slug}.{clean}-{number}" for number in count(2))):
-        found = spec.components.parameters.get(name)
-        if found is None:
+        known = spec.components.parameters.get(name)
+        if known is None:
             spec.components.parameter(name, "query", entry)
-        if found is None or found == entry:
+        if known is None or known == entry:
             return name
     raise AssertionError("names never end")
 
@@ -66,23 +66,19 @@ def _words(field: Value) -> str:
 
 
 def _shape(field: Value) -> Entry:
-    """How a filter's value is written. Values outside an enum or range are no error: they find nothing."""
+    """How a filter's value is written. A value outside an enum or range is not an error: no row has it."""
     written = field.operator.written or field.kind.written
     if field.kind.type in types.JSON_TYPES and not field.operator.written:
-        return {"content": {"application/json": {"schema": _ref(written)}}}
+        return {"content": {"application/json": {"schema": ref(written)}}}
     if field.operator.many or field.kind.type == "list" and not field.operator.written:
-        return {"schema": {"type": "array", "items": _ref(written), "minItems": 1}, **SEVERAL}
-    return {"schema": _ref(written)}
-
-
-def _ref(name: str) -> Entry:
-    return {"$ref": f"#/components/schemas/{name}"}
+        return {"schema": {"type": "array", "items": ref(written), "minItems": 1}, **SEVERAL}
+    return {"schema": ref(written)}
 
 
 def control(
     plugin: MarshmallowPlugin, declared: Mapping[str, fields.Field[Any]], required: tuple[str, ...] = ()
 ) -> list[Entry]:
-    """The parameters beside the filters; a list of names of which there is none is left out."""
+    """The parameters beside the filters, without lists of names that can have no entry."""
     return [
         _control(plugin, name, field, field.required or name in required)
         for name, field in declared.items()

@@ -1,4 +1,4 @@
-"""Table Schema → marshmallow: the rows that answers hold, for apispec to describe."""
+"""Table Schema → marshmallow: the rows that responses hold, for apispec to describe."""
 
 import json
 import re
@@ -10,10 +10,10 @@ from marshmallow import EXCLUDE, Schema, fields
 from api.model import types
 from api.model.descriptor import Field, Table
 
-LISTED = {"type": "array", "items": {}}
+ARRAY = {"type": "array", "items": {}}
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
-# Table Schema type: marshmallow field, what OpenAPI has to be told besides
+# Table Schema type: marshmallow field, further properties in OpenAPI
 TYPES: Mapping[str, tuple[Callable[..., fields.Field[Any]], Mapping[str, Any]]] = {
     "string": (fields.String, {}),
     "any": (fields.String, {}),
@@ -28,8 +28,8 @@ TYPES: Mapping[str, tuple[Callable[..., fields.Field[Any]], Mapping[str, Any]]] 
     "duration": (fields.String, {"x-format": "ISO 8601 duration"}),
     "object": (fields.Dict, {}),
     "geojson": (fields.Dict, {"x-format": "GeoJSON"}),
-    "array": (fields.Raw, LISTED),
-    "list": (fields.Raw, LISTED),
+    "array": (fields.Raw, ARRAY),
+    "list": (fields.Raw, ARRAY),
     "geopoint": (fields.Raw, POINT),
 }
 NUMERIC = ("integer", "number", "year")
@@ -40,26 +40,18 @@ BOUNDS = ("minimum", "maximum")
 SIZES = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
-class Row(Schema):
-    """What all rows have in common: clients must ignore keys that they do not know."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-
-def row(table: Table) -> type[Schema]:
-    """The schema of a table's rows, with the examples that the Table Schema has."""
+def row(table: Table) -> Schema:
+    """The schema of a table's rows, with the Table Schema's examples; clients must ignore keys they do not know."""
     declared = {f"p{i}": _declared(field) for i, field in enumerate(table.fields)}
-    return Row.from_dict(declared, name="Row")
+    return Schema.from_dict(declared, name="Row")(unknown=EXCLUDE)
 
 
 def _declared(field: Field) -> fields.Field[Any]:
-    make, told = TYPES.get(field.type, TYPES["any"])
-    found = example(field)
+    make, properties = TYPES.get(field.type, TYPES["any"])
+    words = {"title": field.title or None, "description": field.description or None, "example": example(field)}
     metadata = {
-        **told,
-        **{name: text for name in ("title", "description") if (text := getattr(field, name))},
-        **({} if found is None else {"example": found}),
+        **properties,
+        **{name: value for name, value in words.items() if value is not None},
         **constraints(field),
         **custom(field),
     }
@@ -69,12 +61,12 @@ def _declared(field: Field) -> fields.Field[Any]:
 
 
 def example(field: Field) -> Any:
-    """The schema's own example of the field, as JSON has it; None where it has none that can be read."""
+    """The schema's own example of the field, as JSON has it; None without one that can be read."""
     return None if field.example is None else as_json(field, field.example)
 
 
 def as_json(field: Field, value: Any) -> Any:
-    """A value of a descriptor (text in the field's format, or JSON already) as rows hold it; None if it is none."""
+    """A value of a descriptor (text in the field's format, or JSON already) as rows hold it; None if it is invalid."""
     kind = types.kind(field)
     if not isinstance(value, str):
         return value
@@ -87,32 +79,32 @@ def as_json(field: Field, value: Any) -> Any:
 
 
 def constraints(field: Field) -> dict[str, Any]:
-    """The constraints of a field as JSON Schema says them; those it has no word for begin with x-."""
-    found: dict[str, Any] = {}
+    """The constraints of a field in JSON Schema; those that it does not know begin with x-."""
+    entry: dict[str, Any] = {}
     for name, value in field.constraints.items():
         if name == "enum":
-            listed = [as_json(field, entry) for entry in value]
-            found["enum"] = listed if field.required else [*listed, None]
+            values = [as_json(field, one) for one in value]
+            entry["enum"] = values if field.required else [*values, None]
         elif name == "pattern":
-            found["pattern" if field.type == "string" and _compiles(str(value)) else "x-pattern"] = _whole(str(value))
+            entry["pattern" if field.type == "string" and _compiles(str(value)) else "x-pattern"] = _whole(str(value))
         elif name in ("exclusiveMinimum", "exclusiveMaximum"):
-            found |= _bound(field, name[9:].lower(), value) | {name: True}
+            entry |= _bound(field, name[9:].lower(), value) | {name: True}
         elif name in BOUNDS:
-            found |= _bound(field, name, value)
+            entry |= _bound(field, name, value)
         elif name in SIZES:
-            found[name if field.type in ("string", "any") else SIZES[name]] = value
+            entry[name if field.type in ("string", "any") else SIZES[name]] = value
         elif name == "unique" and value:
-            found["x-unique"] = True
-    return found
+            entry["x-unique"] = True
+    return entry
 
 
 def _bound(field: Field, name: str, value: Any) -> dict[str, Any]:
-    found = as_json(field, value)
-    return {name if field.type in NUMERIC and isinstance(found, int | float) else f"x-{name}": found}
+    bound = as_json(field, value)
+    return {name if field.type in NUMERIC and isinstance(bound, int | float) else f"x-{name}": bound}
 
 
 def _whole(pattern: str) -> str:
-    """A Table Schema pattern is of the whole text, a JSON Schema pattern of any part of it."""
+    """The pattern for JSON Schema, where it may match a part of the text; in Table Schema it matches the whole."""
     whole = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
     return pattern if whole else f"^(?:{pattern})$"
 
@@ -126,6 +118,6 @@ def _compiles(pattern: str) -> bool:
 
 
 def custom(field: Field) -> dict[str, Any]:
-    """What a field says beyond the standard (units, categories, what may be added), as x- properties."""
+    """A field's properties beyond the standard (units, categories, what may be added), as x- properties."""
     extra = {name: value for name, value in field.descriptor.items() if name not in (*STANDARD, *LEXICAL)}
     return {name if name.startswith("x-") else "x-" + name.replace(":", "-"): value for name, value in extra.items()}

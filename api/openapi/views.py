@@ -1,7 +1,7 @@
 """The OpenAPI document and the page that shows it.
 
-Both are made by a small application of their own (flasgger's), at the first request and again when the latest
-release changes: the workers that answer questions import neither flasgger nor apispec before somebody asks.
+Both are made by a small application of their own (flasgger's), at the first request for them and again when the latest
+release changes: until then a worker imports neither flasgger nor apispec.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class Documentation:
-    """The documentation of one release: finished bytes."""
+    """The documentation of one release: the bytes of its responses."""
 
     release: Release
     base: str
@@ -42,8 +42,8 @@ def as_json() -> Response:
     """The OpenAPI document as JSON."""
     refuse_parameters()
     acceptable({"json": JSON_TYPE})
-    found = documentation()
-    return _finish(found, found.json, JSON_TYPE, "openapi.json")
+    made = documentation()
+    return _finish(made, made.json, JSON_TYPE, "openapi.json")
 
 
 @blueprint.get("/openapi.yaml")
@@ -53,41 +53,39 @@ def as_yaml() -> Response:
 
     refuse_parameters()
     acceptable({"yaml": YAML_TYPE})
-    found = documentation()
-    return _finish(found, document.written(json.loads(found.json)).encode(), YAML_TYPE, "openapi.yaml")
+    made = documentation()
+    return _finish(made, document.written(json.loads(made.json)).encode(), YAML_TYPE, "openapi.yaml")
 
 
 @blueprint.get("/docs/")
 def page() -> Response:
-    """The documentation as a page to read and try out; whatever the address asks besides is ignored."""
-    found = documentation()
-    return _finish(found, found.page, HTML_TYPE, "docs", "")
+    """The documentation as a page to read and try out; parameters of the address are ignored."""
+    made = documentation()
+    return _finish(made, made.page, HTML_TYPE, "docs", "")
 
 
 @blueprint.get("/docs/<path:name>")
 def part(name: str) -> Response:
     """A script or style of the page."""
-    found = documentation()
-    if name not in found.parts:
+    made = documentation()
+    if name not in made.parts:
         raise NotFound
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return _finish(found, found.parts[name], media_type, "docs", *name.split("/"))
+    return _finish(made, made.parts[name], media_type, "docs", *name.split("/"))
 
 
 def documentation() -> Documentation:
-    """The documentation of the latest release; made once, whichever thread asks first."""
+    """The documentation of the latest release; made once, while other threads wait."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy: threads need the app itself
     release, start = store().latest(), base()
-    found: Documentation | None = app.extensions.get("documentation")
-    if found is None or (found.release.build, found.base) != (release.build, start):
-        with _lock:
-            found = app.extensions.get("documentation")
-            if found is None or (found.release.build, found.base) != (release.build, start):
-                found = app.extensions["documentation"] = _made(app, release, start)
-    return found
+    with _lock:
+        made: Documentation | None = app.extensions.get("documentation")
+        if made is None or (made.release.build, made.base) != (release.build, start):
+            made = app.extensions["documentation"] = _make(app, release, start)
+    return made
 
 
-def _made(app: Flask, release: Release, base: str) -> Documentation:
+def _make(app: Flask, release: Release, base: str) -> Documentation:
     from api.openapi import document, interface
 
     served = interface.app(document.document(app, release.package), release.package.title, base)
@@ -96,8 +94,8 @@ def _made(app: Flask, release: Release, base: str) -> Documentation:
 
 
 def _body(served: Flask, path: str) -> bytes:
-    with served.test_client().get(path) as answer:
-        return bytes(answer.data)
+    with served.test_client().get(path) as response:
+        return bytes(response.data)
 
 
 def _finish(made: Documentation, body: bytes, media_type: str, *path: str) -> Response:

@@ -1,7 +1,7 @@
 """Disagreement as data: the conflicts that a release's rows take part in.
 
 Works for any package with the tables `conflicts` (key: one field) and `conflict_positions` (conflict, dataset,
-record): a release's conflicts are few, so they are read once and kept.
+record): a release's conflicts are few, so they are read once and stay in memory.
 """
 
 from collections import defaultdict
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from api.index import database
-from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
+from api.index.layout import FIELD_SEPARATOR
 from api.index.rows import json_text
-from api.model.descriptor import Table
 from api.model.files import CONFLICTS, POSITIONS
+from api.query.reshape import every_row
 from api.store.releases import Release
 
 PARTS = ("conflict", "dataset", "record")
@@ -35,34 +35,27 @@ def conflicts(release: Release) -> Conflicts:
     table, positions = package.table(CONFLICTS), package.table(POSITIONS)
     if table is None or positions is None or not set(PARTS) <= set(positions.index) or len(table.primary_key) != 1:
         return Conflicts({}, {}, {})
-    layouts = database.layouts(release.folder)
-    key = table.index[table.primary_key[0]]
-    own = _rows(release, table, layouts[CONFLICTS], f"c{key}")
-    columns = ", ".join(f"c{positions.index[part]}" for part in PARTS)
-    taken = _rows(release, positions, layouts[POSITIONS], columns)
-    held: dict[str, list[str]] = defaultdict(list)
+    alone = {str(row[table.primary_key[0]]): text for row, text in every_row(release, table)}
+    figures: dict[str, list[str]] = {name: [] for name in alone}
     of_row: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
-    for conflict, dataset, record, text in taken:
-        number, row = _figure(release, dataset, record)
-        held[conflict].append(f'{text[:-1]}{FIELD_SEPARATOR}"figure":{row}}}')
-        if number:
-            of_row[dataset][number] = (*of_row[dataset].get(number, ()), conflict)
-    joined = {name: f'{text[:-1]}{FIELD_SEPARATOR}"positions":[{",".join(held.get(name, []))}]}}' for name, text in own}
-    return Conflicts({name: text for name, text in own}, joined, of_row)
-
-
-def _rows(release: Release, table: Table, layout: database.Layout, columns: str) -> list[tuple[str, ...]]:
-    """Some columns of every row, with its JSON last."""
-    found = database.rows(release.folder, f"SELECT {columns} FROM t{layout.number} ORDER BY n", (), 0)
-    text = json_text(release.folder, table, range(1, layout.rows + 1))
-    return [(*row, line) for row, line in zip(found, text.split(ROW_SEPARATOR), strict=False)]
+    for position, text in every_row(release, positions):
+        name, dataset, record = (str(position[part]) for part in PARTS)
+        number, figure = _figure(release, dataset, record)
+        if name in alone:
+            figures[name].append(f'{text[:-1]}{FIELD_SEPARATOR}"figure":{figure}}}')
+            if number:
+                of_row[dataset][number] = (*of_row[dataset].get(number, ()), name)
+    joined = {
+        name: f'{text[:-1]}{FIELD_SEPARATOR}"positions":[{",".join(figures[name])}]}}' for name, text in alone.items()
+    }
+    return Conflicts(alone, joined, of_row)
 
 
 def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
-    """The number and JSON of the row that a position names; 0 and null where there is none."""
+    """The number and JSON of the row that a position names; 0 and null for none."""
     table = release.package.table(dataset)
     if table is None or len(table.primary_key) != 1:
         return 0, "null"
     number, key = database.layouts(release.folder)[dataset].number, table.index[table.primary_key[0]]
-    found = database.row(release.folder, f"SELECT n FROM t{number} WHERE c{key} = ?", (record,), 0)
-    return (found[0], json_text(release.folder, table, found)) if found else (0, "null")
+    row = database.row(release.folder, f"SELECT n FROM t{number} WHERE c{key} = ?", (record,), 0)
+    return (row[0], json_text(release.folder, table, row)) if row else (0, "null")

@@ -5,6 +5,7 @@ The OpenAPI document is made from the same fields (api.openapi.parameters).
 
 import operator
 from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from api.model.descriptor import Field
 from api.model.nearest import nearest
 
 IN_MAX = 200
-# Stands for a comma that was percent-encoded, until the list it is in has been cut: a lone surrogate, which no UTF-8
+# A comma that was percent-encoded, until the list that holds it has been split: a lone surrogate, which no UTF-8 text
 # decodes to.
 COMMA = "\udc2c"
 Parameters = Mapping[str, fields.Field[Any]]
@@ -27,15 +28,17 @@ Parameters = Mapping[str, fields.Field[Any]]
 
 
 class Operand(NamedTuple):
-    """What an operator looks at in a row: the compared column and, of a text field, the text with case folded."""
+    """What an operator reads of a row: the compared column and, of a text field, the text with case folded."""
 
     column: sa.ColumnElement[Any]
     folded: sa.ColumnElement[str] | None
 
 
-def read_one(kind: types.Kind, text: str) -> Any:
-    """A value in the canonical form of its type. Raises ValueError saying what was expected."""
-    return kind.parse(text)
+def _read_one(kind: types.Kind, text: str) -> Any:
+    try:
+        return kind.parse(text)
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(f"{text[:60]!r} is not {error}") from None
 
 
 def _read_list(kind: types.Kind, text: str) -> list[Any]:
@@ -44,11 +47,7 @@ def _read_list(kind: types.Kind, text: str) -> list[Any]:
     parts = split(text)
     if len(parts) > IN_MAX:
         raise ValidationError(f"expected at most {IN_MAX} values, found {len(parts)}")
-    return [_one(kind, part) for part in parts]
-
-
-def _read_text(kind: types.Kind, text: str) -> Any:
-    return kind.parse(text) if kind.type == "list" else text
+    return [_read_one(kind, part) for part in parts]
 
 
 def _read_flag(_: types.Kind, text: str) -> bool:
@@ -69,7 +68,7 @@ def _bind_list(value: Any, kind: types.Kind, exact: bool, _: str) -> str:
 
 
 def _json_safe(value: types.Stored) -> types.Stored:
-    """JSON has no infinity, which stands for what equals no stored number: no more does a text."""
+    """JSON has no infinity (a number that equals no stored one, as no text does)."""
     return "infinity" if isinstance(value, float) and abs(value) == float("inf") else value
 
 
@@ -93,16 +92,20 @@ def _compare(compare: Callable[[Any, Any], Any]) -> "Condition":
 
 
 def _in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    listed: sa.Select[Any] = sa.select(sa.column("value")).select_from(sa.func.json_each(value))
-    return operand.column.in_(listed)
+    values: sa.Select[Any] = sa.select(sa.column("value")).select_from(sa.func.json_each(value))
+    return operand.column.in_(values)
+
+
+def _not_in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
+    return sa.not_(_in(operand, value))
 
 
 def _contains(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
     if operand.folded is not None:
         return operand.folded.like(value, escape="\\")
     items = sa.func.json_each(operand.column).table_valued("value", "type")
-    wanted = sa.func.json_array(sa.func.json_extract(value, "$"))
-    return sa.exists(sa.select(1).select_from(items).where(sa.func.json_array(items.c.value) == wanted))
+    item = sa.func.json_array(sa.func.json_extract(value, "$"))
+    return sa.exists(sa.select(1).select_from(items).where(sa.func.json_array(items.c.value) == item))
 
 
 def _is_null(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
@@ -113,23 +116,24 @@ Condition = Callable[[Operand, Any], sa.ColumnElement[bool]]
 SCALARS = frozenset(types.TYPES) - frozenset(types.STRUCTURED)
 ORDERED = SCALARS - {"boolean"}
 LISTABLE = SCALARS | {"geopoint"}
+TEXTS = frozenset({"string", "any"})
 
 
 class Operator(NamedTuple):
     """All that the program knows of one operator of filters.
 
     `words` end the sentence "field …"; `types` are the field types that have it. `read` turns a parameter's text into a
-    value (it raises ValueError saying what was expected, or ValidationError with a whole sentence); `bind` turns the
-    value into what the statement is given; `sql` is the condition. `many`: the text is a comma-separated list.
-    `literal`: the value is part of the statement. `folded`: it looks at more than the compared column.
-    `written` names the form (api.model.types.WRITTEN) of the text, where it is not that of the type.
+    value (it raises ValidationError saying what was expected); `bind` turns the value into what is bound to the
+    statement; `sql` is the condition. `many`: the text is a comma-separated list. `literal`: the value is part of the
+    statement. `folded`: it reads more than the compared column. `written` names the form (api.model.types.WRITTEN) of
+    the text, where it is not that of the type.
     """
 
     name: str
     words: str
     types: frozenset[str]
     sql: Condition
-    read: Callable[[types.Kind, str], Any] = read_one
+    read: Callable[[types.Kind, str], Any] = _read_one
     bind: Callable[[Any, types.Kind, bool, str], Any] = stored
     many: bool = False
     literal: bool = False
@@ -157,39 +161,19 @@ OPERATORS: dict[str, Operator] = {
             many=True,
         ),
         Operator(
-            "not_in",
-            "is none of these (nulls are left out)",
-            LISTABLE,
-            lambda operand, value: sa.not_(_in(operand, value)),
-            _read_list,
-            _bind_list,
-            many=True,
+            "not_in", "is none of these (nulls are left out)", LISTABLE, _not_in, _read_list, _bind_list, many=True
         ),
         Operator(
-            "contains",
-            "contains this, ignoring case",
-            frozenset({"string", "any", "list"}),
-            _contains,
-            _read_text,
-            _bind_contains,
-            folded=True,
+            "contains", "contains this, ignoring case", TEXTS | {"list"}, _contains, bind=_bind_contains, folded=True
         ),
-        Operator(
-            "startswith",
-            "begins with this, ignoring case",
-            frozenset({"string", "any"}),
-            _contains,
-            _read_text,
-            _bind_startswith,
-            folded=True,
-        ),
+        Operator("startswith", "begins with this, ignoring case", TEXTS, _contains, bind=_bind_startswith, folded=True),
         Operator("isnull", "is null (true) or is not (false)", ANY, _is_null, _read_flag, literal=True, written="Flag"),
     )
 }
 
 
 def operators(field: Field) -> list[Operator]:
-    """The operators that a field's type has; a type that the standard does not know is text."""
+    """The operators that a field's type has; a type that is not in the standard is text."""
     kind = field.type if field.type in types.TYPES else "any"
     return [one for one in OPERATORS.values() if kind in one.types]
 
@@ -207,24 +191,7 @@ class Value(fields.Field[Any]):
         self.kind = types.kind(field)
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        try:
-            return self.operator.read(self.kind, value)
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, ValidationError):
-                raise
-            raise ValidationError(_expected(value, error)) from None
-
-
-def _one(kind: types.Kind, text: str) -> Any:
-    """One value of a list."""
-    try:
-        return read_one(kind, text)
-    except (ValueError, RecursionError) as error:
-        raise ValidationError(_expected(text, error)) from None
-
-
-def _expected(text: str, error: Exception) -> str:
-    return f"{text[:60]!r} is not {error}"
+        return self.operator.read(self.kind, value)
 
 
 class Separated(fields.Field[Any]):
@@ -247,16 +214,17 @@ class Names(Separated):
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
         known = self.known or ()
-        seen = []
-        for name in cut(value, known, self.signed):
+        names = cut(value, known, self.signed)
+        seen = set()
+        for name in names:
             bare = name[1:] if self.signed and name.startswith("-") and name not in known else name
             if bare not in known:
                 reason = f"{bare[:60]!r} is not a field that can be used here"
                 raise ValidationError({"reason": [reason], "did_you_mean": nearest(bare, known)})
             if bare in seen:
                 raise ValidationError(f"{bare!r} is listed twice")
-            seen.append(bare)
-        return tuple(cut(value, known, self.signed))
+            seen.add(bare)
+        return tuple(names)
 
 
 class Whole(fields.Integer):
@@ -272,23 +240,21 @@ class Day(fields.Date):
     """A day as YYYY-MM-DD and nothing else."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if len(value) != 10:
-            raise ValidationError("expected a day, such as 2026-11-30")
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValidationError("expected a day, such as 2026-11-30") from None
+        with suppress(ValueError):
+            day = date.fromisoformat(value)
+            if str(day) == value:
+                return day
+        raise ValidationError("expected a day, such as 2026-11-30")
 
 
 def split(value: str) -> list[str]:
-    """The parts of a comma-separated value; commas that were written as %2C (here COMMA) do not separate."""
+    """The parts of a comma-separated value; commas that were escaped as %2C (here COMMA) do not separate."""
     return [part.replace(COMMA, ",") for part in value.split(",")]
 
 
 def cut(value: str, known: Container[str], signed: bool = False) -> list[str]:
-    """The names in a comma-separated list; a part that is not a name is cut at escaped commas too.
-
-    Many clients escape every comma of a value, and no name is meant with one that has none.
+    """The names in a comma-separated list; a part that is not a known name is split at escaped commas too, because many
+    clients escape every comma of a value.
     """
     names = []
     for part in split(value):

@@ -11,36 +11,38 @@ from typing import Any, NamedTuple
 from api.index import database, orders
 from api.index.database import Layout, Statement
 from api.index.layout import ROW_NUMBER
+from api.index.layout import rollup as rollup_name
 from api.model import types
 from api.model.descriptor import Table
 from api.query import parse, sql
-from api.query.parse import Filter, Query
+from api.query.parse import Query
 from api.query.sql import Shape
 from api.store.releases import Release
 
 SEAL = 9  # bytes
-# Parameters that a page may have other than the page before it.
+# Parameters that may differ from one page to the next.
 FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
-FEW = 50  # groups that have so many rows each, on average, are sooner merged than their rows found one by one
+FEW = 50  # groups of so many rows each, on average, are merged sooner than their rows are selected one by one
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What follows from the form of a query, whatever its values.
 
-    `where` has the filters alone; `kept` names the rollup that knows of them all, if one does, and `pair` says of which
-    pair of fields it is; `sliced` says how the rows stand in the orders, if they do.
+    `where` is the shape of the filters alone, `conditions` their SQL. `rollup` names the table that covers them all,
+    if one does, and `pair` says of which pair of fields it is. `count` is the statement for `_count`, `keys` that for
+    the sort keys of a row. `slice`: which pair, which sort, and whether descending, if an order holds the rows.
     """
 
     shape: Shape
     where: Shape
     conditions: Statement
-    kept: str | None
+    rollup: str | None
     pair: int | None
     count: Statement
     keys: str
-    sliced: tuple[int, int, bool] | None
+    slice: tuple[int, int, bool] | None
 
 
 class Selection(NamedTuple):
@@ -56,15 +58,11 @@ class Selection(NamedTuple):
 
 
 def select(release: Release, table: Table, query: Query, seconds: float) -> Selection:
-    """What a query selects; no query may take longer than so many `seconds` (0: no limit)."""
+    """What a query selects; no statement may take longer than so many `seconds` (0: no limit)."""
     layout = database.layouts(release.folder)[table.name]
-    filters = tuple([(one.position, one.operator.name, _literal(one)) for one in query.filters])
+    filters = tuple([(place, one.name, value if one.literal else None) for place, one, value in query.filters])
     plan = _plan(table, layout, filters, query.sort, query.q is not None)
     return Selection(release, table, layout, query, plan, _bound(table, layout, query), seconds)
-
-
-def _literal(one: Filter) -> Any:
-    return one.value if one.operator.literal else None
 
 
 def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
@@ -97,30 +95,31 @@ def match(text: str) -> str:
 
 @lru_cache(maxsize=128)
 def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Plan:
-    where = sql.shape(table, layout, filters, (), search)
-    shape = sql.shape(table, layout, filters, sort, search)
-    pair = sql.pair(where, layout.pairs)
-    kept = sql.rollup(where, layout.pairs)
+    where = sql.shape_of(table, layout, filters, (), search)
+    shape = sql.shape_of(table, layout, filters, sort, search)
+    conditions = sql.conditions(where)
+    pair = sql.rollup_pair(where, layout.pairs)
+    rollup = rollup_name(layout.number, pair) if pair else None
+    counts = f"coalesce(sum(rows), 0), coalesce(min(begins), 0) FROM {rollup}"
+    if rollup is None:
+        counts = f"count(*), 0 FROM t{layout.number}"
     return Plan(
         shape=shape,
         where=where,
-        conditions=sql.conditions_sql(where),
-        kept=kept,
+        conditions=conditions,
+        rollup=rollup,
         pair=layout.pairs.index(pair) if pair else None,
-        count=sql.count(where, kept),
+        count=replace(conditions, sql=f"SELECT {counts}{conditions.sql}"),
         keys=sql.keys(shape),
-        sliced=_slices(shape, layout),
+        slice=_slice(shape, layout),
     )
 
 
-def _slices(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
-    """Which pair, which sort and whether descending a query is; None for one that no order answers."""
+def _slice(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
+    fixed = tuple(sorted(position for position, name, _ in shape.filters if name == "eq"))
+    position, down, _ = shape.sort[0] if shape.sort else (ROW_NUMBER, False, False)
     if len(shape.filters) != 2 or shape.search or len(shape.sort) > 1:
         return None
-    if any(name != "eq" for _, name, _ in shape.filters):
-        return None
-    fixed = tuple(sorted(position for position, _, _ in shape.filters))
-    position, down, _ = shape.sort[0] if shape.sort else (ROW_NUMBER, False, False)
     if fixed not in layout.pairs or position not in layout.orders:
         return None
     return layout.pairs.index(fixed), layout.orders.index(position), down
@@ -136,20 +135,18 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
         last = int.from_bytes(place_of(query, release.tag, table.name), "big")
     if not query.filters and not query.sort and query.q is None:
         return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
-    if plan.sliced is not None:
-        there, begins = _count(selection)
-        return orders.page(orders.open_orders(release.folder, table, layout), plan.sliced, begins, there, last, most)
-    bound = {**selection.bound, "rows": most}
+    if plan.slice is not None:
+        rows, begins = _count(selection)
+        return orders.page(orders.open_orders(release.folder, table, layout), plan.slice, begins, rows, last, most)
+    bound = {**selection.bound, sql.LIMIT: most}
     sort, nulls = plan.shape.sort, None
     if last:
         after = database.row(release.folder, plan.keys, (last,), selection.seconds) if sort else ()
         if after is None:
             raise parse.wrong("cursor", "does not belong to this query")
-        bound["last"] = last
-        for place, value in enumerate(after):
-            bound[f"k{place}"] = value
+        bound |= {sql.LAST: last, **{f"k{place}": value for place, value in enumerate(after)}}
         nulls = tuple([value is None for value in after])
-    walk = bool(most > 0 and sort and plan.kept and sql.walks(layout.rows, _count(selection)[0], most))
+    walk = bool(most > 0 and sort and plan.rollup and sql.walks(layout.rows, _count(selection)[0], most))
     statement = _numbers(plan, nulls, walk)
     return database.numbers(release.folder, statement.sql, statement.bind(bound), selection.seconds)
 
@@ -162,17 +159,13 @@ def _numbers(plan: Plan, after: tuple[bool, ...] | None, walk: bool) -> Statemen
 def batches(selection: Selection) -> Iterator[Sequence[int]]:
     """The numbers of all rows, in the order of the query, piece by piece.
 
-    Rows in the order of their key that a rollup knows of are merged out of its groups, where those are not many.
+    Rows in the order of their key that a rollup counts are merged out of its groups, where those are not many.
     """
-    plan, release = selection.plan, selection.release
+    release, table, layout, _, plan, *_ = selection
     if plan.pair is not None and not plan.shape.sort:
-        where = plan.conditions
-        statement = f"SELECT json_group_array(json_array(begins, rows)) FROM {plan.kept}{where.sql}"
-        found = database.row(release.folder, statement, where.bind(selection.bound), selection.seconds)
-        groups = json.loads(found[0]) if found else []
+        groups = json.loads(_of_rollup(selection, "json_group_array(json_array(begins, rows))"))
         if len(groups) * FEW < sum(rows for _, rows in groups):
-            there = orders.open_orders(release.folder, selection.table, selection.layout)
-            yield from orders.merged(there, plan.pair, groups)
+            yield from orders.merged(orders.open_orders(release.folder, table, layout), plan.pair, groups)
             return
     most, last = FIRST_BATCH, 0
     while piece := numbers(selection, most, last):
@@ -181,38 +174,43 @@ def batches(selection: Selection) -> Iterator[Sequence[int]]:
 
 
 def total(selection: Selection) -> int:
-    """How many rows the filters leave; counted once for each set of filters."""
+    """How many rows the filters select; counted once for each set of filters."""
     if not selection.query.filters and selection.query.q is None:
         return selection.layout.rows
     return _count(selection)[0]
 
 
 def _count(selection: Selection) -> tuple[int, int]:
-    """How many rows the filters leave and, where a pair of fields is fixed, where they begin in its orders."""
+    """How many rows the filters select and, where a pair of fields is fixed, where they begin in its orders."""
     statement = selection.plan.count
     return _counted(selection.release, statement, tuple(statement.bind(selection.bound)), selection.seconds)
 
 
 @lru_cache(maxsize=1_000)
 def _counted(release: Release, statement: Statement, bound: Sequence[Any], seconds: float) -> tuple[int, int]:
-    found = database.row(release.folder, statement.sql, bound, seconds)
-    return (int(found[0]), int(found[1] or 0)) if found else (0, 0)
+    rows, begins = database.row(release.folder, statement.sql, bound, seconds) or (0, 0)
+    return rows, begins
 
 
 def size(selection: Selection, kind: str) -> int | None:
-    """How many bytes the rows under the filters have in the file of a format; None where no rollup knows."""
-    kept, where = selection.plan.kept, selection.plan.conditions
-    if kept is None:
+    """How many bytes the rows under the filters have in the file of a format; None where no rollup counts them."""
+    if selection.plan.rollup is None:
         return None
-    statement = f"SELECT coalesce(sum({kind}_bytes), 0) FROM {kept}{where.sql}"
-    found = database.row(selection.release.folder, statement, where.bind(selection.bound), selection.seconds)
-    return int(found[0]) if found else None
+    return int(_of_rollup(selection, f"coalesce(sum({kind}_bytes), 0)"))
+
+
+def _of_rollup(selection: Selection, value: str) -> Any:
+    """A value (SQL) of all groups of the plan's rollup that the filters select."""
+    where = selection.plan.conditions
+    statement = f"SELECT {value} FROM {selection.plan.rollup}{where.sql}"
+    row = database.row(selection.release.folder, statement, where.bind(selection.bound), selection.seconds)
+    return row[0] if row else None
 
 
 def in_pieces(selection: Selection) -> bool:
-    """Whether the rows can be found piece by piece without sorting them again for each."""
+    """Whether the rows can be selected piece by piece without sorting them again for each."""
     shape = selection.plan.shape
-    return not shape.search and (not shape.sort or selection.plan.sliced is not None)
+    return not shape.search and (not shape.sort or selection.plan.slice is not None)
 
 
 # Cursors: where the next page begins, sealed with the query, so that no other query can use it.

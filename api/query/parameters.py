@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from api.model import types
 from api.model.descriptor import Field, Table
-from api.query.fields import Day, Names, Operator, Parameters, Value, Whole, operators
+from api.query.fields import OPERATORS, Day, Names, Operator, Parameters, Value, Whole, operators
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -73,16 +73,12 @@ def no_parameters(_: Table) -> Parameters:
 def resolve(table: Table, name: str) -> tuple[Field, Operator] | None:
     """The field and operator that a parameter names, or None. A field's own name comes before an operator's."""
     if name in table.index and name not in CONTROL:
-        return table.field(name), _operator(table.field(name), "eq")
+        return table.field(name), OPERATORS["eq"]
     head, separator, last = name.rpartition(SEPARATOR)
     if separator and head in table.index:
         field = table.field(head)
         return next(((field, one) for one in operators(field) if one.name == last), None)
     return None
-
-
-def _operator(field: Field, name: str) -> Operator:
-    return next(one for one in operators(field) if one.name == name)
 
 
 def filters(table: Table) -> dict[str, Value]:
@@ -99,5 +95,5 @@ def filters(table: Table) -> dict[str, Value]:
 
 
 def holds_commas(field: Field) -> bool:
-    """Whether a value of a field may hold a comma, so that in a list those inside it are told from those between."""
+    """Whether a value of a field may hold a comma, so that a list of them may hold escaped ones."""
     return any(one.folded for one in operators(field)) or field.type == "geopoint"

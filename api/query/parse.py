@@ -1,4 +1,4 @@
-"""A query string → a query: strictly read, every wrong parameter named."""
+"""A query string → a query: strictly read, every invalid parameter named."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +17,8 @@ from api.model.nearest import nearest
 from api.query import parameters
 from api.query.fields import COMMA, Operator, Parameters, Separated, Value
 
-UNKNOWN_TOLD = 10  # unknown parameters of one request that are answered with the nearest name
-_PLAIN = re.compile(r"[ -$&-*,-~]*").fullmatch  # says what it says: no escape, and all ASCII
+UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
+_PLAIN = re.compile(r"[ -$&-*,-~]*").fullmatch  # no escape, and all ASCII
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 Control = Callable[[Table], Parameters]
 Pairs = tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ class Filter(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What is asked of a dataset. `more` has all parameters but filters; `canonical` is the one way to write it."""
+    """A query of a dataset. `more` has all parameters but filters; `canonical` is the one way to write it."""
 
     filters: tuple[Filter, ...] = ()
     sort: tuple[tuple[int, bool], ...] = ()
@@ -47,7 +47,7 @@ class Query(NamedTuple):
 
 
 class QueryError(LanternError):
-    """A query with wrong parameters; `errors` says of each what was wrong, for a problem document of type `kind`."""
+    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`."""
 
     def __init__(self, kind: str, detail: str, errors: list[dict[str, Any]]) -> None:
         super().__init__(detail)
@@ -62,18 +62,16 @@ def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
 
 
 def pairs(query_string: str) -> list[tuple[str, str]]:
-    """The parameters of a raw query string, decoded; a comma written as %2C stays apart from a bare one.
+    """The parameters of a raw query string, decoded; a comma escaped as %2C is COMMA.
 
-    As WSGI hands it over each character is a byte: what a client did not escape is UTF-8 too.
-    Raises QueryError for text that is not UTF-8, a query string that is too long, and a parameter given twice.
+    WSGI passes a character for each byte: what a client did not escape is UTF-8 too.
+    Raises QueryError for text that is not UTF-8, a query string that is too long, and a parameter that is repeated.
     """
     if len(query_string) > parameters.QUERY_MAX:
         reason = f"the query string has {len(query_string)} characters, at most {parameters.QUERY_MAX} are read"
         raise QueryError("invalid-parameter", reason, [_error("", reason)])
     decoded: dict[str, str] = {}
-    for part in query_string.split("&") if query_string else []:
-        if not part:
-            continue
+    for part in filter(None, query_string.split("&")):
         name, value = _pair(part)
         if name in decoded:
             raise wrong(name[:60], "given more than once")
@@ -104,9 +102,9 @@ def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
 
 
 def read(table: Table, pairs: Sequence[tuple[str, str]], control: Control, filtered: bool = True) -> Query:
-    """The query that parameters make of a table; `control` declares the parameters beside the filters.
+    """The query of a table that parameters express; `control` declares the parameters beside the filters.
 
-    Without `filtered` filters are unknown parameters. Raises QueryError with every wrong parameter.
+    Without `filtered` filters are unknown parameters. Raises QueryError with every invalid parameter.
     """
     form = _form(table, control, filtered, tuple([name for name, _ in pairs]))
     raw = {name: value if name in form.lists else value.replace(COMMA, ",") for name, value in pairs}
@@ -123,7 +121,7 @@ def read(table: Table, pairs: Sequence[tuple[str, str]], control: Control, filte
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """What the names of a query's parameters say, whatever their values.
+    """What follows from the names of a query's parameters, whatever their values.
 
     `names` are the schema's own keys, each with the parameter's name: any field name works, and marshmallow takes a dot
     in a key for a path. `filters` are the conditions, with position and operator; `controls` the other parameters;
@@ -143,9 +141,9 @@ def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]
     known = control(table)
     declared = dict(known)
     for name in names if filtered else ():
-        meant = parameters.resolve(table, name) if name not in known else None
-        if meant is not None:
-            declared[name] = Value(*meant)
+        condition = parameters.resolve(table, name) if name not in known else None
+        if condition is not None:
+            declared[name] = Value(*condition)
     unknown = [name for name in names if name not in declared]
     if unknown:
         raise _unknown(table, unknown, frozenset(known))
@@ -174,13 +172,12 @@ def _filter_names(table: Table) -> tuple[str, ...]:
 
 def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
     errors = []
-    for name in names[:UNKNOWN_TOLD]:
+    for name in names[:UNKNOWN_NAMED]:
         head, separator, _ = name.rpartition(parameters.SEPARATOR)
+        names_known = _filter_names(table) if separator else (*table.index, *sorted(known))
         if separator and head in table.index:
-            near = nearest(name, [n for n in _filter_names(table) if n.startswith(head + parameters.SEPARATOR)])
-        else:
-            near = nearest(name, _filter_names(table) if separator else [*table.index, *sorted(known)])
-        errors.append(_error(name[:100], "unknown", did_you_mean=near))
+            names_known = tuple(n for n in names_known if n.startswith(head + separator))
+        errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))
     return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
 

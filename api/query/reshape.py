@@ -2,6 +2,7 @@
 
 import json
 from json.encoder import encode_basestring
+from typing import Any
 
 from api.index import database
 from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
@@ -22,7 +23,7 @@ def reshape(selection: Selection, text: str) -> str:
 
 
 def _expand(release: Release, table: Table, position: int, lines: list[list[str]], seconds: float) -> None:
-    """Put the row that a foreign key names in the place of its value."""
+    """Replace the values of a foreign key by the rows that they name."""
     name = table.fields[position].name
     key = next(k for k in table.foreign_keys if k.fields == (name,))
     target = release.package.table(key.resource)
@@ -34,8 +35,8 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
         return
     number = database.layouts(release.folder)[target.name].number
     column = target.index[key.reference[0]]
-    wanted = f"c{column} IN (SELECT value FROM json_each(?))"
-    sql = f"SELECT json_group_array(json_array(c{column}, n)) FROM t{number} WHERE {wanted}"
+    named = f"c{column} IN (SELECT value FROM json_each(?))"
+    sql = f"SELECT json_group_array(json_array(c{column}, n)) FROM t{number} WHERE {named}"
     row = database.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), seconds)
     numbers = dict(json.loads(row[0])) if row else {}
     texts = json_text(release.folder, target, list(numbers.values())).split(ROW_SEPARATOR)
@@ -46,6 +47,12 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
             parts[position] = head + objects.get(json.loads(text), text)
 
 
+def every_row(release: Release, table: Table) -> list[tuple[dict[str, Any], str]]:
+    """All rows of a small table in the order of its key: each parsed, and as its JSON."""
+    text = json_text(release.folder, table, range(1, database.layouts(release.folder)[table.name].rows + 1))
+    return [(json.loads(line), line) for line in text.split(ROW_SEPARATOR)] if text else []
+
+
 def field_head(name: str) -> str:
-    """How a field begins in a row's JSON."""
+    """What a field begins with in a row's JSON."""
     return encode_basestring(name) + ":"
