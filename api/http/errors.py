@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 
 from api.index.database import TooSlow
 from api.model.errors import LanternError
@@ -22,8 +22,7 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
     "unknown-parameter": (
         400,
         "Unknown query parameter",
-        "This resource has no such parameter. errors[].did_you_mean is the closest valid name; "
-        "/docs/ lists all parameters.",
+        "This resource has no such parameter. errors[].did_you_mean is the closest valid name; /docs/ lists all.",
     ),
     "invalid-parameter": (
         400,
@@ -41,27 +40,15 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
         "Gone",
         "The row was published and later retracted; the retraction says why and remains in /v1/corrections.",
     ),
-    "not-acceptable": (
-        406,
-        "Not acceptable",
-        "None of the requested media types is available here; detail lists those that are.",
-    ),
-    "method-not-allowed": (
-        405,
-        "Method not allowed",
-        "This API is read-only: GET, HEAD and OPTIONS, as the Allow header says.",
-    ),
+    "not-acceptable": (406, "Not acceptable", "detail lists the media types that are available here."),
+    "method-not-allowed": (405, "Method not allowed", "Only GET, HEAD and OPTIONS are supported, as Allow says."),
     "not-additive": (
         409,
         "These values must not be added",
         "The sum or average would mix figures that are not parts of one whole: different units or measures, "
         "overlapping periods, or competing figures. errors[] names the fields that vary; filter or group by them.",
     ),
-    "rate-limited": (
-        429,
-        "Too many requests",
-        "Wait as long as Retry-After says, or download the whole release.",
-    ),
+    "rate-limited": (429, "Too many requests", "Wait as long as Retry-After says, or download the release."),
     "too-slow": (
         503,
         "Query timeout",
@@ -126,19 +113,14 @@ def _http(error: HTTPException) -> Response:
     original = error.get_response()
     if error.code is not None and error.code < 400:
         return make_response(original)
-    if isinstance(error, MethodNotAllowed):
-        response = problem("method-not-allowed", f"{request.method} is not supported here.")
-    elif isinstance(error, NotFound):
-        response = problem("not-found", f"There is nothing at {request.path}.")
-    elif error.code == 406:
-        response = problem("not-acceptable", error.description or "")
-    elif error.code == 416:
-        response = problem("invalid-parameter", "The Range header requests bytes beyond the end of the file.", 416)
-    elif error.code == 429:
-        response = problem("rate-limited", error.description or "")
-    else:
-        kind = "internal" if (error.code or 500) >= 500 else "invalid-parameter"
-        response = problem(kind, error.description or "", error.code)
+    code = error.code or 500
+    kind = next((kind for kind, (status, _, _) in TYPES.items() if status == code), "invalid-parameter")
+    details = {
+        404: f"There is nothing at {request.path}.",
+        405: f"{request.method} is not supported here.",
+        416: "The Range header requests bytes beyond the end of the file.",
+    }
+    response = problem(kind if code < 500 else "internal", details.get(code) or error.description or "", code)
     for name in ("Allow", "Content-Range", "Location", "Retry-After"):
         if name in original.headers:
             response.headers[name] = original.headers[name]

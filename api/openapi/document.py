@@ -25,7 +25,6 @@ VERSION = "3.0.3"
 API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or responses do, not when the data do
 ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
 DATASET = "/v1/datasets/<"
-TEXTS = ("text/html", "text/csv", "application/jsonl", "application/atom+xml")
 TAGS = {
     "service": "What the service offers, and search over all of it.",
     "releases": "Releases never change: their versions, files and differences.",
@@ -253,7 +252,7 @@ def _success(operation: Operation, slug: str) -> dict[str, Any]:
     own = operation.response in ("Rows", "Record")
     name = f"{operation.response}.{slug}" if own else operation.response
     headers = responses.headers(responses.HEADERS_OF[operation.headers])
-    content = {media: {"schema": _schema(media, name)} for media in operation.media}
+    content = {media: {"schema": _schema(media, name)} for media in operation.media or _row_types()}
     return {"description": "OK.", "headers": headers, "content": content}
 
 
@@ -262,4 +261,9 @@ def _schema(media: str, name: str) -> dict[str, Any]:
         return {}
     if media.startswith("application/vnd."):
         return {"type": "string", "format": "binary"}
-    return {"type": "string"} if media in TEXTS else responses.ref(name)
+    return responses.ref(name) if media.endswith(("json", "yaml")) else {"type": "string"}
+
+
+def _row_types() -> list[str]:
+    """The media types that rows are offered in."""
+    return [media_type.partition(";")[0] for media_type in records.offered().values()]

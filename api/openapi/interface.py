@@ -1,4 +1,9 @@
-"""Swagger UI around a document: an application of flasgger's, with a current Swagger UI from this host."""
+"""Swagger UI around a document: an application of flasgger's, with a current Swagger UI from this host.
+
+Of flasgger one thing is used: it serves a finished document and the page around it. It cannot make the document from
+marshmallow's schemas (plain schemas, OpenAPI 3 and parameters that are not required fail in 0.9.7.1, its last release):
+apispec, marshmallow's own library, does (api.openapi.document).
+"""
 
 from pathlib import Path
 from typing import Any
@@ -33,8 +38,6 @@ def _config(title: str, base: str) -> dict[str, Any]:
         "headers": [],
         "auth": {},
         "hide_top_bar": True,
-        "connect": base.partition("://")[2].partition("/")[
-            0
-        ],  # the one other host that "Try it out" may send requests to
+        "connect": base.partition("://")[2].partition("/")[0],  # the other host that "Try it out" may send requests to
         "ui_params": {"docExpansion": "none", "defaultModelsExpandDepth": -1, "filter": True, "deepLinking": True},
     }

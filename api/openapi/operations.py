@@ -33,7 +33,7 @@ class Operation:
     name: str = ""
 
 
-ROWS = tuple(media.partition(";")[0] for media in records.offered().values())
+ROWS: tuple[str, ...] = ()  # whatever rows are offered in
 PAGE = ("text/html",)
 ANY = ("*/*",)
 
