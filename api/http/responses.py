@@ -173,7 +173,7 @@ def _sent(
         return NotModified(status=304, headers=headers)
     if _is_file(content):
         return Response(wrap_file(request.environ, content), headers=headers, direct_passthrough=True)
-    return Response(content, headers=headers)
+    return Response([content] if isinstance(content, bytes) else content, headers=headers)
 
 
 def _is_file(content: object) -> TypeGuard[IO[bytes]]:
