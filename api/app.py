@@ -12,10 +12,10 @@ from api.openapi import views as documentation
 from api.store.releases import Store
 
 
-def create_app(**given: Any) -> Flask:
-    """The application; `given` settings (by name, without prefix) come before the environment's."""
+def create_app(**overrides: Any) -> Flask:
+    """The application; `overrides` are settings (by name, without prefix) that come before the environment's."""
     app = Flask("api", static_folder=None)
-    app.config.update({**settings.load(), **given})
+    app.config.update({**settings.load(), **overrides})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False

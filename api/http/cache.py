@@ -1,9 +1,9 @@
 """Responses that are functions of a release, kept as bytes in front of Flask.
 
-A WSGI layer, which also gives every response the headers that all have. What was asked before is answered from memory,
-without Flask: no hook or extension of the application sees such a request. Every other request goes through Flask like
-any. A response is kept under its address, Accept and encoding, and dropped when the store changes; a release never
-changes, so nothing else can make it wrong.
+A WSGI layer, which also gives every response the headers that all have. A request that was made before is answered from
+memory, without Flask: no hook or extension of the application sees it. Every other request goes through Flask like any.
+A response is kept under its address, Accept and encoding, and dropped when the store changes; a release never changes,
+so nothing else can make it wrong.
 """
 
 import itertools
@@ -146,7 +146,7 @@ class Cache:
         with self.lock:
             if generation != self.generation:
                 return
-            previous = self.entries.pop(key, None)  # two threads may have asked at once
+            previous = self.entries.pop(key, None)  # two threads may have made it at once
             self.entries[key] = entry
             self.size += entry.size - (previous.size if previous else 0)
             while self.size > self.room and self.entries:

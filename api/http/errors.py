@@ -86,7 +86,8 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
     response = make_response(body, status)
     response.content_type = MEDIA_TYPE
     response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
-    response.headers["Vary"] = "Accept, Accept-Encoding"  # a cache must not give a 406 to those who asked otherwise
+    # A cache must not give a 406 to a client that sent another Accept.
+    response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
 
 
@@ -138,6 +139,5 @@ def explain(kind: str) -> Response:
     if kind not in TYPES:
         raise NotFound
     status, title, meaning = TYPES[kind]
-    docs = f"{current_app.config['BASE_URL']}/docs/"
-    words = {"kind": kind, "status": status, "title": title, "meaning": meaning, "docs": docs}
-    return make_response(render_template("problem.html", **words))
+    words = {"kind": kind, "status": status, "title": title, "meaning": meaning}
+    return make_response(render_template("problem.html", **words, docs=f"{current_app.config['BASE_URL']}/docs/"))

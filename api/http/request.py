@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PLAIN = table({"name": "", "schema": {"fields": []}})
 
 
-class Asked(NamedTuple):
+class DataRequest(NamedTuple):
     """A request, read: the release, the table (PLAIN for none), the query, and the address without parameters."""
 
     release: Release
@@ -50,15 +50,15 @@ def refuse_parameters() -> None:
     parse.read(PLAIN, _pairs(), no_parameters)
 
 
-def of_release(*path: str, control: Control = release_parameters) -> Asked:
+def of_release(*path: str, control: Control = release_parameters) -> DataRequest:
     """A request about a release as a whole, at the address made of these parts."""
     query = parse.read(PLAIN, _pairs(), control)
-    return Asked(_release(query.canonical), PLAIN, query, address(*path))
+    return DataRequest(_release(query.canonical), PLAIN, query, address(*path))
 
 
 def of_dataset(
     name: str, *path: str, control: Control = release_parameters, filtered: bool = False, below: bool = True
-) -> Asked:
+) -> DataRequest:
     """A request about a dataset, at the address /v1/datasets/{name} and these parts (/v1/… where not `below` it).
 
     Raises QueryError, NotInStore, or a not-found problem with the nearest name.
@@ -67,7 +67,7 @@ def of_dataset(
     release = _release(pairs)
     table = dataset(release, name)
     start = ("v1", "datasets", table.name) if below else ("v1",)
-    return Asked(release, table, parse.read(table, pairs, control, filtered), address(*start, *path))
+    return DataRequest(release, table, parse.read(table, pairs, control, filtered), address(*start, *path))
 
 
 def _pairs() -> list[tuple[str, str]]:

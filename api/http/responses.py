@@ -25,7 +25,7 @@ from api.http.compression import COMPRESSED_FROM, compressed, compressed_pieces,
 from api.http.json_text import compact
 from api.http.links import base, header_text, link_header, permalink, with_query
 from api.http.negotiation import best_encoding
-from api.http.request import Asked, acceptable, store
+from api.http.request import DataRequest, acceptable, store
 from api.model.files import MANIFEST, SUMS
 from api.query import parse
 from api.store.releases import Release, Store
@@ -82,7 +82,7 @@ class NotModified(Response):
 
 
 def respond(
-    asked: Asked,
+    data_request: DataRequest,
     make: Callable[[], Body],
     media_type: str = JSON_TYPE,
     disposition: str = "",
@@ -92,14 +92,14 @@ def respond(
 
     `mark` names what the response depends on besides the release and the query.
     """
-    release, query, environ = asked.release, asked.query, request.environ
-    tag = etag(asked, media_type, mark)
+    release, query, environ = data_request.release, data_request.query, request.environ
+    tag = etag(data_request, media_type, mark)
     encoding = best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     immutable = any(name == "version" for name, _ in query.canonical)
     if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
     content, links, length = make()
-    origin = original(with_query(asked.path, query.canonical))
+    origin = original(with_query(data_request.path, query.canonical))
     headers = _headers(release, immutable, {**links, "canonical": origin})
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
@@ -134,7 +134,7 @@ def release_file(
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
     published = datetime.fromisoformat(release.published_at)
     response = send_file(target, "application/octet-stream", etag=tag, last_modified=published, conditional=True)
-    for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody asked for the other
+    for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody needs the other
         response.headers.pop(name, None)
     for name, value in [*headers, *([("Repr-Digest", _digest(bytes.fromhex(tag)))] if entry else [])]:
         response.headers[name] = value
@@ -209,12 +209,12 @@ def _of_release(release: Release, immutable: bool) -> tuple[tuple[str, str], ...
 # Entity tags and dates
 
 
-def etag(asked: Asked, media_type: str, mark: str = "") -> str:
+def etag(data_request: DataRequest, media_type: str, mark: str = "") -> str:
     """The entity tag, without quotes: of the release, the request, and a mirror's last sync, which responses tell."""
     copied = copied_from(store())
     synced = copied.synced_at if copied else ""
-    written = parse.written(asked.query.canonical)
-    parts = (CODE, asked.release.build, base(), synced, asked.path, media_type, written, mark)
+    written = parse.written(data_request.query.canonical)
+    parts = (CODE, data_request.release.build, base(), synced, data_request.path, media_type, written, mark)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
 
@@ -255,30 +255,30 @@ def http_date(moment: str) -> str:
 # The envelope
 
 
-def document(asked: Asked, data: Any, meta: Mapping[str, Any], links: Mapping[str, Any]) -> Response:
+def document(data_request: DataRequest, data: Any, meta: Mapping[str, Any], links: Mapping[str, Any]) -> Response:
     """The response whose data is small and put together in Python, in the envelope."""
     acceptable({"json": JSON_TYPE})
     shown = {name: links[name] for name in ("describedby", "next") if isinstance(links.get(name), str)}
 
     def make() -> Body:
-        return Body(envelope(asked, compact(data), meta, links), shown)
+        return Body(envelope(data_request, compact(data), meta, links), shown)
 
-    return respond(asked, make)
+    return respond(data_request, make)
 
 
 def envelope(
-    asked: Asked, data: str | bytes, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
+    data_request: DataRequest, data: str | bytes, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
 ) -> bytes:
     """The one shape of a response: data, meta, links (and included, where there is something).
 
     The permalink is in `links` where `version` is no parameter of the address.
     """
-    release, canonical = asked.release, asked.query.canonical
+    release, canonical = data_request.release, data_request.query.canonical
     shown = [_member(name, value) for name, value in meta.items()]
     first = shown.pop(0) + "," if "dataset" in meta else ""
     rest = ",".join([*shown, _rights_meta(release), _mirror_meta()]).removesuffix(",")
-    every = {"self": with_query(asked.path, canonical), **links}
-    every.setdefault("permalink", permalink(asked.path, canonical, release))
+    every = {"self": with_query(data_request.path, canonical), **links}
+    every.setdefault("permalink", permalink(data_request.path, canonical, release))
     where = ",".join([_member(name, link) for name, link in every.items()])
     tail = f',\n"meta":{{{first}{_release_meta(release)},{rest}}},\n"links":{{{where}}}{more}}}\n'
     return b"".join((b'{"data":', data if isinstance(data, bytes) else data.encode(), tail.encode()))

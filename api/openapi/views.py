@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
 from api.http.links import address, base
-from api.http.request import PLAIN, Asked, acceptable, refuse_parameters, store
+from api.http.request import PLAIN, DataRequest, acceptable, refuse_parameters, store
 from api.http.responses import JSON_TYPE, Body, respond
 from api.query.parse import Query
 from api.store.releases import Release
@@ -100,5 +100,5 @@ def _body(served: Flask, path: str) -> bytes:
 
 def _finish(made: Documentation, body: bytes, media_type: str, *path: str) -> Response:
     """The entity tag names the bytes: they depend on the program as much as on the release."""
-    asked = Asked(made.release, PLAIN, Query(), address(*path))
-    return respond(asked, lambda: Body(body), media_type, mark=hashlib.sha256(body).hexdigest())
+    data_request = DataRequest(made.release, PLAIN, Query(), address(*path))
+    return respond(data_request, lambda: Body(body), media_type, mark=hashlib.sha256(body).hexdigest())

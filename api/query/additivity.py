@@ -30,7 +30,7 @@ class Variation:
 
     field: str
     reason: str
-    found: tuple[Any, ...] = ()
+    values: tuple[Any, ...] = ()
 
 
 def variations(selection: Selection, groups: Sequence[int], measure: Measure) -> list[Variation]:

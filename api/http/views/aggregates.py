@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from api.http.errors import ProblemError
 from api.http.json_text import Raw, raw_json
 from api.http.links import address, with_query
-from api.http.request import Asked, acceptable, of_dataset, seconds
+from api.http.request import DataRequest, acceptable, of_dataset, seconds
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.index import database
 from api.index.layout import FIELD_SEPARATOR
@@ -101,33 +101,33 @@ def aggregate_control(table: Table) -> Parameters:
 @blueprint.get("/v1/datasets/<segment:name>/facets")
 def facets(name: str) -> Response:
     """The values of fields with their counts, under the same filters as the rows."""
-    asked = of_dataset(name, "facets", control=facet_control, filtered=True)
-    if "facet" not in asked.query.more:
+    data_request = of_dataset(name, "facets", control=facet_control, filtered=True)
+    if "facet" not in data_request.query.more:
         raise parse.wrong("facet", "expected at least one field")
     acceptable({"json": JSON_TYPE})
-    return respond(asked, lambda: _facets(asked))
+    return respond(data_request, lambda: _facets(data_request))
 
 
-def _facets(asked: Asked) -> Body:
-    release, table, query, _ = asked
+def _facets(data_request: DataRequest) -> Body:
+    release, table, query, _ = data_request
     selection = select(release, table, query, seconds())
     data, more = {}, {}
     for field in query.more["facet"]:
         rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
         data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in rows]
-    return _body(asked, raw_json(data), {"count": len(data), "total": total(selection), "more": more})
+    return _body(data_request, raw_json(data), {"count": len(data), "total": total(selection), "more": more})
 
 
 @blueprint.get("/v1/datasets/<segment:name>/aggregate")
 def aggregates(name: str) -> Response:
     """Measures of groups of rows; a sum that would lie is a not-additive problem."""
-    asked = of_dataset(name, "aggregate", control=aggregate_control, filtered=True)
+    data_request = of_dataset(name, "aggregate", control=aggregate_control, filtered=True)
     acceptable({"json": JSON_TYPE})
-    return respond(asked, lambda: _aggregates(asked))
+    return respond(data_request, lambda: _aggregates(data_request))
 
 
-def _aggregates(asked: Asked) -> Body:
-    release, table, query, _ = asked
+def _aggregates(data_request: DataRequest) -> Body:
+    release, table, query, _ = data_request
     by = tuple(table.index[n] for n in query.more.get("group_by", ()))
     measures = query.more.get("measure", (COUNT,))
     twice = {table.fields[p].name for p in by} & {m.name for m in measures}
@@ -142,14 +142,14 @@ def _aggregates(asked: Asked) -> Body:
     form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
     data = [form % tuple(row) for row in rows]
     meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
-    return _body(asked, "[" + ",\n".join(data) + "]", meta)
+    return _body(data_request, "[" + ",\n".join(data) + "]", meta)
 
 
-def _body(asked: Asked, data: str, meta: Mapping[str, Any]) -> Body:
-    name = asked.table.name
+def _body(data_request: DataRequest, data: str, meta: Mapping[str, Any]) -> Body:
+    name = data_request.table.name
     schema = address("v1", "datasets", name, "schema")
     links = {"records": address("v1", "datasets", name, "records"), "describedby": schema}
-    return Body(envelope(asked, data, {"dataset": name, **meta}, links), {"describedby": schema})
+    return Body(envelope(data_request, data, {"dataset": name, **meta}, links), {"describedby": schema})
 
 
 def _order(table: Table, by: Sequence[int], measures: Sequence[Measure], query: Query) -> tuple[tuple[int, bool], ...]:
@@ -235,7 +235,8 @@ def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) ->
         "not-additive",
         f"{measure.name} would mix figures that are not parts of one whole: {listed}.",
         errors=[
-            {"field": v.field, "reason": v.reason, **({"found": list(v.found)} if v.found else {})} for v in variations
+            {"field": v.field, "reason": v.reason, **({"found": list(v.values)} if v.values else {})}
+            for v in variations
         ],
         example=_example(selection, by, measure, variations),
     )

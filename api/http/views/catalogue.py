@@ -7,7 +7,7 @@ from flask import Blueprint, Response, redirect
 
 from api.http.json_text import compact
 from api.http.links import address, file_address
-from api.http.request import PLAIN, Asked, acceptable, of_dataset, of_release, refuse_parameters, store, tables
+from api.http.request import PLAIN, DataRequest, acceptable, of_dataset, of_release, refuse_parameters, store, tables
 from api.http.responses import JSON_TYPE, Body, document, envelope, respond
 from api.index import database
 from api.model.descriptor import Table
@@ -25,8 +25,8 @@ CATALOG_PROFILE = "https://www.rfc-editor.org/info/rfc9727"
 @blueprint.get("/v1/")
 def service() -> Response:
     """The service document: where everything is."""
-    asked = of_release("v1", "")
-    return document(asked, about(asked.release), {}, service_links(asked.release))
+    data_request = of_release("v1", "")
+    return document(data_request, about(data_request.release), {}, service_links(data_request.release))
 
 
 @blueprint.get("/.well-known/api-catalog")
@@ -46,9 +46,9 @@ def api_catalog() -> Response:
     }
     catalog = {"anchor": here, "item": [{"href": api, "type": JSON_TYPE}], "profile": [{"href": CATALOG_PROFILE}]}
     body = (compact({"linkset": [catalog, described]}) + "\n").encode()
-    asked = Asked(_current(), PLAIN, Query(), here)
+    data_request = DataRequest(_current(), PLAIN, Query(), here)
     media_type = f'{LINKSET_TYPE}; profile="{CATALOG_PROFILE}"'
-    return respond(asked, lambda: Body(body, {"api-catalog": here, "item": api}), media_type)
+    return respond(data_request, lambda: Body(body, {"api-catalog": here, "item": api}), media_type)
 
 
 def about(release: Release) -> dict[str, str]:
@@ -79,9 +79,9 @@ def service_links(release: Release) -> dict[str, str]:
 @blueprint.get("/v1/datasets")
 def datasets() -> Response:
     """The datasets, with title, row count and links."""
-    asked = of_release("v1", "datasets")
-    data = [_summary(asked.release, table) for table in asked.release.package.tables]
-    return document(asked, data, {"count": len(data), "total": len(data)}, {})
+    data_request = of_release("v1", "datasets")
+    data = [_summary(data_request.release, table) for table in data_request.release.package.tables]
+    return document(data_request, data, {"count": len(data), "total": len(data)}, {})
 
 
 def _summary(release: Release, table: Table) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def dataset_links(release: Release, table: Table) -> dict[str, str]:
 @blueprint.get("/v1/datasets/<segment:name>")
 def dataset(name: str) -> Response:
     """A dataset's description: fields, sources, licence, downloads, citation."""
-    asked = of_dataset(name)
-    release, table, _, path = asked
+    data_request = of_dataset(name)
+    release, table, _, path = data_request
     package = release.package
     stem = table.path.split("/")[-1].rpartition(".")[0]
     downloads = [
@@ -127,15 +127,15 @@ def dataset(name: str) -> Response:
         "citation": package.citation,
         "downloads": downloads,
     }
-    return document(asked, data, {"dataset": table.name}, {"describedby": f"{path}/schema"})
+    return document(data_request, data, {"dataset": table.name}, {"describedby": f"{path}/schema"})
 
 
 @blueprint.get("/v1/datasets/<segment:name>/schema")
 def schema(name: str) -> Response:
     """A dataset's Table Schema, as it is: without the envelope, so that Table Schema tools can read it."""
-    asked = of_dataset(name, "schema")
+    data_request = of_dataset(name, "schema")
     acceptable({"json": JSON_TYPE})
-    return respond(asked, lambda: Body((compact(asked.table.schema) + "\n").encode()))
+    return respond(data_request, lambda: Body((compact(data_request.table.schema) + "\n").encode()))
 
 
 @blueprint.get("/v1/releases")
@@ -147,13 +147,13 @@ def releases() -> Response:
     data = [*map(_release, here), *map(_gone, gone)]
     data.sort(key=lambda entry: order(entry["version"]), reverse=True)
     acceptable({"json": JSON_TYPE})
-    asked = Asked(_current(), PLAIN, Query(), address("v1", "releases"))
+    data_request = DataRequest(_current(), PLAIN, Query(), address("v1", "releases"))
     meta = {"count": len(data), "total": len(data)}
     usable = any(entry["withdrawn"] is None for entry in data)
-    links = {"latest": address("v1", "releases", "latest") if usable else None, "permalink": asked.path}
-    body = envelope(asked, compact(data), meta, links)
+    links = {"latest": address("v1", "releases", "latest") if usable else None, "permalink": data_request.path}
+    body = envelope(data_request, compact(data), meta, links)
     # The response is about all releases, not about the latest alone.
-    return respond(asked, lambda: Body(body), mark=hashlib.sha256(body).hexdigest())
+    return respond(data_request, lambda: Body(body), mark=hashlib.sha256(body).hexdigest())
 
 
 def _current() -> Release:
@@ -177,9 +177,9 @@ def release(version: str) -> Response:
     """One release: its files with bytes and SHA-256."""
     refuse_parameters()
     release = store().version(version)
-    asked = Asked(release, PLAIN, Query(), address("v1", "releases", release.version))
+    data_request = DataRequest(release, PLAIN, Query(), address("v1", "releases", release.version))
     files = [{**entry, "href": file_address(release.version, entry["path"])} for entry in release.manifest["files"]]
-    return document(asked, {**_release(release), "files": files}, {}, {"permalink": asked.path})
+    return document(data_request, {**_release(release), "files": files}, {}, {"permalink": data_request.path})
 
 
 def _release(release: Release) -> dict[str, Any]:

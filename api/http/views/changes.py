@@ -50,10 +50,10 @@ def control(_: Table) -> Parameters:
 @blueprint.get("/v1/changes")
 def changes() -> Response:
     """Added, changed and removed rows between releases: each release's own changes, one after the other."""
-    asked = of_release("v1", "changes", control=control)
+    data_request = of_release("v1", "changes", control=control)
     acceptable({"jsonl": LINES_TYPE})
-    more = asked.query.more
-    until = store().version(more["until"]) if "until" in more else asked.release
+    more = data_request.query.more
+    until = store().version(more["until"]) if "until" in more else data_request.release
     chain = list(reversed([*_back(until, more.get("since"))]))
     name = more.get("dataset")
     spans = [(release, span) for release in chain if (span := _span(release, name))[1]]
@@ -61,7 +61,7 @@ def changes() -> Response:
         dataset(until, name)  # says which name is near
     size = sum(span[1] for _, span in spans)
     mark = hashlib.sha256("\0".join(release.build for release in chain).encode()).hexdigest()
-    return respond(asked._replace(release=until), lambda: Body(_pieces(spans), {}, size), LINES_TYPE, mark=mark)
+    return respond(data_request._replace(release=until), lambda: Body(_pieces(spans), {}, size), LINES_TYPE, mark=mark)
 
 
 def _back(until: Release, since: str | None) -> Iterator[Release]:
@@ -124,8 +124,8 @@ def _pieces(spans: Sequence[tuple[Release, Span]]) -> Iterator[bytes]:
 @blueprint.get("/v1/corrections.atom")
 def corrections_feed() -> Response:
     """The corrections of published figures as an Atom feed, newest first."""
-    asked = of_dataset(CORRECTIONS, "corrections.atom", below=False)
-    return respond(asked, lambda: Body(_atom(*asked)), ATOM_TYPE)
+    data_request = of_dataset(CORRECTIONS, "corrections.atom", below=False)
+    return respond(data_request, lambda: Body(_atom(*data_request)), ATOM_TYPE)
 
 
 def _atom(release: Release, table: Table, query: Query, path: str) -> bytes:

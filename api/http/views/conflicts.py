@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from api.http.json_text import compact
 from api.http.links import address
-from api.http.request import Asked, acceptable, of_dataset, seconds, tables
+from api.http.request import DataRequest, acceptable, of_dataset, seconds, tables
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_if_any, row_path
 from api.http.views.records import page, rows
@@ -28,13 +28,13 @@ blueprint = Blueprint("conflicts", __name__)
 @blueprint.get("/v1/conflicts")
 def all_conflicts() -> Response:
     """The conflicts, each with its positions and the figures they name."""
-    asked = of_dataset(CONFLICTS, CONFLICTS, control=control, filtered=True, below=False)
+    data_request = of_dataset(CONFLICTS, CONFLICTS, control=control, filtered=True, below=False)
     acceptable({"json": JSON_TYPE})
-    return respond(asked, lambda: _conflicts(asked))
+    return respond(data_request, lambda: _conflicts(data_request))
 
 
-def _conflicts(asked: Asked) -> Body:
-    release, table, query, path = asked
+def _conflicts(data_request: DataRequest) -> Body:
+    release, table, query, path = data_request
     selection = select(release, table, query, seconds())
     text, _, after = rows(selection, path)
     known = conflicts(release).joined
@@ -42,7 +42,7 @@ def _conflicts(asked: Asked) -> Body:
     data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(b"[" + text + b"]")]
     links = {"next": after, "describedby": address("v1", "datasets", CONFLICTS, "schema")}
     meta = {"dataset": CONFLICTS, "count": len(data), "total": total(selection)}
-    return Body(envelope(asked, "[\n" + ",\n".join(data) + "\n]" if data else "[]", meta, links), links)
+    return Body(envelope(data_request, "[\n" + ",\n".join(data) + "\n]" if data else "[]", meta, links), links)
 
 
 def control(table: Table) -> Parameters:
@@ -53,9 +53,9 @@ def control(table: Table) -> Parameters:
 @blueprint.get("/v1/corrections")
 def all_corrections() -> Response:
     """The corrections of published figures, each with the row as it is now (null where there is none)."""
-    asked = of_dataset(CORRECTIONS, CORRECTIONS, control=parameters.control, filtered=True, below=False)
+    data_request = of_dataset(CORRECTIONS, CORRECTIONS, control=parameters.control, filtered=True, below=False)
     acceptable({"json": JSON_TYPE})
-    return page(asked, joined)
+    return page(data_request, joined)
 
 
 def joined(release: Release, table: Table, lines: Sequence[str], shown: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from api.http.compression import size_of
 from api.http.errors import ProblemError
 from api.http.links import address, following, with_query
 from api.http.negotiation import best_encoding
-from api.http.request import Asked, seconds
+from api.http.request import DataRequest, seconds
 from api.http.responses import IN_MEMORY, Body, original, release_file, respond
 from api.index.rows import open_rows
 from api.query.find import Selection, batches, in_pieces, numbers, select, size
@@ -21,9 +21,9 @@ from api.query.parse import wrong
 from api.release.formats import Format, delimited
 
 
-def download(asked: Asked, format: Format) -> Response:
+def download(data_request: DataRequest, format: Format) -> Response:
     """All rows of a query as a file (or as many as its limit says)."""
-    release, table, query, path = asked
+    release, table, query, path = data_request
     if query.expand and format.flat:
         raise wrong("expand", f"rows of {format.name} are flat: expand works with json and jsonl")
     schema = address("v1", "datasets", table.name, "schema")
@@ -32,24 +32,24 @@ def download(asked: Asked, format: Format) -> Response:
         links = {"describedby": schema, "canonical": original(with_query(path, query.canonical))}
         return release_file(release, whole, "version" in dict(query.canonical), links)
     disposition = f'inline; filename="{_ascii(table.name)}.{format.name}"'
-    return respond(asked, lambda: _part(asked, format, schema), format.media_type, disposition)
+    return respond(data_request, lambda: _part(data_request, format, schema), format.media_type, disposition)
 
 
 def _ascii(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
 
-def _part(asked: Asked, format: Format, schema: str) -> Body:
-    selection = select(asked.release, asked.table, asked.query, seconds())
+def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
+    selection = select(data_request.release, data_request.table, data_request.query, seconds())
     streamed = _streamed(selection, format)
     if streamed is not None:
         return Body(streamed[0], {"describedby": schema}, streamed[1])
-    rows, after = _numbers(selection, asked.path)
+    rows, after = _numbers(selection, data_request.path)
     links = {"next": after, "describedby": schema}
     if format.part is not None:
         pieces, length = format.part(selection, rows)
         return Body(pieces, links, length)
-    columns = len(asked.query.fields or asked.table.fields)
+    columns = len(data_request.query.fields or data_request.table.fields)
     if format.most is not None and len(rows) > format.most(columns):
         raise ProblemError(
             "not-acceptable",

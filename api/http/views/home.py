@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 from api.http.links import address, permalink
-from api.http.request import PLAIN, Asked, acceptable, refuse_parameters, store
+from api.http.request import PLAIN, DataRequest, acceptable, refuse_parameters, store
 from api.http.responses import JSON_TYPE, Body, copied_from, document, respond
 from api.http.views.catalogue import about, dataset_links, service_links
 from api.index import database
@@ -17,15 +17,18 @@ HTML_TYPE = "text/html; charset=utf-8"
 def home() -> Response:
     """A page that lists datasets, downloads and docs; or the service document, by Accept."""
     refuse_parameters()
-    asked = Asked(store().latest(), PLAIN, Query(), address(""))
+    data_request = DataRequest(store().latest(), PLAIN, Query(), address(""))
     if acceptable({"html": HTML_TYPE, "json": JSON_TYPE}) == "json":
-        links = {**service_links(asked.release), "permalink": permalink(address("v1", ""), (), asked.release)}
-        return document(asked, about(asked.release), {}, links)
-    return respond(asked, lambda: Body(_page(asked)), HTML_TYPE)
+        links = {
+            **service_links(data_request.release),
+            "permalink": permalink(address("v1", ""), (), data_request.release),
+        }
+        return document(data_request, about(data_request.release), {}, links)
+    return respond(data_request, lambda: Body(_page(data_request)), HTML_TYPE)
 
 
-def _page(asked: Asked) -> bytes:
-    release, package = asked.release, asked.release.package
+def _page(data_request: DataRequest) -> bytes:
+    release, package = data_request.release, data_request.release.package
     layouts = database.layouts(release.folder)
     datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
     return render_template(

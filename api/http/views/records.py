@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
 from api.http.links import address, following
-from api.http.request import Asked, acceptable, of_dataset, seconds
+from api.http.request import DataRequest, acceptable, of_dataset, seconds
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
 from api.http.views.downloads import download
@@ -48,17 +48,17 @@ def records_as(name: str, extension: str) -> Response:
 
 
 def _rows(name: str, kind: str, extension: str) -> Response:
-    asked = of_dataset(name, "records" + extension, control=control, filtered=True)
-    return page(asked) if kind == "json" else download(asked, FORMATS[kind])
+    data_request = of_dataset(name, "records" + extension, control=control, filtered=True)
+    return page(data_request) if kind == "json" else download(data_request, FORMATS[kind])
 
 
-def page(asked: Asked, join: Join | None = None) -> Response:
+def page(data_request: DataRequest, join: Join | None = None) -> Response:
     """A page of rows in the envelope; `join` adds to rows (whole, as shown) what they name."""
-    return respond(asked, lambda: _page(asked, join))
+    return respond(data_request, lambda: _page(data_request, join))
 
 
-def _page(asked: Asked, join: Join | None) -> Body:
-    release, table, query, path = asked
+def _page(data_request: DataRequest, join: Join | None) -> Body:
+    release, table, query, path = data_request
     selection = select(release, table, query, seconds())
     data, shown, after = rows(selection, path)
     if data and (query.fields is not None or query.expand or join is not None):
@@ -71,7 +71,7 @@ def _page(asked: Asked, join: Join | None) -> Body:
     meta = {"dataset": table.name, "count": len(shown), "total": total(selection)}
     links = {"next": after, "describedby": schema}
     content = b"[\n" + data + b"\n]" if data else b"[]"
-    return Body(envelope(asked, content, meta, links, _included(release, table, shown)), links)
+    return Body(envelope(data_request, content, meta, links, _included(release, table, shown)), links)
 
 
 def rows(selection: Selection, path: str) -> tuple[bytes, Sequence[int], str | None]:
@@ -98,15 +98,15 @@ def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
 @blueprint.get("/v1/datasets/<segment:name>/records/<path:key>")
 def record(name: str, key: str) -> Response:
     """One row by its key."""
-    asked = of_dataset(name, control=row_control)
+    data_request = of_dataset(name, control=row_control)
     acceptable({"json": JSON_TYPE})
-    parts = [unquote(part) for part in (key.split(",") if len(asked.table.primary_key) > 1 else [key])]
-    asked = asked._replace(path=row_path(asked.table, parts))
-    return respond(asked, lambda: _record(asked, parts))
+    parts = [unquote(part) for part in (key.split(",") if len(data_request.table.primary_key) > 1 else [key])]
+    data_request = data_request._replace(path=row_path(data_request.table, parts))
+    return respond(data_request, lambda: _record(data_request, parts))
 
 
-def _record(asked: Asked, parts: Sequence[str]) -> Body:
-    release, table, query, _ = asked
+def _record(data_request: DataRequest, parts: Sequence[str]) -> Body:
+    release, table, query, _ = data_request
     number, text = row_of(release, table, parts)
     links = row_links(release, table, text)
     taken = conflicts(release).of_row.get(table.name, {}).get(number, ())
@@ -116,7 +116,7 @@ def _record(asked: Asked, parts: Sequence[str]) -> Body:
         text = reshape(select(release, table, query, seconds()), text)
     schema = address("v1", "datasets", table.name, "schema")
     links |= {"collection": address("v1", "datasets", table.name, "records"), "describedby": schema}
-    body = envelope(asked, text, {"dataset": table.name}, links, _included(release, table, [number]))
+    body = envelope(data_request, text, {"dataset": table.name}, links, _included(release, table, [number]))
     return Body(body, {"describedby": schema})
 
 

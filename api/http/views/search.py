@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from api.http.json_text import Raw, raw_json
 from api.http.links import with_query
-from api.http.request import Asked, acceptable, of_release, seconds
+from api.http.request import DataRequest, acceptable, of_release, seconds
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import key_path
 from api.index import database
@@ -33,15 +33,15 @@ def control(table: Table) -> Parameters:
 @blueprint.get("/v1/search")
 def search() -> Response:
     """Rows of all datasets that hold every word, best first."""
-    asked = of_release("v1", "search", control=control)
-    if asked.query.q is None:
+    data_request = of_release("v1", "search", control=control)
+    if data_request.query.q is None:
         raise parse.wrong("q", "expected words to search for")
     acceptable({"json": JSON_TYPE})
-    return respond(asked, lambda: _hits(asked))
+    return respond(data_request, lambda: _hits(data_request))
 
 
-def _hits(asked: Asked) -> Body:
-    release, _, query, path = asked
+def _hits(data_request: DataRequest) -> Body:
+    release, _, query, path = data_request
     ranked, counts = hits(release, query)
     page = ranked[: query.limit]
     data = [_hit(release, *entry) for entry in page]
@@ -51,7 +51,7 @@ def _hits(asked: Asked) -> Body:
         rest = [entry for entry in query.canonical if entry[0] != "cursor"]
         after = with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
     meta = {"count": len(data), "total": sum(counts.values()), "datasets": counts}
-    return Body(envelope(asked, raw_json(data), meta, {"next": after}), {"next": after})
+    return Body(envelope(data_request, raw_json(data), meta, {"next": after}), {"next": after})
 
 
 def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], dict[str, int]]:
