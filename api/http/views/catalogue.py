@@ -207,16 +207,6 @@ def _release(release: Release) -> dict[str, Any]:
 
 
 def _gone(entry: Entry) -> dict[str, Any]:
-    """A withdrawn release of which nothing is here any more."""
-    return {
-        "version": entry.version,
-        "published_at": entry.published_at,
-        "previous": None,
-        "withdrawn": entry.withdrawn,
-        "change_kinds": [],
-        "changes": {},
-        "notes": "",
-        "rows": {},
-        "bytes": 0,
-        "links": {},
-    }
+    """A withdrawn release of which nothing is left here."""
+    empty = {"previous": None, "change_kinds": [], "changes": {}, "notes": "", "rows": {}, "bytes": 0, "links": {}}
+    return {"version": entry.version, "published_at": entry.published_at, "withdrawn": entry.withdrawn, **empty}
