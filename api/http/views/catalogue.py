@@ -208,5 +208,13 @@ def _release(release: Release) -> dict[str, Any]:
 
 def _gone(entry: Entry) -> dict[str, Any]:
     """A withdrawn release of which nothing is left here."""
-    empty = {"previous": None, "change_kinds": [], "changes": {}, "notes": "", "rows": {}, "bytes": 0, "links": {}}
+    empty: dict[str, Any] = {
+        "previous": None,
+        "change_kinds": [],
+        "changes": {},
+        "notes": "",
+        "rows": {},
+        "bytes": 0,
+        "links": {},
+    }
     return {"version": entry.version, "published_at": entry.published_at, "withdrawn": entry.withdrawn, **empty}
