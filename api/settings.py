@@ -25,11 +25,10 @@ class Setting:
     read: Callable[[str], Any] = str
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError("must not be negative")
-    return number
+def _count(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"must be a whole number of at least {least}")
+    return int(text)
 
 
 def _path(text: str) -> Path:
@@ -47,8 +46,8 @@ SETTINGS = (
     Setting("STORE", "var/store", "folder of the releases", _path),
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
-    Setting("WORKERS", "2", "server processes", _count),
-    Setting("THREADS", "4", "threads in each server process", _count),
+    Setting("WORKERS", "2", "server processes", lambda text: _count(text, 1)),
+    Setting("THREADS", "4", "threads in each server process", lambda text: _count(text, 1)),
     Setting("CACHE_MB", "64", "memory for cached responses in each process, in MiB (0: no cache)", _count),
     Setting("TIME_LIMIT", "10", "query timeout in seconds (503 when exceeded; 0: none)", _count),
     Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)"),
@@ -70,8 +69,8 @@ def load(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
 
 def read(name: str, text: str) -> Any:
-    """The value of one setting from its text. Raises SettingError."""
-    setting = next(one for one in SETTINGS if one.name == name)
+    """The value of one setting from its text; text itself for a name that is not a setting. Raises SettingError."""
+    setting = next((one for one in SETTINGS if one.name == name), Setting(name, "", ""))
     try:
         return setting.read(text)
     except ValueError as error:

@@ -4,10 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Response, request
+from flask import Flask, Response, got_request_exception, redirect, request
 from flask_limiter import Limiter
 from packages import table
 from served import PROBLEM, app_of, rows_path, served
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+
+from api.app import create_app
+from api.settings import SettingError
 
 DATA = "/v1/datasets/figures"
 ROUTES = (
@@ -125,3 +132,55 @@ def test_a_view_of_ones_own_is_an_ordinary_view(store: Path) -> None:
     client = app.test_client()
     assert [client.get("/mine").get_json() for _ in range(2)] == [{"calls": 1}, {"calls": 2}]
     assert client.get("/mine").headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_view_of_ones_own_is_given_decoded_paths_and_may_redirect_anywhere(store: Path) -> None:
+    app = app_of(store)
+    app.add_url_rule("/mine/<name>", "mine", lambda name: {"name": name})
+    app.add_url_rule("/files/<path:path>", "files", lambda path: {"path": path})
+    app.add_url_rule("/away", "away", lambda: redirect("https://example.org/a?b=1#c", 308))
+    client = app.test_client()
+    assert client.get("/mine/a%2Cb%25c%20d").get_json() == {"name": "a,b%c d"}
+    assert client.get("/files/a/b%2Cc%2Fd").get_json() == {"path": "a/b,c/d"}
+    assert client.get("/away").headers["Location"] == "https://example.org/a?b=1#c"
+
+
+def test_below_a_prefix_every_address_works(store: Path) -> None:
+    app = app_of(store)
+    client = Client(DispatcherMiddleware(Flask("outer"), {"/data": app}))
+    assert client.get("/data/v1/datasets/figures/records/%61").get_json()["data"]["id"] == "a"
+    assert client.get("/data/v1/datasets/fig%2Cures/records").status_code == 404
+    assert client.get("/data/v1/datasets/figures/records?note=guns%2C").get_json()["data"] == []
+
+
+def test_an_exception_is_flasks_to_report(store: Path) -> None:
+    app, reported = app_of(store, CACHE_MB=0), []
+    app.add_url_rule("/broken", "broken", lambda: 1 / 0)
+    got_request_exception.connect(lambda _, exception: reported.append(exception), app, weak=False)
+    answer = app.test_client().get("/broken")
+    assert (answer.status_code, answer.content_type, answer.get_json()["type"]) == (500, PROBLEM, "/problems/internal")
+    assert [type(exception) for exception in reported] == [ZeroDivisionError]
+    app.testing = True
+    with pytest.raises(ZeroDivisionError):
+        app.test_client().get("/broken")
+
+
+def test_an_error_that_has_no_type_here_keeps_its_status_name_and_headers(store: Path) -> None:
+    app = app_of(store)
+
+    @app.get("/private")
+    def private() -> None:
+        raise Unauthorized(www_authenticate=WWWAuthenticate("basic", {"realm": "lantern"}))
+
+    answer = app.test_client().get("/private")
+    assert (answer.status_code, answer.content_type) == (401, PROBLEM)
+    assert answer.headers["WWW-Authenticate"] == "Basic realm=lantern"
+    assert {"type": "about:blank", "title": "Unauthorized", "status": 401}.items() <= answer.get_json().items()
+
+
+def test_settings_given_in_code_are_read_like_those_of_the_environment(store: Path) -> None:
+    app = create_app(STORE=str(store), CACHE_MB="8", BASE_URL="https://data.example/")
+    links = app.test_client().get("/v1/").get_json()["links"]
+    assert (app.config["CACHE_MB"], links["datasets"]) == (8, "https://data.example/v1/datasets")
+    with pytest.raises(SettingError, match="LANTERN_WORKERS='0': must be a whole number of at least 1"):
+        create_app(STORE=store, WORKERS="0")

@@ -28,6 +28,8 @@ from flask.testing import FlaskClient
 from packages import table, write
 from served import client_of, problem, rows_path, served
 
+from api.release.formats import FORMATS
+
 FIELDS = {
     **{"id": "integer", "text": "string", "whole": "integer", "amount": "number", "long": "number", "day": "date"},
     **{"year": "year", "known": "boolean", "month": "yearmonth"},
@@ -356,3 +358,7 @@ def test_every_format_of_the_real_package_holds_the_same_rows(client: FlaskClien
     head, *found = ([cell.value for cell in row] for row in sheet(asked(client, query, "xlsx", dataset), dataset))
     assert head == list(rows[0])
     assert [[plain(v) for v in row] for row in found] == [list(as_sheet(row).values()) for row in rows]
+
+
+def test_the_formats_that_are_tested_are_all_there_are() -> None:
+    assert {*FORMATS} == {"csv", "jsonl", "xlsx", "parquet"}

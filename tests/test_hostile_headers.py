@@ -13,7 +13,7 @@ from served import app_of
 from api.release.build import build
 
 LENGTH = 8_000
-SECONDS = 0.5
+SECONDS = 2
 ROWS = "/v1/datasets/things/records"
 # What makes a careless reader go back and forth: long runs of one thing before a character that does not fit.
 RUNS = {

@@ -19,6 +19,9 @@ import pytest
 from flask.testing import FlaskClient
 from served import all_rows, answer, parameter, problem, rows_path, served
 
+from api.model import types
+from api.query.fields import OPERATORS
+
 NULL = "NA"
 ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "isnull")
 TEXT = (*ORDERED, "contains", "startswith")
@@ -722,3 +725,9 @@ def test_time_zones_of_questions_are_heeded(client: FlaskClient) -> None:
     case = BY_NAME["zoned"]
     noon = datetime(2007, 10, 1, 15, 30, tzinfo=timezone(timedelta(hours=2)))
     assert found(client, case, parameter("v", noon.isoformat())) == [0, 1, 2]
+
+
+def test_the_operators_that_are_tested_are_all_there_are() -> None:
+    assert {*ALLOWED} == {*types.TYPES}
+    for kind, names in ALLOWED.items():
+        assert {name for name, operator in OPERATORS.items() if kind in operator.types} == {*names}, kind

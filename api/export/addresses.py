@@ -6,7 +6,6 @@ ends in a file name keeps it. Web servers decode an address before they look for
 
 import itertools
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -130,7 +129,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
         for values in itertools.product(*(known[name] for name in names)):
             path = rule.rule
             for name, value in zip(names, values, strict=True):
-                path = re.sub(f"<(segment:)?{name}>", quoted(value).replace("\\", ""), path)
+                path = path.replace(f"<{name}>", quoted(value))
             yield path, "." in rule.rule.rpartition("/")[2]
     yield from ((f"/docs/static/{name}", True) for name in FILES)
 

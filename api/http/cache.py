@@ -12,6 +12,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.http import parse_etags
@@ -80,7 +81,8 @@ class Cache:
         entry = self.entries.get(key) if key else None
         if key is None or entry is None:
             return self._ask(environ, start_response, own, key)
-        self._touch(key)
+        with suppress(KeyError):  # another thread made room meanwhile
+            self.entries.move_to_end(key)
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and (tag := _named(known, entry.etags)):
             headers = [header for header in entry.headers if header[0] not in OF_THE_BODY and header[0] != "ETag"]
@@ -151,12 +153,6 @@ class Cache:
             self.size += entry.size - (previous.size if previous else 0)
             while self.size > self.room and self.entries:
                 self.size -= self.entries.popitem(last=False)[1].size
-
-    def _touch(self, key: Key) -> None:
-        try:
-            self.entries.move_to_end(key)
-        except KeyError:  # another thread made room meanwhile
-            pass
 
     def _forget(self) -> None:
         with self.lock:

@@ -59,6 +59,13 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
 }
 
 
+# Errors of Flask and Werkzeug that have a type here; the type of any other is about:blank (RFC 9457, 4.2.1).
+HTTP_TYPES = {
+    **{400: "invalid-parameter", 404: "not-found", 405: "method-not-allowed", 406: "not-acceptable"},
+    **{416: "invalid-parameter", 429: "rate-limited"},
+}
+
+
 class ProblemError(LanternError):
     """A problem that a view meets, by type."""
 
@@ -70,11 +77,14 @@ class ProblemError(LanternError):
 
 
 def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Response:
-    """A problem document as a response; `code` is a status other than the usual one of the type."""
-    usual, title, _ = TYPES[kind]
+    """A problem document as a response; `code` is a status other than the usual one of the type.
+
+    For a `kind` of "" the type is about:blank, and the title is in `more`.
+    """
+    usual, title, _ = TYPES.get(kind, (500, "", ""))
     status = code or usual
     document = {
-        "type": f"{current_app.config['BASE_URL']}/problems/{kind}",
+        "type": f"{current_app.config['BASE_URL']}/problems/{kind}" if kind else "about:blank",
         "title": title,
         "status": status,
         "detail": detail,
@@ -99,7 +109,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotInStore, lambda e: problem("not-found", str(e)))
     app.register_error_handler(TooSlow, _too_slow)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _internal)
+    app.register_error_handler(500, _internal)
 
 
 def _too_slow(error: TooSlow) -> Response:
@@ -115,21 +125,22 @@ def _http(error: HTTPException) -> Response:
     if error.code is not None and error.code < 400:
         return make_response(original)
     code = error.code or 500
-    kind = next((kind for kind, (status, _, _) in TYPES.items() if status == code), "invalid-parameter")
     details = {
         404: f"There is nothing at {request.path}.",
         405: f"{request.method} is not supported here.",
         416: "The Range header requests bytes beyond the end of the file.",
     }
-    response = problem(kind if code < 500 else "internal", details.get(code) or error.description or "", code)
-    for name in ("Allow", "Content-Range", "Location", "Retry-After"):
-        if name in original.headers:
-            response.headers[name] = original.headers[name]
+    title = {} if code in HTTP_TYPES else {"title": error.name}
+    response = problem(HTTP_TYPES.get(code, ""), details.get(code) or error.description or "", code, **title)
+    for name, value in original.headers:
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
     return response
 
 
-def _internal(error: Exception) -> Response:
-    log.exception("request %s failed", request.environ.get("lantern.request_id", ""), exc_info=error)
+def _internal(_: Exception) -> Response:
+    """Flask has logged the exception; the id tells which request it was."""
+    log.error("request %s failed", request.environ.get("lantern.request_id", ""))
     return problem("internal", "The response could not be made.")
 
 

@@ -118,8 +118,8 @@ def acceptable(offered: Mapping[str, str]) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Have every route read paths as below."""
-    app.url_map.converters |= {"segment": Segment, "segments": Segments}
+    """Have every route, also those of extensions, read paths as below."""
+    app.url_map.converters |= {"default": Segment, "string": Segment, "path": Segments, "raw": PathConverter}
     app.before_request(_named_in_utf8)
 
 
@@ -136,14 +136,14 @@ def _named_in_utf8() -> None:
 
 
 class Segment(UnicodeConverter):
-    """One part of a path, with any character in it: <segment:name>."""
+    """One part of a path, with any character in it: <name>."""
 
     def to_python(self, value: str) -> str:
         return unquote(value)
 
 
 class Segments(PathConverter):
-    """The rest of a path, with its slashes: <segments:path>."""
+    """The rest of a path, with its slashes: <path:path>."""
 
     def to_python(self, value: str) -> str:
         return unquote(value)
@@ -158,7 +158,8 @@ def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
             path = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
             for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
                 path = path.replace(escape, "%25" + escape[1:])
-            environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+            decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+            environ["PATH_INFO"] = decoded.removeprefix(environ.get("SCRIPT_NAME", ""))
         return app(environ, start_response)
 
     return wrapped

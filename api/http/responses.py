@@ -55,8 +55,8 @@ def init_app(app: Flask) -> None:
 
 
 def _without_host(response: Response) -> Response:
-    if response.status_code == 308:
-        to = urlsplit(response.headers["Location"])
+    to = urlsplit(response.headers.get("Location", "")) if response.status_code == 308 else None
+    if to and to.path == f"{request.script_root}{request.path}/":
         response.headers["Location"] = base() + to.path + (f"?{to.query}" if to.query else "")
     return response
 
@@ -123,13 +123,16 @@ def release_file(
     headers = _headers(release, immutable, links or {})
     small = target.stat().st_size <= IN_MEMORY and "Range" not in request.headers
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
-    known = _known(tag, encoding) or _known_by_date(tag, release)
-    if known and "Range" not in request.headers:
+    # Only the very date is meant: a release that was withdrawn gives way to an older one.
+    by_date = request.headers.get("If-Modified-Since") == http_date(release.published_at)
+    known = _known(tag, encoding) or (f'"{tag}"' if by_date and "If-None-Match" not in request.headers else "")
+    if known:  # before any range (RFC 9110, 13.2.2)
         return NotModified(status=304, headers=[*headers, ("ETag", known)])
     headers += [("Content-Type", header_text(media_type)), ("Accept-Ranges", "bytes")]
     if small:
         return _sent(target.read_bytes(), None, tag, encoding, headers, digest=True)
-    if request.headers.get("If-Range", "").startswith("W/"):  # names other bytes (RFC 9110, 13.1.5)
+    # Ranges are GET's alone (RFC 9110, 14.2), and a weak tag names other bytes (13.1.5).
+    if request.method == "HEAD" or request.headers.get("If-Range", "").startswith("W/"):
         request.environ.pop("HTTP_RANGE", None)
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
     published = datetime.fromisoformat(release.published_at)
@@ -228,15 +231,6 @@ def _known(tag: str, encoding: str) -> str:
     named = request.if_none_match
     forms = [f"{tag}-{encoding}", tag] if encoding else [tag]
     return next((f'"{form}"' for form in forms if not named.star_tag and named.contains_weak(form)), "")
-
-
-def _known_by_date(tag: str, release: Release) -> str:
-    """The entity tag where the client has a release's file by its date, if it sent no tag; else ''.
-
-    Only the very date is meant: a release that was withdrawn gives way to an older one.
-    """
-    by_date = "If-None-Match" not in request.headers and "If-Modified-Since" in request.headers
-    return f'"{tag}"' if by_date and request.headers["If-Modified-Since"] == http_date(release.published_at) else ""
 
 
 def _digest(sha256: bytes) -> str:

@@ -98,7 +98,7 @@ def aggregate_control(table: Table) -> Parameters:
     }
 
 
-@blueprint.get("/v1/datasets/<segment:name>/facets")
+@blueprint.get("/v1/datasets/<name>/facets")
 def facets(name: str) -> Response:
     """The values of fields with their counts, under the same filters as the rows."""
     data_request = of_dataset(name, "facets", control=facet_control, filtered=True)
@@ -118,7 +118,7 @@ def _facets(data_request: DataRequest) -> Body:
     return _body(data_request, raw_json(data), {"count": len(data), "total": total(selection), "more": more})
 
 
-@blueprint.get("/v1/datasets/<segment:name>/aggregate")
+@blueprint.get("/v1/datasets/<name>/aggregate")
 def aggregates(name: str) -> Response:
     """Measures of groups of rows; a sum that would lie is a not-additive problem."""
     data_request = of_dataset(name, "aggregate", control=aggregate_control, filtered=True)

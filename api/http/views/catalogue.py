@@ -105,7 +105,7 @@ def dataset_links(release: Release, table: Table) -> dict[str, str]:
     }
 
 
-@blueprint.get("/v1/datasets/<segment:name>")
+@blueprint.get("/v1/datasets/<name>")
 def dataset(name: str) -> Response:
     """A dataset's description: fields, sources, licence, downloads, citation."""
     data_request = of_dataset(name)
@@ -130,7 +130,7 @@ def dataset(name: str) -> Response:
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{path}/schema"})
 
 
-@blueprint.get("/v1/datasets/<segment:name>/schema")
+@blueprint.get("/v1/datasets/<name>/schema")
 def schema(name: str) -> Response:
     """A dataset's Table Schema, as it is: without the envelope, so that Table Schema tools can read it."""
     data_request = of_dataset(name, "schema")
@@ -172,7 +172,7 @@ def latest() -> Response:
     return response  # type: ignore[return-value]  # Werkzeug's response is what Flask serves
 
 
-@blueprint.get("/v1/releases/<segment:version>")
+@blueprint.get("/v1/releases/<version>")
 def release(version: str) -> Response:
     """One release: its files with bytes and SHA-256."""
     refuse_parameters()

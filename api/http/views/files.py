@@ -8,7 +8,7 @@ from api.http.responses import release_file
 blueprint = Blueprint("files", __name__)
 
 
-@blueprint.get("/releases/<segment:version>/<segments:path>")
+@blueprint.get("/releases/<version>/<path:path>")
 def file(version: str, path: str) -> Response:
     """One file of a release; only what its manifest names (and the manifest itself) is given out."""
     refuse_parameters()

@@ -33,13 +33,13 @@ def offered() -> dict[str, str]:
     return {"json": JSON_TYPE, **{one.name: one.media_type for one in FORMATS.values()}}
 
 
-@blueprint.get("/v1/datasets/<segment:name>/records")
+@blueprint.get("/v1/datasets/<name>/records")
 def records(name: str) -> Response:
     """The rows of a dataset, in the format that Accept likes best: a page of JSON, or all of them as a file."""
     return _rows(name, acceptable(offered()), "")
 
 
-@blueprint.get("/v1/datasets/<segment:name>/records.<extension>")
+@blueprint.get("/v1/datasets/<name>/records.<extension>")
 def records_as(name: str, extension: str) -> Response:
     """The rows of a dataset in the format of an extension."""
     if extension not in offered():
@@ -95,7 +95,7 @@ def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
     return ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
 
 
-@blueprint.get("/v1/datasets/<segment:name>/records/<path:key>")
+@blueprint.get("/v1/datasets/<name>/records/<raw:key>")
 def record(name: str, key: str) -> Response:
     """One row by its key."""
     data_request = of_dataset(name, control=row_control)

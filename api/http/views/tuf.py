@@ -17,7 +17,7 @@ _FIXED = re.compile(r"[0-9]+\.(root|targets|snapshot)\.json|targets/([^\0]+/)?[0
 _MOVING = ("timestamp.json", "root.json")
 
 
-@blueprint.get("/tuf/<segments:name>")
+@blueprint.get("/tuf/<path:name>")
 def metadata(name: str) -> Response:
     """One file of the metadata; a client asks for timestamp.json first."""
     refuse_parameters()
