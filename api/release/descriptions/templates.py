@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-FOLDER = Path(__file__).resolve().parents[2] / "templates" / "release"
+FOLDER = Path(__file__).resolve().parents[2] / "templates"
 
 
 def render(name: str, **values: Any) -> str:
