@@ -21,7 +21,7 @@ def app(document: dict[str, Any], title: str, base: str) -> Flask:
     """The application that serves /openapi.json, /docs/ and what the page loads."""
     served = Flask("api", static_folder=None)
     served.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
-    served.json.ensure_ascii = False  # type: ignore[attr-defined]
+    served.json.ensure_ascii = False  # type: ignore[attr-defined]  # the same provider has this
     Swagger(served, config=_config(title, base), template=document)
     return served
 
