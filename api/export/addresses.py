@@ -19,9 +19,8 @@ from api.http import errors
 from api.http.links import quoted
 from api.http.responses import JSON_TYPE, OWN_TYPES
 from api.http.rows import key_path
-from api.index import database
+from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
-from api.index.rows import json_text
 from api.model.filenames import LONGEST_PART
 from api.model.files import MANIFEST
 from api.release.formats import FORMATS
@@ -80,10 +79,11 @@ def documents(app: Flask, store: Store) -> Iterator[Address]:
 def rows(app: Flask, release: Release) -> Iterator[Address]:
     """Every row of the latest release by its key."""
     for table in release.package.tables:
-        last = database.layouts(release.folder)[table.name].rows
+        layout = sqlite.layouts(release.index)[table.name]
+        last = layout.rows
         for start in range(1, last + 1, BATCH):
             numbers = range(start, min(start + BATCH, last + 1))
-            lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
+            lines = sqlite.json_text(release.index, layout.number, numbers).split(ROW_SEPARATOR)
             with app.app_context():
                 paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
             for path in (path.removeprefix(app.config["BASE_URL"]) for path in paths):

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from api.index.database import TooSlow
+from api.index.deadline import TooSlow
 from api.model.errors import LanternError
 from api.query.parse import QueryError
 from api.store.releases import NotInStore
@@ -113,8 +113,7 @@ def init_app(app: Flask) -> None:
 
 
 def _too_slow(error: TooSlow) -> Response:
-    seconds = current_app.config["TIME_LIMIT"]
-    response = problem("too-slow", f"The query exceeded the time limit of {seconds} seconds.")
+    response = problem("too-slow", str(error))
     response.headers["Retry-After"] = "60"
     return response
 

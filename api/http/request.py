@@ -12,6 +12,7 @@ from werkzeug.routing import PathConverter, UnicodeConverter
 from api.http.errors import ProblemError
 from api.http.links import address
 from api.http.negotiation import best_type
+from api.index import deadline
 from api.model.descriptor import Table, table
 from api.model.nearest import nearest
 from api.query import parse
@@ -38,11 +39,6 @@ class DataRequest(NamedTuple):
 def store() -> Store:
     """The store that the application serves."""
     return cast(Store, current_app.extensions["store"])
-
-
-def seconds() -> float:
-    """The setting TIME_LIMIT: how long a query may take."""
-    return float(current_app.config["TIME_LIMIT"])
 
 
 def refuse_parameters() -> None:
@@ -121,6 +117,8 @@ def init_app(app: Flask) -> None:
     """Have every route, also those of extensions, read paths as below."""
     app.url_map.converters |= {"default": Segment, "string": Segment, "path": Segments, "raw": PathConverter}
     app.before_request(_named_in_utf8)
+    app.before_request(lambda: deadline.start(current_app.config["TIME_LIMIT"]))
+    app.teardown_request(lambda _: deadline.stop())
 
 
 def _named_in_utf8() -> None:

@@ -6,15 +6,15 @@ from typing import Any
 
 from api.http.errors import ProblemError
 from api.http.links import address, quoted
-from api.http.request import seconds, tables
-from api.index import database
-from api.index.layout import FIELD_SEPARATOR
-from api.index.rows import json_text
+from api.http.request import tables
+from api.index import sqlite
+from api.index.layout import FIELD_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
 from api.query.fields import stored
 from api.query.reshape import field_head
 from api.query.retractions import retraction
+from api.query.sql import by_value
 from api.store.releases import Release
 
 
@@ -58,31 +58,28 @@ def row_of(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, s
 
 def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str] | None:
     """The number and JSON of the row with a key, or at a position; None where there is none."""
-    layout = database.layouts(release.folder)[table.name]
-    conditions: list[str] = ["n = ?"]
-    bound: list[Any] = []
+    layout = sqlite.layouts(release.index)[table.name]
+    positions: tuple[int, ...] = ()
     if not table.primary_key:
         if not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 18):
             return None
-        bound = [int(parts[0])]
+        bound: list[Any] = [int(parts[0])]
     elif len(parts) != len(table.primary_key):
         return None
     else:
-        positions = [table.index[name] for name in table.primary_key]
-        conditions = [f"c{i} = ?" for i in positions]
+        positions = tuple(table.index[name] for name in table.primary_key)
         try:
             bound = [_key(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
         except ValueError:
             return None
-    sql = f"SELECT n FROM t{layout.number} WHERE {' AND '.join(conditions)}"
-    number = database.row(release.folder, sql, bound, seconds())
-    return None if number is None else (number[0], json_text(release.folder, table, number))
+    rows = by_value(layout, positions).rows(release.index, {f"k{i}": value for i, value in enumerate(bound)})
+    return (rows[0][0], sqlite.json_text(release.index, layout.number, rows[0])) if rows else None
 
 
-def _key(table: Table, layout: database.Layout, position: int, text: str) -> types.Stored:
+def _key(table: Table, layout: Layout, position: int, text: str) -> types.Stored:
     """A key's value, as its column holds it. Raises ValueError for one that cannot be read."""
     kind = types.kind(table.fields[position])
-    return stored(kind.parse(text), kind, layout.columns[position]["exact"])
+    return stored(kind.parse(text), kind, layout.columns[position])
 
 
 def row_links(release: Release, table: Table, text: str) -> dict[str, str]:

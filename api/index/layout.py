@@ -1,88 +1,121 @@
-"""The layout of the files that a release is served from: what the build writes and the server reads.
+"""The layout of an index: the tables that are written for a server and read by it, and their names.
 
-`serving/index.sqlite` holds for each table, by its number N in the package: `tN`, the compared values of its rows,
-whose columns are numbered too (so that any field name works), rows in the order of the primary key; `qN`, the full
-text; and for pairs of fields rollups (api.index.rollups). Beside it are files of rows, with where each row starts
-in them (api.index.rows), and orders (api.index.orders).
+An index has two files with the same rows, made from a release by whoever serves it. `tables.sqlite` (api.index.sqlite)
+answers what an index or a rollup narrows, and holds each row's text; `tables.duckdb` (api.index.duckdb) answers what must
+scan. Of the table with the number N in the package:
+
+`tN`: `n`, a row's number in the order of the primary key; `cI`, the compared value of the field at position I, so that
+any field name works; `fI`, the text of the field with case folded where folding changes it, for a list its items as
+JSON, each between two SEPARATORs. Fields from position PART on are in further tables, `tN_1` and so on: no engine takes
+thousands of columns. Only in SQLite: `jN`, each row's JSON and its line of the release's CSV; `qN`, the full text;
+`rN_A_B`, rollups (ROLLUPS). Only in DuckDB: `eI`, numbers that 64 bits do not add up as whole numbers of 10^-scale; and
+the bytes of a row's line in CSV and in JSON Lines.
 """
 
 import json
-import mmap
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from api.model import types
 from api.model.descriptor import Table
 
-FOLDER = "serving"
-FILE = f"{FOLDER}/index.sqlite"
+FORMAT = "3"
+SQLITE_FILE, DUCKDB_FILE = "tables.sqlite", "tables.duckdb"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 FIELD_SEPARATOR = ",\t"  # nor a raw tab: a row can be cut into its fields
-CHUNK = 1_000_000_000  # sums are kept in two parts, so many in the lower one
-NULL_RANK = 2**32 - 1  # of a row without a value
+ITEM_SEPARATOR = "\x1f"  # nor this
 ROW_NUMBER = -1  # in place of a field's position: the row's number
-# Written into the header instead of the number of the library that made the file: same rows, same bytes.
-SQLITE_VERSION = 3_038_000
-# Larger tables are left out of workbooks, and larger results refused as XLSX: spreadsheets do not open them.
-SHEET_ROWS = 100_000
-SHEET_CELLS = 2_000_000
+PART = 900  # fields a table
+FEW = (
+    5_000  # rows that are sooner looked at one by one in SQLite than scanned in DuckDB (DECISIONS: the rule of engines)
+)
+CROWD = 200  # rows of one value that may be sorted while an index is walked
+# Tables of this size have rollups, one for each pair among the first ROLLED fields of at most FEW_VALUES values.
+ROLLUPS_FROM, FEW_VALUES, ROLLED = 5_000, 1_000, 4
+INDEXED = 64  # fields with an index of their own
+INDEXES = "lantern:indexes"  # property of a resource: lists of field names that the publisher wants an index of
 
 
-def orders_path(table: Table) -> str:
-    """Where a release keeps the orders of a table, if it has any."""
-    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}.orders"
+@dataclass(frozen=True)
+class Column:
+    """What a query must know of a field's values.
+
+    `exact`: they are stored as text that sorts as the numbers do, because neither 64-bit integers nor doubles hold them
+    all; `whole`: all are 64-bit integers; `scale`: the most digits behind the decimal point; `adds`: 64 bits hold the
+    sum of all, in whole numbers of 10^-scale; `apart`: they are numbers and 64 bits do not, so there is an `eI`; `most`: how many rows share the most frequent value; `folded`: there is
+    an `fI`.
+    """
+
+    exact: bool = False
+    nulls: bool = False
+    whole: bool = False
+    scale: int = 0
+    adds: bool = False
+    apart: bool = False
+    most: int = 0
+    folded: bool = False
 
 
-def rows_path(table: Table) -> str:
-    """Where a release keeps the finished JSON of a table's rows: an object a line, each with the comma after it."""
-    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}.rows.json"
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How one dataset is stored: its number, its rows, its columns, the pairs of fields with a rollup, the fields of
+    each index by position, and the header of its CSV.
+    """
+
+    number: int
+    rows: int
+    columns: tuple[Column, ...]
+    rollups: tuple[tuple[int, int], ...]
+    indexes: tuple[tuple[int, ...], ...]
+    header: str
+
+
+def dump(layout: Layout) -> str:
+    """A layout as the index keeps it."""
+    return json.dumps(asdict(layout))
+
+
+def read(text: str) -> Layout:
+    """A layout from its text."""
+    found: Mapping[str, Any] = json.loads(text)
+    return Layout(
+        number=found["number"],
+        rows=found["rows"],
+        columns=tuple(Column(**column) for column in found["columns"]),
+        rollups=tuple((a, b) for a, b in found["rollups"]),
+        indexes=tuple(map(tuple, found["indexes"])),
+        header=found["header"],
+    )
 
 
 @lru_cache(maxsize=1_000)
 def texts(table: Table) -> list[int]:
-    """The positions of the fields that full text and `contains` look into."""
+    """The positions of the fields that full text looks into."""
     return [i for i, f in enumerate(table.fields) if f.type in ("string", "any") or f.type not in types.TYPES]
 
 
-def index_path(path: str) -> str:
-    """Where the index of a release's file is."""
-    return f"{FOLDER}/{path.rpartition('/')[2]}.rows"
+def part(number: int, position: int) -> str:
+    """The name of the table that holds a field."""
+    return f"t{number}_{position // PART}" if position >= PART else f"t{number}"
 
 
 def rollup(number: int, pair: tuple[int, int]) -> str:
+    """The name of a rollup."""
     return f"r{number}_{pair[0]}_{pair[1]}"
 
 
-def scaled(column: Mapping[str, Any]) -> bool:
-    """Whether every value of a column is a whole number of 10^-scale that a 64-bit integer or a double holds."""
-    if column["exact"]:
-        return False
-    return bool(column["scale"] == 0 and column["digits"] <= 18 or column["digits"] + column["scale"] <= 15)
+def index(number: int, positions: Iterable[int]) -> str:
+    """The name of an index."""
+    return f"i{number}_" + "_".join(map(str, positions))
 
 
 def whole(column: str, scale: int) -> str:
     """SQL for a value as a whole number of 10^-scale."""
-    return column if not scale else f"CAST(round({column} * 1e{scale}) AS INTEGER)"
+    return f"CAST(round({column} * 1e{scale}) AS BIGINT)" if scale else column
 
 
 def change_head(version: str, dataset: str) -> str:
     """How every record of a dataset begins: readers find a dataset's records by it without parsing the rest."""
     return f'{{"version":{json.dumps(version, ensure_ascii=False)},"dataset":{json.dumps(dataset, ensure_ascii=False)},'
-
-
-def settle(path: Path) -> None:
-    """Take the SQLite library's version out of a file's header (bytes 96 to 99, informational only)."""
-    with path.open("r+b") as file:
-        file.seek(96)
-        file.write(struct.pack(">I", SQLITE_VERSION))
-
-
-def mapped(path: Path) -> memoryview:
-    """A file as memory that the system shares between processes; an empty file cannot be mapped."""
-    if not path.stat().st_size:
-        return memoryview(b"")
-    with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

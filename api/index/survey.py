@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from api.model import decimals, types
 from api.model.descriptor import Field, Package, Table
@@ -113,6 +113,18 @@ def read_cells(path: Path) -> Iterator[list[str]]:
         reader = csv.reader(file)
         next(reader, None)
         yield from reader
+
+
+def raw_rows(file: BinaryIO) -> Iterator[str]:
+    """The rows of a CSV file as they stand there, header first; a line break inside quotes ends no row."""
+    row, open_quote = b"", False
+    for line in file:
+        row += line
+        if line.count(b'"') % 2:
+            open_quote = not open_quote
+        if not open_quote:
+            yield row.decode() if row.endswith(b"\n") else row.decode() + "\n"
+            row = b""
 
 
 def chunks(path: Path, width: int) -> Iterator[tuple[int, list[tuple[str, ...]]]]:

@@ -63,24 +63,25 @@ def _meant(double: float) -> Decimal:
     return Decimal(double) if double.is_integer() and -INT64 <= double < INT64 else Decimal(repr(double))
 
 
-def compared(number: Decimal, operator: str) -> int | float:
-    """The value that stored numbers are compared with in place of a number.
+def compared(number: Decimal, operator: str, whole: bool) -> int | float:
+    """The value that stored numbers (`whole`: 64-bit integers, else doubles) are compared with in place of a number.
 
-    A number that cannot be stored exactly equals none of them; for an order, its nearest neighbour on the right side
-    that can be stored takes its place.
+    A number that is none of these equals none of them; for an order, its nearest neighbour on the right side that is one
+    takes its place.
     """
-    if is_exact(number):
-        return stored(number)
+    exact = is_exact(number)
+    if exact and (whole or isinstance(stored(number), float) or float(number) == number):
+        return stored(number) if whole else float(number)
     if operator not in ("lt", "lte", "gt", "gte"):
         return math.inf
     up = operator in ("lt", "gte")
     nearest = float(number)
     if not math.isfinite(nearest) or (_meant(nearest) < number) == up:
         nearest = math.nextafter(nearest, math.inf if up else -math.inf)
-    if abs(number) < 1:
+    if abs(number) < 1 or not whole:
         return nearest
     bounded = min(max(number, Decimal(-INT64)), Decimal(INT64 - 1))
-    whole = int(bounded.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+    neighbour = int(bounded.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
     if up:
-        return min(nearest, whole) if whole >= number else nearest
-    return max(nearest, whole) if whole <= number else nearest
+        return min(nearest, neighbour) if neighbour >= number else nearest
+    return max(nearest, neighbour) if neighbour <= number else nearest

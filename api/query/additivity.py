@@ -7,16 +7,19 @@ periods overlap, the result is a list of what varies instead of a number.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from api.index import database
-from api.index.database import Layout, Statement
+import sqlalchemy as sa
+
+from api.index import sqlite
+from api.index.layout import Layout
 from api.model.descriptor import Field, Package, Table
-from api.query.find import Selection
+from api.query.engines import Engine, Statement, statement
+from api.query.find import Selection, access
 from api.query.groups import Measure
-from api.query.sql import Shape, with_value
+from api.query.sql import Shape, Uses, column, conditions, number, source
 from api.store.releases import Release
 
 WITHIN = "lantern:additiveWithin"
@@ -35,31 +38,42 @@ class Variation:
 
 def variations(selection: Selection, groups: Sequence[int], measure: Measure) -> list[Variation]:
     """Why the measure must not be taken of these groups; nothing when it may."""
-    release, table, where = selection.release, selection.table, selection.plan.where
-    check, names = _check(release, where, table, tuple(groups), measure)
-    row = _first(selection, check) or ()
+    release, table, by, reached = selection.release, selection.table, tuple(groups), access(selection)
+    check, names = _check(release, selection.layout, selection.plan.where, table, by, measure, *reached)
+    (row,) = selection.rows(check)
     varying = [name for name, varies in zip(names, row, strict=False) if varies]
     if varying:
         return [_variation(selection, measure, name, table.index[name] in groups) for name in varying]
-    overlap = _overlap(where, table, tuple(groups), measure)
-    if overlap is None or _first(selection, overlap) is None:
+    overlap = _overlap(selection.layout, selection.plan.where, table, by, measure, *reached)
+    if overlap is None or not selection.rows(overlap):
         return []
     ends = (table.figure["periodStart"], table.figure["periodEnd"])
     return [Variation(name, "periods overlap or are not known") for name in ends]
 
 
-def _first(selection: Selection, statement: Statement) -> tuple[Any, ...] | None:
-    bound = statement.bind(selection.bound)
-    return database.row(selection.release.folder, statement.sql, bound, selection.seconds)
-
-
 def _variation(selection: Selection, measure: Measure, name: str, grouped: bool) -> Variation:
-    where = with_value(selection.plan.where, measure.position)
-    column = f"c{selection.table.index[name]}"
-    sql = f"SELECT DISTINCT {column} FROM t{selection.layout.number}{where.sql} ORDER BY 1 LIMIT {EXAMPLES}"
-    rows = database.rows(selection.release.folder, sql, where.bind(selection.bound), selection.seconds)
+    position = selection.table.index[name]
+    rows = selection.rows(_values(selection.layout, selection.plan.where, measure, position, *access(selection)))
     reason = "its values must never be added" if grouped or len(rows) == 1 else "varies"
-    return Variation(name, reason, tuple(value for (value,) in rows))
+    return Variation(name, reason, tuple(_plain(value) for (value,) in rows))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: a whole number is no fraction."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@lru_cache(maxsize=128)
+def _values(layout: Layout, where: Shape, measure: Measure, position: int, engine: Engine, uses: Uses) -> Statement:
+    """Some of the values that a field has among the rows that are measured."""
+    found = sa.select(column(position)).distinct().select_from(source(layout, [*where.positions, position]))
+    found = found.where(*_measured(layout, where, measure, uses))
+    return statement(engine, found.order_by(column(position).nulls_first()).limit(sa.literal_column(str(EXAMPLES))))
+
+
+def _measured(layout: Layout, where: Shape, measure: Measure, uses: Uses) -> list[sa.ColumnElement[bool]]:
+    """The rows under the filters that have a value: only they count."""
+    return [*conditions(layout, where, uses), column(measure.position).is_not(None)]
 
 
 def wider(
@@ -85,66 +99,83 @@ def guarded(field: Field) -> bool:
 
 @lru_cache(maxsize=128)
 def _check(
-    release: Release, shape: Shape, table: Table, groups: tuple[int, ...], measure: Measure
+    release: Release,
+    layout: Layout,
+    where: Shape,
+    table: Table,
+    groups: tuple[int, ...],
+    measure: Measure,
+    engine: Engine,
+    uses: Uses,
 ) -> tuple[Statement, list[str]]:
     """One row: whether each field that must not vary does so in any group; and these fields, in order.
 
-    Only rows that have a value count, and groups of one row can hold no bad sum.
+    Groups of one row can hold no bad sum.
     """
-    descriptor, layouts = table.fields[measure.position].descriptor, database.layouts(release.folder)
-    checks: dict[str, str] = {}
-    for name in descriptor.get(WITHIN, ()):
-        if name in table.index and table.index[name] not in groups:
-            column = f"c{table.index[name]}"
-            checks[name] = f"min({column}) IS NOT max({column}) OR count({column}) NOT IN (0, count(*))"
-    source, condition = f"t{shape.number}", descriptor.get(IF)
-    if condition and condition["resource"] in layouts and condition["through"] in table.index:
-        join, refused = _refused(release.package, layouts, table, condition)
-        source += join
-        checks[condition["through"]] = f"({checks.get(condition['through'], '0')} OR {refused})"
-    inner = ", ".join(f"({sql}) AS x{i}" for i, sql in enumerate(checks.values())) or "0 AS x0"
-    outer = ", ".join(f"max(x{i})" for i in range(max(len(checks), 1)))
-    where = with_value(shape, measure.position)
-    by = f" GROUP BY {', '.join(f'c{p}' for p in groups)}" if groups else ""
-    sql = f"SELECT {outer} FROM (SELECT {inner} FROM {source}{where.sql}{by})"
-    return replace(where, sql=sql), list(checks)
+    descriptor, layouts = table.fields[measure.position].descriptor, sqlite.layouts(release.index)
+    within = [name for name in descriptor.get(WITHIN, ()) if name in table.index and table.index[name] not in groups]
+    checks = {name: _varies(column(table.index[name])) for name in within}
+    used = [*where.positions, *groups, measure.position, *(table.index[name] for name in checks)]
+    condition = descriptor.get(IF) or {}
+    through = condition.get("through")
+    joined = through in table.index and condition["resource"] in layouts
+    tables = source(layout, [*used, table.index[through]] if joined else used)
+    if joined:
+        target = _target(release.package, layouts, table, condition)
+        tables = tables.outerjoin(target, target.c.reference == column(table.index[through]))
+        refusing = sa.case((target.c.value.is_distinct_from(str(condition["equals"])), 1), else_=0)
+        refused = sa.and_(sa.func.count() > 1, sa.func.max(refusing) == 1)
+        checks[through] = sa.or_(checks[through], refused) if through in checks else refused
+    flags = [sa.case((check, 1), else_=0).label(f"x{i}") for i, check in enumerate(checks.values())]
+    inner = sa.select(*(flags or [sa.literal_column("0").label("x0")])).select_from(tables)
+    inner = inner.where(*_measured(layout, where, measure, uses)).group_by(*map(column, groups))
+    every = inner.subquery()
+    return statement(engine, sa.select(*(sa.func.max(flag) for flag in every.c))), list(checks)
 
 
-def _refused(
-    package: Package, layouts: Mapping[str, Layout], table: Table, condition: Mapping[str, Any]
-) -> tuple[str, str]:
-    """A join to the rows that a foreign key leads to, and the check whether one of them, in a group of several rows,
-    does not allow adding.
-    """
+def _varies(value: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether a column has several values in a group, or one in some rows and none in others."""
+    some = sa.func.count(value)
+    return sa.or_(sa.func.min(value) != sa.func.max(value), sa.and_(some != 0, some != sa.func.count()))
+
+
+def _target(package: Package, layouts: Mapping[str, Layout], table: Table, condition: Mapping[str, Any]) -> sa.Subquery:
+    """The rows that a foreign key leads to: what refers to them, and what decides whether adding is allowed."""
     target = package.table(condition["resource"])
     assert target is not None
     key = next((k for k in table.foreign_keys if k.fields == (condition["through"],)), None)
-    reference = key.reference[0] if key else target.primary_key[0]
-    own, other, field = table.index[condition["through"]], target.index[reference], target.index[condition["field"]]
-    allowing = str(condition["equals"]).replace("'", "''")
-    lookup = f"(SELECT c{other} AS reference, c{field} AS value FROM t{layouts[target.name].number})"
-    return (
-        f" LEFT JOIN {lookup} AS target ON target.reference = c{own}",
-        f"(count(*) > 1 AND max(target.value IS NOT '{allowing}'))",
-    )
+    reference = target.index[key.reference[0] if key else target.primary_key[0]]
+    value = target.index[condition["field"]]
+    pair = column(reference).label("reference"), column(value).label("value")
+    return sa.select(*pair).select_from(source(layouts[target.name], [reference, value])).subquery("target")
 
 
 @lru_cache(maxsize=128)
-def _overlap(shape: Shape, table: Table, groups: tuple[int, ...], measure: Measure) -> Statement | None:
+def _overlap(
+    layout: Layout, where: Shape, table: Table, groups: tuple[int, ...], measure: Measure, engine: Engine, uses: Uses
+) -> Statement | None:
     """A row where two periods in a group overlap or cannot be told apart; None for a table without periods."""
     start, end, year = (table.index.get(table.figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))
     if start is None or end is None:
         return None
-    first, last, named = f"c{start}", f"c{end}", "NULL" if year is None else f"c{year}"
-    by = ", ".join(f"c{p}" for p in groups)
-    window = f"PARTITION BY {by} " if by else ""
-    before = f"max({last}) OVER ({window}ORDER BY {first}, n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    beside = f"count(*) OVER (PARTITION BY {by + ', ' if by else ''}{named})"
-    where = with_value(shape, measure.position)
-    periods = (
-        f"SELECT {first} AS first, {last} AS last, {named} AS year, {before} AS before, {beside} AS beside, "
-        f"count(*) OVER ({window}) AS every, count({named}) OVER ({window}) AS named FROM t{shape.number}{where.sql}"
+    first, last = column(start), column(end)
+    named: sa.ColumnElement[Any] = sa.null() if year is None else column(year)
+    by = [column(position) for position in groups]
+    ordered = [first.nulls_first(), number(layout)]
+    periods = sa.select(
+        first.label("first"),
+        last.label("last"),
+        named.label("year"),
+        sa.func.max(last).over(partition_by=by, order_by=ordered, rows=(None, -1)).label("before"),
+        sa.func.count().over(partition_by=[*by, named]).label("beside"),
+        sa.func.count().over(partition_by=by).label("every"),
+        sa.func.count(named).over(partition_by=by).label("named"),
     )
+    used = [*where.positions, *groups, measure.position, start, end, *([] if year is None else [year])]
+    periods = periods.select_from(source(layout, used)).where(*_measured(layout, where, measure, uses))
+    of = periods.subquery().c
     # A row that has but a year is known not to overlap only where all have a year, each another one.
-    undated = "(first IS NULL OR last IS NULL) AND every > 1 AND (year IS NULL OR beside > 1 OR named < every)"
-    return replace(where, sql=f"SELECT 1 FROM ({periods}) WHERE first <= before OR ({undated}) LIMIT 1")
+    unknown = sa.or_(of.year.is_(None), of.beside > 1, of.named < of.every)
+    undated = sa.and_(sa.or_(of.first.is_(None), of.last.is_(None)), of.every > 1, unknown)
+    found = sa.select(sa.literal_column("1")).where(sa.or_(of.first <= of.before, undated))
+    return statement(engine, found.limit(sa.literal_column("1")))

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from api.index import database
+from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
-from api.index.rows import json_text
 from api.model.files import CONFLICTS, POSITIONS
 from api.query.reshape import every_row
+from api.query.sql import by_value
 from api.store.releases import Release
 
 PARTS = ("conflict", "dataset", "record")
@@ -56,6 +56,6 @@ def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
     table = release.package.table(dataset)
     if table is None or len(table.primary_key) != 1:
         return 0, "null"
-    number, key = database.layouts(release.folder)[dataset].number, table.index[table.primary_key[0]]
-    row = database.row(release.folder, f"SELECT n FROM t{number} WHERE c{key} = ?", (record,), 0)
-    return (row[0], json_text(release.folder, table, row)) if row else (0, "null")
+    layout, key = sqlite.layouts(release.index)[dataset], table.index[table.primary_key[0]]
+    rows = by_value(layout, (key,)).rows(release.index, {"k0": record})
+    return (rows[0][0], sqlite.json_text(release.index, layout.number, rows[0])) if rows else (0, "null")

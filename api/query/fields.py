@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from marshmallow import ValidationError, fields
 
+from api.index.layout import ITEM_SEPARATOR, Column
 from api.model import decimals, types
 from api.model.descriptor import Field
 from api.model.nearest import nearest
+from api.query.engines import Begins, Holds, OneOf
 
 IN_MAX = 200
 # A comma that was percent-encoded, until the list that holds it has been split: a lone surrogate, which no UTF-8 text
@@ -28,7 +30,7 @@ Parameters = Mapping[str, fields.Field[Any]]
 
 
 class Operand(NamedTuple):
-    """What an operator reads of a row: the compared column and, of a text field, the text with case folded."""
+    """What an operator reads of a row: the compared column and, if it is `folded`, the one with case folded."""
 
     column: sa.ColumnElement[Any]
     folded: sa.ColumnElement[str] | None
@@ -56,35 +58,25 @@ def _read_flag(_: types.Kind, text: str) -> bool:
     return text == "true"
 
 
-def stored(value: Any, kind: types.Kind, exact: bool, name: str = "eq") -> types.Stored:
-    """A value as a column holds it (`exact`: as sortable text), for a comparison by the operator `name`."""
+def stored(value: Any, kind: types.Kind, column: Column, name: str = "eq") -> types.Stored:
+    """A value as a column holds it, for a comparison by the operator `name`."""
     if isinstance(value, Decimal):
-        return decimals.sortable(value) if exact else decimals.compared(value, name)
+        return decimals.sortable(value) if column.exact else decimals.compared(value, name, column.whole)
     return kind.store(value)
 
 
-def _bind_list(value: Any, kind: types.Kind, exact: bool, _: str) -> str:
-    return types.canonical([_json_safe(stored(one, kind, exact)) for one in value])
-
-
-def _json_safe(value: types.Stored) -> types.Stored:
-    """JSON has no infinity (a number that equals no stored one, as no text does)."""
-    return "infinity" if isinstance(value, float) and abs(value) == float("inf") else value
+def _bind_list(value: Any, kind: types.Kind, column: Column, _: str) -> list[types.Stored]:
+    """A list of one type: of whole numbers those that can be equal to one."""
+    values = [stored(one, kind, column) for one in value]
+    whole = [one for one in values if not isinstance(one, float)]
+    return whole if column.whole and whole else values
 
 
 def _bind_contains(value: Any, kind: types.Kind, *_: Any) -> str:
+    """Folded text; of a list its items, each between two separators, as they stand in the folded column."""
     if kind.type == "list":
-        return types.canonical(value[0] if len(value) == 1 else value)
-    return f"%{_escaped(value)}%"
-
-
-def _bind_startswith(value: Any, *_: Any) -> str:
-    return f"{_escaped(value)}%"
-
-
-def _escaped(text: str) -> str:
-    """Text for LIKE, with case folded as the folded columns are."""
-    return text.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return ITEM_SEPARATOR.join(["", *map(types.canonical, value), ""])
+    return str(value).casefold()
 
 
 def _compare(compare: Callable[[Any, Any], Any]) -> "Condition":
@@ -92,20 +84,19 @@ def _compare(compare: Callable[[Any, Any], Any]) -> "Condition":
 
 
 def _in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    values: sa.Select[Any] = sa.select(sa.column("value")).select_from(sa.func.json_each(value))
-    return operand.column.in_(values)
+    return OneOf(operand.column, value)
 
 
 def _not_in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    return sa.not_(_in(operand, value))
+    return sa.not_(OneOf(operand.column, value))
 
 
 def _contains(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    if operand.folded is not None:
-        return operand.folded.like(value, escape="\\")
-    items = sa.func.json_each(operand.column).table_valued("value", "type")
-    item = sa.func.json_array(sa.func.json_extract(value, "$"))
-    return sa.exists(sa.select(1).select_from(items).where(sa.func.json_array(items.c.value) == item))
+    return Holds(operand.folded, value)
+
+
+def _startswith(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
+    return Begins(operand.folded, value, value)
 
 
 def _is_null(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
@@ -134,7 +125,7 @@ class Operator(NamedTuple):
     types: frozenset[str]
     sql: Condition
     read: Callable[[types.Kind, str], Any] = _read_one
-    bind: Callable[[Any, types.Kind, bool, str], Any] = stored
+    bind: Callable[[Any, types.Kind, Column, str], Any] = stored
     many: bool = False
     literal: bool = False
     folded: bool = False
@@ -166,7 +157,7 @@ OPERATORS: dict[str, Operator] = {
         Operator(
             "contains", "contains this, ignoring case", TEXTS | {"list"}, _contains, bind=_bind_contains, folded=True
         ),
-        Operator("startswith", "begins with this, ignoring case", TEXTS, _contains, bind=_bind_startswith, folded=True),
+        Operator("startswith", "begins with this, ignoring case", TEXTS, _startswith, bind=_bind_contains, folded=True),
         Operator("isnull", "is null (true) or is not (false)", ANY, _is_null, _read_flag, literal=True, written="Flag"),
     )
 }

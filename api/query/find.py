@@ -1,20 +1,22 @@
-"""The rows that a query selects: which, in what order, how many, of how many bytes. It knows of no request."""
+"""The rows that a query selects: which, in what order, how many. It knows of no request.
+
+Which engine answers: SQLite where an index or a rollup gives the answer, where some filter's index holds at most FEW
+rows, by a bounded count, or the table has no more; else DuckDB, which scans. (What was measured: bench/RESULTS.md.)
+"""
 
 import hashlib
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from api.index import database, orders
-from api.index.database import Layout, Statement
-from api.index.layout import ROW_NUMBER
-from api.index.layout import rollup as rollup_name
+from api.index import duckdb, sqlite
+from api.index.layout import FEW, Layout
 from api.model import types
 from api.model.descriptor import Table
 from api.query import parse, sql
+from api.query.engines import DUCKDB, SQLITE, Engine, Statement
 from api.query.parse import Query
 from api.query.sql import Shape
 from api.store.releases import Release
@@ -23,26 +25,27 @@ SEAL = 9  # bytes
 # Parameters that may differ from one page to the next.
 FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
-FEW = 50  # groups of so many rows each, on average, are merged sooner than their rows are selected one by one
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What follows from the form of a query, whatever its values.
 
-    `where` is the shape of the filters alone, `conditions` their SQL. `rollup` names the table that covers them all,
-    if one does, and `pair` says of which pair of fields it is. `count` is the statement for `_count`, `keys` that for
-    the sort keys of a row. `slice`: which pair, which sort, and whether descending, if an order holds the rows.
+    `where` is the shape of the filters alone; `walked`: an index holds the rows in their order; `rolled`: the statement
+    that counts them by a rollup, if one does.
     """
 
+    layout: Layout
     shape: Shape
     where: Shape
-    conditions: Statement
-    rollup: str | None
-    pair: int | None
-    count: Statement
-    keys: str
-    slice: tuple[int, int, bool] | None
+    walked: bool
+    rolled: Statement | None
+
+    @cached_property
+    def narrowing(self) -> list[tuple[frozenset[int], Statement]]:
+        """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
+        every = sql.narrowing(self.layout, self.where.filters)
+        return [(places, sql.bounded(self.layout, self.where, places, FEW + 1)) for places in every]
 
 
 class Selection(NamedTuple):
@@ -54,15 +57,25 @@ class Selection(NamedTuple):
     query: Query
     plan: Plan
     bound: Mapping[str, Any]
-    seconds: float
+
+    def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """What a statement gives for these values. Raises TooSlow where that is not done in time."""
+        return statement.rows(self.release.index, _given(self.release, self.layout, statement, self.bound))
 
 
-def select(release: Release, table: Table, query: Query, seconds: float) -> Selection:
-    """What a query selects; no statement may take longer than so many `seconds` (0: no limit)."""
-    layout = database.layouts(release.folder)[table.name]
+class Access(NamedTuple):
+    """Which engine answers; for SQLite the places of the filters whose index it uses (None: as it likes)."""
+
+    engine: Engine
+    uses: frozenset[int] | None = None
+
+
+def select(release: Release, table: Table, query: Query) -> Selection:
+    """What a query selects."""
+    layout = sqlite.layouts(release.index)[table.name]
     filters = tuple([(place, one.name, value if one.literal else None) for place, one, value in query.filters])
     plan = _plan(table, layout, filters, query.sort, query.q is not None)
-    return Selection(release, table, layout, query, plan, _bound(table, layout, query), seconds)
+    return Selection(release, table, layout, query, plan, _bound(table, layout, query))
 
 
 def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
@@ -71,10 +84,129 @@ def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
     for place, (position, operator, value) in enumerate(query.filters):
         if not operator.literal:
             kind = types.kind(table.fields[position])
-            bound[f"v{place}"] = operator.bind(value, kind, layout.columns[position]["exact"], operator.name)
+            bound[f"v{place}"] = operator.bind(value, kind, layout.columns[position], operator.name)
     if query.q is not None:
         bound[sql.FULL_TEXT] = match(query.q)
     return bound
+
+
+def _given(release: Release, layout: Layout, statement: Statement, bound: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values for a statement: DuckDB is given the numbers of the rows that full text finds."""
+    if statement.engine is SQLITE or sql.FULL_TEXT not in bound:
+        return bound
+    found = sqlite.found_by_text(release.index, layout.number, bound[sql.FULL_TEXT])
+    return {**bound, sql.FULL_TEXT: found}
+
+
+@lru_cache(maxsize=256)
+def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Plan:
+    key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
+    where = Shape(filters, search)
+    shape = replace(where, sort=sql.sort_of(layout, key, filters, sort))
+    pair = sql.rollup_pair(layout, where)
+    rolled = sql.rolled_count(layout, where, pair) if pair else None
+    return Plan(layout, shape, where, sql.walked(layout, shape), rolled)
+
+
+# Which engine
+
+
+def access(selection: Selection) -> Access:
+    """How the rows under the filters are reached, where no rollup gives the answer."""
+    plan, layout = selection.plan, selection.layout
+    if layout.rows <= FEW:
+        return Access(SQLITE)
+    if plan.where.search and _counted(selection, sql.count(layout, Shape(search=True), SQLITE)) <= FEW:
+        return Access(SQLITE, frozenset())
+    for places, statement in plan.narrowing:
+        if _counted(selection, statement) <= FEW:
+            return Access(SQLITE, places)
+    return Access(DUCKDB)
+
+
+def _counted(selection: Selection, statement: Statement) -> int:
+    """What a statement counts, once for each set of values."""
+    names = [name for name in statement.names if name in selection.bound]
+    values = tuple([tuple(v) if isinstance(v := selection.bound[name], list) else v for name in names])
+    return _count(selection.release, selection.layout, statement, tuple(names), values)
+
+
+@lru_cache(maxsize=4_000)
+def _count(
+    release: Release, layout: Layout, statement: Statement, names: tuple[str, ...], values: tuple[Any, ...]
+) -> int:
+    bound = {n: list(v) if isinstance(v, tuple) else v for n, v in zip(names, values, strict=True)}
+    return int(statement.rows(release.index, _given(release, layout, statement, bound))[0][0])
+
+
+# Which rows
+
+
+def numbers(selection: Selection, most: int) -> Sequence[int]:
+    """The numbers of the first `most` rows in the order of the query, from behind the row that its cursor names."""
+    release, layout, plan = selection.release, selection.layout, selection.plan
+    shape, bound, last = _behind(selection)
+    if plan.shape == Shape():
+        return range(last + 1, min(last + most, layout.rows) + 1)
+    statement = sql.walk(layout, shape) if plan.walked else sql.page(layout, shape, *access(selection))
+    given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
+    if statement.engine is SQLITE:
+        return sqlite.numbers(release.index, statement.sql, statement.values(given))
+    return [number for (number,) in statement.rows(release.index, given)]
+
+
+def _behind(selection: Selection) -> tuple[Shape, dict[str, Any], int]:
+    """The shape of the rows behind the row that the cursor names, the values bound for it, and that row's number."""
+    release, shape, bound = selection.release, selection.plan.shape, dict(selection.bound)
+    if selection.query.cursor is None:
+        return shape, bound, 0
+    last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
+    bound[sql.LAST] = last
+    rows = sql.keys(selection.layout, shape).rows(release.index, bound)
+    if not rows:
+        raise parse.wrong("cursor", "does not belong to this query")
+    keys = rows[0][1:]
+    bound |= {f"k{place}": value for place, value in enumerate(keys)}
+    return replace(shape, after=tuple([value is None for value in keys])), bound, last
+
+
+def batches(selection: Selection) -> Iterator[Sequence[int]]:
+    """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised where
+    the first are not found in time.
+    """
+    layout, plan, index = selection.layout, selection.plan, selection.release.index
+    shape, bound, last = _behind(selection)
+    if plan.shape == Shape():
+        for start in range(last + 1, layout.rows + 1, NEXT_BATCH):
+            yield range(start, min(start + NEXT_BATCH, layout.rows + 1))
+        return
+    statement = sql.page(layout, shape, *access(selection), limited=False)
+    values = statement.values(_given(selection.release, layout, statement, bound))
+    if statement.engine is SQLITE:
+        yield sqlite.numbers(index, statement.sql, values)
+        return
+    for some in duckdb.batches(index, statement.sql, values, FIRST_BATCH, NEXT_BATCH):
+        yield [number for (number,) in some]
+
+
+def total(selection: Selection) -> int:
+    """How many rows the filters select."""
+    plan, layout = selection.plan, selection.layout
+    if plan.where == Shape():
+        return layout.rows
+    if plan.rolled is not None:
+        return _counted(selection, plan.rolled)
+    if plan.where == Shape(search=True):
+        return _counted(selection, sql.count(layout, plan.where, SQLITE))
+    return _counted(selection, sql.count(layout, plan.where, *access(selection)))
+
+
+def size(selection: Selection, lines: str) -> int | None:
+    """How many bytes the rows under the filters have as `lines` (csv, jsonl); None where they are few."""
+    engine, _ = access(selection)
+    if engine is SQLITE:
+        return None
+    return int(selection.rows(sql.size(selection.layout, selection.plan.where, lines))[0][0] or 0)
 
 
 def match(text: str) -> str:
@@ -91,126 +223,6 @@ def match(text: str) -> str:
             bare = word.rstrip("*")
             parts.append(f'"{bare}"' + ("*" if bare and bare != word else ""))
     return " ".join(part for part in parts if any(c.isalnum() for c in part)) or '""'
-
-
-@lru_cache(maxsize=128)
-def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Plan:
-    where = sql.shape_of(table, layout, filters, (), search)
-    shape = sql.shape_of(table, layout, filters, sort, search)
-    conditions = sql.conditions(where)
-    pair = sql.rollup_pair(where, layout.pairs)
-    rollup = rollup_name(layout.number, pair) if pair else None
-    counts = f"coalesce(sum(rows), 0), coalesce(min(begins), 0) FROM {rollup}"
-    if rollup is None:
-        counts = f"count(*), 0 FROM t{layout.number}"
-    return Plan(
-        shape=shape,
-        where=where,
-        conditions=conditions,
-        rollup=rollup,
-        pair=layout.pairs.index(pair) if pair else None,
-        count=replace(conditions, sql=f"SELECT {counts}{conditions.sql}"),
-        keys=sql.keys(shape),
-        slice=_slice(shape, layout),
-    )
-
-
-def _slice(shape: Shape, layout: Layout) -> tuple[int, int, bool] | None:
-    fixed = tuple(sorted(position for position, name, _ in shape.filters if name == "eq"))
-    position, down, _ = shape.sort[0] if shape.sort else (ROW_NUMBER, False, False)
-    if len(shape.filters) != 2 or shape.search or len(shape.sort) > 1:
-        return None
-    if fixed not in layout.pairs or position not in layout.orders:
-        return None
-    return layout.pairs.index(fixed), layout.orders.index(position), down
-
-
-def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
-    """The numbers of the first `most` rows (-1: all), in the order of the query.
-
-    They begin after the row that its cursor names, or else after the row `last` (0: from the start).
-    """
-    release, table, layout, query, plan, *_ = selection
-    if query.cursor is not None:
-        last = int.from_bytes(place_of(query, release.tag, table.name), "big")
-    if not query.filters and not query.sort and query.q is None:
-        return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
-    if plan.slice is not None:
-        rows, begins = _count(selection)
-        return orders.page(orders.open_orders(release.folder, table, layout), plan.slice, begins, rows, last, most)
-    bound = {**selection.bound, sql.LIMIT: most}
-    sort, nulls = plan.shape.sort, None
-    if last:
-        after = database.row(release.folder, plan.keys, (last,), selection.seconds) if sort else ()
-        if after is None:
-            raise parse.wrong("cursor", "does not belong to this query")
-        bound |= {sql.LAST: last, **{f"k{place}": value for place, value in enumerate(after)}}
-        nulls = tuple([value is None for value in after])
-    walk = bool(most > 0 and sort and plan.rollup and sql.walks(layout.rows, _count(selection)[0], most))
-    statement = _numbers(plan, nulls, walk)
-    return database.numbers(release.folder, statement.sql, statement.bind(bound), selection.seconds)
-
-
-@lru_cache(maxsize=128)
-def _numbers(plan: Plan, after: tuple[bool, ...] | None, walk: bool) -> Statement:
-    return sql.numbers(replace(plan.shape, after=after, walk=walk))
-
-
-def batches(selection: Selection) -> Iterator[Sequence[int]]:
-    """The numbers of all rows, in the order of the query, piece by piece.
-
-    Rows in the order of their key that a rollup counts are merged out of its groups, where those are not many.
-    """
-    release, table, layout, _, plan, *_ = selection
-    if plan.pair is not None and not plan.shape.sort:
-        groups = json.loads(_of_rollup(selection, "json_group_array(json_array(begins, rows))"))
-        if len(groups) * FEW < sum(rows for _, rows in groups):
-            yield from orders.merged(orders.open_orders(release.folder, table, layout), plan.pair, groups)
-            return
-    most, last = FIRST_BATCH, 0
-    while piece := numbers(selection, most, last):
-        yield piece
-        most, last = NEXT_BATCH, piece[-1]
-
-
-def total(selection: Selection) -> int:
-    """How many rows the filters select; counted once for each set of filters."""
-    if not selection.query.filters and selection.query.q is None:
-        return selection.layout.rows
-    return _count(selection)[0]
-
-
-def _count(selection: Selection) -> tuple[int, int]:
-    """How many rows the filters select and, where a pair of fields is fixed, where they begin in its orders."""
-    statement = selection.plan.count
-    return _counted(selection.release, statement, tuple(statement.bind(selection.bound)), selection.seconds)
-
-
-@lru_cache(maxsize=1_000)
-def _counted(release: Release, statement: Statement, bound: Sequence[Any], seconds: float) -> tuple[int, int]:
-    rows, begins = database.row(release.folder, statement.sql, bound, seconds) or (0, 0)
-    return rows, begins
-
-
-def size(selection: Selection, kind: str) -> int | None:
-    """How many bytes the rows under the filters have in the file of a format; None where no rollup counts them."""
-    if selection.plan.rollup is None:
-        return None
-    return int(_of_rollup(selection, f"coalesce(sum({kind}_bytes), 0)"))
-
-
-def _of_rollup(selection: Selection, value: str) -> Any:
-    """A value (SQL) of all groups of the plan's rollup that the filters select."""
-    where = selection.plan.conditions
-    statement = f"SELECT {value} FROM {selection.plan.rollup}{where.sql}"
-    row = database.row(selection.release.folder, statement, where.bind(selection.bound), selection.seconds)
-    return row[0] if row else None
-
-
-def in_pieces(selection: Selection) -> bool:
-    """Whether the rows can be selected piece by piece without sorting them again for each."""
-    shape = selection.plan.shape
-    return not shape.search and (not shape.sort or selection.plan.slice is not None)
 
 
 # Cursors: where the next page begins, sealed with the query, so that no other query can use it.

@@ -1,14 +1,18 @@
 """Rows as a query wants them: only some fields, foreign keys as the rows they name."""
 
 import json
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from api.index import database
-from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
-from api.index.rows import json_text
+import sqlalchemy as sa
+
+from api.index import sqlite
+from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR, Layout
 from api.model.descriptor import Table
+from api.query.engines import SQLITE, OneOf, Statement, statement
 from api.query.find import Selection
+from api.query.sql import column, number, source
 from api.store.releases import Release
 
 
@@ -17,12 +21,12 @@ def reshape(selection: Selection, text: str) -> str:
     release, table, _, query, *_ = selection
     lines = [row[1:-1].split(FIELD_SEPARATOR) for row in text.split(ROW_SEPARATOR)] if text else []
     for position in query.expand:
-        _expand(release, table, position, lines, selection.seconds)
+        _expand(release, table, position, lines)
     picked = query.fields if query.fields is not None else range(len(table.fields))
     return ROW_SEPARATOR.join("{" + FIELD_SEPARATOR.join(parts[i] for i in picked) + "}" for parts in lines)
 
 
-def _expand(release: Release, table: Table, position: int, lines: list[list[str]], seconds: float) -> None:
+def _expand(release: Release, table: Table, position: int, lines: list[list[str]]) -> None:
     """Replace the values of a foreign key by the rows that they name."""
     name = table.fields[position].name
     key = next(k for k in table.foreign_keys if k.fields == (name,))
@@ -33,13 +37,10 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
     raw = {parts[position][len(head) :] for parts in lines} - {"null"}
     if not raw:
         return
-    number = database.layouts(release.folder)[target.name].number
-    column = target.index[key.reference[0]]
-    named = f"c{column} IN (SELECT value FROM json_each(?))"
-    sql = f"SELECT json_group_array(json_array(c{column}, n)) FROM t{number} WHERE {named}"
-    row = database.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), seconds)
-    numbers = dict(json.loads(row[0])) if row else {}
-    texts = json_text(release.folder, target, list(numbers.values())).split(ROW_SEPARATOR)
+    layout = sqlite.layouts(release.index)[target.name]
+    named = {"keys": json.loads("[" + ",".join(sorted(raw)) + "]")}
+    numbers = dict(_referred(layout, target.index[key.reference[0]]).rows(release.index, named))
+    texts = sqlite.json_text(release.index, layout.number, list(numbers.values())).split(ROW_SEPARATOR)
     objects = dict(zip(numbers, texts, strict=False))
     for parts in lines:
         text = parts[position][len(head) :]
@@ -47,9 +48,17 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
             parts[position] = head + objects.get(json.loads(text), text)
 
 
+@lru_cache(maxsize=128)
+def _referred(layout: Layout, position: int) -> Statement:
+    """The rows with these values (bound as keys) of a field: value and number."""
+    found = sa.select(column(position), number(layout)).select_from(source(layout, [position]))
+    return statement(SQLITE, found.where(OneOf(column(position), sa.bindparam("keys"))))
+
+
 def every_row(release: Release, table: Table) -> list[tuple[dict[str, Any], str]]:
     """All rows of a small table in the order of its key: each parsed, and as its JSON."""
-    text = json_text(release.folder, table, range(1, database.layouts(release.folder)[table.name].rows + 1))
+    layout = sqlite.layouts(release.index)[table.name]
+    text = sqlite.json_text(release.index, layout.number, range(1, layout.rows + 1))
     return [(json.loads(line), line) for line in text.split(ROW_SEPARATOR)] if text else []
 
 

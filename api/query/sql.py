@@ -1,32 +1,31 @@
 """A query → SQL. Pure: no connection, no request.
 
-SQLAlchemy Core writes the statement once for each shape of query (which fields, operators and sorts, not which values);
-the text is cached and run with bound parameters.
+SQLAlchemy Core writes a statement once for each shape of query (which fields, operators and sorts, not which values);
+its text is kept and run with bound parameters.
 
-A page is one or more ranges, in order, each of which an index gives without sorting: the rows that tie with the
-last one seen and come after it, then the rows beyond it, then the nulls. So a page costs the same at any depth.
+A page is found in one of two ways. Where an index holds the rows in the order of the query it is walked (`walk`), in one
+or more ranges: the rows that tie with the last one seen and come after it, then the rows beyond it, then the nulls; so it
+costs the same at any depth. Else the rows under the filters are sorted (`page`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
-from api.index.database import Layout, Statement
-from api.index.layout import ROW_NUMBER, texts
-from api.model.descriptor import Table
+from api.index.layout import CROWD, ROW_NUMBER, Layout, part, rollup
+from api.query.engines import DUCKDB, SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
 from api.query.fields import OPERATORS, Operand
 
-_DIALECT = sqlite.dialect(paramstyle="qmark")
 FULL_TEXT = "q"  # the names under which the words to search for, the limit and the last row's number are bound
 LIMIT = "rows"
 LAST = "last"
 Filters = tuple[tuple[int, str, Any], ...]
 Sort = tuple[tuple[int, bool, bool], ...]
-Pair = tuple[int, int]
+Uses = frozenset[int] | None
+RANGED = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "isnull"})  # the operators that an index narrows
 
 
 @dataclass(frozen=True)
@@ -35,161 +34,305 @@ class Shape:
 
     `filters`: position, operator and, where it is part of the statement, value of each; `sort`: position, whether
     descending, whether it has nulls, of each key; `after`: for a later page, whether the last row's value of each sort
-    key is null. `walk`: whether to go along the index of the sort rather than that of a filter.
+    key is null.
     """
 
-    number: int
-    filters: Filters
-    folded: frozenset[int]
-    search: bool
+    filters: Filters = ()
+    search: bool = False
     sort: Sort = ()
     after: tuple[bool, ...] | None = None
-    walk: bool = False
+
+    @property
+    def positions(self) -> list[int]:
+        """The fields that are filtered and sorted by."""
+        return [position for position, *_ in (*self.filters, *self.sort)]
 
 
-def shape_of(table: Table, layout: Layout, filters: Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Shape:
-    """The shape of a query, from the fields and operators of its filters, the fields of its sort and whether it has
-    words to search for.
+def sort_of(layout: Layout, key: int | None, filters: Filters, sort: tuple[tuple[int, bool], ...]) -> Sort:
+    """The keys of a sort that change the order; `key` is the position of a primary key of one field.
 
-    Sorting by a field that a filter fixes, or beyond a key, changes nothing and is left out. Rows are stored in the
-    order of their key, so a sort by the key is one by their number.
+    Sorting by a field that a filter fixes, or beyond a key, changes nothing. Rows are numbered in the order of their
+    key, so a sort by the key is one by their number.
     """
     fixed = {position for position, name, _ in filters if name == "eq"}
-    unique = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     keys: list[tuple[int, bool, bool]] = []
     for position, down in sort:
-        if position == unique:
+        if position == key:
             if down:
                 keys.append((ROW_NUMBER, True, False))
             break
-        if position not in fixed:
-            keys.append((position, down, layout.columns[position]["nulls"]))
-    return Shape(layout.number, filters, frozenset(texts(table)), search, tuple(keys))
+        if position not in fixed and position not in [known for known, *_ in keys]:
+            keys.append((position, down, layout.columns[position].nulls))
+    return tuple(keys)
 
 
-def walks(rows: int, total: int, most: int) -> bool:
-    """Whether a page is found sooner by walking the index of the sort and skipping the rows that the filters exclude.
+# Which index
 
-    SQLite does not know how many rows it would have to sort; the rollup does. One step of such a walk reads a row, as
-    one row to sort does.
+
+def narrowing(layout: Layout, filters: Filters) -> list[frozenset[int]]:
+    """The places of the filters that some index takes together, most first."""
+    found = set()
+    for positions in layout.indexes:
+        taken: set[int] = set()
+        for position in positions:
+            here = {i for i, (at, name, _) in enumerate(filters) if at == position and name in RANGED}
+            taken |= here
+            if not any(filters[i][1] == "eq" for i in here):
+                break
+        if taken:
+            found.add(frozenset(taken))
+    return sorted(found, key=lambda places: (-len(places), sorted(places)))
+
+
+def walked(layout: Layout, shape: Shape) -> bool:
+    """Whether an index, or the rows' numbers, or full text, holds the rows of a query in its order."""
+    if shape.search:
+        return not shape.filters and not shape.sort
+    if not shape.filters and [position for position, *_ in shape.sort] in ([], [ROW_NUMBER]):
+        return True
+    return any(_walks(layout, shape, positions) for positions in layout.indexes)
+
+
+def _walks(layout: Layout, shape: Shape, positions: tuple[int, ...]) -> bool:
+    """Whether an index does: all filters are fixed values of its first fields or a range of the next one, by which, or by
+    whose few rows of one value, the query is sorted.
     """
-    return total > 0 and most * rows < total * total
+    fixed = {position for position, name, _ in shape.filters if name == "eq"}
+    start = next((i for i, position in enumerate(positions) if position not in fixed), len(positions))
+    first, rest = set(positions[:start]), positions[start:]
+    for position, name, _ in shape.filters:
+        within = position in first and name == "eq" or position in rest[:1] and name in RANGED - {"in"}
+        if not within:
+            return False
+    if not rest:
+        return not shape.sort
+    sort = shape.sort
+    if tuple(position for position, *_ in sort) == rest and not any(down for _, down, _ in sort):
+        return not any(nulls for *_, nulls in sort[1:])
+    return len(rest) == 1 and sort[:1] != () and sort[0][0] == rest[0] and layout.columns[rest[0]].most <= CROWD
 
 
-def rollup_pair(shape: Shape, pairs: Sequence[Pair], groups: Sequence[int] = ()) -> Pair | None:
+def rollup_pair(layout: Layout, shape: Shape, groups: Sequence[int] = ()) -> tuple[int, int] | None:
     """The pair of fields whose rollup covers all fields that are filtered and grouped by, if there is one."""
     used = {position for position, _, _ in shape.filters} | set(groups)
     if shape.search or not used or any(OPERATORS[name].folded for _, name, _ in shape.filters):
         return None
-    return next((pair for pair in pairs if used <= set(pair)), None)
+    return next((pair for pair in layout.rollups if used <= set(pair)), None)
 
 
-def numbers(shape: Shape) -> Statement:
-    """The numbers of the rows, in the order of the sort; a limit of -1 gives all."""
+# Statements
+
+
+def source(layout: Layout, positions: Iterable[int]) -> sa.FromClause:
+    """The tables that hold these fields, joined."""
+    first = f"t{layout.number}"
+    joined: sa.FromClause = sa.table(first)
+    for name in sorted({part(layout.number, position) for position in positions} - {first}):
+        more = sa.table(name, sa.column("n"))
+        joined = joined.join(more, more.c.n == number(layout))
+    return joined
+
+
+def number(layout: Layout) -> sa.ColumnElement[int]:
+    """The number of a row."""
+    return sa.literal_column(f"t{layout.number}.n", sa.Integer)
+
+
+def column(position: int) -> sa.ColumnElement[Any]:
+    """The compared value of a field."""
+    return sa.column(f"c{position}")
+
+
+def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> list[sa.ColumnElement[bool]]:
+    """The filters; comparing leaves nulls out by itself. `uses`: the places of those that SQLite takes from an index;
+    None: as it likes.
+    """
+    made = []
+    for place, (position, name, literal) in enumerate(shape.filters):
+        compared = column(position)
+        if uses is not None and place not in uses:
+            compared = Unindexed(compared)
+        folded = sa.func.coalesce(sa.column(f"f{position}"), compared) if OPERATORS[name].folded else None
+        operator = OPERATORS[name]
+        value: Any = literal if operator.literal else sa.bindparam(f"v{place}")
+        made.append(operator.sql(Operand(compared, folded), value))
+    if shape.search:
+        made.append(Found(number(layout), sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT)))
+    return made
+
+
+@lru_cache(maxsize=256)
+def count(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None) -> Statement:
+    """How many rows the filters leave."""
+    if shape == Shape(search=True):
+        words = sa.table(f"q{layout.number}")
+        found = sa.select(sa.func.count()).select_from(words).where(_matches(layout))
+        return statement(engine, found)
+    found = sa.select(sa.func.count()).select_from(source(layout, shape.positions))
+    return statement(engine, found.where(*conditions(layout, shape, uses)))
+
+
+def _matches(layout: Layout) -> Matches:
+    return Matches(sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT))
+
+
+def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> Statement:
+    """How many rows some of the filters leave, counted up to `most`, in an index."""
+    where = [one for place, one in enumerate(conditions(layout, shape)) if place in places]
+    few = sa.select(sa.literal_column("1")).select_from(source(layout, shape.positions)).where(*where)
+    counted = few.limit(sa.literal_column(str(most))).subquery()
+    return statement(SQLITE, sa.select(sa.func.count()).select_from(counted))
+
+
+@lru_cache(maxsize=256)
+def size(layout: Layout, shape: Shape, lines: str) -> Statement:
+    """How many bytes the lines of the rows under the filters have."""
+    found = sa.select(sa.func.sum(sa.column(f"{lines}_bytes"))).select_from(source(layout, shape.positions))
+    return statement(DUCKDB, found.where(*conditions(layout, shape)))
+
+
+@lru_cache(maxsize=256)
+def without(layout: Layout, shape: Shape, positions: tuple[int, ...], engine: Engine, uses: Uses = None) -> Statement:
+    """How many rows under the filters have no value of each of these fields."""
+    counts = [sa.func.count() - sa.func.count(column(position)) for position in positions]
+    found = sa.select(*counts).select_from(source(layout, [*shape.positions, *positions]))
+    return statement(engine, found.where(*conditions(layout, shape, uses)))
+
+
+@lru_cache(maxsize=256)
+def rolled_count(layout: Layout, shape: Shape, pair: tuple[int, int]) -> Statement:
+    """How many rows the filters leave, by a rollup."""
+    rolled = sa.table(rollup(layout.number, pair))
+    counted = sa.func.coalesce(sa.func.sum(sa.column("rows")), 0)
+    return statement(SQLITE, sa.select(counted).select_from(rolled).where(*conditions(layout, shape)))
+
+
+@lru_cache(maxsize=256)
+def page(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None, limited: bool = True) -> Statement:
+    """The numbers of the rows, sorted: as many as the limit says, or all."""
+    where = conditions(layout, shape, uses)
+    if shape.after is not None:
+        where.append(_beyond(layout, shape))
+    order = _order(layout, shape.sort, indexed=uses is None)
+    selected = sa.select(number(layout).label("n")).select_from(source(layout, shape.positions)).where(*where)
+    selected = selected.order_by(*order)
+    return statement(engine, selected.limit(sa.bindparam(LIMIT)) if limited else selected)
+
+
+def _order(layout: Layout, sort: Sort, indexed: bool = True) -> list[sa.ColumnElement[Any]]:
+    """What rows are ordered by: the sort keys, then their number. Not `indexed`: SQLite must sort them itself."""
+    order = []
+    numbered = sort if sort and sort[-1][0] == ROW_NUMBER else (*sort, (ROW_NUMBER, False, False))
+    for position, down, nulls in numbered:
+        key = _key(layout, position) if indexed else Unindexed(_key(layout, position))
+        key = key.desc() if down else key.asc()
+        order.append(key.nulls_last() if nulls else key)
+    return order
+
+
+def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
+    return number(layout) if position == ROW_NUMBER else column(position)
+
+
+def _beyond(layout: Layout, shape: Shape) -> sa.ColumnElement[bool]:
+    """The rows after the last one of the page before: they tie with it in some sort keys and come after it in the next."""
+    assert shape.after is not None
+    ties, some = _ties(layout, shape), []
+    for depth, ((position, down, nulls), null) in enumerate(zip(shape.sort, shape.after, strict=True)):
+        if not null:
+            key, value = _key(layout, position), _value(depth)
+            after = key < value if down else key > value
+            some.append(sa.and_(*ties[:depth], sa.or_(after, key.is_(None)) if nulls else after))
+    if not shape.sort or shape.sort[-1][0] != ROW_NUMBER:
+        some.append(sa.and_(*ties, number(layout) > sa.bindparam(LAST)))
+    return sa.or_(*some)
+
+
+def _value(depth: int) -> sa.BindParameter[Any]:
+    """The last row's value of a sort key."""
+    return sa.bindparam(f"k{depth}")
+
+
+def _ties(layout: Layout, shape: Shape) -> list[sa.ColumnElement[bool]]:
+    """That a row has the values of the last one, for each sort key."""
+    assert shape.after is not None
+    keys = [_key(layout, position) for position, *_ in shape.sort]
+    ties = enumerate(zip(keys, shape.after, strict=True))
+    return [key.is_(None) if null else key == _value(depth) for depth, (key, null) in ties]
+
+
+@lru_cache(maxsize=256)
+def walk(layout: Layout, shape: Shape) -> Statement:
+    """The numbers of the rows, as an index holds them."""
     limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
-    ranges = [each.limit(limit) for each in _ranges(shape)]
+    if shape.search:
+        words = sa.table(f"q{layout.number}")
+        where: list[sa.ColumnElement[bool]] = [_matches(layout)]
+        rowid: sa.ColumnElement[int] = sa.column("rowid", sa.Integer)
+        if shape.after is not None:
+            where.append(rowid > sa.bindparam(LAST))
+        return statement(
+            SQLITE, sa.select(rowid.label("n")).select_from(words).where(*where).order_by(rowid).limit(limit)
+        )
+    ranges = [each.limit(limit) for each in _ranges(layout, shape)]
     if len(ranges) == 1:
-        return _compile(ranges[0])
-    return _compile(sa.union_all(*(sa.select(each.subquery().c.n) for each in ranges)).limit(limit))
+        return statement(SQLITE, ranges[0])
+    return statement(SQLITE, sa.union_all(*(sa.select(each.subquery().c.n) for each in ranges)).limit(limit))
 
 
-@lru_cache(maxsize=128)
-def conditions(shape: Shape) -> Statement:
-    """The filters alone, as a WHERE clause (empty without any) for statements that are put together elsewhere."""
-    t = _table(shape.number)
-    compiled = _compile(sa.select(t.c.n).select_from(t).where(*_conditions(shape, t)))
-    _, where, rest = compiled.sql.partition("WHERE ")
-    return replace(compiled, sql=f" WHERE ({rest})" if where else "")
-
-
-def with_value(shape: Shape, position: int) -> Statement:
-    """The same, for the rows that have a value of a field."""
-    return conditions(replace(shape, filters=(*shape.filters, (position, "isnull", False))))
-
-
-def keys(shape: Shape) -> str:
-    """SQL for the values of the sort keys of one row, by its number."""
-    names = ", ".join(_name(position) for position, _, _ in shape.sort)
-    return f"SELECT {names} FROM t{shape.number} WHERE n = ?"
-
-
-def _compile(selected: sa.sql.expression.SelectBase) -> Statement:
-    compiled = selected.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return Statement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
-
-
-def _table(number: int) -> sa.TableClause:
-    return sa.table(f"t{number}", sa.column("n"))
-
-
-def _column(position: int) -> sa.ColumnClause[Any]:
-    return sa.column(_name(position))
-
-
-def _name(position: int) -> str:
-    return "n" if position == ROW_NUMBER else f"c{position}"
-
-
-def _conditions(shape: Shape, t: sa.TableClause) -> list[sa.ColumnElement[bool]]:
-    """The filters as conditions; comparing leaves nulls out by itself."""
-    filters = [_condition(shape, place, *entry) for place, entry in enumerate(shape.filters)]
-    if not shape.search:
-        return filters
-    words: sa.TextClause = sa.text(f"q{shape.number} MATCH :{FULL_TEXT}")
-    rowids: sa.Select[Any] = sa.select(sa.column("rowid")).select_from(sa.table(f"q{shape.number}")).where(words)
-    return [*filters, t.c.n.in_(rowids)]
-
-
-def _condition(shape: Shape, place: int, position: int, name: str, literal: Any) -> sa.ColumnElement[bool]:
-    # A plus before a column keeps SQLite from its index: https://sqlite.org/optoverview.html
-    column: sa.ColumnElement[Any] = sa.literal_column(f"+c{position}") if shape.walk else _column(position)
-    folded: Any = sa.func.coalesce(sa.column(f"f{position}"), column) if position in shape.folded else None
-    operator = OPERATORS[name]
-    value: Any = literal if operator.literal else sa.bindparam(f"v{place}")
-    return operator.sql(Operand(column, folded), value)
-
-
-def _ranges(shape: Shape) -> list[sa.Select[Any]]:
+def _ranges(layout: Layout, shape: Shape) -> list[sa.Select[Any]]:
     """The page's ranges in order; after a row, those that tie with it in the most sort keys come first."""
-    t, sort, after = _table(shape.number), shape.sort, shape.after
-    where = _conditions(shape, t)
+    sort, after, where = shape.sort, shape.after, conditions(layout, shape)
     if after is None:
-        return _keyed(t, where, sort, []) if sort else [_range(t, where, sort)]
-    columns = [_column(position) for position, _, _ in sort]
-    values: list[sa.BindParameter[Any]] = [sa.bindparam(f"k{place}") for place in range(len(sort))]
-    ties = [c.is_(None) if null else c == value for c, value, null in zip(columns, values, after, strict=True)]
+        return _keyed(layout, where, shape, sort, [])
+    ties = _ties(layout, shape)
     ranges: list[sa.Select[Any]] = []
     if not sort or sort[-1][0] != ROW_NUMBER:
-        last: sa.BindParameter[Any] = sa.bindparam(LAST)
-        ranges.append(_range(t, [*where, *ties, t.c.n > last], ()))
+        ranges.append(_range(layout, [*where, *ties, number(layout) > sa.bindparam(LAST)], shape, ()))
     for depth in reversed(range(len(sort))):
         if not after[depth]:
-            column, value = columns[depth], values[depth]
-            beyond = [column < value if sort[depth][1] else column > value]
-            ranges += _keyed(t, [*where, *ties[:depth]], sort[depth:], beyond)
+            key, value, down = _key(layout, sort[depth][0]), _value(depth), sort[depth][1]
+            beyond = [key < value if down else key > value]
+            ranges += _keyed(layout, [*where, *ties[:depth]], shape, sort[depth:], beyond)
     return ranges
 
 
 def _keyed(
-    t: sa.TableClause, where: list[sa.ColumnElement[bool]], sort: Sort, beyond: list[sa.ColumnElement[bool]]
+    layout: Layout,
+    where: list[sa.ColumnElement[bool]],
+    shape: Shape,
+    sort: Sort,
+    beyond: list[sa.ColumnElement[bool]],
 ) -> list[sa.Select[Any]]:
     """The rows with a value of the first sort key (with `beyond`, only those after the last row's), then those without
     one: nulls come last.
     """
+    if not sort:
+        return [_range(layout, where, shape, ())]
     (position, down, nulls), rest = sort[0], sort[1:]
-    column = _column(position)
-    valued = beyond or ([column.is_not(None)] if nulls else [])
-    ranges = [_range(t, [*where, *valued], ((position, down, False), *rest))]
-    return [*ranges, _range(t, [*where, column.is_(None)], rest)] if nulls else ranges
+    valued = beyond or ([column(position).is_not(None)] if nulls else [])
+    ranges = [_range(layout, [*where, *valued], shape, ((position, down, False), *rest))]
+    return [*ranges, _range(layout, [*where, column(position).is_(None)], shape, rest)] if nulls else ranges
 
 
-def _range(t: sa.TableClause, where: list[sa.ColumnElement[bool]], sort: Sort) -> sa.Select[Any]:
-    order: list[Any] = []
-    for position, down, nulls in sort:
-        column = _column(position)
-        if nulls and not down:
-            order.append(column.is_(None))
-        order.append(column.desc() if down else column)
-    if not sort or sort[-1][0] != ROW_NUMBER:
-        order.append(t.c.n)
-    return sa.select(t.c.n).select_from(t).where(*where).order_by(*order)
+def _range(layout: Layout, where: list[sa.ColumnElement[bool]], shape: Shape, sort: Sort) -> sa.Select[Any]:
+    found = sa.select(number(layout).label("n")).select_from(source(layout, shape.positions))
+    return found.where(*where).order_by(*_order(layout, sort))
+
+
+@lru_cache(maxsize=256)
+def keys(layout: Layout, shape: Shape) -> Statement:
+    """A row's number (bound as the last row's) and its values of the sort keys."""
+    names = [number(layout), *(_key(layout, position) for position, *_ in shape.sort)]
+    selected = (
+        sa.select(*names).select_from(source(layout, shape.positions)).where(number(layout) == sa.bindparam(LAST))
+    )
+    return statement(SQLITE, selected)
+
+
+@lru_cache(maxsize=256)
+def by_value(layout: Layout, positions: tuple[int, ...]) -> Statement:
+    """The number of the row with these values (bound as k0, k1, …) of fields; without any, with that number."""
+    where = [column(position) == sa.bindparam(f"k{i}") for i, position in enumerate(positions)]
+    where = where or [number(layout) == sa.bindparam("k0")]
+    return statement(SQLITE, sa.select(number(layout)).select_from(source(layout, positions)).where(*where).limit(1))

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api import package
-from api.index import layout, parallel
-from api.index import rows as index_rows
+from api.index import write as index_write
 from api.model import descriptor, filenames
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
@@ -41,7 +40,6 @@ class _Version:
     source: package.Source
     previous: history.Previous | None
     report: package.Report
-    serving_files: parallel.Into
 
     @property
     def model(self) -> descriptor.Package:
@@ -104,16 +102,11 @@ def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, 
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {reason}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    serving_files = parallel.here(source)
-    if parallel.large(source):
-        serving_files = stack.enter_context(
-            parallel.serving_files(source, stack.enter_context(publishing.workplace(root)))
-        )
     report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
         raise BuildError(report.text())
     _in_time(model, previous)
-    return _Version(source, previous, report, serving_files)
+    return _Version(source, previous, report)
 
 
 def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
@@ -147,6 +140,9 @@ def _add(version: _Version, root: Path, say: Say) -> None:
             _make(version, described, folder, say)
             if publishing.publish(folder, target):
                 say(f"published {target.name}")
+                made = root / "index" / target.name
+                made.mkdir(parents=True)
+                index_write.write(descriptor.package(described), target, made)
                 return
         _same(folder, target)
         say(f"release {target.name} is in the store already")
@@ -211,12 +207,8 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     say(f"finding what changed in {model.version}")
     counts = _changes(version, folder)
     files.write(described, folder, version.report.to_json(), texts(version.source), say)
-    say("writing the serving file")
-    version.serving_files(folder)  # of a large package another process has been at them all the while
     rows = {table.name: table.rows for table in version.report.tables}
-    cut = [one for one in FORMATS.values() if one.cut]
-    copies = {table.name: (*(one.file(table) for one in cut), layout.rows_path(table)) for table in model.tables}
-    index_rows.write_offsets(model, folder, copies)
+    copies = {table.name: (FORMATS["jsonl"].file(table), FORMATS["csv"].file(table)) for table in model.tables}
     entries = manifest.entries(
         folder, {path: rows[name] for name, paths in copies.items() for path in paths}, media_type
     )

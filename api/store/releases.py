@@ -51,6 +51,10 @@ class Release:
     withdrawn: str | None = None
 
     @property
+    def index(self) -> Path:
+        return self.folder.parent.parent / "index" / self.folder.name
+
+    @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         """The manifest's entry of each file, by path."""
         return {entry["path"]: entry for entry in self.manifest["files"]}

@@ -10,21 +10,19 @@ from marshmallow import ValidationError
 from api.http.errors import ProblemError
 from api.http.json_text import Raw, raw_json
 from api.http.links import address, with_query
-from api.http.request import DataRequest, acceptable, of_dataset, seconds
+from api.http.request import DataRequest, acceptable, of_dataset
 from api.http.responses import JSON_TYPE, Body, envelope, respond
-from api.index import database
+from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
-from api.index.rows import json_text
-from api.model import types
+from api.model import decimals, types
 from api.model.descriptor import Table
 from api.model.nearest import nearest
-from api.query import additivity, groups, parameters, parse
+from api.query import additivity, groups, parameters, parse, sql
 from api.query.additivity import Variation
 from api.query.fields import COMMA, Names, Parameters, Separated, cut
-from api.query.find import Selection, select, total
+from api.query.find import Selection, access, select, total
 from api.query.groups import Measure, Row
 from api.query.parse import Query
-from api.store.releases import Release
 
 blueprint = Blueprint("aggregates", __name__)
 SHARED = ("limit", "q", "version", "as_of")
@@ -110,7 +108,7 @@ def facets(name: str) -> Response:
 
 def _facets(data_request: DataRequest) -> Body:
     release, table, query, _ = data_request
-    selection = select(release, table, query, seconds())
+    selection = select(release, table, query)
     data, more = {}, {}
     for field in query.more["facet"]:
         rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
@@ -134,7 +132,7 @@ def _aggregates(data_request: DataRequest) -> Body:
     if twice:
         raise parse.wrong("measure", f"{min(twice)!r} is the name of a group too: choose another measure")
     order = _order(table, by, measures, query)
-    selection = select(release, table, query, seconds())
+    selection = select(release, table, query)
     for measure in measures:
         _refuse_lies(selection, by, measure)
     rows, more = _groups(selection, by, measures, order)
@@ -173,30 +171,28 @@ def _groups(
     selection: Selection, by: tuple[int, ...], measures: tuple[Measure, ...], order: tuple[tuple[int, bool], ...]
 ) -> tuple[list[list[str]], bool]:
     """The groups as JSON text of each value and measure, and whether there are more than the limit."""
-    release, table, layout, most = selection.release, selection.table, selection.layout, selection.query.limit
-    made = groups.grouping(selection.plan.where, layout, by, measures, order)
-    bound = made.statement.bind(selection.bound)
-    rows = database.rows(release.folder, made.statement.sql, bound, selection.seconds)
-    written = [_group_json(release, table, layout, p, place, made.row_at) for place, p in enumerate(by)]
+    made, most = groups.grouping(selection, by, measures, order), selection.query.limit
+    rows = selection.rows(made.statement)
+    written = [_group_json(selection, position, place, made.row_at) for place, position in enumerate(by)]
     writers = [*written, *made.measures]
     return [[write(row) for write in writers] for row in rows[:most]], len(rows) > most
 
 
-def _group_json(
-    release: Release, table: Table, layout: database.Layout, position: int, place: int, row_at: int
-) -> Callable[[Row], str]:
+def _group_json(selection: Selection, position: int, place: int, row_at: int) -> Callable[[Row], str]:
     """How the value of a group becomes JSON: from the compared value where that says all, else from one of its rows.
 
     `place` is the column of the value in a row of the engine, `row_at` that of the number of such a row.
     """
-    kind = table.fields[position].type
-    if kind in ("datetime", "duration", "time") or layout.columns[position]["exact"]:
-        head = len(encode_basestring(table.fields[position].name)) + 1
+    field, layout, index = selection.table.fields[position], selection.layout, selection.release.index
+    kind = field.type
+    if kind in ("datetime", "duration", "time") or layout.columns[position].exact:
+        head = len(encode_basestring(field.name)) + 1
 
         def whole(row: Row) -> str:
             if row[place] is None:
                 return "null"
-            return json_text(release.folder, table, (row[row_at],))[1:-1].split(FIELD_SEPARATOR)[position][head:]
+            text = sqlite.json_text(index, layout.number, (row[row_at],))
+            return text[1:-1].split(FIELD_SEPARATOR)[position][head:]
 
         return whole
     if kind == "boolean":
@@ -206,20 +202,19 @@ def _group_json(
         stored = row[place]
         if isinstance(stored, str):
             return encode_basestring(stored)
-        return "null" if stored is None else repr(stored)
+        whole = isinstance(stored, float) and stored.is_integer() and abs(stored) < decimals.INT64
+        return "null" if stored is None else repr(int(stored) if whole else stored)
 
     return compared
 
 
 def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, Any]:
     """How many rows under the filters have no value for a measure: bounds and unquantified figures are in no sum."""
-    table, layout, where = selection.table, selection.layout, selection.plan.conditions
-    positions = sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position]["nulls"]})
+    table, layout = selection.table, selection.layout
+    positions = tuple(sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position].nulls}))
     if not positions:
         return {}
-    counts = ", ".join(f"count(*) - count(c{p})" for p in positions)
-    sql = f"SELECT {counts} FROM t{layout.number}{where.sql}"
-    counted = database.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds) or ()
+    (counted,) = selection.rows(sql.without(layout, selection.plan.where, positions, *access(selection)))
     return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, counted, strict=True)}}
 
 

@@ -9,7 +9,7 @@ from api.http.json_text import compact
 from api.http.links import address, file_address
 from api.http.request import PLAIN, DataRequest, acceptable, of_dataset, of_release, refuse_parameters, store, tables
 from api.http.responses import JSON_TYPE, Body, document, envelope, respond
-from api.index import database
+from api.index import sqlite
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST
 from api.query.parse import Query, encode
@@ -89,7 +89,7 @@ def _summary(release: Release, table: Table) -> dict[str, Any]:
         "name": table.name,
         "title": table.title,
         "description": table.description,
-        "rows": database.layouts(release.folder)[table.name].rows,
+        "rows": sqlite.layouts(release.index)[table.name].rows,
         "links": dataset_links(release, table),
     }
 
@@ -196,7 +196,7 @@ def _release(release: Release) -> dict[str, Any]:
         "change_kinds": manifest.get("change_kinds", []),
         "changes": manifest.get("changes", {}),
         "notes": manifest.get("notes", ""),
-        "rows": {table.name: database.layouts(release.folder)[table.name].rows for table in release.package.tables},
+        "rows": {table.name: sqlite.layouts(release.index)[table.name].rows for table in release.package.tables},
         "bytes": sum(entry["bytes"] for entry in manifest["files"]),
         "links": {
             "self": path,

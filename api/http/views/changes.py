@@ -1,7 +1,6 @@
 """What changed: the changes between releases as JSON Lines, the corrections as an Atom feed."""
 
 import hashlib
-import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,14 +15,13 @@ from api.http.links import address, with_query
 from api.http.request import acceptable, dataset, of_dataset, of_release, store, tables
 from api.http.responses import Body, respond
 from api.http.views.conflicts import corrected
-from api.index import database
-from api.index.layout import ROW_SEPARATOR, change_head
-from api.index.rows import json_text
+from api.index.layout import change_head
 from api.model.descriptor import Table
 from api.model.files import CHANGES, CORRECTIONS
 from api.query import parse
 from api.query.fields import Parameters
 from api.query.parse import Query
+from api.query.reshape import every_row
 from api.store.releases import Release, order
 
 blueprint = Blueprint("changes", __name__)
@@ -150,9 +148,7 @@ def _atom(release: Release, table: Table, query: Query, path: str) -> bytes:
 
 
 def _newest_first(release: Release, table: Table) -> list[dict[str, Any]]:
-    layout = database.layouts(release.folder)[table.name]
-    text = json_text(release.folder, table, range(1, layout.rows + 1))
-    rows = [json.loads(line) for line in text.split(ROW_SEPARATOR)] if text else []
+    rows = [row for row, _ in every_row(release, table)]
     return sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True)
 
 

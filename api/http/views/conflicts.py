@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from api.http.json_text import compact
 from api.http.links import address
-from api.http.request import DataRequest, acceptable, of_dataset, seconds, tables
+from api.http.request import DataRequest, acceptable, of_dataset, tables
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_if_any, row_path
 from api.http.views.records import page, rows
@@ -35,11 +35,11 @@ def all_conflicts() -> Response:
 
 def _conflicts(data_request: DataRequest) -> Body:
     release, table, query, path = data_request
-    selection = select(release, table, query, seconds())
+    selection = select(release, table, query)
     text, _, after = rows(selection, path)
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
-    data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(b"[" + text + b"]")]
+    data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]
     links = {"next": after, "describedby": address("v1", "datasets", CONFLICTS, "schema")}
     meta = {"dataset": CONFLICTS, "count": len(data), "total": total(selection)}
     return Body(envelope(data_request, "[\n" + ",\n".join(data) + "\n]" if data else "[]", meta, links), links)

@@ -1,10 +1,10 @@
 """The rows of a query as a file.
 
-A whole dataset is the release's own file. A part of one is cut out of that file, row by row, so that it has the same
-text; formats that no row can be cut out of are written by another process (api.http.extracts).
+A whole dataset is the release's own file. A part of one has the same lines; formats that have no lines are written by
+another process (api.http.extracts).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from flask import Response, request
 
@@ -13,10 +13,9 @@ from api.http.compression import size_of
 from api.http.errors import ProblemError
 from api.http.links import address, following, with_query
 from api.http.negotiation import best_encoding
-from api.http.request import DataRequest, seconds
-from api.http.responses import IN_MEMORY, Body, original, release_file, respond
-from api.index.rows import open_rows
-from api.query.find import Selection, batches, in_pieces, numbers, select, size
+from api.http.request import DataRequest
+from api.http.responses import Body, original, release_file, respond
+from api.query.find import Selection, batches, numbers, select, size, total
 from api.query.parse import wrong
 from api.release.formats import Format, delimited
 
@@ -40,51 +39,35 @@ def _ascii(name: str) -> str:
 
 
 def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
-    selection = select(data_request.release, data_request.table, data_request.query, seconds())
-    streamed = _streamed(selection, format)
-    if streamed is not None:
-        return Body(streamed[0], {"describedby": schema}, streamed[1])
-    rows, after = _numbers(selection, data_request.path)
+    selection, path = select(data_request.release, data_request.table, data_request.query), data_request.path
+    query, after = selection.query, None
+    whole = query.cursor is None and "limit" not in query.more
+    found: Iterable[Sequence[int]] = batches(selection)
+    if "limit" in query.more:
+        rows = numbers(selection, query.limit + 1)
+        found = [rows[: query.limit]]
+        after = following(selection, rows[query.limit - 1], path) if len(rows) > query.limit else None
     links = {"next": after, "describedby": schema}
     if format.part is not None:
-        pieces, length = format.part(selection, rows)
-        return Body(pieces, links, length)
-    columns = len(data_request.query.fields or data_request.table.fields)
-    if format.most is not None and len(rows) > format.most(columns):
+        pieces = (text.encode() for text in format.part(selection, found))
+        return Body(pieces, links, _length(selection, format) if whole else None)
+    if not whole:
+        found = list(found)
+    count = total(selection) if whole else sum(map(len, found))
+    columns = len(query.fields or data_request.table.fields)
+    if format.most is not None and count > format.most(columns):
         raise ProblemError(
             "not-acceptable",
-            f"A sheet holds at most {format.most(columns)} of these rows, and {len(rows)} match: add filters, or "
-            "request csv.",
+            f"A sheet holds at most {format.most(columns)} of these rows, and {count} match: add filters, or request csv.",
         )
-    file = extracts.extract(selection, format, delimited.part(selection, rows)[0], len(rows))
+    file = extracts.extract(selection, format, (text.encode() for text in delimited.part(selection, found)), count)
     return Body(file, links, size_of(file))
 
 
-def _streamed(selection: Selection, format: Format) -> tuple[Iterator[bytes], int] | None:
-    """Many rows as they are found, where a rollup knows how many bytes they are; None where another way is right."""
+def _length(selection: Selection, format: Format) -> int | None:
+    """The bytes of all rows of a selection, where they are many and go out as they stand: they are sent as they are found."""
     query = selection.query
-    narrowed = query.fields is not None or query.expand or query.cursor is not None or "limit" in query.more
-    if not format.cut or narrowed or best_encoding(request.headers.get("Accept-Encoding", "")):
+    if query.fields is not None or query.expand or best_encoding(request.headers.get("Accept-Encoding", "")):
         return None
-    length = size(selection, format.name) if in_pieces(selection) else None
-    if length is None or length <= IN_MEMORY:
-        return None
-    file = open_rows(selection.release.folder, format.file(selection.table))
-
-    def pieces() -> Iterator[bytes]:
-        yield file.header
-        for some in batches(selection):
-            yield from file.cut(some)
-
-    return pieces(), len(file.header) + length
-
-
-def _numbers(selection: Selection, path: str) -> tuple[Sequence[int], str | None]:
-    """The numbers of the rows, in order, and the address of the next page where a limit cuts them off."""
-    query = selection.query
-    limited = "limit" in query.more
-    rows = numbers(selection, query.limit + 1 if limited else -1)
-    if limited and len(rows) > query.limit:
-        rows = rows[: query.limit]
-        return rows, following(selection, rows[-1], path)
-    return rows, None
+    lines = size(selection, format.name)
+    return None if lines is None else lines + len(format.head(selection).encode())

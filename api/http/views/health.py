@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, make_response
 from api import mirror
 from api.http.errors import ProblemError
 from api.http.request import refuse_parameters, store
-from api.index import database
+from api.index import sqlite
 from api.store.releases import NotInStore
 
 blueprint = Blueprint("health", __name__)
@@ -35,7 +35,7 @@ def ready() -> Response:
     refuse_parameters()
     try:
         release = store().latest()
-        database.layouts(release.folder)
+        sqlite.layouts(release.index)
     except NotInStore as error:
         raise ProblemError("not-ready", str(error)) from error
     return _uncached({"status": "ready", "version": release.version})

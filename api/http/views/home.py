@@ -6,7 +6,7 @@ from api.http.links import address, permalink
 from api.http.request import PLAIN, DataRequest, acceptable, refuse_parameters, store
 from api.http.responses import JSON_TYPE, Body, copied_from, document, respond
 from api.http.views.catalogue import about, dataset_links, service_links
-from api.index import database
+from api.index import sqlite
 from api.query.parse import Query
 
 blueprint = Blueprint("home", __name__)
@@ -29,7 +29,7 @@ def home() -> Response:
 
 def _page(data_request: DataRequest) -> bytes:
     release, package = data_request.release, data_request.release.package
-    layouts = database.layouts(release.folder)
+    layouts = sqlite.layouts(release.index)
     datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
     return render_template(
         "home.html",

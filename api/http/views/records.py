@@ -7,12 +7,12 @@ from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
 from api.http.links import address, following
-from api.http.request import DataRequest, acceptable, of_dataset, seconds
+from api.http.request import DataRequest, acceptable, of_dataset
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
 from api.http.views.downloads import download
+from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
-from api.index.rows import json_bytes
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS
 from api.query.conflicts import conflicts
@@ -59,28 +59,27 @@ def page(data_request: DataRequest, join: Join | None = None) -> Response:
 
 def _page(data_request: DataRequest, join: Join | None) -> Body:
     release, table, query, path = data_request
-    selection = select(release, table, query, seconds())
+    selection = select(release, table, query)
     data, shown, after = rows(selection, path)
     if data and (query.fields is not None or query.expand or join is not None):
-        whole = data.decode()
-        text = reshape(selection, whole) if query.fields is not None or query.expand else whole
+        text = reshape(selection, data) if query.fields is not None or query.expand else data
         if join is not None:
-            text = ROW_SEPARATOR.join(join(release, table, whole.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
-        data = text.encode()
+            text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
+        data = text
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(shown), "total": total(selection)}
     links = {"next": after, "describedby": schema}
-    content = b"[\n" + data + b"\n]" if data else b"[]"
+    content = f"[\n{data}\n]" if data else "[]"
     return Body(envelope(data_request, content, meta, links, _included(release, table, shown)), links)
 
 
-def rows(selection: Selection, path: str) -> tuple[bytes, Sequence[int], str | None]:
+def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], str | None]:
     """The page's rows as JSON, their numbers, and the address of the next page if more rows follow."""
     limit = selection.query.limit
     selected = numbers(selection, limit + 1)
     shown = selected[:limit]
     after = following(selection, shown[-1], path) if len(selected) > limit else None
-    return json_bytes(selection.release.folder, selection.table, shown), shown, after
+    return sqlite.json_text(selection.release.index, selection.layout.number, shown), shown, after
 
 
 def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
@@ -113,7 +112,7 @@ def _record(data_request: DataRequest, parts: Sequence[str]) -> Body:
     if taken:
         links[CONFLICTS] = f"{address('v1', CONFLICTS)}?id__in=" + ",".join(map(encode, taken))
     if query.fields is not None or query.expand:
-        text = reshape(select(release, table, query, seconds()), text)
+        text = reshape(select(release, table, query), text)
     schema = address("v1", "datasets", table.name, "schema")
     links |= {"collection": address("v1", "datasets", table.name, "records"), "describedby": schema}
     body = envelope(data_request, text, {"dataset": table.name}, links, _included(release, table, [number]))

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.index.layout import SHEET_CELLS, SHEET_ROWS
 from api.index.survey import Survey
 from api.model.descriptor import Package, Table, file_stem
 from api.query.find import Selection
 from api.release.formats import delimited, jsonlines
+from api.release.formats.limits import SHEET_CELLS, SHEET_ROWS
 
 Write = Callable[[Package, Survey, Path], None]
-Part = Callable[[Selection, Sequence[int]], tuple[Iterable[bytes], int | None]]
+Part = Callable[[Selection, Iterable[Sequence[int]]], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Format:
 
     `path` is where a release keeps a whole table, with {} for the table's file name; "" where it does not. `write`
     makes a file of a table: in a build, and of a part of a table in a process of its own (api.release.extract). `part`
-    gives the rows of a selection with these numbers within the server: as pieces, with their bytes where these are
-    known. `cut`: a row is a line of the release's file, so rows can be cut out of it. `most` is how many rows of so
-    many columns are given. `flat`: a row cannot hold another row.
+    gives the rows of a selection with these numbers within the server, in pieces that begin with what `head` gives. `most`
+    is how many rows of so many columns are given. `flat`: a row cannot hold another row.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Format:
     path: str = ""
     write: Write | None = None
     part: Part | None = None
-    cut: bool = False
+    head: Callable[[Selection], str] = lambda _: ""
     most: Callable[[int], int] | None = None
     flat: bool = True
 
@@ -69,10 +68,9 @@ FORMATS: dict[str, Format] = {
             "jsonl/{}.jsonl",
             jsonlines.write,
             jsonlines.part,
-            cut=True,
             flat=False,
         ),
-        Format("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv", part=delimited.part, cut=True),
+        Format("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv", part=delimited.part, head=delimited.head),
         Format(
             "xlsx",
             "XLSX",

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.index.layout import settle
 from api.index.survey import Column, Survey, number_text, records
 from api.model import types as values
 from api.model.descriptor import ForeignKey, Package, Table
 from api.release.formats.names import reserved, unique
 
+# Written into the header instead of the number of the library that made the file: same rows, same bytes.
+SQLITE_VERSION = 3_038_000
 OWN = ("_package", "_tables", "_fields")
 DETAILS = """
 CREATE TABLE {} (property TEXT PRIMARY KEY, value TEXT);
@@ -49,7 +50,14 @@ def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     left_out: set[tuple[str, int]] = set()
     while broken := _write(package, surveys, path, left_out):
         left_out |= broken
-    settle(path)
+    _settle(path)
+
+
+def _settle(path: Path) -> None:
+    """Take the SQLite library's version out of the file's header (bytes 96 to 99, informational only)."""
+    with path.open("r+b") as file:
+        file.seek(96)
+        file.write(SQLITE_VERSION.to_bytes(4, "big"))
 
 
 def _write(

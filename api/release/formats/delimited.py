@@ -1,30 +1,37 @@
-"""CSV: rows cut out of the release's own file, so that they have the same text."""
+"""CSV: the lines of the release's own file, so that rows have the same text."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
-from api.index.rows import open_rows
+from api.index import sqlite
 from api.model import csv_lines
 from api.query.find import Selection
 
 
-def part(selection: Selection, numbers: Sequence[int]) -> tuple[Iterable[bytes], int | None]:
-    """Rows by number under the header, with the fields that the query picks; and their bytes, where all are."""
-    file = open_rows(selection.release.folder, selection.table.path)
-    pieces = chain([file.header], file.cut(numbers))
-    if selection.query.fields is not None:
-        return _columns(pieces, selection.query.fields), None
-    return pieces, len(file.header) + file.size(numbers)
+def part(selection: Selection, batches: Iterable[Sequence[int]]) -> Iterator[str]:
+    """Rows by number under the header, with the fields that the query picks."""
+    lines = _lines(selection, batches)
+    return lines if selection.query.fields is None else _columns(lines, selection.query.fields)
 
 
-def _columns(pieces: Iterable[bytes], picked: tuple[int, ...]) -> Iterator[bytes]:
+def head(selection: Selection) -> str:
+    """The header."""
+    return selection.layout.header
+
+
+def _lines(selection: Selection, batches: Iterable[Sequence[int]]) -> Iterator[str]:
+    yield head(selection)
+    for numbers in batches:
+        yield sqlite.row_texts(selection.release.index, selection.layout.number, "csv", numbers, "")
+
+
+def _columns(pieces: Iterable[str], picked: tuple[int, ...]) -> Iterator[str]:
     """Only some columns of CSV; the pieces end where a row ends, and lines end as they did."""
     end = ""
     for piece in pieces:
-        end = end or ("\r\n" if piece.endswith(b"\r\n") else "\n")
-        rows = csv.reader(io.StringIO(piece.decode(), newline=""))
+        end = end or ("\r\n" if piece.endswith("\r\n") else "\n")
+        rows = csv.reader(io.StringIO(piece, newline=""))
         out = io.StringIO(newline="")
         csv_lines.write(out, ([row[i] for i in picked] for row in rows), end)
-        yield out.getvalue().encode()
+        yield out.getvalue()

@@ -5,29 +5,24 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
+from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
-from api.index.rows import json_text, open_rows
 from api.index.survey import Column, Survey, number_text, records
 from api.model import types
-from api.model.descriptor import Package, file_stem
+from api.model.descriptor import Package
 from api.query.find import Selection
 from api.query.reshape import reshape
 
-BATCH = 2_000  # rows
 
-
-def part(selection: Selection, numbers: Sequence[int]) -> tuple[Iterable[bytes], int | None]:
-    """Rows by number, reshaped as the query asks; and their bytes, where they are cut out of the release's file."""
-    if selection.query.fields is not None or selection.query.expand:
-        return _reshaped(selection, numbers), None
-    file = open_rows(selection.release.folder, f"jsonl/{file_stem(selection.table.name)}.jsonl")
-    return file.cut(numbers), file.size(numbers)
-
-
-def _reshaped(selection: Selection, numbers: Sequence[int]) -> Iterator[bytes]:
-    for start in range(0, len(numbers), BATCH):
-        text = json_text(selection.release.folder, selection.table, numbers[start : start + BATCH])
-        yield (reshape(selection, text).replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
+def part(selection: Selection, batches: Iterable[Sequence[int]]) -> Iterator[str]:
+    """Rows by number, reshaped as the query asks."""
+    index, number, query = selection.release.index, selection.layout.number, selection.query
+    for numbers in batches:
+        text = sqlite.json_text(index, number, numbers)
+        if text and (query.fields is not None or query.expand):
+            text = reshape(selection, text)
+        if text:
+            yield text.replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n"
 
 
 def write(_: Package, survey: Survey, target: Path) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import xlsxwriter
 
-from api.index.layout import SHEET_CELLS, SHEET_ROWS
 from api.index.survey import Column, Survey, records
 from api.model import types
 from api.model.descriptor import Package
 from api.release.formats import archive
+from api.release.formats.limits import SHEET_CELLS, SHEET_ROWS
 from api.release.formats.names import unique
 
 MOST_COLUMNS = 16_384

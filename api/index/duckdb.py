@@ -1,0 +1,184 @@
+"""An index's DuckDB file: written from the SQLite file's rows, and read.
+
+The library is loaded when it is asked first: many servers never need it. A database is opened after the fork, once a
+process, read-only, without access to anything but its file; each thread has a cursor of its own.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from api.index import deadline, layout
+from api.index.deadline import TooSlow
+from api.index.layout import DUCKDB_FILE, Layout
+from api.index.sqlite import decimal
+from api.model import types
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+KEPT = 4
+BATCH = 100_000  # rows that are written at once
+MEMORY = "160MB"
+STORAGE = "v1.4.0"  # the version of DuckDB from which on the files can be read
+LOCKED = {
+    "access_mode": "READ_ONLY",
+    "threads": "1",  # the server's threads are those that run questions
+    "memory_limit": MEMORY,
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "lock_configuration": "true",
+}
+BYTES = ("csv_bytes", "jsonl_bytes")  # of a row's line in these files
+_WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_opening = threading.Lock()
+_databases: dict[tuple[int, Path], "DuckDBPyConnection"] = {}
+_local = threading.local()
+
+
+# Reading
+
+
+def _cursor(index: Path) -> "DuckDBPyConnection":
+    """This thread's cursor over an index."""
+    cursors: dict[tuple[int, Path], DuckDBPyConnection] | None = getattr(_local, "cursors", None)
+    if cursors is None:
+        cursors = _local.cursors = {}
+    key = (os.getpid(), index)  # nothing that was opened before a fork is used after it
+    if key not in cursors:
+        with _opening:
+            if key not in _databases:
+                _databases[key] = _open(index)
+            cursors[key] = _databases[key].cursor()
+        if len(cursors) > KEPT:
+            del cursors[next(iter(cursors))]
+    return cursors[key]
+
+
+def _open(index: Path) -> "DuckDBPyConnection":
+    import duckdb
+
+    if len(_databases) >= KEPT:
+        del _databases[next(iter(_databases))]
+    return duckdb.connect(str((index / DUCKDB_FILE).absolute()), read_only=True, config={**LOCKED})
+
+
+@contextmanager
+def _running(index: Path) -> Iterator["DuckDBPyConnection"]:
+    """A cursor that is interrupted when the time is over."""
+    import duckdb
+
+    cursor, seconds = _cursor(index), deadline.left()
+    clock = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cursor.interrupt)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield cursor
+    except duckdb.InterruptException as error:
+        raise TooSlow("The query exceeded the server's time limit.") from error
+    except duckdb.OutOfMemoryException as error:
+        raise TooSlow(f"The query needs more than the {MEMORY} of memory that the server gives it.") from error
+    finally:
+        clock.cancel()
+
+
+def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time."""
+    with _running(index) as cursor:
+        return cursor.execute(sql, values).fetchall()
+
+
+def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time."""
+    with _running(index) as cursor:
+        found = cursor.execute(sql, values)
+        some = found.fetchmany(first)
+    while some:
+        yield some
+        some = found.fetchmany(size)
+
+
+# Writing
+
+
+def write(db: sqlite3.Connection, layouts: Sequence[Layout], target: Path) -> None:
+    """Write the typed columns of every table of an SQLite file, in the order of their numbers."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        con.execute(f"SET threads = 1; ATTACH '{_quoted(target / DUCKDB_FILE)}' AS made (STORAGE_VERSION '{STORAGE}')")
+        con.execute("USE made")
+        for one in layouts:
+            _table(con, db, one)
+        con.execute("USE memory; DETACH made")
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("'", "''")
+
+
+def _table(con: "DuckDBPyConnection", db: sqlite3.Connection, one: Layout) -> None:
+    """Copy the typed columns of one dataset, `eI` and the bytes of its rows' lines beside them."""
+    count = len(one.columns)
+    for start in range(0, max(count, 1), layout.PART):
+        name = layout.part(one.number, start)
+        columns = {row[1]: _type(row[2], one, row[1]) for row in db.execute(f"PRAGMA table_info({name})")}
+        apart = [i for i in range(start, min(start + layout.PART, count)) if one.columns[i].apart]
+        source, sizes = name, []
+        if not start:
+            source = f"{name} JOIN j{one.number} USING (n)"
+            sizes = [
+                "length(CAST(csv AS BLOB))",
+                f"length(CAST(json AS BLOB)) - {count - 2}",
+            ]  # without tabs, with a newline
+            columns |= dict.fromkeys(BYTES, "INTEGER")
+        declared = columns | {f"e{i}": "BIGNUM" for i in apart}
+        con.execute(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in declared.items())})")
+        selected = [column for column in columns if column not in BYTES] + sizes
+        found = db.execute(f"SELECT {', '.join(selected)} FROM {source} ORDER BY n")
+        units = [(list(columns).index(f"c{i}"), one.columns[i].scale) for i in apart]
+        _copy(con, found, name, declared, units)
+
+
+def _type(declared: str, one: Layout, name: str) -> str:
+    """DuckDB's type for a column, by the type that it has in SQLite."""
+    if name == "n":
+        return "INTEGER"
+    if declared == "NUMERIC":
+        return "BIGINT" if one.columns[int(name[1:])].whole else "DOUBLE"
+    return "BIGINT" if declared == "INTEGER" else "VARCHAR"
+
+
+def _copy(
+    con: "DuckDBPyConnection",
+    found: sqlite3.Cursor,
+    name: str,
+    declared: Mapping[str, str],
+    units: Sequence[tuple[int, int]],
+) -> None:
+    """Copy rows some at a time, as Arrow tables; `units`: the place and scale of each column that is kept as whole
+    numbers too.
+    """
+    import pyarrow as pa
+
+    arrow = {"INTEGER": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+    kinds = [arrow.get(kind, pa.utf8()) for kind in declared.values()]
+    while some := found.fetchmany(BATCH):
+        values = list(zip(*some, strict=True))
+        values += [tuple(_units(value, scale) for value in values[place]) for place, scale in units]
+        arrays = [pa.array(column, kind) for column, kind in zip(values, kinds, strict=True)]
+        con.register("batch", pa.table(arrays, names=list(declared)))
+        con.execute(f"INSERT INTO {name} SELECT * FROM batch")
+        con.unregister("batch")
+
+
+def _units(value: types.Stored, scale: int) -> str | None:
+    """A number as a whole number of 10^-scale, in digits."""
+    return None if value is None else f"{_WIDE.scaleb(decimal(value), scale):.0f}"

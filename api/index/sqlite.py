@@ -1,0 +1,175 @@
+"""An index's SQLite file, read: one connection a thread and index, read-only, kept open.
+
+SQLite gives the interpreter lock back only while it steps, so most questions fetch their whole result in one row.
+"""
+
+import json
+import sqlite3
+import statistics
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from decimal import Context, Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from api.index import deadline, layout
+from api.index.layout import ROW_SEPARATOR, SQLITE_FILE, Layout
+from api.model import decimals, types
+
+KEPT = 8
+STEPS_BETWEEN_CHECKS = 100_000
+_EXACT = Context(prec=2000)
+_local = threading.local()
+
+
+def decimal(stored: types.Stored) -> Decimal:
+    """A number from what a column holds."""
+    if isinstance(stored, str):
+        return decimals.unsorted(stored)
+    return Decimal(repr(stored)) if isinstance(stored, float) else Decimal(stored or 0)
+
+
+class _Numbers:
+    """An aggregate over the numbers of a column, of which SQLite has none that is exact."""
+
+    def __init__(self) -> None:
+        self.numbers: list[Decimal] = []
+
+    def step(self, value: types.Stored) -> None:
+        if value is not None:
+            self.numbers.append(decimal(value))
+
+    def total(self) -> Decimal:
+        total = Decimal(0)
+        for number in self.numbers:
+            total = _EXACT.add(total, number)
+        return total
+
+
+class _ExactSum(_Numbers):
+    """Their sum, as text that sorts as numbers do."""
+
+    def finalize(self) -> str | None:
+        return decimals.sortable(self.total()) if self.numbers else None
+
+
+class _Mean(_Numbers):
+    """Their mean as a double, to sort by."""
+
+    def finalize(self) -> float | None:
+        return float(_EXACT.divide(self.total(), Decimal(len(self.numbers)))) if self.numbers else None
+
+
+class _Low(_Numbers):
+    """The lower of the two numbers in the middle, as text that sorts as numbers do; where one is, that one."""
+
+    middle: Callable[[list[Decimal]], Decimal] = staticmethod(statistics.median_low)
+
+    def finalize(self) -> str | None:
+        return decimals.sortable(type(self).middle(self.numbers)) if self.numbers else None
+
+
+class _High(_Low):
+    """The higher of the two."""
+
+    middle = staticmethod(statistics.median_high)
+
+
+class _Middle(_Numbers):
+    """The mean of the two as a double, to sort by."""
+
+    def finalize(self) -> float | None:
+        return float(statistics.median(self.numbers)) if self.numbers else None
+
+
+AGGREGATES = {
+    "exact_sum": _ExactSum,
+    "exact_mean": _Mean,
+    "middle_low": _Low,
+    "middle_high": _High,
+    "middle": _Middle,
+}
+
+
+def _connection(index: Path) -> sqlite3.Connection:
+    """This thread's connection to an index; the least used ones are closed beyond KEPT."""
+    connections: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "connections", None)
+    if connections is None:
+        connections = _local.connections = OrderedDict()
+    db = connections.get(index)
+    if db is None:
+        db = connections[index] = _open(index)
+        if len(connections) > KEPT:
+            connections.popitem(last=False)[1].close()
+    else:
+        connections.move_to_end(index)
+    return db
+
+
+def _open(index: Path) -> sqlite3.Connection:
+    uri = (index / SQLITE_FILE).absolute().as_uri() + "?mode=ro&immutable=1"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    for name, aggregate in AGGREGATES.items():
+        db.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # their step takes one argument
+    db.execute("PRAGMA query_only=1")
+    db.execute("PRAGMA cache_size=-2000")
+    return db
+
+
+def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time."""
+    db, end = _connection(index), time.monotonic() + deadline.left()
+    db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
+    try:
+        return db.execute(sql, values).fetchall()
+    except sqlite3.OperationalError as error:
+        deadline.left()  # raises TooSlow where that is why
+        raise error
+
+
+def numbers_text(index: Path, sql: str, values: Sequence[Any]) -> str:
+    """The row numbers (column n) that a statement gives, comma-separated: fetched in one long step."""
+    ((joined,),) = rows(index, f"SELECT group_concat(n) FROM ({sql})", values)
+    return joined or ""
+
+
+def numbers(index: Path, sql: str, values: Sequence[Any]) -> list[int]:
+    """The row numbers that a statement gives."""
+    found: list[int] = json.loads(
+        f"[{numbers_text(index, sql, values)}]"
+    )  # which reads numbers in half the time of int()
+    return found
+
+
+@lru_cache(maxsize=4)
+def found_by_text(index: Path, number: int, words: str) -> str:
+    """The numbers of a dataset's rows that full text finds, comma-separated."""
+    return numbers_text(index, f"SELECT rowid AS n FROM q{number} WHERE q{number} MATCH ?", [words])
+
+
+def row_texts(index: Path, number: int, column: str, numbers: Sequence[int], between: str) -> str:
+    """The texts (`column` json or csv) of the rows of a dataset with these numbers, in their order, joined."""
+    if isinstance(numbers, range) and numbers.step == 1:
+        source, given = f"j{number} WHERE n BETWEEN ? AND ? ORDER BY n", [numbers.start, numbers.stop - 1]
+    else:
+        listed = "json_each(?) AS listed"
+        source = f"{listed} CROSS JOIN j{number} ON n = listed.value ORDER BY listed.key"
+        given = [json.dumps(list(numbers))]
+    sql = f"SELECT group_concat(text, ?) FROM (SELECT j{number}.{column} AS text FROM {source})"
+    ((text,),) = rows(index, sql, [between, *given])
+    return text or ""
+
+
+def json_text(index: Path, number: int, numbers: Sequence[int]) -> str:
+    """The JSON of rows by number, separated by ROW_SEPARATOR."""
+    return row_texts(index, number, "json", numbers, ROW_SEPARATOR)
+
+
+@lru_cache(maxsize=64)
+def layouts(index: Path) -> dict[str, Layout]:
+    """The layout of each dataset of a release, by name."""
+    stored = rows(index, "SELECT name, detail FROM layout ORDER BY position", ())
+    return {name: layout.read(detail) for name, detail in stored}
