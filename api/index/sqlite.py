@@ -152,14 +152,14 @@ def found_by_text(index: Path, number: int, words: str) -> str:
 
 def row_texts(index: Path, number: int, column: str, numbers: Sequence[int], between: str) -> str:
     """The texts (`column` json or csv) of the rows of a dataset with these numbers, in their order, joined."""
+    given: tuple[Any, ...]
     if isinstance(numbers, range) and numbers.step == 1:
-        source, given = f"j{number} WHERE n BETWEEN ? AND ? ORDER BY n", [numbers.start, numbers.stop - 1]
+        source, given = f"j{number} WHERE n BETWEEN ? AND ? ORDER BY n", (numbers.start, numbers.stop - 1)
     else:
-        listed = "json_each(?) AS listed"
-        source = f"{listed} CROSS JOIN j{number} ON n = listed.value ORDER BY listed.key"
-        given = [json.dumps(list(numbers))]
+        source = f"json_each(?) AS listed CROSS JOIN j{number} ON n = listed.value ORDER BY listed.key"
+        given = (json.dumps(list(numbers)),)
     sql = f"SELECT group_concat(text, ?) FROM (SELECT j{number}.{column} AS text FROM {source})"
-    ((text,),) = rows(index, sql, [between, *given])
+    ((text,),) = rows(index, sql, (between, *given))
     return text or ""
 
 

@@ -78,9 +78,9 @@ def _table(db: sqlite3.Connection, number: int, survey: Survey) -> Layout:
     parts = [range(at, min(at + layout.PART, len(cells))) for at in range(0, len(cells), layout.PART)]
     folds = [[i for i in part if cells[i].text or cells[i].list] for part in parts]
     for part, fold in zip(parts, folds, strict=True):
-        columns = [f"c{i} {'TEXT' if cells[i].exact else cells[i].kind.column}" for i in part]
-        columns += [f"f{i} TEXT" for i in fold]
-        db.execute(f"CREATE TABLE {layout.part(number, part[0])} (n INTEGER PRIMARY KEY, {', '.join(columns)})")
+        declared = [f"c{i} {'TEXT' if cells[i].exact else cells[i].kind.column}" for i in part]
+        declared += [f"f{i} TEXT" for i in fold]
+        db.execute(f"CREATE TABLE {layout.part(number, part[0])} (n INTEGER PRIMARY KEY, {', '.join(declared)})")
     db.execute(f"CREATE TABLE j{number} (n INTEGER PRIMARY KEY, json TEXT NOT NULL, csv TEXT NOT NULL)")
     _fill(db, number, survey, cells, list(zip(parts, folds, strict=True)))
     _sort(db, number, table, [layout.part(number, part[0]) for part in parts] + [f"j{number}"])

@@ -117,7 +117,7 @@ def _check(
     checks = {name: _varies(column(table.index[name])) for name in within}
     used = [*where.positions, *groups, measure.position, *(table.index[name] for name in checks)]
     condition = descriptor.get(IF) or {}
-    through = condition.get("through")
+    through = str(condition.get("through"))
     joined = through in table.index and condition["resource"] in layouts
     tables = source(layout, [*used, table.index[through]] if joined else used)
     if joined:
@@ -177,5 +177,5 @@ def _overlap(
     # A row that has but a year is known not to overlap only where all have a year, each another one.
     unknown = sa.or_(of.year.is_(None), of.beside > 1, of.named < of.every)
     undated = sa.and_(sa.or_(of.first.is_(None), of.last.is_(None)), of.every > 1, unknown)
-    found = sa.select(sa.literal_column("1")).where(sa.or_(of.first <= of.before, undated))
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(sa.or_(of.first <= of.before, undated))
     return statement(engine, found.limit(sa.literal_column("1")))

@@ -62,7 +62,12 @@ def _of_units(value: Any, column: Column) -> Decimal:
 
 
 SQLITE = Engine(ConditionsAsTheyAre(paramstyle="qmark"), _json, sqlite.rows, lambda value, _: sqlite.decimal(value))
-DUCKDB = Engine(DuckDBDialect(paramstyle="numeric_dollar"), lambda value: value, duckdb.rows, _of_units)
+DUCKDB = Engine(
+    DuckDBDialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]  # PGDialect's is not annotated
+    lambda value: value,
+    duckdb.rows,
+    _of_units,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,7 +68,7 @@ def stored(value: Any, kind: types.Kind, column: Column, name: str = "eq") -> ty
 def _bind_list(value: Any, kind: types.Kind, column: Column, _: str) -> list[types.Stored]:
     """A list of one type: of whole numbers those that can be equal to one."""
     values = [stored(one, kind, column) for one in value]
-    whole = [one for one in values if not isinstance(one, float)]
+    whole: list[types.Stored] = [one for one in values if not isinstance(one, float)]
     return whole if column.whole and whole else values
 
 

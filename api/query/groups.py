@@ -105,7 +105,7 @@ def _parts(measure: Measure, layout: Layout) -> Parts:
     if detail.apart:
         total: sa.ColumnElement[Any] = Total(value, numbers)
         return {"m": total} if function == "sum" else {"m": Mean(value, numbers), "s": total, "k": counted}
-    whole = sa.literal_column(index_layout.whole(f"c{position}", detail.scale))
+    whole: sa.ColumnElement[int] = sa.literal_column(index_layout.whole(f"c{position}", detail.scale))
     return _adding(function, sa.func.sum(whole), counted)
 
 

@@ -152,7 +152,7 @@ def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> list[sa.Colum
         compared = column(position)
         if uses is not None and place not in uses:
             compared = Unindexed(compared)
-        folded = sa.func.coalesce(sa.column(f"f{position}"), compared) if OPERATORS[name].folded else None
+        folded: Any = sa.func.coalesce(sa.column(f"f{position}"), compared) if OPERATORS[name].folded else None
         operator = OPERATORS[name]
         value: Any = literal if operator.literal else sa.bindparam(f"v{place}")
         made.append(operator.sql(Operand(compared, folded), value))
@@ -179,7 +179,7 @@ def _matches(layout: Layout) -> Matches:
 def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> Statement:
     """How many rows some of the filters leave, counted up to `most`, in an index."""
     where = [one for place, one in enumerate(conditions(layout, shape)) if place in places]
-    few = sa.select(sa.literal_column("1")).select_from(source(layout, shape.positions)).where(*where)
+    few: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(source(layout, shape.positions)).where(*where)
     counted = few.limit(sa.literal_column(str(most))).subquery()
     return statement(SQLITE, sa.select(sa.func.count()).select_from(counted))
 
@@ -187,7 +187,9 @@ def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> 
 @lru_cache(maxsize=256)
 def size(layout: Layout, shape: Shape, lines: str) -> Statement:
     """How many bytes the lines of the rows under the filters have."""
-    found = sa.select(sa.func.sum(sa.column(f"{lines}_bytes"))).select_from(source(layout, shape.positions))
+    found: sa.Select[Any] = sa.select(sa.func.sum(sa.column(f"{lines}_bytes"))).select_from(
+        source(layout, shape.positions)
+    )
     return statement(DUCKDB, found.where(*conditions(layout, shape)))
 
 
@@ -203,7 +205,7 @@ def without(layout: Layout, shape: Shape, positions: tuple[int, ...], engine: En
 def rolled_count(layout: Layout, shape: Shape, pair: tuple[int, int]) -> Statement:
     """How many rows the filters leave, by a rollup."""
     rolled = sa.table(rollup(layout.number, pair))
-    counted = sa.func.coalesce(sa.func.sum(sa.column("rows")), 0)
+    counted: sa.ColumnElement[int] = sa.func.coalesce(sa.func.sum(sa.column("rows")), 0)
     return statement(SQLITE, sa.select(counted).select_from(rolled).where(*conditions(layout, shape)))
 
 
@@ -221,7 +223,7 @@ def page(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None, limite
 
 def _order(layout: Layout, sort: Sort, indexed: bool = True) -> list[sa.ColumnElement[Any]]:
     """What rows are ordered by: the sort keys, then their number. Not `indexed`: SQLite must sort them itself."""
-    order = []
+    order: list[sa.ColumnElement[Any]] = []
     numbered = sort if sort and sort[-1][0] == ROW_NUMBER else (*sort, (ROW_NUMBER, False, False))
     for position, down, nulls in numbered:
         key = _key(layout, position) if indexed else Unindexed(_key(layout, position))
