@@ -80,10 +80,10 @@ def documents(app: Flask, store: Store) -> Iterator[Address]:
 def rows(app: Flask, release: Release) -> Iterator[Address]:
     """Every row of the latest release by its key."""
     for table in release.package.tables:
-        last = database.layouts(release.folder)[table.name].rows
+        last = database.layouts(release.index)[table.name].rows
         for start in range(1, last + 1, BATCH):
             numbers = range(start, min(start + BATCH, last + 1))
-            lines = json_text(release.folder, table, numbers).split(ROW_SEPARATOR)
+            lines = json_text(release.index, table, numbers).split(ROW_SEPARATOR)
             with app.app_context():
                 paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
             for path in (path.removeprefix(app.config["BASE_URL"]) for path in paths):

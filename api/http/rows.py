@@ -58,7 +58,7 @@ def row_of(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, s
 
 def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str] | None:
     """The number and JSON of the row with a key, or at a position; None where there is none."""
-    layout = database.layouts(release.folder)[table.name]
+    layout = database.layouts(release.index)[table.name]
     conditions: list[str] = ["n = ?"]
     bound: list[Any] = []
     if not table.primary_key:
@@ -75,8 +75,8 @@ def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[in
         except ValueError:
             return None
     sql = f"SELECT n FROM t{layout.number} WHERE {' AND '.join(conditions)}"
-    number = database.row(release.folder, sql, bound, seconds())
-    return None if number is None else (number[0], json_text(release.folder, table, number))
+    number = database.row(release.index, sql, bound, seconds())
+    return None if number is None else (number[0], json_text(release.index, table, number))
 
 
 def _key(table: Table, layout: database.Layout, position: int, text: str) -> types.Stored:

@@ -16,11 +16,11 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from api.index import orders, rollups
+from api.index import orders, rollups, rows
 from api.index.layout import FIELD_SEPARATOR, FILE, ROW_SEPARATOR, orders_path, rows_path, settle, texts
-from api.index.survey import Column, Survey, read_cells
+from api.index.survey import Column, Survey, read_cells, surveys
 from api.model import decimals, types
-from api.model.descriptor import Table
+from api.model.descriptor import Package, Table
 
 KEPT_CELLS = 50_000
 MAX_INDEXED = 40
@@ -63,10 +63,19 @@ def _folded(cell: str) -> str:
     return cell.casefold().replace("\0", "\ufffd")
 
 
-def write(surveys: Sequence[Survey], folder: Path) -> None:
-    """Write the serving files of the tables of a release folder, all cells of which can be read."""
+def write(package: Package, release: Path, folder: Path, whole: Callable[[], object]) -> None:
+    """Write the files of an index into an empty folder, out of the files of a release.
+
+    Its descriptor (as `package`) and data/ must be there; the others are read after `whole` has returned. Raises
+    ValueError for cells that cannot be read.
+    """
+    _write(surveys(package, release), folder)
+    whole()
+    rows.write_offsets(package, release, folder)
+
+
+def _write(surveys: Sequence[Survey], folder: Path) -> None:
     path = folder / FILE
-    path.parent.mkdir(exist_ok=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
         layouts = [_table(db, number, survey, folder) for number, survey in enumerate(surveys)]

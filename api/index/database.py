@@ -1,4 +1,4 @@
-"""Connections to a release's serving file: read-only, one a thread and release, kept open.
+"""Connections to the SQLite file of an index: read-only, one a thread and index, kept open.
 
 SQLite gives the interpreter lock back only while it steps, so each query fetches its whole result in one row.
 """
@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from api.index import intact
 from api.index.layout import FILE
 from api.model import decimals
 from api.model.errors import LanternError
@@ -80,23 +81,26 @@ _EXACT = Context(prec=2000)
 _MEAN = Context(prec=15)
 
 
-def connection(folder: Path) -> sqlite3.Connection:
-    """This thread's connection to a release; the least used ones are closed beyond KEPT."""
-    connections: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "connections", None)
+def connection(index: Path, state: intact.State) -> sqlite3.Connection:
+    """This thread's connection to an index in a state; the least used ones are closed beyond KEPT."""
+    connections: OrderedDict[Path, tuple[intact.State, sqlite3.Connection]] | None
+    connections = getattr(_local, "connections", None)
     if connections is None:
         connections = _local.connections = OrderedDict()
-    db = connections.get(folder)
-    if db is None:
-        db = connections[folder] = _open(folder)
+    of_state, db = connections.get(index, (None, None))
+    if db is None or of_state != state:
+        if db is not None:
+            db.close()
+        db = _open(index)
+        connections[index] = (state, db)
         if len(connections) > KEPT:
-            connections.popitem(last=False)[1].close()
-    else:
-        connections.move_to_end(folder)
+            connections.popitem(last=False)[1][1].close()
+    connections.move_to_end(index)
     return db
 
 
-def _open(folder: Path) -> sqlite3.Connection:
-    uri = (folder / FILE).absolute().as_uri() + "?mode=ro&immutable=1"
+def _open(index: Path) -> sqlite3.Connection:
+    uri = (index / FILE).absolute().as_uri() + "?mode=ro&immutable=1"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     db.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # its step takes one argument
     db.create_aggregate("exact_avg", 1, _ExactMean)  # type: ignore[arg-type]  # its step takes one argument too
@@ -106,42 +110,47 @@ def _open(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def row(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> tuple[Any, ...] | None:
+def row(index: Path, sql: str, parameters: Sequence[Any], limit: float) -> tuple[Any, ...] | None:
     """The one row that a statement gives. Raises TooSlow after `limit` seconds (0: no limit)."""
-    fetched: tuple[Any, ...] | None = _run(folder, sql, parameters, limit, sqlite3.Cursor.fetchone)
+    fetched: tuple[Any, ...] | None = _run(index, sql, parameters, limit, sqlite3.Cursor.fetchone)
     return fetched
 
 
-def rows(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> list[tuple[Any, ...]]:
+def rows(index: Path, sql: str, parameters: Sequence[Any], limit: float) -> list[tuple[Any, ...]]:
     """All rows of a statement whose number is bounded by its LIMIT."""
-    return _run(folder, sql, parameters, limit, sqlite3.Cursor.fetchall)
+    return _run(index, sql, parameters, limit, sqlite3.Cursor.fetchall)
 
 
-def numbers(folder: Path, sql: str, parameters: Sequence[Any], limit: float) -> "array[int]":
+def numbers(index: Path, sql: str, parameters: Sequence[Any], limit: float) -> "array[int]":
     """The row numbers that a statement gives, four bytes each, fetched in long steps."""
-    joined = row(folder, f"SELECT group_concat(n) FROM ({sql})", parameters, limit)
+    joined = row(index, f"SELECT group_concat(n) FROM ({sql})", parameters, limit)
     assert joined is not None
     return array("I", json.loads(f"[{joined[0] or ''}]"))  # which reads numbers in half the time of int()
 
 
 def _run(
-    folder: Path, sql: str, parameters: Sequence[Any], limit: float, fetch: Callable[[sqlite3.Cursor], Fetched]
+    index: Path, sql: str, parameters: Sequence[Any], limit: float, fetch: Callable[[sqlite3.Cursor], Fetched]
 ) -> Fetched:
-    db = connection(folder)
+    """What a statement gives of an index that is as it was made, before and after. Raises NoIndex, TooSlow."""
     end = time.monotonic() + limit
-    db.set_progress_handler((lambda: time.monotonic() > end) if limit else None, STEPS_BETWEEN_CHECKS)
-    try:
-        return fetch(db.execute(sql, parameters))
-    except sqlite3.OperationalError as error:
-        if "interrupted" in str(error):
-            raise TooSlow() from error
-        raise
+
+    def ask(state: intact.State) -> Fetched:
+        db = connection(index, state)
+        db.set_progress_handler((lambda: time.monotonic() > end) if limit else None, STEPS_BETWEEN_CHECKS)
+        try:
+            return fetch(db.execute(sql, parameters))
+        except sqlite3.OperationalError as error:
+            if "interrupted" in str(error):
+                raise TooSlow() from error
+            raise
+
+    return intact.asked(index, ask)
 
 
 @lru_cache(maxsize=64)
-def layouts(folder: Path) -> dict[str, Layout]:
-    """The layout of each dataset of a release, by name."""
-    stored = connection(folder).execute("SELECT position, name, detail FROM layout ORDER BY position")
+def layouts(index: Path) -> dict[str, Layout]:
+    """The layout of each dataset of a release, by name. Raises NoIndex."""
+    stored = rows(index, "SELECT position, name, detail FROM layout ORDER BY position", (), 0)
     parsed = [(number, name, json.loads(detail)) for number, name, detail in stored]
     return {
         name: Layout(number, d["rows"], tuple(d["columns"]), tuple((a, b) for a, b in d["pairs"]), tuple(d["orders"]))

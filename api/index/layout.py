@@ -1,6 +1,6 @@
-"""The layout of the files that a release is served from: what the build writes and the server reads.
+"""The layout of an index, the files that a release is served from: what its maker writes and the server reads.
 
-`serving/index.sqlite` holds for each table, by its number N in the package: `tN`, the compared values of its rows,
+`index.sqlite` holds for each table, by its number N in the package: `tN`, the compared values of its rows,
 whose columns are numbered too (so that any field name works), rows in the order of the primary key; `qN`, the full
 text; and for pairs of fields rollups (api.index.rollups). Beside it are files of rows, with where each row starts
 in them (api.index.rows), and orders (api.index.orders).
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from api.model import types
-from api.model.descriptor import Table
+from api.model.descriptor import Table, file_stem
 
-FOLDER = "serving"
-FILE = f"{FOLDER}/index.sqlite"
+FORMAT = "2"  # of the files of an index: raised when those made before can no longer be read
+FOLDER = "index"  # of a store, where the setting INDEX names none
+FILE = "index.sqlite"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 FIELD_SEPARATOR = ",\t"  # nor a raw tab: a row can be cut into its fields
 CHUNK = 1_000_000_000  # sums are kept in two parts, so many in the lower one
@@ -31,14 +32,19 @@ SHEET_ROWS = 100_000
 SHEET_CELLS = 2_000_000
 
 
+def folder(store: Path, setting: str) -> Path:
+    """The folder of the indexes of this format, by the store and the setting INDEX."""
+    return (Path(setting).expanduser() if setting else store / FOLDER) / FORMAT
+
+
 def orders_path(table: Table) -> str:
-    """Where a release keeps the orders of a table, if it has any."""
-    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}.orders"
+    """Where an index keeps the orders of a table, if it has any."""
+    return f"{file_stem(table.name)}.orders"
 
 
 def rows_path(table: Table) -> str:
-    """Where a release keeps the finished JSON of a table's rows: an object a line, each with the comma after it."""
-    return f"{FOLDER}/{table.path.rpartition('/')[2].removesuffix('.csv')}.rows.json"
+    """Where an index keeps the finished JSON of a table's rows: an object a line, each with the comma after it."""
+    return f"{file_stem(table.name)}.rows.json"
 
 
 @lru_cache(maxsize=1_000)
@@ -48,8 +54,8 @@ def texts(table: Table) -> list[int]:
 
 
 def index_path(path: str) -> str:
-    """Where the index of a release's file is."""
-    return f"{FOLDER}/{path.rpartition('/')[2]}.rows"
+    """Where the starts of the rows of a release's file are."""
+    return f"{path.rpartition('/')[2]}.rows"
 
 
 def rollup(number: int, pair: tuple[int, int]) -> str:

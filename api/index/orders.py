@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from api.index.database import Layout
+from api.index.intact import State
 from api.index.layout import NULL_RANK, ROW_NUMBER, mapped, orders_path
 from api.index.layout import rollup as rollup_name
 from api.model.descriptor import Table
@@ -79,9 +80,9 @@ class Run(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def open_orders(folder: Path, table: Table, layout: Layout) -> Orders:
-    """The orders of a table that has them."""
-    data = mapped(folder / orders_path(table))
+def open_orders(index: Path, table: Table, layout: Layout, _: State) -> Orders:
+    """The orders of a table that has them, of an index in a state."""
+    data = mapped(index / orders_path(table))
     marks = 4 * layout.rows * len(layout.orders) * (len(layout.pairs) + 1)
     file = data.obj
     assert isinstance(file, mmap.mmap | bytes)

@@ -18,9 +18,9 @@ from itertools import repeat
 from operator import sub
 from pathlib import Path
 
-from api.index import orders
+from api.index import intact, orders
 from api.index.layout import FILE, ROW_SEPARATOR, index_path, mapped, orders_path, rows_path, settle
-from api.model.descriptor import Package, Table
+from api.model.descriptor import Package, Table, file_stem
 
 PIECE = 512 * 1024  # bytes that a piece of a file has, more or less
 ROWS = 4_096  # rows that a piece has at most
@@ -41,13 +41,18 @@ class RowFile:
     lengths: memoryview | None
     header: bytes
     piece: int
+    index: Path
+    state: intact.State
 
     def size(self, numbers: Sequence[int]) -> int:
         """How many bytes the rows with these numbers (from 1) have, the header not counted."""
         starts, lengths = self.starts, self.lengths
         if lengths is None:
-            return sum([starts[n] - starts[n - 1] for n in numbers])
-        return sum([lengths[n - 1] for n in numbers])
+            size = sum([starts[n] - starts[n - 1] for n in numbers])
+        else:
+            size = sum([lengths[n - 1] for n in numbers])
+        intact.unchanged(self.index, self.state)
+        return size
 
     def take(self, numbers: Sequence[int]) -> bytes:
         """The rows with these numbers, one after another."""
@@ -62,7 +67,9 @@ class RowFile:
         """The same in large pieces that end where a row ends."""
         for at in range(0, len(numbers), self.piece):
             some = numbers[at : at + self.piece]
-            yield self._picked(some) or self.take(some)
+            rows = self._picked(some) or self.take(some)
+            intact.unchanged(self.index, self.state)
+            yield rows
 
     def _picked(self, numbers: Sequence[int]) -> bytes | None:
         """Rows that lie close together, picked from all lines between them, which is faster than to cut each.
@@ -78,38 +85,39 @@ class RowFile:
         return b"".join(map(lines.__getitem__, map(sub, numbers, repeat(first))))
 
 
+def open_rows(folder: Path, path: str, index: Path) -> RowFile:
+    """The mapped file of a folder, with where its rows start as the index has it. Raises NoIndex."""
+    return intact.asked(index, lambda state: _opened(folder, path, index, state))
+
+
 @lru_cache(maxsize=256)
-def open_rows(folder: Path, path: str) -> RowFile:
-    """The mapped file of a release, with its index."""
+def _opened(folder: Path, path: str, index: Path, state: intact.State) -> RowFile:
     data = mapped(folder / path)
-    index = mapped(folder / index_path(path))
-    count, in_order = index[:16].cast("Q")
+    places = mapped(index / index_path(path))
+    count, in_order = places[:16].cast("Q")
     end = 16 + 8 * (count + in_order)
-    starts = index[16:end].cast("Q")
-    lengths = None if in_order else index[end:].cast("I")
+    starts = places[16:end].cast("Q")
+    lengths = None if in_order else places[end:].cast("I")
     first = starts[0] if in_order else min(starts, default=len(data))
     header = bytes(data[:first]) if path.endswith(".csv") else b""
     piece = max(1, min(ROWS, PIECE * count // len(data))) if count else ROWS
-    return RowFile(data, starts, lengths, header, piece)
+    return RowFile(data, starts, lengths, header, piece, index, state)
 
 
-def json_text(folder: Path, table: Table, numbers: Sequence[int]) -> str:
+def json_text(index: Path, table: Table, numbers: Sequence[int]) -> str:
     """The finished JSON of rows, by their numbers, separated by ROW_SEPARATOR."""
-    return json_bytes(folder, table, numbers).decode()
+    return json_bytes(index, table, numbers).decode()
 
 
-def json_bytes(folder: Path, table: Table, numbers: Sequence[int]) -> bytes:
-    """The same in UTF-8, as in the file."""
-    return _json_rows(folder, table).take(numbers).removesuffix(_SEPARATOR)
+def json_bytes(index: Path, table: Table, numbers: Sequence[int]) -> bytes:
+    """The same in UTF-8, as in the file. Raises NoIndex."""
+    path = rows_path(table)
+    rows = intact.asked(index, lambda state: _opened(index, path, index, state).take(numbers))
+    return rows.removesuffix(_SEPARATOR)
 
 
-@lru_cache(maxsize=256)
-def _json_rows(folder: Path, table: Table) -> RowFile:
-    return open_rows(folder, rows_path(table))
-
-
-def write_offsets(package: Package, folder: Path, paths: dict[str, tuple[str, ...]]) -> None:
-    """Index the files of each table: paths by table name, CSV first; headers are not rows.
+def write_offsets(package: Package, release: Path, folder: Path) -> None:
+    """Index the files out of which rows are cut: two of a release, and that of the rows' JSON; headers are not rows.
 
     The rollups get the number of bytes that the rows they count have in each file.
     """
@@ -117,14 +125,16 @@ def write_offsets(package: Package, folder: Path, paths: dict[str, tuple[str, ..
         db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
         layouts = [json.loads(detail) for (detail,) in db.execute("SELECT detail FROM layout ORDER BY position")]
         for number, (table, layout) in enumerate(zip(package.tables, layouts, strict=True)):
-            for path in paths[table.name]:
-                starts, lengths = _rows(folder / path, path.endswith(".csv"))
+            theirs = [release / table.path, release / f"jsonl/{file_stem(table.name)}.jsonl", folder / rows_path(table)]
+            for file in theirs:
+                path = file.name
+                starts, lengths = _rows(file, path.endswith(".csv"))
                 order = _order(db, number)
                 if order is not None:
                     starts, lengths = array("Q", (starts[i] for i in order)), array("I", (lengths[i] for i in order))
                 orders.measure(db, number, layout["pairs"], kind(path), lengths, folder / orders_path(table))
                 if order is None:
-                    starts.append(starts[-1] + lengths[-1] if starts else (folder / path).stat().st_size)
+                    starts.append(starts[-1] + lengths[-1] if starts else file.stat().st_size)
                 rows = array("Q", [len(lengths), order is None])
                 _put(folder / index_path(path), rows, starts, *([lengths] if order is not None else []))
         db.execute("COMMIT")

@@ -50,14 +50,14 @@ def variations(selection: Selection, groups: Sequence[int], measure: Measure) ->
 
 def _first(selection: Selection, statement: Statement) -> tuple[Any, ...] | None:
     bound = statement.bind(selection.bound)
-    return database.row(selection.release.folder, statement.sql, bound, selection.seconds)
+    return database.row(selection.release.index, statement.sql, bound, selection.seconds)
 
 
 def _variation(selection: Selection, measure: Measure, name: str, grouped: bool) -> Variation:
     where = with_value(selection.plan.where, measure.position)
     column = f"c{selection.table.index[name]}"
     sql = f"SELECT DISTINCT {column} FROM t{selection.layout.number}{where.sql} ORDER BY 1 LIMIT {EXAMPLES}"
-    rows = database.rows(selection.release.folder, sql, where.bind(selection.bound), selection.seconds)
+    rows = database.rows(selection.release.index, sql, where.bind(selection.bound), selection.seconds)
     reason = "its values must never be added" if grouped or len(rows) == 1 else "varies"
     return Variation(name, reason, tuple(value for (value,) in rows))
 
@@ -91,7 +91,7 @@ def _check(
 
     Only rows that have a value count, and groups of one row can hold no bad sum.
     """
-    descriptor, layouts = table.fields[measure.position].descriptor, database.layouts(release.folder)
+    descriptor, layouts = table.fields[measure.position].descriptor, database.layouts(release.index)
     checks: dict[str, str] = {}
     for name in descriptor.get(WITHIN, ()):
         if name in table.index and table.index[name] not in groups:

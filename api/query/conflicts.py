@@ -56,6 +56,6 @@ def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
     table = release.package.table(dataset)
     if table is None or len(table.primary_key) != 1:
         return 0, "null"
-    number, key = database.layouts(release.folder)[dataset].number, table.index[table.primary_key[0]]
-    row = database.row(release.folder, f"SELECT n FROM t{number} WHERE c{key} = ?", (record,), 0)
-    return (row[0], json_text(release.folder, table, row)) if row else (0, "null")
+    number, key = database.layouts(release.index)[dataset].number, table.index[table.primary_key[0]]
+    row = database.row(release.index, f"SELECT n FROM t{number} WHERE c{key} = ?", (record,), 0)
+    return (row[0], json_text(release.index, table, row)) if row else (0, "null")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from api.index import database, orders
+from api.index import database, intact, orders
 from api.index.database import Layout, Statement
 from api.index.layout import ROW_NUMBER
 from api.index.layout import rollup as rollup_name
@@ -59,7 +59,7 @@ class Selection(NamedTuple):
 
 def select(release: Release, table: Table, query: Query, seconds: float) -> Selection:
     """What a query selects; no statement may take longer than so many `seconds` (0: no limit)."""
-    layout = database.layouts(release.folder)[table.name]
+    layout = database.layouts(release.index)[table.name]
     filters = tuple([(place, one.name, value if one.literal else None) for place, one, value in query.filters])
     plan = _plan(table, layout, filters, query.sort, query.q is not None)
     return Selection(release, table, layout, query, plan, _bound(table, layout, query), seconds)
@@ -137,18 +137,23 @@ def numbers(selection: Selection, most: int, last: int = 0) -> Sequence[int]:
         return range(last + 1, (min(last + most, layout.rows) if most >= 0 else layout.rows) + 1)
     if plan.slice is not None:
         rows, begins = _count(selection)
-        return orders.page(orders.open_orders(release.folder, table, layout), plan.slice, begins, rows, last, most)
+        place, index = plan.slice, release.index
+
+        def page(state: intact.State) -> Sequence[int]:
+            return orders.page(orders.open_orders(index, table, layout, state), place, begins, rows, last, most)
+
+        return intact.asked(index, page)
     bound = {**selection.bound, sql.LIMIT: most}
     sort, nulls = plan.shape.sort, None
     if last:
-        after = database.row(release.folder, plan.keys, (last,), selection.seconds) if sort else ()
+        after = database.row(release.index, plan.keys, (last,), selection.seconds) if sort else ()
         if after is None:
             raise parse.wrong("cursor", "does not belong to this query")
         bound |= {sql.LAST: last, **{f"k{place}": value for place, value in enumerate(after)}}
         nulls = tuple([value is None for value in after])
     walk = bool(most > 0 and sort and plan.rollup and sql.walks(layout.rows, _count(selection)[0], most))
     statement = _numbers(plan, nulls, walk)
-    return database.numbers(release.folder, statement.sql, statement.bind(bound), selection.seconds)
+    return database.numbers(release.index, statement.sql, statement.bind(bound), selection.seconds)
 
 
 @lru_cache(maxsize=128)
@@ -165,12 +170,15 @@ def batches(selection: Selection) -> Iterator[Sequence[int]]:
     if plan.pair is not None and not plan.shape.sort:
         groups = json.loads(_of_rollup(selection, "json_group_array(json_array(begins, rows))"))
         if len(groups) * FEW < sum(rows for _, rows in groups):
-            yield from orders.merged(orders.open_orders(release.folder, table, layout), plan.pair, groups)
+            state = intact.check(release.index)
+            for piece in orders.merged(orders.open_orders(release.index, table, layout, state), plan.pair, groups):
+                intact.unchanged(release.index, state)
+                yield piece
             return
     most, last = FIRST_BATCH, 0
-    while piece := numbers(selection, most, last):
-        yield piece
-        most, last = NEXT_BATCH, piece[-1]
+    while found := numbers(selection, most, last):
+        yield found
+        most, last = NEXT_BATCH, found[-1]
 
 
 def total(selection: Selection) -> int:
@@ -188,7 +196,7 @@ def _count(selection: Selection) -> tuple[int, int]:
 
 @lru_cache(maxsize=1_000)
 def _counted(release: Release, statement: Statement, bound: Sequence[Any], seconds: float) -> tuple[int, int]:
-    rows, begins = database.row(release.folder, statement.sql, bound, seconds) or (0, 0)
+    rows, begins = database.row(release.index, statement.sql, bound, seconds) or (0, 0)
     return rows, begins
 
 
@@ -203,7 +211,7 @@ def _of_rollup(selection: Selection, value: str) -> Any:
     """A value (SQL) of all groups of the plan's rollup that the filters select."""
     where = selection.plan.conditions
     statement = f"SELECT {value} FROM {selection.plan.rollup}{where.sql}"
-    row = database.row(selection.release.folder, statement, where.bind(selection.bound), selection.seconds)
+    row = database.row(selection.release.index, statement, where.bind(selection.bound), selection.seconds)
     return row[0] if row else None
 
 

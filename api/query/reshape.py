@@ -33,13 +33,13 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
     raw = {parts[position][len(head) :] for parts in lines} - {"null"}
     if not raw:
         return
-    number = database.layouts(release.folder)[target.name].number
+    number = database.layouts(release.index)[target.name].number
     column = target.index[key.reference[0]]
     named = f"c{column} IN (SELECT value FROM json_each(?))"
     sql = f"SELECT json_group_array(json_array(c{column}, n)) FROM t{number} WHERE {named}"
-    row = database.row(release.folder, sql, ("[" + ",".join(sorted(raw)) + "]",), seconds)
+    row = database.row(release.index, sql, ("[" + ",".join(sorted(raw)) + "]",), seconds)
     numbers = dict(json.loads(row[0])) if row else {}
-    texts = json_text(release.folder, target, list(numbers.values())).split(ROW_SEPARATOR)
+    texts = json_text(release.index, target, list(numbers.values())).split(ROW_SEPARATOR)
     objects = dict(zip(numbers, texts, strict=False))
     for parts in lines:
         text = parts[position][len(head) :]
@@ -49,7 +49,7 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
 
 def every_row(release: Release, table: Table) -> list[tuple[dict[str, Any], str]]:
     """All rows of a small table in the order of its key: each parsed, and as its JSON."""
-    text = json_text(release.folder, table, range(1, database.layouts(release.folder)[table.name].rows + 1))
+    text = json_text(release.index, table, range(1, database.layouts(release.index)[table.name].rows + 1))
     return [(json.loads(line), line) for line in text.split(ROW_SEPARATOR)] if text else []
 
 

@@ -176,7 +176,7 @@ def _groups(
     release, table, layout, most = selection.release, selection.table, selection.layout, selection.query.limit
     made = groups.grouping(selection.plan.where, layout, by, measures, order)
     bound = made.statement.bind(selection.bound)
-    rows = database.rows(release.folder, made.statement.sql, bound, selection.seconds)
+    rows = database.rows(release.index, made.statement.sql, bound, selection.seconds)
     written = [_group_json(release, table, layout, p, place, made.row_at) for place, p in enumerate(by)]
     writers = [*written, *made.measures]
     return [[write(row) for write in writers] for row in rows[:most]], len(rows) > most
@@ -196,7 +196,7 @@ def _group_json(
         def whole(row: Row) -> str:
             if row[place] is None:
                 return "null"
-            return json_text(release.folder, table, (row[row_at],))[1:-1].split(FIELD_SEPARATOR)[position][head:]
+            return json_text(release.index, table, (row[row_at],))[1:-1].split(FIELD_SEPARATOR)[position][head:]
 
         return whole
     if kind == "boolean":
@@ -219,7 +219,7 @@ def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, An
         return {}
     counts = ", ".join(f"count(*) - count(c{p})" for p in positions)
     sql = f"SELECT {counts} FROM t{layout.number}{where.sql}"
-    counted = database.row(selection.release.folder, sql, where.bind(selection.bound), selection.seconds) or ()
+    counted = database.row(selection.release.index, sql, where.bind(selection.bound), selection.seconds) or ()
     return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, counted, strict=True)}}
 
 

@@ -89,7 +89,7 @@ def _summary(release: Release, table: Table) -> dict[str, Any]:
         "name": table.name,
         "title": table.title,
         "description": table.description,
-        "rows": database.layouts(release.folder)[table.name].rows,
+        "rows": database.layouts(release.index)[table.name].rows,
         "links": dataset_links(release, table),
     }
 
@@ -196,7 +196,7 @@ def _release(release: Release) -> dict[str, Any]:
         "change_kinds": manifest.get("change_kinds", []),
         "changes": manifest.get("changes", {}),
         "notes": manifest.get("notes", ""),
-        "rows": {table.name: database.layouts(release.folder)[table.name].rows for table in release.package.tables},
+        "rows": {table.name: table.descriptor["rows"] for table in release.package.tables},
         "bytes": sum(entry["bytes"] for entry in manifest["files"]),
         "links": {
             "self": path,

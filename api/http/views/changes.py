@@ -150,8 +150,8 @@ def _atom(release: Release, table: Table, query: Query, path: str) -> bytes:
 
 
 def _newest_first(release: Release, table: Table) -> list[dict[str, Any]]:
-    layout = database.layouts(release.folder)[table.name]
-    text = json_text(release.folder, table, range(1, layout.rows + 1))
+    layout = database.layouts(release.index)[table.name]
+    text = json_text(release.index, table, range(1, layout.rows + 1))
     rows = [json.loads(line) for line in text.split(ROW_SEPARATOR)] if text else []
     return sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True)
 

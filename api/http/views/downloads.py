@@ -69,7 +69,7 @@ def _streamed(selection: Selection, format: Format) -> tuple[Iterator[bytes], in
     length = size(selection, format.name) if in_pieces(selection) else None
     if length is None or length <= IN_MEMORY:
         return None
-    file = open_rows(selection.release.folder, format.file(selection.table))
+    file = open_rows(selection.release.folder, format.file(selection.table), selection.release.index)
 
     def pieces() -> Iterator[bytes]:
         yield file.header

@@ -29,7 +29,7 @@ def home() -> Response:
 
 def _page(data_request: DataRequest) -> bytes:
     release, package = data_request.release, data_request.release.package
-    layouts = database.layouts(release.folder)
+    layouts = database.layouts(release.index)
     datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
     return render_template(
         "home.html",

@@ -80,7 +80,7 @@ def rows(selection: Selection, path: str) -> tuple[bytes, Sequence[int], str | N
     selected = numbers(selection, limit + 1)
     shown = selected[:limit]
     after = following(selection, shown[-1], path) if len(selected) > limit else None
-    return json_bytes(selection.release.folder, selection.table, shown), shown, after
+    return json_bytes(selection.release.index, selection.table, shown), shown, after
 
 
 def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:

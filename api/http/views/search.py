@@ -65,7 +65,7 @@ def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], 
     if not parts:
         return [], {}
     counts_sql = "SELECT " + ", ".join(f"({part})" for part in counted)
-    numbers = database.row(release.folder, counts_sql, [words] * len(parts), limit) or ()
+    numbers = database.row(release.index, counts_sql, [words] * len(parts), limit) or ()
     counts = {table.name: n for (_, table), n in zip(searched, numbers, strict=True) if n}
     bound: list[Any] = [words] * len(parts)
     after = ""
@@ -73,11 +73,11 @@ def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], 
         after = " WHERE (r, d, n) > (?, ?, ?)"
         bound += PLACE.unpack(place_of(query, release.tag, "search"))
     sql = f"SELECT r, d, n FROM ({' UNION ALL '.join(parts)}){after} ORDER BY r, d, n LIMIT ?"
-    return database.rows(release.folder, sql, [*bound, query.limit + 1], limit), counts
+    return database.rows(release.index, sql, [*bound, query.limit + 1], limit), counts
 
 
 def _hit(release: Release, rank: float, number: int, row: int) -> dict[str, Any]:
     table = release.package.tables[number]
-    text = json_text(release.folder, table, (row,))
+    text = json_text(release.index, table, (row,))
     path = key_path(table, text, row)
     return {"dataset": table.name, "score": round(-rank, 6), "record": Raw(text), "links": {"self": path}}

@@ -12,7 +12,7 @@ from api.query.find import Selection
 
 def part(selection: Selection, numbers: Sequence[int]) -> tuple[Iterable[bytes], int | None]:
     """Rows by number under the header, with the fields that the query picks; and their bytes, where all are."""
-    file = open_rows(selection.release.folder, selection.table.path)
+    file = open_rows(selection.release.folder, selection.table.path, selection.release.index)
     pieces = chain([file.header], file.cut(numbers))
     if selection.query.fields is not None:
         return _columns(pieces, selection.query.fields), None

@@ -20,13 +20,14 @@ def part(selection: Selection, numbers: Sequence[int]) -> tuple[Iterable[bytes],
     """Rows by number, reshaped as the query asks; and their bytes, where they are cut out of the release's file."""
     if selection.query.fields is not None or selection.query.expand:
         return _reshaped(selection, numbers), None
-    file = open_rows(selection.release.folder, f"jsonl/{file_stem(selection.table.name)}.jsonl")
+    release = selection.release
+    file = open_rows(release.folder, f"jsonl/{file_stem(selection.table.name)}.jsonl", release.index)
     return file.cut(numbers), file.size(numbers)
 
 
 def _reshaped(selection: Selection, numbers: Sequence[int]) -> Iterator[bytes]:
     for start in range(0, len(numbers), BATCH):
-        text = json_text(selection.release.folder, selection.table, numbers[start : start + BATCH])
+        text = json_text(selection.release.index, selection.table, numbers[start : start + BATCH])
         yield (reshape(selection, text).replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n").encode()
 
 
