@@ -50,7 +50,9 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
 def run(values: Mapping[str, Any]) -> None:
     """Serve until a signal ends it. `values` are the settings. Raises SettingError if it cannot listen."""
     bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
-    _Server({**options(values), "bind": bind, "when_ready": _tell}, lambda: create_app(**values)).run()
+    _Server(
+        {**options(values), "bind": bind, "when_ready": _tell, "post_worker_init": _look}, lambda: create_app(**values)
+    ).run()
 
 
 def replace(store: Path) -> NoReturn:
@@ -78,3 +80,8 @@ def _bound(host: str, port: str) -> list[str]:
 def _tell(arbiter: Arbiter) -> None:
     for listener in arbiter.LISTENERS:
         print(f"Serving on {listener}", flush=True)
+
+
+def _look(worker: Any) -> None:
+    """Look at the store before the first request: what has no index gets one (api.index.background)."""
+    worker.app.wsgi().extensions["store"].releases()

@@ -44,6 +44,7 @@ def _url(text: str) -> str:
 SETTINGS = (
     Setting("PACKAGE", "datapackage/", "data package to validate, build and serve", _path),
     Setting("STORE", "var/store", "folder of the releases", _path),
+    Setting("INDEX", "", "folder of the indexes that servers ask (empty: `index` in the store)"),
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
     Setting("WORKERS", "2", "server processes", lambda text: _count(text, 1)),

@@ -21,7 +21,6 @@ from api.cli import main
 from api.model.files import RELEASE_INDEX
 from api.release.build import BuildError, build
 from api.store import atomic_files, release_index
-from api.store.manifest import LAYOUT
 
 ROWS = [["a", 1, "first"], ["b", 2, ""]]
 COMMAND = (sys.executable, "-c", "from api.cli import main; main()", "build")
@@ -127,19 +126,7 @@ def test_a_release_is_not_dated_before_the_one_it_follows(tmp_path: Path) -> Non
         build(source, tmp_path / "store")
 
 
-def test_a_store_that_another_version_of_the_program_laid_out_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    source, store = package(tmp_path / "p", TWO), tmp_path / "store"
-    build(source, store)
-    manifest = store / "releases/1.0.0/manifest.json"
-    manifest.write_text(manifest.read_text().replace(f'"layout": {LAYOUT}', '"layout": 0'))
-    before = contents(store)
-    result = CliRunner().invoke(main, ["build", "--package", str(source), "--store", str(store)])
-    assert (result.exit_code, contents(store)) == (1, before)
-    assert "release 1.0.0 in the store was built by an incompatible version of the program" in result.output
-    assert "build into an empty store" in result.output
-
-
-@pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"layout": 2}', '"text"', "{"])
+@pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"format": 3}', '"text"', "{"])
 def test_a_folder_in_the_store_that_is_no_release_is_named(tmp_path: Path, manifest: str) -> None:
     source, store = write(tmp_path / "p", guns(ROWS)), tmp_path / "store"
     build(source, store)

@@ -170,7 +170,7 @@ PATHS = (
     *("/releases/1.0.0/manifest.json", "/releases/1.0.0/data/exports.csv", "/releases/x/y", "/tuf/root.json", "/docs/"),
     *(
         "/releases/1.0.0/../../etc/passwd",
-        "/releases/1.0.0/serving/index.sqlite",
+        "/releases/1.0.0/package.sqlite",
         "/.well-known/api-catalog",
         "/docs/x",
     ),

@@ -23,6 +23,7 @@ from packages import table, write
 from served import PROBLEM, answer, app_of, client_of, get, rows_path, served
 from werkzeug.test import TestResponse
 
+from api.model.files import INDEX_LIST
 from api.release.build import build
 
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
@@ -220,8 +221,12 @@ def test_a_server_that_never_gave_an_answer_tells_who_knows_it_so_without_the_da
 ) -> None:
     client = client_of(package(tmp_path / "package", PLACES), tmp_path / "store")
     given = {path: get(client, path, Accept_Encoding=encoding).headers for path in OF_DATA}
-    for folder in ("serving", "data", "jsonl", "parquet"):
+    for folder in ("data", "jsonl", "parquet"):
         shutil.rmtree(tmp_path / "store/releases/1.0.0" / folder)
+    asked = [path for path in (tmp_path / "store/index").rglob("*") if path.is_file() and path.name != INDEX_LIST]
+    assert asked
+    for path in asked:
+        path.unlink()
     (tmp_path / "store").rename(tmp_path / "moved")  # nothing that this process has open is found again
     other = app_of(tmp_path / "moved").test_client()
     for path, first in given.items():

@@ -30,7 +30,6 @@ from api.openapi import rows
 from api.openapi.operations import OPERATIONS
 from api.query import parameters, parse
 from api.release.build import build
-from api.store.releases import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "openapi" / "openapi.yaml"
@@ -128,7 +127,7 @@ def test_the_committed_document_shares_nothing_between_places() -> None:
 
 
 def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any], store: Path) -> None:
-    package = Store(store).latest().package
+    package = app.extensions["store"].latest().package
     missing = {rule.endpoint for rule in app.url_map.iter_rules()} - set(OPERATIONS)
     assert not missing, f"add a line to api.openapi.document.operations.OPERATIONS for each of {sorted(missing)}"
     gone = set(OPERATIONS) - {rule.endpoint for rule in app.url_map.iter_rules()}
@@ -233,7 +232,7 @@ def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client:
 
 
 def test_rows_have_exactly_the_documented_keys(client: FlaskClient, document: dict[str, Any], store: Path) -> None:
-    tables = Store(store).latest().package.tables
+    tables = client.application.extensions["store"].latest().package.tables
     assert tables
     for table in tables:
         row = client.get(f"/v1/datasets/{table.name}/records?limit=1").get_json()["data"][0]

@@ -285,7 +285,7 @@ MISSING = (
     *("/v1/datasets/things/records/zzz", "/v1/datasets/things/nothing", "/v1/datasets//records", "/v1/releases/"),
     *("/v1/releases/9.9.9", "/releases/9.9.9/datapackage.json", "/releases/1.0.0/nothing.csv", "/releases/1.0.0/"),
     *("/releases/1.0.0/../1.0.0/datapackage.json", "/releases/1.0.0/data/../manifest.json", "/healthz/", "/v1//"),
-    *("/releases/1.0.0/serving/index.sqlite%00", "/releases/1.0.0//etc/passwd", "/tuf/nothing.json", "/problems/none"),
+    *("/releases/1.0.0/package.sqlite%00", "/releases/1.0.0//etc/passwd", "/tuf/nothing.json", "/problems/none"),
     *("/v1/datasets/things/schema/", "/v1/datasets/things/records.csv/", "/openapi.json/", "//v1/datasets", "/V1/"),
     *("/v1/conflicts", "/v1/corrections", "/v1/datasets/thing", "/v1/datasets/%00", "/v1/datasets/things/records/%00"),
     *("/v1/datasets/things/records/a,b", "/v1/datasets/%FF/records", "/v1/datasets/things/records/%FF"),

@@ -65,7 +65,7 @@ def withdrawn(tmp_path: Path, two: Path) -> Callable[[str], FlaskClient]:
             for v, month in (("1.1.0", 4), ("1.0.0", 3))
         ]
         (tmp_path / RELEASE_INDEX).write_bytes(release_index.dump(entries))
-        return create_app(STORE=tmp_path, BASE_URL="").test_client()
+        return create_app(STORE=tmp_path, INDEX=str(two / "index"), BASE_URL="").test_client()
 
     return make
 
@@ -176,7 +176,7 @@ def test_a_release_of_which_nothing_is_left_stays_listed(tmp_path: Path, two: Pa
     (tmp_path / "releases/1.0.0").symlink_to(two / "releases/1.0.0")
     gone = release_index.Entry("1.1.0", "0" * 64, "2026-04-01T10:00:00Z", "a name slipped in")
     (tmp_path / RELEASE_INDEX).write_bytes(release_index.dump([gone]))
-    client = create_app(STORE=tmp_path, BASE_URL="").test_client()
+    client = create_app(STORE=tmp_path, INDEX=str(two / "index"), BASE_URL="").test_client()
     first = client.get("/v1/releases").get_json()["data"][0]
     assert (first["version"], first["withdrawn"]) == ("1.1.0", "a name slipped in")
     answer = client.get("/v1/datasets?version=1.1.0")
@@ -187,7 +187,7 @@ def test_where_every_release_is_withdrawn_they_are_still_listed(tmp_path: Path, 
     (tmp_path / "withdrawn").mkdir()
     for path in (two / "releases").iterdir():
         (tmp_path / "withdrawn" / path.name).symlink_to(path)
-    client = create_app(STORE=tmp_path, BASE_URL="").test_client()
+    client = create_app(STORE=tmp_path, INDEX=str(two / "index"), BASE_URL="").test_client()
     assert [entry["version"] for entry in client.get("/v1/releases").get_json()["data"]] == ["1.1.0", "1.0.0"]
     assert client.get("/v1/datasets").status_code == 404
 

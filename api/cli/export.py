@@ -27,7 +27,7 @@ def export(config: Config, folder: Path, base_url: str | None, no_rows: bool) ->
         base = config["BASE_URL"] if base_url is None else settings.read("BASE_URL", base_url)
     except settings.SettingError as error:
         raise click.BadParameter(str(error), param_hint="--base-url") from error
-    done = export(config["STORE"], folder, base, tell, not no_rows)
+    done = export(config["STORE"], folder, base, tell, not no_rows, config["INDEX"])
     state = "" if done.changed else ", as before"
     click.echo(f"{folder}: {done.addresses} addresses, {done.bytes} bytes{state}")
 

@@ -23,6 +23,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--root", "root_file", type=FILE, help="Trust the root in this file.")
 @click.option("--fingerprint", default="", help="Trust the root with this SHA-256.")
 @click.option("--repair", is_flag=True, help="Read every file that is here already, and fetch again what is damaged.")
+@click.option("--no-index", is_flag=True, help="Make no index: for an archive that is not served.")
 @click.option("--serve", is_flag=True, help="Serve the copy afterwards, also when it could not be brought up to date.")
 @click.pass_obj
 def mirror(
@@ -34,13 +35,15 @@ def mirror(
     root_file: Path | None,
     fingerprint: str,
     repair: bool,
+    no_index: bool,
     serve: bool,
 ) -> None:
     """Copy a store and prove every byte; safe to interrupt and repeat.
 
     URL is the address of a Lantern server, of another mirror, or of an export on any web server. Without --root or
     --fingerprint the first run trusts what it is shown, says so, and accepts nothing else from then on. Only what is
-    missing is fetched. A source that is altered, incomplete or out of date leaves the copy as it was: status 1.
+    missing is fetched. A source that is altered, incomplete or out of date leaves the copy as it was: status 1. So does
+    a release that cannot be served, which is named and left out.
     """
     from api.mirror.copy import Copied, Wish
     from api.mirror.copy import mirror as copy
@@ -52,19 +55,22 @@ def mirror(
     trust = Trust(root_file.read_bytes() if root_file else None, fingerprint)
     done: Copied | None = None
     try:
-        done = copy(url, folder, Wish(version, latest, repair, trust), tell, _bar, config)
+        done = copy(url, folder, Wish(version, latest, repair, not no_index, trust), tell, _bar, config)
     except MirrorError as error:
         tell(str(error))
     except KeyboardInterrupt:
         raise LanternError("interrupted: the same command goes on from here") from None
     if done:
+        for refused, reason in done.refused.items():
+            tell(f"release {refused} is refused, it cannot be served: {reason}")
         new = ", ".join(done.added) or "nothing new"
-        click.echo(f"{folder} is up to date with {done.status.upstream}: {new}; {done.fetched} bytes fetched")
+        state = "is up to date with" if not done.refused else "holds what can be served of"
+        click.echo(f"{folder} {state} {done.status.upstream}: {new}; {done.fetched} bytes fetched")
     if serve and (folder / MIRROR).exists():
         from api import server
 
         server.replace(folder)
-    elif not done:
+    elif not done or done.refused:
         sys.exit(1)
 
 

@@ -3,9 +3,12 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from api.store.releases import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 Config = dict[str, Any]
@@ -43,3 +46,11 @@ def say(message: str) -> None:
     """Progress, where somebody watches."""
     if sys.stderr.isatty():
         tell(message)
+
+
+def store(config: Config) -> "Store":
+    """The store that the settings name."""
+    from api.index import layout
+    from api.store.releases import Store
+
+    return Store(config["STORE"], layout.folder(config["STORE"], config["INDEX"]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.options import PACKAGE, STORE, Config, say, tell
+from api.cli.options import PACKAGE, STORE, Config, say, store, tell
 from api.model.errors import LanternError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def built(config: Config) -> "Release":
     root = config["STORE"]
     if mirror.status(root) is not None:
         raise LanternError(f"{root} mirrors another store: build into a store of your own")
-    release = build(config["PACKAGE"], root, say)
+    release = build(config["PACKAGE"], root, say, config["INDEX"])
     trust.sign_store(root, tell)
     return release
 
@@ -60,9 +60,7 @@ def built(config: Config) -> "Release":
 @click.pass_obj
 def releases(config: Config) -> None:
     """List the releases of the store, newest first."""
-    from api.store.releases import Store
-
-    for release in Store(config["STORE"]).releases():
+    for release in store(config).releases():
         gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
         click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
 
@@ -93,24 +91,24 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
     if bump and not note:
         raise click.UsageError("--bump needs a --note: what changed, for the CHANGELOG")
     if bump and previous is None:
-        previous = _previous(path, config["STORE"])
+        previous = _previous(config)
     for line in draft(path, previous, bump, note) or ["nothing to draft"]:
         click.echo(line)
 
 
-def _previous(path: Path, root: Path) -> Path:
+def _previous(config: Config) -> Path:
     """The release in the store that has the package's version, which is the one being left."""
     from api.package import open_source
-    from api.store.releases import NotInStore, Store
+    from api.store.releases import NotInStore
 
-    with open_source(path) as opened:
+    with open_source(config["PACKAGE"]) as opened:
         version = opened.package.version
     try:
-        return Store(root).version(version).folder
+        return store(config).version(version).folder
     except NotInStore as error:
         raise LanternError(
-            f"version {version} is not in the store {root}, so what was published is not known: name it with --from "
-            "(its package.zip, or a folder), or build the package as it was before the edits"
+            f"version {version} is not in the store {config['STORE']}, so what was published is not known: name "
+            "it with --from (its package.zip, or a folder), or build the package as it was before the edits"
         ) from error
 
 
@@ -157,7 +155,7 @@ def diff(config: Config, old: str, new: str, as_json: bool, as_lines: bool) -> N
     if as_json and as_lines:
         raise click.UsageError("give either --json or --jsonl, not both")
     with ExitStack() as stack:
-        sides = [stack.enter_context(_side(name, config["STORE"])) for name in (old, new)]
+        sides = [stack.enter_context(_side(name, config)) for name in (old, new)]
         versions = [side.package.version for side in sides]
         lines = changes.lines(*sides)
         for line in lines if as_lines else _json(lines, *versions) if as_json else _text(lines):
@@ -165,13 +163,13 @@ def diff(config: Config, old: str, new: str, as_json: bool, as_lines: bool) -> N
 
 
 @contextmanager
-def _side(name: str, root: Path) -> Iterator[Any]:
+def _side(name: str, config: Config) -> Iterator[Any]:
     """A version of the store; anything else is a path."""
     from api.release import history
-    from api.store.releases import NotInStore, Store
+    from api.store.releases import NotInStore
 
     try:
-        path = Store(root).version(name).folder
+        path = store(config).version(name).folder
     except NotInStore as error:
         path = Path(name)
         if not path.exists():

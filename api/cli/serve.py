@@ -1,11 +1,12 @@
 """Commands about the server: serve, openapi, settings."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 
 from api import settings
-from api.cli.options import PACKAGE, Config
+from api.cli.options import PACKAGE, STORE, Config, say, store, tell
 from api.cli.package import built
 from api.model.errors import LanternError
 
@@ -16,31 +17,88 @@ from api.model.errors import LanternError
 def serve(config: Config, source: Path | None) -> None:
     """Serve the store with gunicorn; builds the package first if the store is empty.
 
+    The index of the newest release is made before, where it is missing; those of older ones meanwhile (lantern index).
+
     PORT is the port (default: 8000; 0: any that is free). The address is printed.
     """
     from api import server
-    from api.store.releases import NotInStore, Store
+    from api.index import making
+    from api.store.releases import NotInStore, NotReady
 
-    root = config["STORE"]
+    shelf = store(config)
     try:
-        stored = Store(root).latest().package.name
+        shelf.latest()
     except NotInStore:
         built({**config, "PACKAGE": source or config["PACKAGE"]})
-        server.replace(root)
+        server.replace(shelf.root)
+    except NotReady:
+        pass
     if source is not None:
-        _refuse_another(source, stored)
-        server.replace(root)
+        _refuse_another(source, {release.package.name for release in shelf.releases()})
+        server.replace(shelf.root)
+    _refuse_read_only(shelf.root, shelf.index, config["INDEX"])
+    for release in shelf.releases():
+        if release.withdrawn is None:
+            try:
+                if not making.good(release):
+                    tell(f"making the index of release {release.version}")
+                    making.make(release)
+                break
+            except making.NotMade as error:
+                tell(f"release {release.version} is not served: {error}")
     server.run(config)
 
 
-def _refuse_another(source: Path, stored: str) -> None:
+def _refuse_read_only(root: Path, index: Path, setting: str) -> None:
+    """Raise SettingError where no index can be written."""
+    try:
+        for folder in (index.parent, index):
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        place = f"LANTERN_INDEX={setting!r}" if setting else f"the store {root}"
+        message = f"{place} cannot be written ({error.strerror}): set LANTERN_INDEX to a folder for indexes that can"
+        raise settings.SettingError(message) from error
+
+
+@click.command()
+@STORE
+@click.pass_obj
+def index(config: Config) -> None:
+    """Make the index of each release again, and remove those of other formats and of releases that are gone.
+
+    An index is what a server asks. It is made by itself where it is missing, from the release's files, and can be
+    removed at any time. Before this removes the indexes of another version of the program, that version can be started
+    again at once.
+    """
+    from api.index import making
+
+    shelf = store(config)
+    releases = shelf.releases()
+    wrong = dict(shelf.problems)
+    for release in releases:
+        say(f"making the index of release {release.version}")
+        try:
+            making.make(release, again=True)
+            click.echo(f"{release.version} {release.index}")
+        except making.NotMade as error:
+            wrong[release.version] = str(error)
+    for removed in making.prune(shelf.index, [release.index for release in releases]):
+        click.echo(f"removed {removed}")
+    if wrong:
+        raise LanternError("\n".join(f"{version} has no index: {reason}" for version, reason in wrong.items()))
+
+
+def _refuse_another(source: Path, stored: set[str]) -> None:
     """Raise UsageError, unless the package has the name of the one whose releases are in the store."""
     from api.package import open_source
 
     with open_source(source) as opened:
         name = opened.package.name
-    if name != stored:
-        raise click.UsageError(f"the store holds releases of {stored!r}, not of {name!r}: set LANTERN_STORE")
+    if stored and name not in stored:
+        known = ", ".join(map(repr, sorted(stored)))
+        raise click.UsageError(f"the store holds releases of {known}, not of {name!r}: set LANTERN_STORE")
 
 
 @click.command()
@@ -70,4 +128,4 @@ def show_settings() -> None:
         click.echo(f"{settings.PREFIX}{setting.name}\t{setting.default or '(empty)'}\t{setting.help}")
 
 
-COMMANDS = (serve, openapi, show_settings)
+COMMANDS = (serve, index, openapi, show_settings)

@@ -19,10 +19,11 @@ from api import mirror, trust
 from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
 from api.export.files import Files, SiteFile
-from api.export.swap import swap
+from api.index import layout, making
 from api.model.files import MIRROR, RELEASE_INDEX
 from api.store import atomic_files, manifest, release_index
 from api.store.releases import NotInStore, Store
+from api.store.swap import swap
 from api.trust.keys import Tell
 
 LIST = sidecars.LIST
@@ -41,28 +42,32 @@ class Exported:
     left_out: int
 
 
-def export(root: Path, folder: Path, base_url: str = "", tell: Tell = print, rows: bool = True) -> Exported:
+def export(
+    root: Path, folder: Path, base_url: str = "", tell: Tell = print, rows: bool = True, index: str = ""
+) -> Exported:
     """Make a store into a static site, in place of the one that was there.
 
-    Raises ExportError where the store is not as it was signed, or the folder holds what no export wrote.
+    `index` is the setting of that name. Raises ExportError where the store is not as it was signed, or the folder holds
+    what no export wrote.
     """
     folder = folder.resolve()
     _allowed(root.resolve(), folder)
     try:
         with _aside(folder) as work:
-            return _export(root, folder, work, base_url, tell, rows)
+            return _export(root, folder, work, base_url, tell, rows, index or str(root / layout.FOLDER))
     except (atomic_files.Busy, NotInStore) as error:
         raise ExportError(str(error)) from error
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error}") from error
 
 
-def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, rows: bool) -> Exported:
+def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, rows: bool, index: str) -> Exported:
     from api.app import create_app
 
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
-    app = create_app(STORE=_view(root, files.folder, work), BASE_URL=base_url, CACHE_MB=1)
+    app = create_app(STORE=_view(root, files.folder, work), INDEX=index, BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.extensions["store"]
+    _indexed(store)
     documents = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
     single = list(addresses.rows(app, store.latest())) if rows else []
     usable, left_out = addresses.separate([*linked, *documents, *single])
@@ -78,6 +83,15 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
         os.sync()
         swap(files.folder, folder, work / "old")
     return Exported(len(entries), sum(entry.bytes for entry in entries), changed, len(left_out))
+
+
+def _indexed(store: Store) -> None:
+    """Make the indexes that the app asks, where they are missing. Raises ExportError."""
+    for release in Store(store.root, store.index).releases():
+        try:
+            making.make(release)
+        except making.NotMade as error:
+            raise ExportError(f"release {release.version} cannot be read: {error}") from error
 
 
 def _allowed(root: Path, folder: Path) -> None:

@@ -9,9 +9,10 @@ from flask import Blueprint, Flask, Response, current_app, make_response, render
 from werkzeug.exceptions import HTTPException, NotFound
 
 from api.index.deadline import TooSlow
+from api.index.intact import NoIndex
 from api.model.errors import LanternError
 from api.query.parse import QueryError
-from api.store.releases import NotInStore
+from api.store.releases import NotInStore, NotReady, Store
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("lantern")
@@ -54,7 +55,7 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
         "Query timeout",
         "The query exceeded the server's time limit. Add filters, or download the release.",
     ),
-    "not-ready": (503, "Not ready", "The server has no release to serve yet. Try again in a moment."),
+    "not-ready": (503, "Not ready", "What the server asks is being made. Try again when Retry-After says."),
     "internal": (500, "Internal error", "The server failed to process a valid request. Please report the request_id."),
 }
 
@@ -64,6 +65,9 @@ HTTP_TYPES = {
     **{400: "invalid-parameter", 404: "not-found", 405: "method-not-allowed", 406: "not-acceptable"},
     **{416: "invalid-parameter", 429: "rate-limited"},
 }
+
+
+RETRY_AFTER = {"too-slow": "60", "not-ready": "5"}  # seconds
 
 
 class ProblemError(LanternError):
@@ -96,6 +100,8 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
     response = make_response(body, status)
     response.content_type = MEDIA_TYPE
     response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
+    if kind in RETRY_AFTER:
+        response.headers["Retry-After"] = RETRY_AFTER[kind]
     # A cache must not give a 406 to a client that sent another Accept.
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
@@ -107,15 +113,18 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ProblemError, lambda e: problem(e.kind, e.detail, **e.more))
     app.register_error_handler(QueryError, lambda e: problem(e.kind, e.detail, errors=e.errors))
     app.register_error_handler(NotInStore, lambda e: problem("not-found", str(e)))
-    app.register_error_handler(TooSlow, _too_slow)
+    app.register_error_handler(NotReady, lambda e: problem("not-ready", str(e)))
+    app.register_error_handler(NoIndex, _no_index)
+    app.register_error_handler(TooSlow, lambda e: problem("too-slow", str(e)))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _internal)
 
 
-def _too_slow(error: TooSlow) -> Response:
-    response = problem("too-slow", str(error))
-    response.headers["Retry-After"] = "60"
-    return response
+def _no_index(error: NoIndex) -> Response:
+    """The index is made again; nothing of what was read of it is sent."""
+    store: Store = current_app.extensions["store"]
+    store.missing([release for release in store.releases() if release.index == error.index])
+    return problem("not-ready", f"{error}. It is being made.")
 
 
 def _http(error: HTTPException) -> Response:

@@ -4,7 +4,7 @@ The library is loaded when it is asked first: many servers never need it. A data
 process, read-only, without access to anything but its file; each thread has a cursor of its own.
 """
 
-import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.index import deadline, layout
+from api.index import deadline, intact, layout
 from api.index.deadline import TooSlow
 from api.index.layout import DUCKDB_FILE, Layout
 from api.index.sqlite import decimal
@@ -39,7 +39,7 @@ LOCKED = {
 BYTES = ("csv_bytes", "jsonl_bytes")  # of a row's line in these files
 _WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _opening = threading.Lock()
-_databases: dict[tuple[int, Path], "DuckDBPyConnection"] = {}
+_databases: dict[Path, "DuckDBPyConnection"] = {}
 _local = threading.local()
 
 
@@ -47,27 +47,27 @@ _local = threading.local()
 
 
 def _cursor(index: Path) -> "DuckDBPyConnection":
-    """This thread's cursor over an index."""
-    cursors: dict[tuple[int, Path], DuckDBPyConnection] | None = getattr(_local, "cursors", None)
+    """This thread's cursor over an index. A file that is made again has another name (see `write`)."""
+    path = next(index.glob(DUCKDB_FILE)).absolute()
+    cursors: dict[Path, DuckDBPyConnection] | None = getattr(_local, "cursors", None)
     if cursors is None:
         cursors = _local.cursors = {}
-    key = (os.getpid(), index)  # nothing that was opened before a fork is used after it
-    if key not in cursors:
-        with _opening:
-            if key not in _databases:
-                _databases[key] = _open(index)
-            cursors[key] = _databases[key].cursor()
-        if len(cursors) > KEPT:
+    if path not in cursors:
+        if len(cursors) >= KEPT:
             del cursors[next(iter(cursors))]
-    return cursors[key]
+        with _opening:
+            if path not in _databases:
+                _databases[path] = _open(path)
+            cursors[path] = _databases[path].cursor()
+    return cursors[path]
 
 
-def _open(index: Path) -> "DuckDBPyConnection":
+def _open(path: Path) -> "DuckDBPyConnection":
     import duckdb
 
     if len(_databases) >= KEPT:
         del _databases[next(iter(_databases))]
-    return duckdb.connect(str((index / DUCKDB_FILE).absolute()), read_only=True, config={**LOCKED})
+    return duckdb.connect(str(path), read_only=True, config={**LOCKED})
 
 
 @contextmanager
@@ -90,30 +90,44 @@ def _running(index: Path) -> Iterator["DuckDBPyConnection"]:
 
 
 def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time."""
-    with _running(index) as cursor:
-        return cursor.execute(sql, values).fetchall()
+    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
+
+    def ask(_: intact.State) -> list[tuple[Any, ...]]:
+        with _running(index) as cursor:
+            return cursor.execute(sql, values).fetchall()
+
+    return intact.asked(index, ask)
 
 
 def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time."""
-    with _running(index) as cursor:
-        found = cursor.execute(sql, values)
-        some = found.fetchmany(first)
+    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time, and NoIndex."""
+
+    def ask(state: intact.State) -> tuple[intact.State, "DuckDBPyConnection", list[tuple[Any, ...]]]:
+        with _running(index) as cursor:
+            found = cursor.execute(sql, values)
+            return state, found, found.fetchmany(first)
+
+    state, found, some = intact.asked(index, ask)
     while some:
         yield some
         some = found.fetchmany(size)
+        intact.unchanged(index, state)
 
 
 # Writing
 
 
 def write(db: sqlite3.Connection, layouts: Sequence[Layout], target: Path) -> None:
-    """Write the typed columns of every table of an SQLite file, in the order of their numbers."""
+    """Write the typed columns of every table of an SQLite file, in the order of their numbers.
+
+    The file has a name of its own: DuckDB takes a path that is open in the process for the same database, also where
+    the file behind it was replaced.
+    """
     import duckdb
 
+    path = target / DUCKDB_FILE.replace("*", secrets.token_hex(4))
     with duckdb.connect() as con:
-        con.execute(f"SET threads = 1; ATTACH '{_quoted(target / DUCKDB_FILE)}' AS made (STORAGE_VERSION '{STORAGE}')")
+        con.execute(f"SET threads = 1; ATTACH '{_quoted(path)}' AS made (STORAGE_VERSION '{STORAGE}')")
         con.execute("USE made")
         for one in layouts:
             _table(con, db, one)

@@ -16,13 +16,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from api.model import types
 from api.model.descriptor import Table
 
-FORMAT = "3"
-SQLITE_FILE, DUCKDB_FILE = "tables.sqlite", "tables.duckdb"
+FORMAT = "3-duckdb1.4"  # raised when indexes made before can no longer be read; the second number is duckdb.STORAGE's
+FOLDER = "index"  # of a store, where the setting INDEX names none
+SQLITE_FILE, DUCKDB_FILE = "tables.sqlite", "tables-*.duckdb"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
 FIELD_SEPARATOR = ",\t"  # nor a raw tab: a row can be cut into its fields
 ITEM_SEPARATOR = "\x1f"  # nor this
@@ -70,6 +72,11 @@ class Layout:
     rollups: tuple[tuple[int, int], ...]
     indexes: tuple[tuple[int, ...], ...]
     header: str
+
+
+def folder(store: Path, setting: str) -> Path:
+    """The folder of the indexes of this format, by the store and the setting INDEX."""
+    return (Path(setting).expanduser() if setting else store / FOLDER) / FORMAT
 
 
 def dump(layout: Layout) -> str:

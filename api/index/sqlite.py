@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from api.index import deadline, layout
+from api.index import deadline, intact, layout
 from api.index.layout import ROW_SEPARATOR, SQLITE_FILE, Layout
 from api.model import decimals, types
 
@@ -94,18 +94,20 @@ AGGREGATES = {
 }
 
 
-def _connection(index: Path) -> sqlite3.Connection:
-    """This thread's connection to an index; the least used ones are closed beyond KEPT."""
-    connections: OrderedDict[Path, sqlite3.Connection] | None = getattr(_local, "connections", None)
+def _connection(index: Path, state: intact.State) -> sqlite3.Connection:
+    """This thread's connection to an index in a state; the least used ones are closed beyond KEPT."""
+    connections: OrderedDict[Path, tuple[intact.State, sqlite3.Connection]] | None
+    connections = getattr(_local, "connections", None)
     if connections is None:
         connections = _local.connections = OrderedDict()
-    db = connections.get(index)
-    if db is None:
-        db = connections[index] = _open(index)
-        if len(connections) > KEPT:
-            connections.popitem(last=False)[1].close()
-    else:
-        connections.move_to_end(index)
+    of_state, db = connections.pop(index, ((), None))
+    if db is None or of_state != state:
+        if db is not None:
+            db.close()
+        db = _open(index)
+    connections[index] = (state, db)
+    if len(connections) > KEPT:
+        connections.popitem(last=False)[1][1].close()
     return db
 
 
@@ -120,14 +122,19 @@ def _open(index: Path) -> sqlite3.Connection:
 
 
 def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time."""
-    db, end = _connection(index), time.monotonic() + deadline.left()
-    db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
-    try:
-        return db.execute(sql, values).fetchall()
-    except sqlite3.OperationalError as error:
-        deadline.left()  # raises TooSlow where that is why
-        raise error
+    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
+    end = time.monotonic() + deadline.left()
+
+    def ask(state: intact.State) -> list[tuple[Any, ...]]:
+        db = _connection(index, state)
+        db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
+        try:
+            return db.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            deadline.left()  # raises TooSlow where that is why
+            raise error
+
+    return intact.asked(index, ask)
 
 
 def numbers_text(index: Path, sql: str, values: Sequence[Any]) -> str:

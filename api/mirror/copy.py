@@ -1,7 +1,7 @@
 """Copying a store: follow its signature, fetch what is missing, show it when it is whole.
 
 {mirror}/tmp/mirror/        what is on its way; resumed from there after an interruption
-{mirror}/releases/{v}       appears by one rename, every file verified
+{mirror}/releases/{v}       appears by one rename, every file verified, once it can be served: its index is made before
 {mirror}/upstream tuf       see api.mirror.tuf_client
 {mirror}/mirror.json        whose copy this is, and of when
 """
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from api import settings
+from api.index import layout
 from api.mirror import state
-from api.mirror.release import Staging, Watch
+from api.mirror.release import Refused, Staging, Watch
 from api.mirror.tuf_client import Followed, Trust, follow
 from api.mirror.upstream import MirrorError, Upstream
 from api.model import filenames
@@ -32,11 +33,15 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True)
 class Wish:
-    """What to copy: all releases, or the latest, or one version. `repair`: read again what is here already."""
+    """What to copy: all releases, or the latest, or one version.
+
+    `repair`: read again what is here already. `index`: make what a server asks; an archive needs none.
+    """
 
     version: str = ""
     latest: bool = False
     repair: bool = False
+    index: bool = True
     trust: Trust = field(default_factory=Trust)
 
     @property
@@ -46,11 +51,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Copied:
-    """What was done: the releases that are new here, those that were taken out, the bytes that came in."""
+    """What was done: the releases that are new here, those that were taken out, the bytes that came in.
+
+    `refused`: those that are as they were signed and cannot be served, with the reason; they are tried again next time.
+    """
 
     status: state.MirrorStatus
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
+    refused: Mapping[str, str]
     fetched: int
 
 
@@ -77,13 +86,19 @@ def mirror(
             if reason:
                 raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
         gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
-        staging = Staging(upstream, folder, connections, watch)
-        added = tuple(entry.version for entry in _wanted(followed, wish) if staging.copy(followed, entry, wish.repair))
+        staging = Staging(upstream, folder, connections, watch, layout.folder(folder, values["INDEX"]), wish.index)
+        added, refused = [], {}
+        for entry in _wanted(followed, wish):
+            try:
+                added += [entry.version] if staging.copy(followed, entry, wish.repair) else []
+            except Refused as error:
+                refused[entry.version] = str(error)
         followed.publish()
         status = _status(followed, wish, values["MIRROR_STALE_DAYS"])
         state.write(folder, status)
-        staging.clear()
-        return Copied(status, added, gone, upstream.received)
+        if not refused:
+            staging.clear()
+        return Copied(status, tuple(added), gone, refused, upstream.received)
 
 
 def _current(followed: Followed) -> list[release_index.Entry]:

@@ -1,4 +1,8 @@
-"""One release after the other: files that are here are linked, others fetched, all verified, then shown at once."""
+"""One release after the other: files that are here are linked, others fetched, all verified, then shown at once.
+
+Before it is shown a release is opened as a server would, from its manifest, descriptor and data alone: no file that a
+stranger signed is opened as a database.
+"""
 
 import os
 import shutil
@@ -8,23 +12,35 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from api.index import making
 from api.mirror.transfer import Tick, transfer
 from api.mirror.tuf_client import Followed
 from api.mirror.upstream import Interrupted, MirrorError, Missing, Upstream
 from api.model.files import MANIFEST, SUMS
 from api.store import atomic_files, manifest, release_index
 from api.store.manifest import Contents, File
+from api.store.releases import Unreadable, open_release
 
 # A release and its bytes → what is called with the count of bytes as they come in.
 Watch = Callable[[str, int], AbstractContextManager[Tick]]
 SPARE = 2**20  # bytes that are left free on the disk
 
 
-class Staging:
-    """Where releases are put together, on the mirror's own file system."""
+class Refused(MirrorError):
+    """A release that is as it was signed, and cannot be served."""
 
-    def __init__(self, upstream: Upstream, folder: Path, connections: int, watch: Watch) -> None:
+
+class Staging:
+    """Where releases are put together, on the mirror's own file system.
+
+    `index` is the folder of indexes; theirs are made there unless `indexed` is false.
+    """
+
+    def __init__(
+        self, upstream: Upstream, folder: Path, connections: int, watch: Watch, index: Path, indexed: bool
+    ) -> None:
         self.upstream, self.connections, self.watch = upstream, connections, watch
+        self.index, self.indexed = index, indexed
         self.shown = folder / "releases"
         self.work = folder / "tmp" / "mirror"
         self.parts = self.work / "parts"
@@ -33,9 +49,10 @@ class Staging:
             path.mkdir(parents=True, exist_ok=True)
 
     def copy(self, followed: Followed, entry: release_index.Entry, repair: bool) -> bool:
-        """Make a release appear; whether there was anything to do. Raises MirrorError."""
+        """Make a release appear; whether it is new. Raises Refused or another MirrorError."""
         target = self.shown / entry.version
         if _complete(target, entry, deep=repair):
+            self._open(target)
             return False
         contents = _promised(followed, entry)
         folder = self.work / f"{entry.version}-{entry.manifest[:16]}"
@@ -43,8 +60,22 @@ class Staging:
         atomic_files.write(folder / MANIFEST, contents.raw)
         if contents.derives_sums:
             atomic_files.write(folder / SUMS, contents.sums())
+        self._open(folder)
         self._show(folder, target, contents)
         return True
+
+    def _open(self, folder: Path) -> None:
+        """Raises Refused for a release that a server could not serve."""
+        try:
+            release = open_release(folder, self.index)
+            if self.indexed:
+                making.make(release)
+        except making.NotMade as error:
+            if isinstance(error.__cause__, OSError):  # of the disk, not of the release
+                raise error.__cause__ from error
+            raise Refused(str(error)) from error
+        except Unreadable as error:
+            raise Refused(str(error)) from error
 
     def clear(self) -> None:
         """Remove what was left on the way."""

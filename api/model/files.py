@@ -12,6 +12,7 @@ ARCHIVE, DATABASE, WORKBOOK = "package.zip", "package.sqlite", "package.xlsx"
 RELEASES = "releases"
 WITHDRAWN = "withdrawn"
 RELEASE_INDEX = "releases.json"
+INDEX_LIST = "index.json"  # what an index holds; see api.index.intact
 MIRROR = "mirror.json"  # what a mirror keeps of where and when it copied; see api.mirror
 
 CONFLICTS = "conflicts"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api import package
-from api.index import write as index_write
+from api.index import layout, making
 from api.model import descriptor, filenames
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
@@ -35,7 +35,7 @@ class BuildError(LanternError):
 
 @dataclass(frozen=True)
 class _Version:
-    """One version to build: its opened package, the one before, the result of validation, and its serving files."""
+    """One version to build: its opened package, the one before, and the result of validation."""
 
     source: package.Source
     previous: history.Previous | None
@@ -46,40 +46,39 @@ class _Version:
         return self.source.package
 
 
-def build(source: Path, root: Path, say: Say = lambda _: None) -> releases.Release:
-    """Validate a package and add it to a store as a release; the release, also if the store had it already.
+def build(source: Path, root: Path, say: Say = lambda _: None, index: str = "") -> releases.Release:
+    """Validate a package and add it to a store as a release, with its index; the release, also if it was there already.
 
-    Previous versions that the package carries and the store lacks come first. Raises package.PackageError for a package
-    that cannot be read, BuildError for one that is not valid or whose version is in the store with other content.
+    `index` is the setting of that name. Previous versions that the package carries and the store lacks come first.
+    Raises package.PackageError for a package that cannot be read, BuildError for one that is not valid or whose version
+    is in the store with other content.
     """
     withdrawn = release_index.withdrawn(root)
     with ExitStack() as stack:
         valid = root / "tmp" / VALIDATED
         new = not root.exists()  # a package that is refused must not leave a store behind
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-"))) if new else valid
-        last = _version(stack.enter_context(package.open_source(source)), root, cache, stack, say)
+        last = _version(stack.enter_context(package.open_source(source)), cache, say)
         if last.model.version in withdrawn:
             reason = withdrawn[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({reason}): raise the package's version")
         folders = [f for f in history.earlier(last.source.folder, last.model.version) if f.name not in withdrawn]
         missing = [folder for folder in folders if not _exists(root / RELEASES / folder.name)]
         _exists(root / RELEASES / last.model.version)  # called for what it refuses: see _add
-        earlier = [_version(stack.enter_context(package.open_source(f)), root, cache, stack, say) for f in missing]
+        earlier = [_version(stack.enter_context(package.open_source(f)), cache, say) for f in missing]
+        indexes = layout.folder(root, index)
         for version in (*earlier, last):
-            _add(version, root, say)
+            release = _add(version, root, indexes, say)
         if new:
             shutil.copytree(cache, valid, dirs_exist_ok=True)
     # Here the store is whole: trust.sign_store(root) signs it.
-    return releases.open_release(root / RELEASES / last.model.version)
+    return release
 
 
 def _exists(target: Path) -> bool:
-    """Whether a release is in the store. Raises BuildError for one that this program would not serve."""
-    if target.exists() and _manifest(target).layout != manifest.LAYOUT:
-        raise BuildError(
-            f"release {target.name} in the store was built by an incompatible version of the program and is not "
-            "served: build into an empty store and replace this one with it"
-        )
+    """Whether a release is in the store. Raises BuildError for a folder of its name that is none."""
+    if target.exists():
+        _manifest(target)
     return target.exists()
 
 
@@ -91,7 +90,7 @@ def _manifest(target: Path) -> manifest.Contents:
         raise BuildError(f"{target} is not a release: {error}") from error
 
 
-def _version(source: package.Source, root: Path, cache: Path, stack: ExitStack, say: Say) -> _Version:
+def _version(source: package.Source, cache: Path, say: Say) -> _Version:
     """A version that may be built. Raises BuildError for one that may not.
 
     `cache` remembers valid tables.
@@ -131,21 +130,27 @@ def _published_at(model: descriptor.Package) -> str:
         raise BuildError(message) from None
 
 
-def _add(version: _Version, root: Path, say: Say) -> None:
-    """Put one version into the store, unless it is there with the same content."""
+def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Release:
+    """Put one version into the store, unless it is there with the same content, and its index beside the others."""
     target = root / RELEASES / version.model.version
     with publishing.workplace(root) as folder:
         described = pack(version.source, version.previous, version.report, folder)
         if not target.exists():
-            _make(version, described, folder, say)
-            if publishing.publish(folder, target):
-                say(f"published {target.name}")
-                made = root / "index" / target.name
-                made.mkdir(parents=True)
-                index_write.write(descriptor.package(described), target, made)
-                return
+            with making.beside(described, folder, indexes) as index:
+                _make(version, described, folder, say)
+                say("making the index")
+                made = index()
+                with making.alone(indexes):  # a server that sees the release at once need not make another
+                    if publishing.publish(folder, target):
+                        release = releases.open_release(target, indexes)
+                        making.place(made, release.index)
+                        say(f"published {target.name}")
+                        return release
         _same(folder, target)
         say(f"release {target.name} is in the store already")
+    release = releases.open_release(target, indexes)
+    making.make(release)
+    return release
 
 
 # What a release holds
@@ -207,18 +212,17 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     say(f"finding what changed in {model.version}")
     counts = _changes(version, folder)
     files.write(described, folder, version.report.to_json(), texts(version.source), say)
-    rows = {table.name: table.rows for table in version.report.tables}
-    copies = {table.name: (FORMATS["jsonl"].file(table), FORMATS["csv"].file(table)) for table in model.tables}
-    entries = manifest.entries(
-        folder, {path: rows[name] for name, paths in copies.items() for path in paths}, media_type
-    )
+    counted = {table.name: table.rows for table in version.report.tables}
+    lines = (FORMATS["csv"], FORMATS["jsonl"])
+    rows = {one.file(table): counted[table.name] for table in model.tables for one in lines}
+    entries = manifest.entries(folder, rows, media_type)
     contents = {
+        "format": manifest.FORMAT,
         "version": model.version,
         "previous": version.previous.version if version.previous else None,
         "published_at": _published_at(model),
         "change_kinds": _kinds(version, counts),
         "changes": counts,
-        "layout": manifest.LAYOUT,
         "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8"), model.version),
         "files": entries,
     }

@@ -1,13 +1,11 @@
 """Where a release is made, aside from the store's readers, and how it is published: by one rename."""
 
-import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
+from api.model.files import RELEASES
 from api.store import atomic_files
 
 PLACE = "build-"  # how the folders of builds under way begin
@@ -15,27 +13,10 @@ PLACE = "build-"  # how the folders of builds under way begin
 
 @contextmanager
 def workplace(root: Path) -> Iterator[Path]:
-    """A folder on the store's own file system, so that publishing is one rename; gone afterwards in any case.
-
-    Its lock marks it as in use; the folders of builds that died are removed here.
-    """
-    (root / "releases").mkdir(parents=True, exist_ok=True)
-    place = root / "tmp"
-    with ExitStack() as stack:
-        with atomic_files.locked(place):
-            _sweep(place)
-            work = Path(tempfile.mkdtemp(dir=place, prefix=PLACE))
-            stack.enter_context(atomic_files.locked(work))
-        stack.callback(shutil.rmtree, work, ignore_errors=True)
-        folder = work / "release"
-        folder.mkdir()
+    """A folder on the store's own file system, so that publishing is one rename; gone afterwards in any case."""
+    (root / RELEASES).mkdir(parents=True, exist_ok=True)
+    with atomic_files.workplace(root / "tmp", PLACE) as folder:
         yield folder
-
-
-def _sweep(place: Path) -> None:
-    for work in place.glob(f"{PLACE}*"):
-        with contextlib.suppress(atomic_files.Busy), atomic_files.locked(work, wait=0):
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def publish(folder: Path, target: Path) -> bool:
@@ -43,9 +24,7 @@ def publish(folder: Path, target: Path) -> bool:
 
     False where another build was first.
     """
-    for path in [*folder.rglob("*"), folder]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        atomic_files.sync(path)
+    atomic_files.settle(folder)
     try:
         os.rename(folder, target)
     except OSError:

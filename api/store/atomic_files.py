@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from api.model.errors import LanternError
@@ -82,3 +83,29 @@ def sweep(folder: Path) -> None:
     """Remove what an interrupted write left aside; only for the holder of the lock."""
     for path in folder.glob(".aside-*"):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def workplace(place: Path, prefix: str) -> Iterator[Path]:
+    """An empty folder below `place`, from which what is made goes where it belongs by one rename; gone afterwards.
+
+    Its lock marks it as in use; the folders that makers with this prefix left when they died are removed here.
+    """
+    with ExitStack() as stack:
+        with locked(place):
+            for dead in place.glob(f"{prefix}*"):
+                with suppress(Busy, OSError), locked(dead, wait=0):
+                    shutil.rmtree(dead, ignore_errors=True)
+            work = Path(tempfile.mkdtemp(dir=place, prefix=prefix))
+            stack.enter_context(locked(work))
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
+        folder = work / "new"
+        folder.mkdir()
+        yield folder
+
+
+def settle(folder: Path) -> None:
+    """A folder and all that is in it is on the disk, and can be read by everyone, when this returns."""
+    for path in [*folder.rglob("*"), folder]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        sync(path)

@@ -14,7 +14,7 @@ from api.model import filenames
 from api.model.errors import LanternError
 from api.model.files import MANIFEST, SUMS
 
-LAYOUT = 2  # number of the serving files' layout: raised when those of older releases can no longer be read
+FORMAT = 3  # number of what a release holds and how; releases without one are older, and served like any other
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -33,12 +33,11 @@ class File:
 
 @dataclass(frozen=True)
 class Contents:
-    """A manifest, read; `layout` is the number of the layout of the release's serving files (LAYOUT)."""
+    """A manifest, read."""
 
     version: str
     published_at: str
     files: tuple[File, ...]
-    layout: Any
     raw: bytes
 
     @property
@@ -61,7 +60,7 @@ def read(raw: bytes) -> Contents:
     try:
         entries = json.loads(raw)
         files = tuple(_file(entry) for entry in entries["files"])
-        version, published_at, layout = entries["version"], entries["published_at"], entries.get("layout")
+        version, published_at = entries["version"], entries["published_at"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str):
@@ -70,7 +69,7 @@ def read(raw: bytes) -> Contents:
     reasons = [f"the version {version!r} {reason}"] if reason else filenames.reasons(file.path for file in files)
     if reasons:
         raise BadManifest("; ".join(reasons[:3]))
-    return Contents(version, published_at, files, layout, raw)
+    return Contents(version, published_at, files, raw)
 
 
 def _file(entry: Mapping[str, Any]) -> File:

@@ -10,8 +10,13 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from api.model.errors import LanternError
 from api.model.files import RELEASE_INDEX
 from api.store import manifest
+
+
+class BadList(LanternError, ValueError):
+    """A list of releases that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,13 @@ class Entry:
 
 
 def read(data: bytes) -> tuple[Entry, ...]:
-    """The entries of a list. Raises ValueError for anything else; unknown keys are ignored."""
+    """The entries of a list. Raises BadList for anything else; unknown keys are ignored."""
     try:
         entries = tuple(_entry(item) for item in json.loads(data)["releases"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a list of releases: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadList(f"not a list of releases: {error!r}") from error
     if len({entry.version for entry in entries}) != len(entries):
-        raise ValueError("a version is listed twice in the list of releases")
+        raise BadList("a version is listed twice in the list of releases")
     return entries
 
 
@@ -49,7 +54,7 @@ def dump(entries: Iterable[Entry]) -> bytes:
 
 
 def of(root: Path) -> tuple[Entry, ...]:
-    """The list of a store, () where it has none; cheap to call again."""
+    """The list of a store, () where it has none; cheap to call again. Raises BadList or OSError."""
     path = root / RELEASE_INDEX
     try:
         stat = path.stat()

@@ -7,22 +7,22 @@ request that names its version still gets it, since what was written with its fi
 import hashlib
 import json
 import logging
+import os
 import re
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from api.model.descriptor import Package, package
 from api.model.errors import LanternError
-from api.model.files import DESCRIPTOR, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
+from api.model.files import DESCRIPTOR, INDEX_LIST, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
 from api.store import release_index
-from api.store.manifest import LAYOUT
+from api.store.manifest import FORMAT, BadManifest, read
 
 log = logging.getLogger("lantern")
 
@@ -34,25 +34,32 @@ class NotInStore(LanternError):
     """No release answers to that version or day."""
 
 
+class NotReady(LanternError):
+    """No release can be served yet."""
+
+
+class Unreadable(LanternError):
+    """A release that cannot be read; the message says why."""
+
+
 @dataclass(frozen=True, eq=False)
 class Release:
     """One release on disk. `tag` names its data, whatever program built it; `build` names every byte of it.
 
+    `index` is the folder of what this program asks of it (api.index), if it was made. `raw`: the bytes of `manifest`.
     `withdrawn` is the reason why the release must no longer be used, if there is one.
     """
 
     folder: Path
+    index: Path
     version: str
     published_at: str
     tag: str
     build: str
     package: Package
-    manifest: Mapping[str, Any] = field(repr=False, compare=False)
+    manifest: Mapping[str, Any] = field(repr=False)
+    raw: bytes = field(repr=False)
     withdrawn: str | None = None
-
-    @property
-    def index(self) -> Path:
-        return self.folder.parent.parent / "index" / self.folder.name
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
@@ -70,43 +77,75 @@ def order(version: str) -> tuple[Any, ...]:
     return (1, int(match[1]), int(match[2]), int(match[3]), not before, parts)
 
 
-def open_release(folder: Path, withdrawn: str | None = None) -> Release:
-    """Read a release's manifest and descriptor."""
-    return _open(folder, (folder / MANIFEST).read_bytes(), withdrawn)
+def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Release:
+    """Read a release's manifest and descriptor; `index` is the folder of the indexes of this program's format.
+
+    Raises Unreadable for what is not a whole release, or one of a later format.
+    """
+    try:
+        return _open(folder, index, (folder / MANIFEST).read_bytes(), (folder / DESCRIPTOR).read_bytes(), withdrawn)
+    except OSError as error:
+        raise Unreadable(f"{Path(error.filename or folder).name}: {error.strerror}") from error
+    except BadManifest as error:
+        raise Unreadable(str(error)) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreadable(f"its manifest or descriptor cannot be read: {error!r}") from error
 
 
 @lru_cache(maxsize=64)
-def _open(folder: Path, raw: bytes, withdrawn: str | None) -> Release:
-    manifest = json.loads(raw)
-    described = (folder / DESCRIPTOR).read_bytes()
+def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: str | None) -> Release:
+    contents, manifest = read(raw), json.loads(raw)
+    version, published_at, format = contents.version, contents.published_at, manifest.get("format", 0)
+    datetime.strptime(published_at, "%Y-%m-%dT%H:%M:%SZ")
+    if not isinstance(format, int) or format > FORMAT:
+        raise Unreadable(f"its format is {format!r}: this program reads those up to {FORMAT}")
+    if {file.path: file.sha256 for file in contents.files}[DESCRIPTOR] != hashlib.sha256(described).hexdigest():
+        raise Unreadable(f"{DESCRIPTOR} is not the one that its manifest names")
+    if not all(isinstance(entry["media_type"], str) for entry in manifest["files"]):
+        raise Unreadable("its manifest has media types that are no text")
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
-    return Release(folder, manifest["version"], manifest["published_at"], tag, build, model, manifest, withdrawn)
+    place = index / f"{version}-{hashlib.sha256(raw).hexdigest()[:16]}"
+    return Release(folder, place, version, published_at, tag, build, model, manifest, raw, withdrawn)
+
+
+def has_index(release: Release) -> bool:
+    """Whether the index of a release is there; not whether it is good (api.index.intact)."""
+    return (release.index / INDEX_LIST).is_file()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
     """What changes when a folder's names or a file's bytes do."""
     try:
         stat = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return ()
     return (stat.st_mtime_ns, stat.st_ino, stat.st_nlink)
 
 
 class Store:
-    """The releases of one folder, read again when the folder changes (checked once a second at most)."""
+    """The releases of one folder, read again when the folder changes (checked once a second at most).
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._seen: tuple[tuple[int, ...], ...] = ()
+    `index` is the folder of the indexes that this program asks; `missing` is called with the releases that have none
+    there, at each look. What cannot be read is left out, logged once, and in `problems`: by version, with the reason.
+    """
+
+    def __init__(
+        self, root: Path, index: Path, missing: Callable[[Sequence[Release]], object] = lambda _: None
+    ) -> None:
+        self.root, self.index, self.missing = root, index, missing
+        self.problems: Mapping[str, str] = {}
+        self.generation = 0
+        self._seen: object = None
         self._checked = float("-inf")
         self._releases: tuple[Release, ...] = ()
+        self._indexed: frozenset[Path] = frozenset()  # those met once: one that is lost later is made again
+        self._list: tuple[release_index.Entry, ...] = ()
         self._looking = threading.Lock()
-        self.generation = 0
 
     def releases(self) -> tuple[Release, ...]:
-        """All releases, newest version first."""
+        """All releases that can be read, newest version first."""
         if self._due() and self._looking.acquire(blocking=not self.generation):  # all wait for the very first look
             try:
                 if self._due():
@@ -120,38 +159,64 @@ class Store:
         return time.monotonic() - self._checked >= RECHECK_SECONDS
 
     def _look(self) -> None:
-        seen = tuple(_stamp(self.root / name) for name in (RELEASES, WITHDRAWN, RELEASE_INDEX, MIRROR))
-        if seen == self._seen:
-            return
-        with suppress(FileNotFoundError):  # a release that is being moved: the next look finds it
-            self._releases = self._read()
+        folders = [path for name in (RELEASES, WITHDRAWN) for path in _names(self.root / name)]
+        parts = [path / name for path in folders for name in (MANIFEST, DESCRIPTOR)]
+        parts += [self.root / name for name in (RELEASE_INDEX, MIRROR)]
+        seen = [(path, _stamp(path)) for path in parts]
+        changed = seen != self._seen
+        if changed:
+            self._releases = self._read(folders)
             self._seen = seen
+        without = [release for release in self._releases if not has_index(release)]
+        indexed = self._indexed | ({release.index for release in self._releases} - {one.index for one in without})
+        if changed or indexed != self._indexed:
+            self._indexed = indexed
             self.generation += 1
+        if without:
+            self.missing(without)
 
-    def _read(self) -> tuple[Release, ...]:
-        reasons = release_index.withdrawn(self.root)
+    def _read(self, folders: Sequence[Path]) -> tuple[Release, ...]:
+        problems: dict[str, str] = {}
+        try:
+            self._list = release_index.of(self.root)
+        except (OSError, release_index.BadList) as error:  # what was known to be withdrawn stays so
+            problems[RELEASE_INDEX] = f"{error}; releases withdrawn since it was last read are not known"
+        reasons = {entry.version: entry.withdrawn for entry in self._list}
         by_version: dict[str, Release] = {}
-        for name, reason in zip((RELEASES, WITHDRAWN), (None, "no reason is known"), strict=True):
-            for path in (self.root / name).glob("*"):
-                if not (path / MANIFEST).is_file():
-                    continue
-                release = open_release(path, reasons.get(path.name, reason))
-                if release.manifest.get("layout") == LAYOUT:
-                    by_version.setdefault(path.name, release)
-                else:
-                    log.warning("%s was built by an incompatible version of the program and is not served", path)
+        for path in folders:
+            usual = "no reason is known" if path.parent.name == WITHDRAWN else None
+            try:
+                release = open_release(path, self.index, reasons.get(path.name) or usual)
+                if release.version != path.name:
+                    raise Unreadable(f"its manifest says that it is version {release.version}")
+                by_version.setdefault(path.name, release)
+            except Unreadable as error:
+                if not os.path.lexists(path):  # it is being moved: the next look finds it
+                    return self._releases
+                problems[path.name] = str(error)
+        for name, reason in problems.items():
+            if self.problems.get(name) != reason:
+                log.warning("%s in %s is not served: %s", name, self.root, reason)
+        self.problems = problems
         return tuple(sorted(by_version.values(), key=lambda release: order(release.version), reverse=True))
 
     def withdrawn(self) -> dict[str, release_index.Entry]:
         """The releases that were withdrawn, by version; also those whose files were removed."""
-        return {entry.version: entry for entry in release_index.of(self.root) if entry.withdrawn is not None}
+        self.releases()
+        return {entry.version: entry for entry in self._list if entry.withdrawn is not None}
 
     def latest(self) -> Release:
-        """The newest release that was not withdrawn. Raises NotInStore when there is none."""
-        for release in self.releases():
-            if release.withdrawn is None:
+        """The newest release that was not withdrawn and has its index.
+
+        Raises NotReady where there are releases and none can be served yet, NotInStore where there are none.
+        """
+        usable = [release for release in self.releases() if release.withdrawn is None]
+        for release in usable:
+            if release.index in self._indexed:
                 return release
-        raise NotInStore("the store holds no release" if not self.releases() else "every release was withdrawn")
+        if usable or (self.problems and not self._releases):
+            raise NotReady("no release can be served yet: indexes are made, see /readyz")
+        raise NotInStore("the store holds no release" if not self._releases else "every release was withdrawn")
 
     def version(self, version: str) -> Release:
         """The release of a version. Raises NotInStore naming it."""
@@ -168,3 +233,11 @@ class Store:
             if release.published_at[:10] <= day.isoformat() and release.withdrawn is None:
                 return release
         raise NotInStore(f"nothing was published on or before {day.isoformat()}")
+
+
+def _names(folder: Path) -> list[Path]:
+    """What lies in a folder, but for names that begin with a dot."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []

@@ -196,7 +196,7 @@ def _release(release: Release) -> dict[str, Any]:
         "change_kinds": manifest.get("change_kinds", []),
         "changes": manifest.get("changes", {}),
         "notes": manifest.get("notes", ""),
-        "rows": {table.name: sqlite.layouts(release.index)[table.name].rows for table in release.package.tables},
+        "rows": {table.name: table.descriptor["rows"] for table in release.package.tables},
         "bytes": sum(entry["bytes"] for entry in manifest["files"]),
         "links": {
             "self": path,
