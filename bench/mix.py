@@ -125,7 +125,7 @@ class Dice:
         fixed = {name for name, op, _ in where if op == "eq"}
         free = [name for name in sort if name not in fixed]
         order = [self.random.choice(("", "-")) + name for name in self.random.sample(free, signed or len(free))]
-        return Question(where, order, self.random.randint(70, 130), share=_share(where))
+        return Question(where, order, self.random.randint(70, 130), share=self.share(where))
 
     def groups(self, fields: int, *filters: list[Filter], measures: Sequence[str] = ()) -> Question:
         """Groups by so many fields of few values; measures are drawn if none are given."""
@@ -134,35 +134,35 @@ class Dice:
         where = self.together(*filters)
         free = [name for name in FEW if name not in {name for name, *_ in where}]
         by = self.random.sample(free, fields)
-        return Question(where, (), self.random.randint(70, 130), by=by, measures=chosen, share=_share(where))
+        return Question(where, (), self.random.randint(70, 130), by=by, measures=chosen, share=self.share(where))
 
     def facet(self, fields: Sequence[str], *filters: list[Filter], count: int = 1) -> Question:
         where = self.together(*filters)
         names = self.random.sample(list(fields), count)
-        return Question(where, (), self.random.randint(70, 130), facets=names, share=_share(where))
+        return Question(where, (), self.random.randint(70, 130), facets=names, share=self.share(where))
 
     def together(self, *filters: list[Filter]) -> list[Filter]:
         """In one order, so that no question comes again in another."""
         return sorted((condition for some in filters for condition in some), key=lambda one: one[:2])
 
+    def share(self, where: Sequence[Filter]) -> float:
+        """Of the narrowest index: of a field, of a pair of country, category and year, of a beginning of the key."""
+        parts = {name: 1 / len(FEW[name]) for name, op, _ in where if op == "eq"}
+        parts |= {name: len(value) / len(FEW[name]) for name, op, value in where if op == "in"}
+        paired = sorted(parts[name] for name in ("country", "category", "year") if name in parts)
+        both = [paired[0] * paired[1]] if len(paired) > 1 else []
+        both += [10 ** (9 - len(value)) / self.rows for name, op, value in where if (name, op) == ("id", "startswith")]
+        bounds = {(name, op): value for name, op, value in where if op in ("gte", "lt")}
+        if ("value", "gte") in bounds:
+            both.append((bounds["value", "lt"] - bounds["value", "gte"]) / HIGHEST)
+        if ("day", "gte") in bounds:
+            first, last = (int(bounds["day", op][:4]) * 12 + int(bounds["day", op][5:7]) for op in ("gte", "lt"))
+            both.append((last - first) / 12 / len(YEARS))
+        return min([1.0, *parts.values(), *both])
+
     def deep(self, order: str) -> Question:
         after = self.random.choice(self.places[order])
         return Question((), [order] if order else (), 100, after=after, share=0)
-
-
-def _share(where: Sequence[Filter]) -> float:
-    """Of the narrowest index: those of one field, and those of pairs of country, category and year."""
-    parts = {name: 1 / len(FEW[name]) for name, op, _ in where if op == "eq" and name in FEW}
-    parts |= {name: len(value) / len(FEW[name]) for name, op, value in where if op == "in"}
-    paired = sorted(parts[name] for name in ("country", "category", "year") if name in parts)
-    both = [paired[0] * paired[1]] if len(paired) > 1 else []
-    bounds = {(name, op): value for name, op, value in where if op in ("gte", "lt")}
-    if ("value", "gte") in bounds:
-        both.append((bounds["value", "lt"] - bounds["value", "gte"]) / HIGHEST)
-    if ("day", "gte") in bounds:
-        first, last = (int(bounds["day", op][:4]) * 12 + int(bounds["day", op][5:7]) for op in ("gte", "lt"))
-        both.append((last - first) / 12 / len(YEARS))
-    return min([1.0, *parts.values(), *both])
 
 
 @dataclass(frozen=True)
@@ -312,17 +312,22 @@ def plain(question: Question, rows: int) -> tuple[dict[str, Any], list[list[Any]
         ]
         asked = {"kind": "facets", "statements": [(engine, sql) for sql in statements], "names": question.facets}
         return asked, [[*bound, question.limit + 1]] * len(statements)
-    ordered = not question.sort or len(question.sort) == 1 and {key for key, *_ in question.where} <= {_bare(question)}
-    by = "sqlite" if narrow or ordered and not any(op == "contains" for _, op, _ in question.where) else "duckdb"
+    by = "sqlite" if narrow or _walked(question) else "duckdb"
     sql, more = statement(question, lambda _: "?", column, by)
     if by == "sqlite":
         sql = f"SELECT j FROM ({sql}) AS found CROSS JOIN j0 ON j0.n = found.n"
+    if not where:  # the number of all rows is known
+        return {"kind": "page", "statements": [(by, sql)]}, [more]
     count = f"SELECT count(*) FROM t0{where}"
     return {"kind": "page", "statements": [(by, sql), (engine, count)]}, [more, bound]
 
 
-def _bare(question: Question) -> str:
-    return question.sort[0].lstrip("-")
+def _walked(question: Question) -> bool:
+    """Whether one index gives the rows in their order: of the field that is filtered or sorted by."""
+    ops = {op for _, op, _ in question.where}
+    if not question.sort:
+        return ops <= {"eq"} and len(question.where) < 2
+    return len(question.sort) == 1 and {key for key, *_ in question.where} <= {question.sort[0].lstrip("-")}
 
 
 def statement(
@@ -357,7 +362,7 @@ def condition(
     where: Sequence[Filter], marker: Callable[[int], str], column: Mapping[str, str]
 ) -> tuple[str, list[Any]]:
     """The WHERE of filters, a space before it, and its values; nothing without filters."""
-    signs = {"eq": "=", "gte": ">=", "lt": "<", "contains": "LIKE", "startswith": "LIKE"}
+    signs = {"eq": "=", "gte": ">=", "lt": "<", "contains": "LIKE", "startswith": "GLOB"}  # GLOB uses SQLite's index
     parts: list[str] = []
     bound: list[Any] = []
     for name, op, value in where:
@@ -370,7 +375,7 @@ def condition(
             bound += value
         else:
             parts.append(f"{column[name]} {signs[op]} {marker(len(bound))}")
-            bound.append({"contains": f"%{value}%", "startswith": f"{value}%"}.get(op, value))
+            bound.append({"contains": f"%{value}%", "startswith": f"{value}*"}.get(op, value))
     return (" WHERE " + " AND ".join(parts) if parts else ""), bound
 
 

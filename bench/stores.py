@@ -79,7 +79,8 @@ def build(source: Path, target: Path, patience: float = 3600, checkout: Path = R
     """Build a release in a process of its own: seconds in all, seconds of each step, the highest heap in MiB."""
     command = [sys.executable, "-c", BUILD, str(source), str(target)]
     start = time.perf_counter()
-    env, pipe = {**os.environ, "PYTHONPATH": str(checkout)}, subprocess.PIPE
+    env = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": str(folder("pycache"))}
+    pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=checkout, env=env, stdout=pipe, stderr=pipe, text=True)
     highest, end = 0.0, time.monotonic() + patience
     try:

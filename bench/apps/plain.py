@@ -60,7 +60,8 @@ def answer(number: int) -> Response:
             marks = ", ".join("?" * len(numbers))
             texts = dict(run("sqlite", f"SELECT n, j FROM j0 WHERE n IN ({marks})", numbers))
             rows = [(texts[n],) for n in numbers]
-        meta = json.dumps({"count": len(rows[:limit]), "total": found[1][0][0], "more": len(rows) > limit})
+        total = found[1][0][0] if found[1:] else None
+        meta = json.dumps({"count": len(rows[:limit]), "total": total, "more": len(rows) > limit})
         text = f'{{"data":[{",".join(row[0] for row in rows[:limit])}],"meta":{meta}}}'
     elif asked["kind"] == "facets":
         limit = int(request.args["limit"])

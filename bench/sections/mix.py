@@ -230,7 +230,9 @@ def _report(found: Found, rows: int, shapes: Mapping[str, Measuring], setup: Set
         lines.append(line)
     found.tables.append((f"The mix over {rows:,} rows", HEADER + (BESIDE if setup.beside else ()), lines))
     means = [
-        [name, *_mean(shapes, name, "datasette")] for name in ("lantern", "beside") if name == "lantern" or setup.beside
+        [name, *_mean(shapes, name, "datasette")]
+        for name in ("lantern", "beside", "plain")
+        if name != "beside" or setup.beside
     ]
     found.tables.append((f"Of all shapes over {rows:,} rows, × Datasette", ("", "geometric mean", "the worst"), means))
     for prefix, size in (("mix", setup.rows), ("small", SIZES[0])):
