@@ -7,11 +7,12 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 
 from bench import report
 from bench.sections import Found, Setup
 
-SHORT = ("pages", "never", "depth", "groups", "convoy", "downloads", "added", "start", "build")
+SHORT = ("mix", "pages", "never", "depth", "convoy", "downloads", "start", "build")
 FULL = (*SHORT, "growth", "workers")
 
 
@@ -19,7 +20,7 @@ def main() -> int:
     """Run sections one after another; one that fails is reported and does not stop the others."""
     given = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    setup = Setup(given.rows, given.rounds or (11 if given.full else 5), given.seconds, given.large)
+    setup = Setup(given.rows, given.rounds or (11 if given.full else 5), given.seconds, given.large, given.beside)
     failed = False
     for name in given.only or (FULL if given.full else SHORT):
         section = importlib.import_module(f"bench.sections.{name}")
@@ -47,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--large", type=int, default=10_000_000, help="rows of the large table of growth")
     parser.add_argument("--rounds", type=int, help="rounds (default 5, with --full 11)")
     parser.add_argument("--seconds", type=float, default=1, help="seconds a target and round (default 1)")
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="another Lantern that is asked the mix too")
     return parser.parse_args()
 
 

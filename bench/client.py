@@ -11,6 +11,7 @@ import selectors
 import socket
 import sys
 import time
+from collections.abc import Sequence
 
 ADDRESS = "127.0.0.1"
 LARGE = 1 << 20
@@ -22,7 +23,7 @@ class Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection((ADDRESS, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.asked, self.missing, self.head = 0.0, 0, b""
+        self.asked, self.missing, self.head, self.tail, self.chunked = 0.0, 0, b"", b"", False
 
     def ask(self, request: bytes) -> None:
         self.asked, self.missing, self.head = time.perf_counter(), -1, b""
@@ -35,7 +36,8 @@ class Connection:
             raise ConnectionError("closed")
         if self.missing >= 0:
             self.missing -= len(got)
-            return self.missing <= 0, len(got), False
+            self.tail = (self.tail + got)[-5:]
+            return self._complete(), len(got), False
         self.head += got
         end = self.head.find(b"\r\n\r\n")
         if end < 0:
@@ -43,8 +45,13 @@ class Connection:
         head = self.head[:end].lower()
         _, found, rest = head.partition(b"content-length:")
         length = int(rest.split(b"\r\n")[0]) if found and head[9:12] != b"304" else 0
-        self.missing = length - (len(self.head) - end - 4)
-        return self.missing <= 0, len(got), head[9:10] not in b"23"
+        self.chunked = b"transfer-encoding: chunked" in head
+        self.missing = sys.maxsize if self.chunked else length - (len(self.head) - end - 4)
+        self.tail = self.head[end + 4 :][-5:]
+        return self._complete(), len(got), head[9:10] not in b"23"
+
+    def _complete(self) -> bool:
+        return self.tail == b"0\r\n\r\n" if self.chunked else self.missing <= 0
 
 
 def load(port: int, connections: int, seconds: float, file: str, offset: int, *headers: str) -> dict[str, float]:
@@ -88,6 +95,28 @@ def load(port: int, connections: int, seconds: float, file: str, offset: int, *h
         name: times[int(len(times) * part)] * 1e3 if times else 0.0 for name, part in (("p50", 0.5), ("p99", 0.99))
     }
     return {"requests": len(times), "seconds": took, "bytes": received, **found, "errors": errors, "at": at}
+
+
+def in_turn(port: int, paths: Sequence[str], seconds: float, least: int = 3) -> list[float]:
+    """Seconds of each answer to one question after another over one connection, for some seconds; `least` in any case.
+
+    Raises OSError for an answer that is an error.
+    """
+    times: list[float] = []
+    connection = Connection(port)
+    with connection.socket:
+        end = time.perf_counter() + seconds
+        for path in paths:
+            connection.ask(f"GET {path} HTTP/1.1\r\nHost: {ADDRESS}:{port}\r\n\r\n".encode())
+            complete = False
+            while not complete:
+                complete, _, error = connection.take()
+                if error:
+                    raise OSError(f"{path} answers {connection.head[9:12].decode(errors='replace')}")
+            times.append(time.perf_counter() - connection.asked)
+            if len(times) >= least and time.perf_counter() > end:
+                break
+    return times
 
 
 def download(port: int, path: str) -> dict[str, float | str]:

@@ -28,10 +28,14 @@ function request()
   return wrk.format("GET", paths[(at - 1) % #paths + 1])
 end
 
+local function number(value)
+  return value == value and value or 0 -- no request, no percentile
+end
+
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
     '\n{"requests": %d, "seconds": %.6f, "bytes": %d, "p50": %.4f, "p99": %.4f, "errors": %d, "at": %d}\n',
-    summary.requests, summary.duration / 1e6, summary.bytes, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.requests, summary.duration / 1e6, summary.bytes, number(latency:percentile(50)) / 1e3, number(latency:percentile(99)) / 1e3,
     e.status + e.connect + e.read + e.write + e.timeout, threads[1]:get("at") or 0))
 end

@@ -118,7 +118,7 @@ def _start(server: Server, processes: list[subprocess.Popen[bytes]]) -> Running:
     port = server.port or free_port()
     log = folder("logs") / f"{server.name.replace('/', '-').replace(' ', '-')}.log"
     env = {k: v for k, v in os.environ.items() if not k.startswith(("LANTERN_", "PYTHON"))}
-    env |= {"PORT": str(port), "PYTHONPYCACHEPREFIX": str(folder("pycache")), **server.env}
+    env |= {"PORT": str(port), "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(folder("pycache")), **server.env}
     argv = [part.replace("{port}", str(port)) for part in server.argv]
     start = time.perf_counter()
     with log.open("wb") as out:

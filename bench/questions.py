@@ -8,6 +8,7 @@ from bench.tables import CATEGORIES, COUNTRIES, YEARS
 LEAN = "_nofacet=1&_nosuggest=1&_nocount=1&_shape=objects"
 RECORDS = "/v1/datasets/figures/records"
 AGGREGATE = "/v1/datasets/figures/aggregate"
+FACETS = "/v1/datasets/figures/facets"
 
 # One page of 100 rows, the same each time.
 PAGE = {
@@ -26,23 +27,6 @@ FILTERED = {
     "roapi": "/api/tables/figures?filter[{a}]={xq}&filter[{b}]={yq}&sort={minus}{sort}&limit=100",
 }
 
-# Sum and count by year under one filter.
-SQL = "select+year,+sum(value),+count(*)+from+figures+where+{a}+=+:x+group+by+year"
-BY_YEAR = {
-    "lantern": f"{AGGREGATE}?group_by=year&measure=sum:value,count&{{a}}={{x}}",
-    "datasette": f"/peers.json?sql={SQL}&x={{x}}&_shape=objects",
-    "fastapi": "/years?{a}={x}",
-}
-
-# The whole table grouped, asked once of a server that has just started.
-WHOLE_GROUPS = {
-    "by year": f"{AGGREGATE}?group_by=year&measure=sum:value,count",
-    "by country": f"{AGGREGATE}?group_by=country&measure=sum:value,count",
-    "by category and year": f"{AGGREGATE}?group_by=category,year&measure=sum:value,count&limit=1000",
-    "average, least and most by standing": f"{AGGREGATE}?group_by=standing&measure=avg:value,min:value,max:value",
-    "facets of country and standing": "/v1/datasets/figures/facets?facet=country,standing",
-}
-
 WHOLE_CSV = {"lantern": f"{RECORDS}.csv", "nginx": "/figures.csv"}
 # Half of the years, so half of the rows.
 HALF = YEARS.start + len(YEARS) // 2
@@ -50,6 +34,7 @@ HALF_CSV = {
     "lantern": f"{RECORDS}.csv?year__lt={HALF}&country__ne=AKX",
     "datasette": f"/peers/figures.csv?year__lt={HALF}&country__not=AKX&_stream=on&_size=max",
 }
+OTHER_HALF_CSV = {name: path.replace("year__lt", "year__gte") for name, path in HALF_CSV.items()}
 
 VALUES = {"country": COUNTRIES, "category": CATEGORIES, "year": YEARS}
 SORTS = ("id", "day", "value", "note", "standing")
@@ -72,8 +57,3 @@ def never_asked(target: str) -> list[str]:
 
 def _quoted(value: object) -> str:
     return str(value) if isinstance(value, int) else f"%27{value}%27"
-
-
-def by_year(target: str) -> list[str]:
-    """Seventy different sums by year."""
-    return [BY_YEAR[target].format(a=a, x=x) for a in ("country", "category") for x in VALUES[a]]

@@ -27,7 +27,7 @@ def keep(section: str, said: str, setup: Setup, found: Found, took: float) -> No
     entry = {
         **asdict(found),
         "said": said,
-        "setup": asdict(setup),
+        "setup": {**asdict(setup), "beside": str(setup.beside or "")},
         "took": took,
         "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "load": os.getloadavg()[0],

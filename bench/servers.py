@@ -16,8 +16,7 @@ GUNICORN = ("-m", "gunicorn", "--config", str(ROOT / "bench" / "gunicorn.conf.py
 # Nothing that a page of rows does not need, as a careful operator would set it.
 DATASETTE = {
     "suggest_facets": "off",
-    "allow_facet": "off",
-    "facet_time_limit_ms": "50",
+    "facet_time_limit_ms": "60000",
     "default_page_size": "100",
     "max_returned_rows": "1000",
     "max_csv_mb": "0",
@@ -46,23 +45,32 @@ def lantern(
     return gunicorn(name, "wsgi:app", ready, env, more, python)
 
 
-def bare(page: Path | None = None, headers: Path | None = None) -> list[Server]:
-    """Raw WSGI and bare Flask on the same gunicorn, sending 5 KB and, with a page, as many bytes as that has.
+def serve(rows: int, checkout: Path = ROOT, name: str = "lantern", workers: int = WORKERS) -> Server:
+    """`lantern serve` of a checkout over its own store."""
+    env = {"LANTERN_STORE": str(stores.store(rows, checkout)), "LANTERN_WORKERS": str(workers)}
+    command = [sys.executable, "-P", "-m", "api", "serve"]
+    return Server(name, command, "/healthz", {**env, "PYTHONPATH": str(checkout)}, checkout, patience=300)
 
-    Flask sends it with other headers too: those of a JSON file.
-    """
+
+def plain(rows: int, asked: Path) -> Server:
+    """A plain Flask view over the files of the index, for questions of the forms in a file, in one worker."""
+    env = {"BENCH_INDEX": str(stores.index(rows)), "BENCH_ASKED": str(asked), "LANTERN_WORKERS": "1"}
+    return gunicorn("plain", "bench.apps.plain:app", "/", env)
+
+
+def bare(page: Path | None = None) -> list[Server]:
+    """Raw WSGI and bare Flask on the same gunicorn, sending 5 KB and, with a page, as many bytes as that has."""
     env = {"BENCH_PAGE": str(page)} if page else {}
-    env |= {"BENCH_HEADERS": str(headers)} if headers else {}
     return [
         gunicorn("raw", "bench.apps.raw:app", "/small", env),
         gunicorn("flask", "bench.apps.bare:app", "/small", env),
     ]
 
 
-def datasette(rows: int) -> Server:
+def datasette(rows: int, indexes: Sequence[str] = stores.INDEXES) -> Server:
     """Datasette over the peers' file, immutable and with lean settings; it has one process and no workers."""
-    program = environment("datasette") / "datasette"
-    argv = [str(program), "serve", "--immutable", str(stores.database(rows)), "--host", "127.0.0.1", "--port", "{port}"]
+    program, file = environment("datasette") / "datasette", stores.database(rows, indexes)
+    argv = [str(program), "serve", "--immutable", str(file), "--host", "127.0.0.1", "--port", "{port}"]
     for name, value in DATASETTE.items():
         argv += ["--setting", name, value]
     return Server("datasette", argv, PAGE["datasette"], patience=120)

@@ -3,24 +3,31 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench import tables
+from bench import standin, tables
 from bench.places import ROOT, folder
 from bench.processes import memory, tree
 
 # What decides how a release is served: a change there makes a new store.
 SOURCES = ("api/index/*.py", "api/release/*.py", "api/release/formats/*.py", "api/model/*.py")
 APART = ("charts.py", "draw.py", "extract.py", "database.py", "orders.py")
-# What somebody who knows the questions would create by hand.
+# What somebody who knows the questions of two filters and a sort would create by hand.
 INDEXES = ("country, category", "country, year, value", "category, year, value", "day")
+# Those of Lantern's index: each field, and the pairs of fields with few values.
+SAME_INDEXES = (
+    *("country", "category", "year", "day", "standing", "value", "note"),
+    *("country, category", "country, year", "category, year"),
+)
 
 
 def package(rows: int) -> Path:
@@ -28,18 +35,33 @@ def package(rows: int) -> Path:
     return tables.package(folder("packages"), rows)
 
 
-def store(rows: int) -> Path:
-    """A store that holds its release, built if there is none of today's code."""
+def store(rows: int, checkout: Path = ROOT) -> Path:
+    """A store that holds its release, built if there is none of the checkout's code as it is."""
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern) if path.name not in APART):
+    for path in sorted(path for pattern in SOURCES for path in checkout.glob(pattern) if path.name not in APART):
         digest.update(path.read_bytes())
     name = f"{rows}-{digest.hexdigest()[:8]}"
-    target = folder("stores") / name
+    place = folder("stores") if checkout == ROOT else folder("beside")
+    target = place / name
     if not (target / "releases" / "1.0.0" / "manifest.json").exists():
-        for old in folder("stores").glob(f"{rows}-*"):
+        for old in place.glob(f"{rows}-*"):
             shutil.rmtree(old)
         print(f"  building the release of {rows:,} rows", flush=True)
-        build(package(rows), target)
+        build(package(rows), target, checkout=checkout)
+    return target
+
+
+def index(rows: int) -> Path:
+    """The folder with tables.sqlite and tables.duckdb of a store's index."""
+    found = next(store(rows).glob("index/**/tables.duckdb"), None)
+    if found:
+        return found.parent
+    target = folder("standin", str(rows))
+    if not (target / "tables.duckdb").exists():
+        work = folder("standin", f"{rows}.part")
+        standin.make(package(rows) / "data" / "figures.csv", work)
+        target.rmdir()
+        work.rename(target)
     return target
 
 
@@ -53,11 +75,13 @@ print(json.dumps({"steps": said, "seconds": time.perf_counter() - start}))
 """
 
 
-def build(source: Path, target: Path, patience: float = 3600) -> dict[str, Any]:
+def build(source: Path, target: Path, patience: float = 3600, checkout: Path = ROOT) -> dict[str, Any]:
     """Build a release in a process of its own: seconds in all, seconds of each step, the highest heap in MiB."""
     command = [sys.executable, "-c", BUILD, str(source), str(target)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    env = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": str(folder("pycache"))}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=checkout, env=env, stdout=pipe, stderr=pipe, text=True)
     highest, end = 0.0, time.monotonic() + patience
     try:
         while process.poll() is None and time.monotonic() < end:
@@ -75,9 +99,9 @@ def build(source: Path, target: Path, patience: float = 3600) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - start, "steps": steps, "heap": highest}
 
 
-def database(rows: int) -> Path:
-    """The peers' SQLite file: plain columns and the indexes of INDEXES."""
-    target = folder("peers", str(rows)) / "peers.sqlite"
+def database(rows: int, indexes: Sequence[str] = INDEXES) -> Path:
+    """The peers' SQLite file: plain columns, indexes, full text of the text fields."""
+    target = folder("peers", str(rows), "same" if indexes is SAME_INDEXES else "fitting") / "peers.sqlite"
     if target.exists():
         return target
     work = target.with_suffix(".work")
@@ -90,8 +114,13 @@ def database(rows: int) -> Path:
         reader = csv.reader(file)
         next(reader)
         db.executemany("INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reader)
-        for number, columns in enumerate(INDEXES):
+        for number, columns in enumerate(indexes):
             db.execute(f"CREATE INDEX figures_{number} ON figures ({columns})")
+        texts = "id, country, category, standing, note"
+        db.execute(
+            f'CREATE VIRTUAL TABLE figures_fts USING fts5 ({texts}, content="figures")'
+        )  # Datasette looks for "figures"
+        db.execute("INSERT INTO figures_fts (figures_fts) VALUES ('rebuild')")
         db.execute("ANALYZE")
         db.commit()
     work.rename(target)

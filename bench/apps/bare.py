@@ -2,15 +2,9 @@
 
 from flask import Flask, Response
 
-from bench.apps.bodies import BODIES, HEADERS
+from bench.apps.bodies import BODIES
 
 app = Flask("bare")
-
-
-@app.get("/dressed")
-def dressed() -> Response:
-    """Send the page with Lantern's headers."""
-    return Response(BODIES["/page"], headers=HEADERS)
 
 
 @app.get("/<name>")

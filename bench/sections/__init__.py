@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.environments import InstallError
 from bench.goals import Measured
@@ -11,12 +12,16 @@ from bench.rounds import HEADER, Ratio, Rounds
 
 @dataclass(frozen=True)
 class Setup:
-    """How much is measured: rows of the table, rounds, seconds a target and round, rows of the large table."""
+    """How much is measured: rows of the table, rounds, seconds a target and round, rows of the large table.
+
+    `beside`: another checkout of Lantern, asked the same mix.
+    """
 
     rows: int
     rounds: int
     seconds: float
     large: int
+    beside: Path | None = None
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 from bench import servers, stores
 from bench.places import ROOT
 from bench.processes import Running, heap, memory, serving, tree
-from bench.questions import HALF_CSV, WHOLE_CSV
+from bench.questions import HALF_CSV, OTHER_HALF_CSV, WHOLE_CSV
 from bench.rounds import number, ratio
 from bench.sections import Found, Setup, peers
 
@@ -27,8 +27,9 @@ def run(setup: Setup) -> Found:
     """Whole table: Lantern's records.csv against nginx sending the release's same file by sendfile, in alternate turns.
 
     Half of the table (two filters, so never the release's own file): Lantern against Datasette's `_stream=on`, one
-    client each. The client reads into one buffer and throws the bytes away. Memory is sampled in a turn of its own,
-    on a server that has just started: heap (anonymous memory of all its processes) before and at its peak.
+    client each, Lantern with one worker. The client reads into one buffer and throws the bytes away. Memory is sampled
+    in a turn of its own, after the other half was sent once, so that the engines are loaded: heap (anonymous memory of
+    all processes of the server) before and at its peak.
     """
     found = Found()
     _whole(setup, found)
@@ -53,11 +54,11 @@ def _whole(setup: Setup, found: Found) -> None:
 
 
 def _half(setup: Setup, found: Found) -> None:
-    with serving([servers.lantern(setup.rows), *peers(found, [partial(servers.datasette, setup.rows)])]) as (
-        running,
-        problems,
-    ):
+    listed = [servers.lantern(setup.rows, WORKERS="1"), *peers(found, [partial(servers.datasette, setup.rows)])]
+    with serving(listed) as (running, problems):
         found.failed(problems)
+        for name in running:
+            _download(running[name], OTHER_HALF_CSV[name])
         grown = {name: _memory(running[name], path) for name, path in HALF_CSV.items() if name in running}
         runs = _turns(found, running, HALF_CSV, 3)
         found.tables.append(("Half of the table as CSV, filtered", HEADER, _lines(runs, grown)))
