@@ -19,7 +19,7 @@ from api.model.descriptor import Field, Package, Table
 from api.query.engines import Engine, Statement, statement
 from api.query.find import Selection, access
 from api.query.groups import Measure
-from api.query.sql import Shape, Uses, column, conditions, number, source
+from api.query.sql import Shape, Uses, column, conditions, free, number, source
 from api.store.releases import Release
 
 WITHIN = "lantern:additiveWithin"
@@ -66,9 +66,10 @@ def _plain(value: Any) -> Any:
 @lru_cache(maxsize=128)
 def _values(layout: Layout, where: Shape, measure: Measure, position: int, engine: Engine, uses: Uses) -> Statement:
     """Some of the values that a field has among the rows that are measured."""
-    found = sa.select(column(position)).distinct().select_from(source(layout, [*where.positions, position]))
-    found = found.where(*_measured(layout, where, measure, uses))
-    return statement(engine, found.order_by(column(position).nulls_first()).limit(sa.literal_column(str(EXAMPLES))))
+    value = free(column(position), uses).label("value")
+    found = sa.select(value).distinct().select_from(source(layout, [*where.positions, position, measure.position]))
+    found = found.where(*_measured(layout, where, measure, uses)).order_by(sa.literal_column("value").nulls_first())
+    return statement(engine, found.limit(sa.literal_column(str(EXAMPLES))))
 
 
 def _measured(layout: Layout, where: Shape, measure: Measure, uses: Uses) -> list[sa.ColumnElement[bool]]:
@@ -128,7 +129,9 @@ def _check(
         checks[through] = sa.or_(checks[through], refused) if through in checks else refused
     flags = [sa.case((check, 1), else_=0).label(f"x{i}") for i, check in enumerate(checks.values())]
     inner = sa.select(*(flags or [sa.literal_column("0").label("x0")])).select_from(tables)
-    inner = inner.where(*_measured(layout, where, measure, uses)).group_by(*map(column, groups))
+    inner = inner.where(*_measured(layout, where, measure, uses)).group_by(
+        *(free(column(position), uses) for position in groups)
+    )
     every = inner.subquery()
     return statement(engine, sa.select(*(sa.func.max(flag) for flag in every.c))), list(checks)
 
@@ -158,9 +161,9 @@ def _overlap(
     start, end, year = (table.index.get(table.figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))
     if start is None or end is None:
         return None
-    first, last = column(start), column(end)
+    first, last = free(column(start), uses), free(column(end), uses)
     named: sa.ColumnElement[Any] = sa.null() if year is None else column(year)
-    by = [column(position) for position in groups]
+    by = [free(column(position), uses) for position in groups]
     ordered = [first.nulls_first(), number(layout)]
     periods = sa.select(
         first.label("first"),

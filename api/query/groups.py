@@ -14,7 +14,7 @@ from api.index.sqlite import decimal
 from api.model import decimals
 from api.query.engines import EXACT, SQLITE, Engine, High, Low, Mean, Middle, Statement, Total, statement
 from api.query.find import Selection, access
-from api.query.sql import LIMIT, Shape, Uses, column, conditions, number, rollup_pair, source
+from api.query.sql import LIMIT, Shape, Uses, column, conditions, free, number, rollup_pair, source
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
@@ -79,7 +79,9 @@ def _grouping(
     used = [*where.positions, *groups, *(m.position for m in measures if m.position >= 0)]
     tables = sa.table(rollup(layout.number, pair)) if pair else source(layout, used)
     selected = sa.select(*(sql.label(name) for name, sql in columns.items())).select_from(tables)
-    selected = selected.where(*conditions(layout, where, uses)).group_by(*map(column, groups))
+    selected = selected.where(*conditions(layout, where, uses)).group_by(
+        *(free(column(position), uses) for position in groups)
+    )
     keys = [f"g{place}" for place in range(len(groups))]
     names = [*keys, *(f"m{place}" for place in range(len(measures)))]
     for name, down in [*((names[place], down) for place, down in order), *((key, False) for key in keys)]:

@@ -143,15 +143,18 @@ def column(position: int) -> sa.ColumnElement[Any]:
     return sa.column(f"c{position}")
 
 
+def free(column: sa.ColumnElement[Any], uses: Uses) -> sa.ColumnElement[Any]:
+    """A column to sort or group by that does not tempt SQLite from the index it is to use."""
+    return column if uses is None else Unindexed(column)
+
+
 def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> list[sa.ColumnElement[bool]]:
     """The filters; comparing leaves nulls out by itself. `uses`: the places of those that SQLite takes from an index;
     None: as it likes.
     """
     made = []
     for place, (position, name, literal) in enumerate(shape.filters):
-        compared = column(position)
-        if uses is not None and place not in uses:
-            compared = Unindexed(compared)
+        compared = column(position) if uses is None or place in uses else Unindexed(column(position))
         folded: Any = sa.func.coalesce(sa.column(f"f{position}"), compared) if OPERATORS[name].folded else None
         operator = OPERATORS[name]
         value: Any = literal if operator.literal else sa.bindparam(f"v{place}")
@@ -215,18 +218,18 @@ def page(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None, limite
     where = conditions(layout, shape, uses)
     if shape.after is not None:
         where.append(_beyond(layout, shape))
-    order = _order(layout, shape.sort, indexed=uses is None)
+    order = _order(layout, shape.sort, uses)
     selected = sa.select(number(layout).label("n")).select_from(source(layout, shape.positions)).where(*where)
     selected = selected.order_by(*order)
     return statement(engine, selected.limit(sa.bindparam(LIMIT)) if limited else selected)
 
 
-def _order(layout: Layout, sort: Sort, indexed: bool = True) -> list[sa.ColumnElement[Any]]:
-    """What rows are ordered by: the sort keys, then their number. Not `indexed`: SQLite must sort them itself."""
+def _order(layout: Layout, sort: Sort, uses: Uses = None) -> list[sa.ColumnElement[Any]]:
+    """What rows are ordered by: the sort keys, then their number."""
     order: list[sa.ColumnElement[Any]] = []
     numbered = sort if sort and sort[-1][0] == ROW_NUMBER else (*sort, (ROW_NUMBER, False, False))
     for position, down, nulls in numbered:
-        key = _key(layout, position) if indexed else Unindexed(_key(layout, position))
+        key = free(_key(layout, position), uses)
         key = key.desc() if down else key.asc()
         order.append(key.nulls_last() if nulls else key)
     return order
