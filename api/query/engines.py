@@ -148,7 +148,7 @@ class Found(Element):
     name, type = "found", sa.Boolean()
     forms = {
         "sqlite": "({0} IN (SELECT rowid FROM {1} WHERE {1} MATCH {2}))",
-        "duckdb": "({0} IN (SELECT CAST(unnest(string_split({2}, ',')) AS INTEGER)))",
+        "duckdb": "({0} IN (SELECT CAST(unnest(string_split(nullif({2}, ''), ',')) AS INTEGER)))",
         "": "({0} IN (SELECT n FROM {1} WHERE words @@ to_tsquery('simple', {2})))",
     }
 
@@ -160,6 +160,9 @@ class Matches(Element):
     forms = {"sqlite": "({} MATCH {})", "": "({0}.words @@ to_tsquery('simple', {1}))"}
 
 
+DOUBLE = "CAST(CAST({} AS TEXT) || {{2}} AS DOUBLE PRECISION)"  # 300 digits are no double, but 1e300 is
+
+
 class Total(Element):
     """The exact sum of a column's numbers: the column (SQLite), and the same as whole numbers (the others)."""
 
@@ -167,10 +170,10 @@ class Total(Element):
 
 
 class Mean(Element):
-    """Their mean as a double, to sort by."""
+    """Their mean as a double, to sort by: the same, and what turns the digits of whole numbers into the number."""
 
     name, type = "mean", sa.Double()
-    forms = {"sqlite": "exact_mean({0})", "": "(CAST(sum({1}) AS DOUBLE PRECISION) / count({1}))"}
+    forms = {"sqlite": "exact_mean({0})", "": f"({DOUBLE.format('sum({1})')} / count({{1}}))"}
 
 
 class Low(Element):
@@ -186,11 +189,10 @@ class High(Element):
 
 
 class Middle(Element):
-    """Their mean as a double, to sort by: the column, the same as numbers."""
+    """Their sum as a double, to sort by: as for `Mean`."""
 
     name, type = "middle", sa.Double()
     forms = {
         "sqlite": "middle({0})",
-        "": "(CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY {1}) AS DOUBLE PRECISION)"
-        " + CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY {1} DESC) AS DOUBLE PRECISION))",
+        "": f"({DOUBLE.format(Low.forms[''])} + {DOUBLE.format(High.forms[''])})",
     }

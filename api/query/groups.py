@@ -101,12 +101,13 @@ def _parts(measure: Measure, layout: Layout) -> Parts:
     if function in ("min", "max"):
         return {"m": sa.func.min(value) if function == "min" else sa.func.max(value)}
     numbers = sa.column(f"e{position}") if detail.apart else value
+    power: sa.ColumnElement[str] = sa.literal_column(f"'e-{detail.scale}'" if detail.apart else "''")
     if function == "median":
-        return {"m": Middle(value, numbers), "u": Low(value, numbers), "w": High(value, numbers)}
+        return {"m": Middle(value, numbers, power), "u": Low(value, numbers), "w": High(value, numbers)}
     counted = sa.func.count(value)
     if detail.apart:
         total: sa.ColumnElement[Any] = Total(value, numbers)
-        return {"m": total} if function == "sum" else {"m": Mean(value, numbers), "s": total, "k": counted}
+        return {"m": total} if function == "sum" else {"m": Mean(value, numbers, power), "s": total, "k": counted}
     whole: sa.ColumnElement[int] = sa.literal_column(index_layout.whole(f"c{position}", detail.scale))
     return _adding(function, sa.func.sum(whole), counted)
 
