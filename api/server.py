@@ -2,21 +2,124 @@
 it reads neither GUNICORN_CMD_ARGS nor a gunicorn.conf.py, and imports nothing from the working directory.
 """
 
+import logging
 import os
 import socket
+import struct
 import sys
+from bisect import insort
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from errno import EPIPE
+from fcntl import ioctl
+from functools import partial
 from pathlib import Path
+from selectors import EVENT_READ
+from termios import TIOCOUTQ
+from time import monotonic
 from typing import Any, NoReturn
 
 from gunicorn import systemd
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 from api.app import create_app
 from api.settings import SettingError
 
 BACKLOG = 2048
+HEAD_SECONDS, HEAD_BYTES = 10, 1 << 16  # of a request: who needs more is closed
+LAG, LAG_SECONDS = 1 << 17, 5  # bytes that a client may be late with (buffers empty in lumps), and the least in time
+LINGER_SECONDS = 2  # for a client to end a connection that we ended
+
+
+class _Client(socket.socket):
+    """A client's connection. It is closed where the client takes less than `rate` bytes a second (0: any)."""
+
+    def __init__(self, plain: socket.socket, rate: int) -> None:
+        super().__init__(plain.family, plain.type, plain.proto, fileno=plain.detach())
+        self.rate, self.queued = rate or 1e-9, 0
+        self.most = self.left = max(LAG_SECONDS, LAG / self.rate)  # seconds that we wait for it
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 1, 0))  # then _push looks
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._push(partial(self.send, rest, flags)) or 0 :]
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        at, end, send = offset, offset + (count or 1 << 62), partial(os.sendfile, self.fileno(), file.fileno())
+        while at < end and (sent := self._push(partial(send, at, min(end - at, 1 << 20)))) != 0:
+            at += sent or 0
+        return at - offset
+
+    def _push(self, send: Callable[[], int]) -> int | None:
+        began, sent = monotonic(), None
+        with suppress(BlockingIOError):
+            sent = send()
+        self.left, self.queued = self.left - (monotonic() - began), self.queued + (sent or 0)
+        if self.left < self.most - 1:  # what waits in the kernel is not taken yet
+            queued = 0
+            with suppress(OSError):  # systems that do not tell
+                queued = int.from_bytes(ioctl(self, TIOCOUTQ, bytes(4)), sys.byteorder)
+            self.left, self.queued = min(self.left + (self.queued - queued) / self.rate, self.most), queued
+        if self.left < 0:
+            logging.getLogger("gunicorn.error").warning("Closed a connection: its client took less than SEND_RATE")
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # with what waits
+            raise BrokenPipeError(EPIPE, "too slow")
+        return sent
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gthread whose poller, not a thread, waits for the head of a request and for the end of a connection."""
+
+    def enqueue_req(self, conn: Any) -> None:
+        if not conn.initialized:
+            conn.sock, conn.ended = _Client(conn.sock, self.rate), False
+            conn.init()
+        if not conn.ended:
+            super().enqueue_req(conn)
+        elif _received(conn):
+            self._wait(conn)
+        else:
+            self.nr_conns -= 1
+            conn.close()
+
+    def _wait(self, conn: Any) -> None:
+        """Enqueue it again when there is something to read, with data_ready; or murder_pending closes it."""
+        insort(self.pending_conns, conn, key=lambda one: one.timeout)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def handle(self, conn: Any) -> bool | None:
+        """Answer, in a thread, where the parser need not wait: at a head, or a bare line feed (refused). Else None."""
+        if not conn.data_ready:
+            conn.timeout = monotonic() + HEAD_SECONDS
+        data = _received(conn)
+        head = conn.parser.unreader.take_buffered() + (data or b"")
+        conn.parser.unreader.unread(head)
+        if data == b"" or b"\r\n\r\n" in head or head.count(b"\n") > head.count(b"\r\n"):
+            conn.data_ready, conn.sock.left = False, conn.sock.most
+            return bool(super().handle(conn))
+        return False if len(head) > HEAD_BYTES else None
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """End a connection without halting the poller for it, as gunicorn does for up to two seconds."""
+        result = False if fs.cancelled() or fs.exception() else fs.result()
+        if result:
+            return super().finish_request(conn, fs)  # type: ignore[no-any-return]
+        if result is False:
+            with suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_WR)
+            conn.ended, conn.timeout = True, monotonic() + LINGER_SECONDS
+        return self._wait(conn)
+
+
+def _received(conn: Any) -> bytes | None:
+    """What is there to read: b"" at the end of a connection, None where nothing is yet."""
+    try:
+        return bytes(conn.sock.recv(HEAD_BYTES, socket.MSG_DONTWAIT))
+    except OSError as error:
+        return None if isinstance(error, BlockingIOError) else b""
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -38,7 +141,7 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "workers": values["WORKERS"],
-        "worker_class": "gthread",
+        "worker_class": type("Worker", (_Worker,), {"rate": values["SEND_RATE"]}),
         "threads": values["THREADS"],
         "preload_app": True,
         "keepalive": 75,

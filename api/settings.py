@@ -51,6 +51,7 @@ SETTINGS = (
     Setting("THREADS", "4", "threads in each server process", lambda text: _count(text, 1)),
     Setting("CACHE_MB", "64", "memory for cached responses in each process, in MiB (0: no cache)", _count),
     Setting("TIME_LIMIT", "10", "query timeout in seconds (503 when exceeded; 0: none)", _count),
+    Setting("SEND_RATE", "10240", "bytes a second that a client must take of a response (0: any)", _count),
     Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)"),
     Setting("KEYS_PASSPHRASE", "", "passphrase of the signing keys (empty: prompted for when needed)"),
     Setting("ROOT_DAYS", "730", "days until the signed root expires (renewed with the offline key)", _count),
