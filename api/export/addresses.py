@@ -16,7 +16,7 @@ from flask import Flask
 
 from api.export import ExportError
 from api.http import errors
-from api.http.links import quoted
+from api.http.request import quoted
 from api.http.responses import JSON_TYPE, OWN_TYPES
 from api.http.rows import key_path
 from api.index import sqlite

@@ -23,9 +23,8 @@ from werkzeug.wsgi import wrap_file
 from api import mirror
 from api.http.compression import COMPRESSED_FROM, compressed, compressed_pieces, size_of, spooled
 from api.http.json_text import compact
-from api.http.links import base, header_text, link_header, permalink, with_query
 from api.http.negotiation import best_encoding
-from api.http.request import DataRequest, acceptable, store
+from api.http.request import DataRequest, acceptable, base, header_text, link_header, permalink, store, with_query
 from api.model.files import MANIFEST, SUMS
 from api.query import parse
 from api.store.releases import Release, Store

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.http.errors import ProblemError
-from api.http.links import address, quoted
-from api.http.request import tables
+from api.http.request import address, quoted, tables
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, Layout
 from api.model import types

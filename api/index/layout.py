@@ -1,8 +1,8 @@
 """The layout of an index: the tables that are written for a server and read by it, and their names.
 
 An index has two files with the same rows, made from a release by whoever serves it. `tables.sqlite` (api.index.sqlite)
-answers what an index or a rollup narrows, and holds each row's text; `tables.duckdb` (api.index.duckdb) answers what must
-scan. Of the table with the number N in the package:
+answers what an index or a rollup narrows, and holds each row's text; `tables.duckdb` (api.index.duckdb) answers what
+must scan. Of the table with the number N in the package:
 
 `tN`: `n`, a row's number in the order of the primary key; `cI`, the compared value of the field at position I, so that
 any field name works; `fI`, the text of the field with case folded where folding changes it, for a list its items as
@@ -46,8 +46,8 @@ class Column:
 
     `exact`: they are stored as text that sorts as the numbers do, because neither 64-bit integers nor doubles hold them
     all; `whole`: all are 64-bit integers; `scale`: the most digits behind the decimal point; `adds`: 64 bits hold the
-    sum of all, in whole numbers of 10^-scale; `apart`: they are numbers and 64 bits do not, so there is an `eI`; `most`: how many rows share the most frequent value; `folded`: there is
-    an `fI`.
+    sum of all, in whole numbers of 10^-scale; `apart`: they are numbers and 64 bits do not, so there is an `eI`;
+    `most`: how many rows share the most frequent value; `folded`: there is an `fI`.
     """
 
     exact: bool = False

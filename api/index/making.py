@@ -144,8 +144,8 @@ def _bytes(package: Package, folder: Path) -> int:
 def beside(described: dict[str, Any], release: Path, folder: Path) -> Iterator[Callable[[], Path]]:
     """The index of a release that is being written, of a large one by a second process meanwhile.
 
-    The descriptor and data/ of the folder `release` are there. Gives a function that gives the finished index, to be put
-    in place (below `folder`, of a format). Raises NotMade, then or later.
+    The descriptor and data/ of the folder `release` are there. Gives a function that gives the finished index, to be
+    put in place (below `folder`, of a format). Raises NotMade, then or later.
     """
     package = descriptor.package(described)
     with atomic_files.workplace(folder, ASIDE) as aside:

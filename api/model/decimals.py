@@ -66,8 +66,8 @@ def _meant(double: float) -> Decimal:
 def compared(number: Decimal, operator: str, whole: bool) -> int | float:
     """The value that stored numbers (`whole`: 64-bit integers, else doubles) are compared with in place of a number.
 
-    A number that is none of these equals none of them; for an order, its nearest neighbour on the right side that is one
-    takes its place.
+    A number that is none of these equals none of them; for an order, its nearest neighbour on the right side that is
+    one takes its place.
     """
     exact = is_exact(number)
     if exact and (whole or isinstance(stored(number), float) or float(number) == number):

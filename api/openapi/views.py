@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
-from api.http.links import address, base
-from api.http.request import PLAIN, DataRequest, acceptable, refuse_parameters, store
+from api.http.request import PLAIN, DataRequest, acceptable, address, base, refuse_parameters, store
 from api.http.responses import JSON_TYPE, Body, respond
 from api.query.parse import Query
 from api.store.releases import Release

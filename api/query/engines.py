@@ -1,6 +1,7 @@
 """The engines that run statements, and in what they differ: the one surface is SQLAlchemy Core, compiled once a shape.
 
-DuckDB runs what SQLAlchemy writes for PostgreSQL. What no dialect has is an element below, with its SQL for each engine.
+DuckDB runs what SQLAlchemy writes for PostgreSQL. What no dialect has is an element below, with its SQL for each
+engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -72,8 +73,8 @@ DUCKDB = Engine(
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """A statement of one engine: SQL, the names of its parameters in the order in which they are bound, and the values of
-    those that never change.
+    """A statement of one engine: SQL, the names of its parameters in the order in which they are bound, and the values
+    of those that never change.
     """
 
     engine: Engine
@@ -141,8 +142,8 @@ class OneOf(Element):
 
 
 class Found(Element):
-    """Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which has
-    no full text of its own, takes the numbers that SQLite found.
+    """Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which
+    has no full text of its own, takes the numbers that SQLite found.
     """
 
     name, type = "found", sa.Boolean()

@@ -171,8 +171,8 @@ def _behind(selection: Selection) -> tuple[Shape, dict[str, Any], int]:
 
 
 def batches(selection: Selection) -> Iterator[Sequence[int]]:
-    """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised where
-    the first are not found in time.
+    """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised
+    where the first are not found in time.
     """
     layout, plan, index = selection.layout, selection.plan, selection.release.index
     shape, bound, last = _behind(selection)

@@ -3,9 +3,9 @@
 SQLAlchemy Core writes a statement once for each shape of query (which fields, operators and sorts, not which values);
 its text is kept and run with bound parameters.
 
-A page is found in one of two ways. Where an index holds the rows in the order of the query it is walked (`walk`), in one
-or more ranges: the rows that tie with the last one seen and come after it, then the rows beyond it, then the nulls; so it
-costs the same at any depth. Else the rows under the filters are sorted (`page`).
+A page is found in one of two ways. Where an index holds the rows in the order of the query it is walked (`walk`), in
+one or more ranges: the rows that tie with the last one seen and come after it, then the rows beyond it, then the nulls;
+so it costs the same at any depth. Else the rows under the filters are sorted (`page`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -94,8 +94,8 @@ def walked(layout: Layout, shape: Shape) -> bool:
 
 
 def _walks(layout: Layout, shape: Shape, positions: tuple[int, ...]) -> bool:
-    """Whether an index does: all filters are fixed values of its first fields or a range of the next one, by which, or by
-    whose few rows of one value, the query is sorted.
+    """Whether an index does: all filters are fixed values of its first fields or a range of the next one, by which, or
+    by whose few rows of one value, the query is sorted.
     """
     fixed = {position for position, name, _ in shape.filters if name == "eq"}
     start = next((i for i, position in enumerate(positions) if position not in fixed), len(positions))
@@ -240,7 +240,8 @@ def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
 
 
 def _beyond(layout: Layout, shape: Shape) -> sa.ColumnElement[bool]:
-    """The rows after the last one of the page before: they tie with it in some sort keys and come after it in the next."""
+    """The rows after the last one of the page before: they tie with it in some sort keys and come after it in the next.
+    """
     assert shape.after is not None
     ties, some = _ties(layout, shape), []
     for depth, ((position, down, nulls), null) in enumerate(zip(shape.sort, shape.after, strict=True)):

@@ -9,8 +9,7 @@ from marshmallow import ValidationError
 
 from api.http.errors import ProblemError
 from api.http.json_text import Raw, raw_json
-from api.http.links import address, with_query
-from api.http.request import DataRequest, acceptable, of_dataset
+from api.http.request import DataRequest, acceptable, address, of_dataset, with_query
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR

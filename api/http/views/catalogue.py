@@ -6,8 +6,18 @@ from typing import Any
 from flask import Blueprint, Response, redirect
 
 from api.http.json_text import compact
-from api.http.links import address, file_address
-from api.http.request import PLAIN, DataRequest, acceptable, of_dataset, of_release, refuse_parameters, store, tables
+from api.http.request import (
+    PLAIN,
+    DataRequest,
+    acceptable,
+    address,
+    file_address,
+    of_dataset,
+    of_release,
+    refuse_parameters,
+    store,
+    tables,
+)
 from api.http.responses import JSON_TYPE, Body, document, envelope, respond
 from api.index import sqlite
 from api.model.descriptor import Table

@@ -11,8 +11,7 @@ from flask import Blueprint, Response
 from marshmallow import fields, validate
 
 from api.http.errors import ProblemError
-from api.http.links import address, with_query
-from api.http.request import acceptable, dataset, of_dataset, of_release, store, tables
+from api.http.request import acceptable, address, dataset, of_dataset, of_release, store, tables, with_query
 from api.http.responses import Body, respond
 from api.http.views.conflicts import corrected
 from api.index.layout import change_head

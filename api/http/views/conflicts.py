@@ -7,8 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from api.http.json_text import compact
-from api.http.links import address
-from api.http.request import DataRequest, acceptable, of_dataset, tables
+from api.http.request import DataRequest, acceptable, address, of_dataset, tables
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_if_any, row_path
 from api.http.views.records import page, rows

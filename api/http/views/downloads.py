@@ -11,9 +11,8 @@ from flask import Response, request
 from api.http import extracts
 from api.http.compression import size_of
 from api.http.errors import ProblemError
-from api.http.links import address, following, with_query
 from api.http.negotiation import best_encoding
-from api.http.request import DataRequest
+from api.http.request import DataRequest, address, following, with_query
 from api.http.responses import Body, original, release_file, respond
 from api.query.find import Selection, batches, numbers, select, size, total
 from api.query.parse import wrong
@@ -58,14 +57,17 @@ def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
     if format.most is not None and count > format.most(columns):
         raise ProblemError(
             "not-acceptable",
-            f"A sheet holds at most {format.most(columns)} of these rows, and {count} match: add filters, or request csv.",
+            f"A sheet holds at most {format.most(columns)} of these rows, and {count} match: add filters, or request "
+            "csv.",
         )
     file = extracts.extract(selection, format, (text.encode() for text in delimited.part(selection, found)), count)
     return Body(file, links, size_of(file))
 
 
 def _length(selection: Selection, format: Format) -> int | None:
-    """The bytes of all rows of a selection, where they are many and go out as they stand: they are sent as they are found."""
+    """The bytes of all rows of a selection, where they are many and go out as they stand: they are sent as they are
+    found.
+    """
     query = selection.query
     if query.fields is not None or query.expand or best_encoding(request.headers.get("Accept-Encoding", "")):
         return None

@@ -2,8 +2,7 @@
 
 from flask import Blueprint, Response, render_template
 
-from api.http.links import address, permalink
-from api.http.request import PLAIN, DataRequest, acceptable, refuse_parameters, store
+from api.http.request import PLAIN, DataRequest, acceptable, address, permalink, refuse_parameters, store
 from api.http.responses import JSON_TYPE, Body, copied_from, document, respond
 from api.http.views.catalogue import about, dataset_links, service_links
 from api.index import sqlite

@@ -6,8 +6,7 @@ from urllib.parse import unquote
 from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
-from api.http.links import address, following
-from api.http.request import DataRequest, acceptable, of_dataset
+from api.http.request import DataRequest, acceptable, address, following, of_dataset
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
 from api.http.views.downloads import download

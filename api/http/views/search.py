@@ -6,8 +6,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from api.http.json_text import Raw, raw_json
-from api.http.links import with_query
-from api.http.request import DataRequest, acceptable, of_release
+from api.http.request import DataRequest, acceptable, of_release, with_query
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import key_path
 from api.index import sqlite

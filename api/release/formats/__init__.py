@@ -23,8 +23,8 @@ class Format:
 
     `path` is where a release keeps a whole table, with {} for the table's file name; "" where it does not. `write`
     makes a file of a table: in a build, and of a part of a table in a process of its own (api.release.extract). `part`
-    gives the rows of a selection with these numbers within the server, in pieces that begin with what `head` gives. `most`
-    is how many rows of so many columns are given. `flat`: a row cannot hold another row.
+    gives the rows of a selection with these numbers within the server, in pieces that begin with what `head` gives.
+    `most` is how many rows of so many columns are given. `flat`: a row cannot hold another row.
     """
 
     name: str
