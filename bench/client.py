@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 ADDRESS = "127.0.0.1"
 LARGE = 1 << 20
@@ -97,26 +98,56 @@ def load(port: int, connections: int, seconds: float, file: str, offset: int, *h
     return {"requests": len(times), "seconds": took, "bytes": received, **found, "errors": errors, "at": at}
 
 
-def in_turn(port: int, paths: Sequence[str], seconds: float, least: int = 3) -> list[float]:
-    """Seconds of each answer to one question after another over one connection, for some seconds; `least` in any case.
+@dataclass
+class Asked:
+    """One server's questions in order, over one connection: seconds of each answer so far, and what went wrong."""
 
-    Raises OSError for an answer that is an error.
+    port: int
+    paths: Sequence[str]
+    times: list[float] = field(default_factory=list)
+    spent: float = 0.0
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        self.connection = Connection(self.port)
+
+    def one(self) -> None:
+        """Ask the next question; again over a new connection if the server has closed this one meanwhile."""
+        path = self.paths[len(self.times)]
+        request = f"GET {path} HTTP/1.1\r\nHost: {ADDRESS}:{self.port}\r\n\r\n".encode()
+        try:
+            took, failed = self._answer(request)
+        except OSError:
+            self.connection.socket.close()
+            self.connection = Connection(self.port)
+            took, failed = self._answer(request)
+        if failed:
+            self.error = f"{self.connection.head[9:12].decode(errors='replace')} to {path}"
+        self.times.append(took)
+        self.spent += took
+
+    def _answer(self, request: bytes) -> tuple[float, bool]:
+        self.connection.ask(request)
+        complete = failed = False
+        while not complete:
+            complete, _, error = self.connection.take()
+            failed = failed or error
+        return time.perf_counter() - self.connection.asked, failed
+
+
+def by_turns(servers: Sequence[Asked], seconds: float, least: int = 3) -> None:
+    """Ask each server for some seconds, `least` questions in any case; next is the one that took the least time so far.
+
+    So the noise of the machine meets all of them alike.
     """
-    times: list[float] = []
-    connection = Connection(port)
-    with connection.socket:
-        end = time.perf_counter() + seconds
-        for path in paths:
-            connection.ask(f"GET {path} HTTP/1.1\r\nHost: {ADDRESS}:{port}\r\n\r\n".encode())
-            complete = False
-            while not complete:
-                complete, _, error = connection.take()
-                if error:
-                    raise OSError(f"{path} answers {connection.head[9:12].decode(errors='replace')}")
-            times.append(time.perf_counter() - connection.asked)
-            if len(times) >= least and time.perf_counter() > end:
-                break
-    return times
+    waiting = list(servers)
+    while waiting:
+        server = min(waiting, key=lambda one: one.spent)
+        server.one()
+        done = server.spent > seconds and len(server.times) >= least
+        if done or server.error or len(server.times) == len(server.paths):
+            waiting.remove(server)
+            server.connection.socket.close()
 
 
 def download(port: int, path: str) -> dict[str, float | str]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bench import servers, stores
-from bench.client import in_turn
+from bench.client import Asked, by_turns
 from bench.mix import SHAPES, Dice, Place, Question, datasette, drawn, lantern, plain, read, same, same_rows
 from bench.places import folder
 from bench.processes import Running, fetch, serving
@@ -64,8 +63,8 @@ def run(setup: Setup) -> Found:
     do not (`_nocount`). Datasette 0.65 has the same rows in an SQLite file with the same indexes declared (each field,
     each pair of country, category and year; full text) and is asked by its tables' own API, or the same SQL where that
     cannot say the question. Plain Flask runs the SQL of page and count on the engine's own files, on the same
-    gunicorn. Each round asks every shape of every server, the servers in random order, the same questions for all;
-    ratios are of requests a second, p50 and p99 of all rounds. Distinct counts are asked as facets of a field with a
+    gunicorn. Each round asks every shape of all servers by turns, the same questions; ratios are of requests a second,
+    p50 and p99 of all rounds. Distinct counts are asked as facets of a field with a
     value for each row (`count_distinct` is no measure yet). Before, three questions of each shape are compared: the
     servers must say the same.
     """
@@ -195,22 +194,16 @@ def _shape(
 
 def _rounds(setup: Setup, running: Mapping[str, Running], shapes: Mapping[str, Measuring], found: Found) -> None:
     for turn in range(setup.rounds + 1):
-        order = [(shape, name) for shape in shapes for name in running]
-        random.shuffle(order)
-        order.sort(key=lambda one: one[0])  # of one shape right after another: the machine's noise meets them alike
-        for shape, name in order:
-            measuring = shapes[shape]
-            if name not in measuring.paths:
-                continue
-            try:
-                times = in_turn(running[name].port, measuring.paths[name][turn], setup.seconds / 2)
-            except OSError as error:
-                found.problems.append(f"{shape}: {name}: {error}")
-                del measuring.paths[name]
-                measuring.times.pop(name, None)
-                continue
-            if turn:
-                measuring.times.setdefault(name, []).append(times)
+        for shape, measuring in shapes.items():
+            asked = {name: Asked(running[name].port, parts[turn]) for name, parts in measuring.paths.items()}
+            by_turns(list(asked.values()), setup.seconds / 2)
+            for name, one in asked.items():
+                if one.error:
+                    found.problems.append(f"{shape}: {name}: {one.error}")
+                    del measuring.paths[name]
+                    measuring.times.pop(name, None)
+                elif turn:
+                    measuring.times.setdefault(name, []).append(one.times)
 
 
 def _report(found: Found, rows: int, shapes: Mapping[str, Measuring], setup: Setup) -> None:
