@@ -112,7 +112,7 @@ def record(name: str, folder: Path) -> Iterator[Answer]:
     import oracle_questions as questions
 
     client, store = served(name, folder)
-    releases = [open_release(path) for path in sorted((store / "releases").iterdir())]
+    releases = [open_release(path, store) for path in sorted((store / "releases").iterdir())]
     *earlier, latest = [release for release in releases if (release.folder / "datapackage.json").is_file()]
     every = questions.of_release(latest, name, [release.version for release in earlier])
     every += [question for release in earlier for question in questions.of_version(release, name)]

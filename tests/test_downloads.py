@@ -1,4 +1,4 @@
-"""Rows are cut out of a release's files as they stand there: together or far apart, in any order, of several lines."""
+"""Rows in CSV and JSON Lines are the lines of the release's files: few or many, in any order, of several lines each."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from packages import table
 from served import answer, rows_path, served
 
 ROWS = 600
-MANY = 10_000  # as many as are merged at once (api.index.orders)
+MANY = 10_000  # more than SQLite answers one by one (api.index.layout.FEW)
 
 
 def some(order: str, words: str) -> list[list[str]]:
