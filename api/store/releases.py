@@ -96,7 +96,8 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Rel
 def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: str | None) -> Release:
     contents, manifest = read(raw), json.loads(raw)
     version, published_at, format = contents.version, contents.published_at, manifest.get("format", 0)
-    datetime.strptime(published_at, "%Y-%m-%dT%H:%M:%SZ")
+    if datetime.fromisoformat(published_at).strftime("%Y-%m-%dT%H:%M:%SZ") != published_at:
+        raise Unreadable(f"published_at is {published_at!r}: expected a time in UTC such as 2026-11-24T09:30:00Z")
     if not isinstance(format, int) or format > FORMAT:
         raise Unreadable(f"its format is {format!r}: this program reads those up to {FORMAT}")
     if {file.path: file.sha256 for file in contents.files}[DESCRIPTOR] != hashlib.sha256(described).hexdigest():
