@@ -220,10 +220,12 @@ class Store:
         raise NotInStore("the store holds no release" if not self._releases else "every release was withdrawn")
 
     def version(self, version: str) -> Release:
-        """The release of a version. Raises NotInStore naming it."""
+        """The release of a version. Raises NotInStore naming it, NotReady for one that cannot be read."""
         for release in self.releases():
             if release.version == version:
                 return release
+        if version in self.problems:
+            raise NotReady(f"release {version} cannot be read: {self.problems[version]}")
         entry = self.withdrawn().get(version)
         reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
         raise NotInStore(reason)
