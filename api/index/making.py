@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,11 @@ def beside(described: dict[str, Any], release: Path, folder: Path) -> Iterator[C
     gives the finished index, to be put in place (below `folder`, of a format). Raises NotMade, then or later.
     """
     package = descriptor.package(described)
-    with atomic_files.workplace(folder, ASIDE) as aside:
+    with ExitStack() as stack:
+        try:
+            aside = stack.enter_context(atomic_files.workplace(folder, ASIDE))
+        except OSError as error:
+            raise NotMade(f"no index can be written in {folder}: {error.strerror}") from error
         if _bytes(package, release) < LARGE:
             yield lambda: _finished(package, release, aside)
             return

@@ -107,13 +107,15 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
+    if not (model.citation and all(isinstance(table.descriptor["rows"], int) for table in model.tables)):
+        raise Unreadable("its descriptor does not say how many rows its tables have")
     place = index / f"{version}-{hashlib.sha256(raw).hexdigest()[:16]}"
     return Release(folder, place, version, published_at, tag, build, model, manifest, raw, withdrawn)
 
 
 def has_index(release: Release) -> bool:
     """Whether the index of a release is there; not whether it is good (api.index.intact)."""
-    return (release.index / INDEX_LIST).is_file()
+    return _stamp(release.index / INDEX_LIST) != ()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
