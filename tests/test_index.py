@@ -263,6 +263,11 @@ def test_of_a_large_release_a_process_of_its_own_makes_it(tmp_path: Path) -> Non
     assert lantern("index", "--store", tmp_path / "store").exit_code == 0
     assert digests(index) == made
     assert {path.name for path in index.parent.iterdir()} == {index.name, ".lock"}
+    with (tmp_path / "store/releases/1.0.0/data/t.csv").open("ab") as file:
+        file.write(b"one more\n")
+    failed = lantern("index", "--store", tmp_path / "store")
+    assert failed.exit_code == 1
+    assert failed.output.splitlines()[-1] == "1.0.0 has no index: data/t.csv is not as the manifest has it"
 
 
 def test_what_a_dead_maker_left_is_removed(store: Path) -> None:

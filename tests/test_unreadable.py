@@ -122,6 +122,15 @@ def test_it_is_served_as_soon_as_it_is_whole(store: Path) -> None:
     assert client.get("/readyz").get_json()["warnings"] == []
 
 
+def test_a_folder_of_releases_that_cannot_be_read_is_said(store: Path) -> None:
+    shutil.rmtree(store / "releases")
+    (store / "releases").write_text("no folder")
+    client = client_of(store)
+    assert client.get(ROWS).status_code == client.get("/v1/releases").status_code == 503
+    (warning,) = client.get("/readyz").get_json()["warnings"]
+    assert warning["version"] == "releases" and "Not a directory" in warning["reason"]
+
+
 def test_where_no_release_can_be_read_it_is_503_and_says_why(store: Path) -> None:
     for release in (store / "releases").iterdir():
         (release / "manifest.json").write_text("{")

@@ -58,9 +58,13 @@ def make(release: Release, again: bool = False) -> bool:
         return False
     if _bytes(release.package, release.folder) < LARGE:
         return _make(release, again)
+    failure = _failure(release.index)
+    failure.unlink(missing_ok=True)
     done = subprocess.run(command([release], again), capture_output=True, text=True)
+    if done.returncode and not failure.exists():
+        _failed(release.index, done.stderr.strip() or f"its maker ended with status {done.returncode}")
     if done.returncode:
-        raise NotMade(_failed(release.index, done.stderr.strip() or f"its maker ended with status {done.returncode}"))
+        raise NotMade(reason(release))
     return True
 
 
@@ -92,7 +96,7 @@ def _make(release: Release, again: bool) -> bool:
         _failed(release.index, str(error))
         raise
     except OSError as error:
-        raise NotMade(f"its index cannot be written: {error}") from error
+        raise NotMade(_failed(release.index, f"its index cannot be written: {error}")) from error
     return True
 
 

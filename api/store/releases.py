@@ -241,8 +241,10 @@ class Store:
 
 
 def _names(folder: Path) -> list[Path]:
-    """What lies in a folder, but for names that begin with a dot."""
+    """What lies in a folder, but for names that begin with a dot; itself, if it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError:
+        return [folder]
