@@ -77,6 +77,8 @@ def index(config: Config) -> None:
     shelf = store(config)
     releases = shelf.releases()
     wrong = dict(shelf.problems)
+    if not releases and not wrong:
+        raise LanternError(f"{shelf.root} holds no release")
     for release in releases:
         say(f"making the index of release {release.version}")
         try:

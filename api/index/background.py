@@ -4,45 +4,58 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from api.index import making
+from api.model.errors import LanternError
 from api.store import atomic_files
 from api.store.releases import Release
 
-AGAIN = 10.0  # seconds until what failed is tried again
+AGAIN = 5.0  # seconds until what failed is tried again
 FOLDER = ".background"  # whose lock the one child has
 log = logging.getLogger("lantern")
 
 
 class Background:
-    """What makes the indexes of releases, when it is called with them: at once, or later when others are under way."""
+    """What makes the indexes of the releases that it is called with, one call after the other; it returns at once."""
 
     def __init__(self) -> None:
-        self._tried: dict[Path, float] = {}
-        self._busy = threading.Lock()
+        self._wanted: dict[Path, Release] = {}
+        self._failed: dict[Path, float] = {}
+        self._lock = threading.Lock()
+        self._working = False
         self._said = ""
 
     def __call__(self, releases: Sequence[Release]) -> None:
         now = time.monotonic()
-        due = [release for release in releases if now - self._tried.get(release.index, -AGAIN) >= AGAIN]
-        if due and self._busy.acquire(blocking=False):
-            threading.Thread(target=self._make, args=(due,), daemon=True).start()
+        with self._lock:
+            self._wanted |= {one.index: one for one in releases if now - self._failed.get(one.index, -AGAIN) >= AGAIN}
+            if self._wanted and not self._working:
+                self._working = True
+                threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                releases = list(self._wanted.values())
+                self._wanted.clear()
+                if not releases:
+                    self._working = False
+                    return
+            try:
+                self._make(releases)
+            except (OSError, LanternError) as error:
+                self._fail(releases)
+                if str(error) != self._said:
+                    log.warning("indexes cannot be made: %s", error)
+                    self._said = str(error)
 
     def _make(self, releases: list[Release]) -> None:
-        try:
-            with atomic_files.locked(releases[0].index.parent.parent / FOLDER, wait=0):
-                done = subprocess.run(making.command(releases))
-                if done.returncode:
-                    now = time.monotonic()
-                    self._tried |= {one.index: now for one in releases if not making.good(one)}
-        except atomic_files.Busy:
-            pass  # another worker's child: what it does not make is asked for again
-        except OSError as error:
-            self._tried |= {one.index: time.monotonic() for one in releases}
-            if str(error) != self._said:
-                log.warning("indexes cannot be made: %s", error)
-                self._said = str(error)
-        finally:
-            self._busy.release()
+        with atomic_files.locked(releases[0].index.parent.parent / FOLDER, making.PATIENCE):
+            lacking = [release for release in releases if not making.good(release)]  # another worker may have seen it
+            if lacking and subprocess.run(making.command(lacking)).returncode:
+                self._fail(release for release in lacking if not making.good(release))
+
+    def _fail(self, releases: Iterable[Release]) -> None:
+        self._failed |= {release.index: time.monotonic() for release in releases}

@@ -7,6 +7,7 @@ states of the files (size, inode, times) are compared before and after each ques
 
 import hashlib
 import json
+import logging
 import os
 import threading
 import time
@@ -20,8 +21,10 @@ from api.model.files import INDEX_LIST
 Found = TypeVar("Found")
 State = tuple[tuple[int, ...], ...]
 TRIES = 3
+DAMAGED = "is damaged"
 TICK = 0.02  # seconds within which two changes of a file may have the same time
 _hashing = threading.Lock()
+log = logging.getLogger("lantern")
 
 
 class NoIndex(LanternError):
@@ -54,6 +57,8 @@ def check(index: Path) -> State:
             known = _known.get(index)
             if known is None or known.state != _states(known.paths):
                 known = _known[index] = _looked_at(index)
+                if known.reason.startswith(DAMAGED):
+                    log.warning("the index %s %s", index, known.reason)
     if known.reason:
         raise NoIndex(index, known.reason)
     return known.state
@@ -113,7 +118,7 @@ def _looked_at(index: Path) -> _Known:
     except OSError:
         return _Known(paths, state, "is missing")
     except (ValueError, LookupError, TypeError) as error:
-        return _Known(paths, state, f"is damaged: {INDEX_LIST} cannot be read ({error!r})")
+        return _Known(paths, state, f"{DAMAGED}: {INDEX_LIST} cannot be read ({error!r})")
     if other:
         return _Known(paths, state, f"is of the format {listing['format']!r}")
     paths += tuple(path for path, _, _ in files)
@@ -122,7 +127,7 @@ def _looked_at(index: Path) -> _Known:
     time.sleep(min(max(changed / 1e9 + TICK - time.time(), 0), TICK))  # a later change has another time
     for (path, size, sha256), one in zip(files, state[1:], strict=True):
         if one[:1] != (size,) or _digest(path) != sha256:
-            return _Known(paths, state, f"is damaged: {Path(path).name} is not as it was made")
+            return _Known(paths, state, f"{DAMAGED}: {Path(path).name} is not as it was made")
     if _states(paths) != state:
         return _Known(paths, state, "is being changed")
     return _Known(paths, state, "")

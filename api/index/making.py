@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,13 @@ def make(release: Release, again: bool = False) -> bool:
         return False
     if _bytes(release.package, release.folder) < LARGE:
         return _make(release, again)
+    failure = _failure(release.index)
+    failure.unlink(missing_ok=True)
     done = subprocess.run(command([release], again), capture_output=True, text=True)
+    if done.returncode and not failure.exists():
+        _failed(release.index, done.stderr.strip() or f"its maker ended with status {done.returncode}")
     if done.returncode:
-        raise NotMade(_failed(release.index, done.stderr.strip() or f"its maker ended with status {done.returncode}"))
+        raise NotMade(reason(release))
     return True
 
 
@@ -92,7 +96,7 @@ def _make(release: Release, again: bool) -> bool:
         _failed(release.index, str(error))
         raise
     except OSError as error:
-        raise NotMade(f"its index cannot be written: {error}") from error
+        raise NotMade(_failed(release.index, f"its index cannot be written: {error}")) from error
     return True
 
 
@@ -148,7 +152,11 @@ def beside(described: dict[str, Any], release: Path, folder: Path) -> Iterator[C
     put in place (below `folder`, of a format). Raises NotMade, then or later.
     """
     package = descriptor.package(described)
-    with atomic_files.workplace(folder, ASIDE) as aside:
+    with ExitStack() as stack:
+        try:
+            aside = stack.enter_context(atomic_files.workplace(folder, ASIDE))
+        except OSError as error:
+            raise NotMade(f"no index can be written in {folder}: {error.strerror}") from error
         if _bytes(package, release) < LARGE:
             yield lambda: _finished(package, release, aside)
             return

@@ -19,7 +19,7 @@ from api.mirror.upstream import Interrupted, MirrorError, Missing, Upstream
 from api.model.files import MANIFEST, SUMS
 from api.store import atomic_files, manifest, release_index
 from api.store.manifest import Contents, File
-from api.store.releases import Unreadable, open_release
+from api.store.releases import Unreadable, has_index, open_release
 
 # A release and its bytes → what is called with the count of bytes as they come in.
 Watch = Callable[[str, int], AbstractContextManager[Tick]]
@@ -52,7 +52,7 @@ class Staging:
         """Make a release appear; whether it is new. Raises Refused or another MirrorError."""
         target = self.shown / entry.version
         if _complete(target, entry, deep=repair):
-            self._open(target)
+            self._open(target, shown=True)
             return False
         contents = _promised(followed, entry)
         folder = self.work / f"{entry.version}-{entry.manifest[:16]}"
@@ -60,15 +60,18 @@ class Staging:
         atomic_files.write(folder / MANIFEST, contents.raw)
         if contents.derives_sums:
             atomic_files.write(folder / SUMS, contents.sums())
-        self._open(folder)
+        self._open(folder, shown=False)
         self._show(folder, target, contents)
         return True
 
-    def _open(self, folder: Path) -> None:
-        """Raises Refused for a release that a server could not serve."""
+    def _open(self, folder: Path, shown: bool) -> None:
+        """Make the index of a release, of one that is shown already only where it is missing.
+
+        Raises Refused for a release that a server could not serve.
+        """
         try:
             release = open_release(folder, self.index)
-            if self.indexed:
+            if self.indexed and not (shown and has_index(release)):
                 making.make(release)
         except making.NotMade as error:
             if isinstance(error.__cause__, OSError):  # of the disk, not of the release

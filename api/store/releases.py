@@ -96,7 +96,8 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Rel
 def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: str | None) -> Release:
     contents, manifest = read(raw), json.loads(raw)
     version, published_at, format = contents.version, contents.published_at, manifest.get("format", 0)
-    datetime.strptime(published_at, "%Y-%m-%dT%H:%M:%SZ")
+    if datetime.fromisoformat(published_at).strftime("%Y-%m-%dT%H:%M:%SZ") != published_at:
+        raise Unreadable(f"published_at is {published_at!r}: expected a time in UTC such as 2026-11-24T09:30:00Z")
     if not isinstance(format, int) or format > FORMAT:
         raise Unreadable(f"its format is {format!r}: this program reads those up to {FORMAT}")
     if {file.path: file.sha256 for file in contents.files}[DESCRIPTOR] != hashlib.sha256(described).hexdigest():
@@ -106,13 +107,15 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
+    if not (model.citation and all(isinstance(table.descriptor["rows"], int) for table in model.tables)):
+        raise Unreadable("its descriptor does not say how many rows its tables have")
     place = index / f"{version}-{hashlib.sha256(raw).hexdigest()[:16]}"
     return Release(folder, place, version, published_at, tag, build, model, manifest, raw, withdrawn)
 
 
 def has_index(release: Release) -> bool:
     """Whether the index of a release is there; not whether it is good (api.index.intact)."""
-    return (release.index / INDEX_LIST).is_file()
+    return _stamp(release.index / INDEX_LIST) != ()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -219,10 +222,12 @@ class Store:
         raise NotInStore("the store holds no release" if not self._releases else "every release was withdrawn")
 
     def version(self, version: str) -> Release:
-        """The release of a version. Raises NotInStore naming it."""
+        """The release of a version. Raises NotInStore naming it, NotReady for one that cannot be read."""
         for release in self.releases():
             if release.version == version:
                 return release
+        if version in self.problems:
+            raise NotReady(f"release {version} cannot be read: {self.problems[version]}")
         entry = self.withdrawn().get(version)
         reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
         raise NotInStore(reason)
@@ -236,8 +241,10 @@ class Store:
 
 
 def _names(folder: Path) -> list[Path]:
-    """What lies in a folder, but for names that begin with a dot."""
+    """What lies in a folder, but for names that begin with a dot; itself, if it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError:
+        return [folder]
