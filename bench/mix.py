@@ -298,7 +298,7 @@ def plain(question: Question, rows: int) -> tuple[dict[str, Any], list[list[Any]
     narrow = question.share * rows <= NARROW or any(op == "q" for _, op, _ in question.where)
     engine = "sqlite" if narrow else "duckdb"
     if question.key:
-        sql = f"SELECT j FROM j0 WHERE n = (SELECT n FROM t0 WHERE {column['id']} = ?)"
+        sql = f"SELECT json FROM j0 WHERE n = (SELECT n FROM t0 WHERE {column['id']} = ?)"
         return {"kind": "row", "statements": [("sqlite", sql)]}, [[question.key]]
     if question.kind == "groups":
         sql, bound = statement(question, lambda _: "?", column, engine)
@@ -315,7 +315,7 @@ def plain(question: Question, rows: int) -> tuple[dict[str, Any], list[list[Any]
     by = "sqlite" if narrow or _walked(question) else "duckdb"
     sql, more = statement(question, lambda _: "?", column, by)
     if by == "sqlite":
-        sql = f"SELECT j FROM ({sql}) AS found CROSS JOIN j0 ON j0.n = found.n"
+        sql = f"SELECT json FROM ({sql}) AS found CROSS JOIN j0 ON j0.n = found.n"
     if not where:  # the number of all rows is known
         return {"kind": "page", "statements": [(by, sql)]}, [more]
     count = f"SELECT count(*) FROM t0{where}"

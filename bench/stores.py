@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench import standin, tables
+from bench import tables
 from bench.places import ROOT, folder
 from bench.processes import memory, tree
 
@@ -52,17 +52,8 @@ def store(rows: int, checkout: Path = ROOT) -> Path:
 
 
 def index(rows: int) -> Path:
-    """The folder with tables.sqlite and tables.duckdb of a store's index."""
-    found = next(store(rows).glob("index/**/tables.duckdb"), None)
-    if found:
-        return found.parent
-    target = folder("standin", str(rows))
-    if not (target / "tables.duckdb").exists():
-        work = folder("standin", f"{rows}.part")
-        standin.make(package(rows) / "data" / "figures.csv", work)
-        target.rmdir()
-        work.rename(target)
-    return target
+    """The folder of the index of a store's release."""
+    return next(store(rows).glob("index/*/*/index.json")).parent
 
 
 BUILD = """

@@ -35,7 +35,7 @@ def lite() -> sqlite3.Connection:
 def duck() -> duckdb.DuckDBPyConnection:
     with opening:
         if not opened:
-            opened.append(duckdb.connect(str(INDEX / "tables.duckdb"), read_only=True))
+            opened.append(duckdb.connect(str(next(INDEX.glob("*.duckdb"))), read_only=True))
     return opened[0].cursor()
 
 
@@ -58,7 +58,7 @@ def answer(number: int) -> Response:
         if asked["statements"][0][0] == "duckdb":
             numbers = [row[0] for row in rows]
             marks = ", ".join("?" * len(numbers))
-            texts = dict(run("sqlite", f"SELECT n, j FROM j0 WHERE n IN ({marks})", numbers))
+            texts = dict(run("sqlite", f"SELECT n, json FROM j0 WHERE n IN ({marks})", numbers))
             rows = [(texts[n],) for n in numbers]
         total = found[1][0][0] if found[1:] else None
         meta = json.dumps({"count": len(rows[:limit]), "total": total, "more": len(rows) > limit})
