@@ -1,4 +1,6 @@
-"""A table large enough to have rollups, and to be scanned by DuckDB, gives the same answers as plain Python over its rows."""
+"""A table large enough to have rollups, and to be scanned by DuckDB, gives the same answers as plain Python over its
+rows.
+"""
 
 import random
 from collections.abc import Iterator

@@ -151,6 +151,15 @@ def numbers(index: Path, sql: str, values: Sequence[Any]) -> list[int]:
     return found
 
 
+def page(index: Path, number: int, sql: str, values: Sequence[Any]) -> tuple[list[int], str]:
+    """The row numbers that a statement gives for a dataset, and the JSON of these rows, separated by ROW_SEPARATOR."""
+    found = f"SELECT found.n, json FROM ({sql}) AS found CROSS JOIN j{number} ON j{number}.n = found.n"
+    ((numbers, text),) = rows(
+        index, f"SELECT group_concat(n), group_concat(json, ?) FROM ({found})", (ROW_SEPARATOR, *values)
+    )
+    return json.loads(f"[{numbers or ''}]"), text or ""
+
+
 @lru_cache(maxsize=4)
 def found_by_text(index: Path, number: int, words: str) -> str:
     """The numbers of a dataset's rows that full text finds, comma-separated."""

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from api.index import duckdb, sqlite
-from api.index.layout import FEW, Layout
+from api.index.layout import FEW, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
 from api.query import parse, sql
@@ -144,15 +144,36 @@ def _count(
 
 def numbers(selection: Selection, most: int) -> Sequence[int]:
     """The numbers of the first `most` rows in the order of the query, from behind the row that its cursor names."""
-    release, layout, plan = selection.release, selection.layout, selection.plan
+    statement, bound, last = _found(selection, most)
+    if statement is None:
+        return range(last + 1, min(last + most, selection.layout.rows) + 1)
+    if statement.engine is SQLITE:
+        return sqlite.numbers(selection.release.index, statement.sql, statement.values(bound))
+    return [number for (number,) in statement.rows(selection.release.index, bound)]
+
+
+def page(selection: Selection) -> tuple[Sequence[int], str, bool]:
+    """The numbers and the JSON of a page's rows (separated by ROW_SEPARATOR), and whether more rows follow."""
+    index, number, limit = selection.release.index, selection.layout.number, selection.query.limit
+    statement, bound, _ = _found(selection, limit + 1)
+    if statement is not None and statement.engine is SQLITE:
+        found, text = sqlite.page(index, number, statement.sql, statement.values(bound))
+        more = len(found) > limit
+        return found[:limit], text.rpartition(ROW_SEPARATOR)[0] if more else text, more
+    some = numbers(selection, limit + 1)
+    return some[:limit], sqlite.json_text(index, number, some[:limit]), len(some) > limit
+
+
+def _found(selection: Selection, most: int) -> tuple[Statement | None, Mapping[str, Any], int]:
+    """What gives the numbers of the first `most` rows behind the cursor's: a statement and what is bound to it; None
+    where these are all rows in the order of their numbers, from behind the one that is given.
+    """
+    layout, plan = selection.layout, selection.plan
     shape, bound, last = _behind(selection)
     if plan.shape == Shape():
-        return range(last + 1, min(last + most, layout.rows) + 1)
+        return None, bound, last
     statement = sql.walk(layout, shape) if plan.walked else sql.page(layout, shape, *access(selection))
-    given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
-    if statement.engine is SQLITE:
-        return sqlite.numbers(release.index, statement.sql, statement.values(given))
-    return [number for (number,) in statement.rows(release.index, given)]
+    return statement, _given(selection.release, layout, statement, {**bound, sql.LIMIT: most}), last
 
 
 def _behind(selection: Selection) -> tuple[Shape, dict[str, Any], int]:

@@ -17,7 +17,7 @@ from api.model.files import CONFLICTS, CORRECTIONS
 from api.query import parameters
 from api.query.conflicts import conflicts
 from api.query.fields import Parameters
-from api.query.find import select, total
+from api.query.find import select
 from api.query.retractions import retraction
 from api.store.releases import Release
 
@@ -35,12 +35,12 @@ def all_conflicts() -> Response:
 def _conflicts(data_request: DataRequest) -> Body:
     release, table, query, path = data_request
     selection = select(release, table, query)
-    text, _, after = rows(selection, path)
+    text, _, every, after = rows(selection, path)
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
     data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]
     links = {"next": after, "describedby": address("v1", "datasets", CONFLICTS, "schema")}
-    meta = {"dataset": CONFLICTS, "count": len(data), "total": total(selection)}
+    meta = {"dataset": CONFLICTS, "count": len(data), "total": every}
     return Body(envelope(data_request, "[\n" + ",\n".join(data) + "\n]" if data else "[]", meta, links), links)
 
 

@@ -10,13 +10,13 @@ from api.http.request import DataRequest, acceptable, address, following, of_dat
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
 from api.http.views.downloads import download
-from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS
+from api.query import find
 from api.query.conflicts import conflicts
 from api.query.fields import Parameters
-from api.query.find import Selection, numbers, select, total
+from api.query.find import Selection, select
 from api.query.parameters import control
 from api.query.parse import encode
 from api.query.reshape import reshape
@@ -59,26 +59,26 @@ def page(data_request: DataRequest, join: Join | None = None) -> Response:
 def _page(data_request: DataRequest, join: Join | None) -> Body:
     release, table, query, path = data_request
     selection = select(release, table, query)
-    data, shown, after = rows(selection, path)
+    data, shown, every, after = rows(selection, path)
     if data and (query.fields is not None or query.expand or join is not None):
         text = reshape(selection, data) if query.fields is not None or query.expand else data
         if join is not None:
             text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
         data = text
     schema = address("v1", "datasets", table.name, "schema")
-    meta = {"dataset": table.name, "count": len(shown), "total": total(selection)}
+    meta = {"dataset": table.name, "count": len(shown), "total": every}
     links = {"next": after, "describedby": schema}
     content = f"[\n{data}\n]" if data else "[]"
     return Body(envelope(data_request, content, meta, links, _included(release, table, shown)), links)
 
 
-def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], str | None]:
-    """The page's rows as JSON, their numbers, and the address of the next page if more rows follow."""
-    limit = selection.query.limit
-    selected = numbers(selection, limit + 1)
-    shown = selected[:limit]
-    after = following(selection, shown[-1], path) if len(selected) > limit else None
-    return sqlite.json_text(selection.release.index, selection.layout.number, shown), shown, after
+def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], int, str | None]:
+    """The page's rows as JSON, their numbers, how many rows there are in all, and the address of the next page if more
+    follow.
+    """
+    shown, text, more = find.page(selection)
+    every = len(shown) if not more and selection.query.cursor is None else find.total(selection)
+    return text, shown, every, following(selection, shown[-1], path) if more else None
 
 
 def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
