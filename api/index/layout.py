@@ -42,6 +42,7 @@ def orders_path(table: Table) -> str:
     return f"{file_stem(table.name)}.orders"
 
 
+@lru_cache(maxsize=1_000)
 def rows_path(table: Table) -> str:
     """Where an index keeps the finished JSON of a table's rows: an object a line, each with the comma after it."""
     return f"{file_stem(table.name)}.rows.json"
