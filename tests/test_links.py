@@ -1,5 +1,6 @@
 """Every link that an answer gives leads somewhere, and every Link header says just what was meant."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,9 @@ from releases import package as with_history
 from served import app_of, client_of, served
 from werkzeug.test import TestResponse
 
+from api.index import layout, making
 from api.release.build import build
+from api.store.releases import open_release
 
 ORIGIN = "http://localhost"
 LINKSET = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
@@ -262,8 +265,12 @@ def licensed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FlaskC
         said = json.loads(descriptor.read_text())
         said["licenses"][0]["path"] = path
         descriptor.write_text(json.dumps(said))
-        manifest = descriptor.with_name("manifest.json")  # another release to who keeps it in memory
-        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "notes": path}))
+        manifest = descriptor.with_name("manifest.json")
+        listed = json.loads(manifest.read_text())
+        entry = next(one for one in listed["files"] if one["path"] == descriptor.name)
+        entry["sha256"] = hashlib.sha256(descriptor.read_bytes()).hexdigest()
+        manifest.write_text(json.dumps(listed))
+        making.make(open_release(descriptor.parent, layout.folder(folder / "store", "")))
         return app_of(folder / "store").test_client()
 
     return of
