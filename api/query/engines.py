@@ -40,21 +40,19 @@ class ConditionsAsTheyAre(SQLiteDialect):
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """One engine: how statements are written for it, how a bound value is handed over, how it is asked, and what number
-    a result of `Total` or `Middle` is.
+    """One engine: how statements are written for it, how a list is bound, how it is asked, and what number a result of
+    `Total`, `Low` or `High` is.
     """
 
     dialect: sa.Dialect
-    given: Callable[[Any], Any]
+    listed: Callable[[list[Any]], Any]
     rows: Callable[[Path, str, Sequence[Any]], list[tuple[Any, ...]]]
     number: Callable[[Any, Column], Decimal]
 
 
-def _json(value: Any) -> Any:
-    """Lists as JSON, which has no infinity (a number that equals no stored one, as no text does)."""
-    if not isinstance(value, list):
-        return value
-    return types.canonical(["infinity" if one == float("inf") else one for one in value])
+def _json(values: list[Any]) -> str:
+    """A list as JSON, which has no infinity (a number that equals no stored one, as no text does)."""
+    return types.canonical(["infinity" if one == float("inf") else one for one in values])
 
 
 def _of_units(value: Any, column: Column) -> Decimal:
@@ -81,15 +79,6 @@ class Statement:
     sql: str
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
-
-    def values(self, bound: Mapping[str, Any]) -> list[Any]:
-        """What is bound to it, out of values by name."""
-        given = self.engine.given
-        return [given(bound[name]) if name in bound else self.fixed[name] for name in self.names]
-
-    def rows(self, index: Path, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows that it gives. Raises TooSlow where that is not done in time."""
-        return self.engine.rows(index, self.sql, self.values(bound))
 
 
 def statement(engine: Engine, selected: sa.sql.expression.SelectBase) -> Statement:
