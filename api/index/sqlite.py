@@ -172,17 +172,10 @@ def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     return asked(index, ask)
 
 
-def numbers_text(index: Path, sql: str, values: Sequence[Any]) -> str:
-    """The row numbers (column n) that a statement gives, comma-separated: fetched in one long step."""
-    ((joined,),) = rows(index, f"SELECT group_concat(n) FROM ({sql})", values)
-    return joined or ""
-
-
 def numbers(index: Path, sql: str, values: Sequence[Any]) -> list[int]:
-    """The row numbers that a statement gives."""
-    found: list[int] = json.loads(
-        f"[{numbers_text(index, sql, values)}]"
-    )  # which reads numbers in half the time of int()
+    """The row numbers (column n) that a statement gives, fetched in one long step."""
+    ((joined,),) = rows(index, f"SELECT group_concat(n) FROM ({sql})", values)
+    found: list[int] = json.loads(f"[{joined or ''}]")  # which reads numbers in half the time of int()
     return found
 
 
@@ -195,10 +188,13 @@ def page(index: Path, number: int, sql: str, values: Sequence[Any]) -> tuple[lis
     return json.loads(f"[{numbers or ''}]"), text or ""
 
 
-@lru_cache(maxsize=4)
-def found_by_text(index: Path, number: int, words: str) -> str:
-    """The numbers of a dataset's rows that full text finds, comma-separated."""
-    return numbers_text(index, f"SELECT rowid AS n FROM q{number} WHERE q{number} MATCH ?", [words])
+@lru_cache(maxsize=8)
+def found_by_text(index: Path, layout: Layout, words: str) -> bytes:
+    """A byte for each row's number of a dataset, from 0 on: 1 for the rows that full text finds."""
+    name, marks = f"q{layout.number}", bytearray(layout.rows + 1)
+    for n in numbers(index, f"SELECT rowid AS n FROM {name} WHERE {name} MATCH ?", [words]):
+        marks[n] = 1
+    return bytes(marks)
 
 
 def row_texts(index: Path, number: int, column: str, numbers: Sequence[int], between: str) -> str:

@@ -132,13 +132,13 @@ class OneOf(Element):
 
 class Found(Element):
     """Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which
-    has no full text of its own, takes the numbers that SQLite found.
+    has no full text of its own, takes a byte for each row, 1 for those that SQLite found.
     """
 
     name, type = "found", sa.Boolean()
     forms = {
         "sqlite": "({0} IN (SELECT rowid FROM {1} WHERE {1} MATCH {2}))",
-        "duckdb": "({0} IN (SELECT CAST(unnest(string_split(nullif({2}, ''), ',')) AS INTEGER)))",
+        "duckdb": "(get_bit(CAST({2} AS BIT), {0} * 8 + 7) = 1)",
         "": "({0} IN (SELECT n FROM {1} WHERE words @@ to_tsquery('simple', {2})))",
     }
 

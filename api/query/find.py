@@ -102,10 +102,10 @@ def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
 
 
 def _given(release: Release, layout: Layout, statement: Statement, bound: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values for a statement: DuckDB is given the numbers of the rows that full text finds."""
+    """The values for a statement: DuckDB is given which rows full text finds."""
     if statement.engine is SQLITE or sql.FULL_TEXT not in bound:
         return bound
-    found = sqlite.found_by_text(release.index, layout.number, bound[sql.FULL_TEXT])
+    found = sqlite.found_by_text(release.index, layout, bound[sql.FULL_TEXT])
     return {**bound, sql.FULL_TEXT: found}
 
 
