@@ -99,7 +99,7 @@ def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 
 def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time, and NoIndex."""
+    """The rows of a statement, some at a time. Raises TooSlow where the first are not there in time, and NoIndex."""
 
     def ask(state: State) -> tuple[State, "DuckDBPyConnection", list[tuple[Any, ...]]]:
         with _running(index) as cursor:
