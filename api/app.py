@@ -8,8 +8,7 @@ from api import settings
 from api.http import errors, request, responses
 from api.http.cache import Cache
 from api.http.views import aggregates, catalogue, changes, conflicts, files, health, home, records, search, tuf
-from api.index import layout
-from api.index.background import Background
+from api.index import layout, making
 from api.openapi import views as documentation
 from api.store.releases import Store
 
@@ -23,7 +22,7 @@ def create_app(**overrides: Any) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     folder = layout.folder(app.config["STORE"], app.config["INDEX"])
-    store = app.extensions["store"] = Store(app.config["STORE"], folder, Background())
+    store = app.extensions["store"] = Store(app.config["STORE"], folder, making.Background())
     for part in (errors, request, responses):
         part.init_app(app)
     for view in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):

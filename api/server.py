@@ -186,5 +186,5 @@ def _tell(arbiter: Arbiter) -> None:
 
 
 def _look(worker: Any) -> None:
-    """Look at the store before the first request: what has no index gets one (api.index.background)."""
+    """Look at the store before the first request: what has no index gets one (api.index.making)."""
     worker.app.wsgi().extensions["store"].releases()

@@ -40,6 +40,13 @@ if os.getuid() == 0: os.setgid(65534), os.setuid(65534)
 api.cli.main(["serve"])"""
 
 
+MAKER = """import sys
+from pathlib import Path
+from api.index import making
+from api.store.releases import open_release
+making.make(open_release(*map(Path, sys.argv[1:])))"""
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store with the releases 1.0.0 and 1.1.0."""
@@ -244,7 +251,7 @@ def test_a_release_that_is_not_whole_gets_no_index_until_it_is(store: Path) -> N
 def test_makers_at_the_same_time_make_one(store: Path) -> None:
     index = index_of(store, "1.1.0")
     shutil.rmtree(index)
-    command = [sys.executable, "-P", "-m", "api.index.making", "missing", index.parent, store / "releases/1.1.0"]
+    command = [sys.executable, "-P", "-c", MAKER, store / "releases/1.1.0", index.parent]
     with atomic_files.locked(store / "index"):
         makers = [subprocess.Popen(command) for _ in range(3)]
         time.sleep(1)

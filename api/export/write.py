@@ -23,7 +23,6 @@ from api.index import layout, making
 from api.model.files import MIRROR, RELEASE_INDEX
 from api.store import atomic_files, manifest, release_index
 from api.store.releases import NotInStore, Store
-from api.store.swap import swap
 from api.trust.keys import Tell
 
 LIST = sidecars.LIST
@@ -81,7 +80,7 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
     changed = files.changed()
     if changed:
         os.sync()
-        swap(files.folder, folder, work / "old")
+        atomic_files.swap(files.folder, folder, work / "old")
     return Exported(len(entries), sum(entry.bytes for entry in entries), changed, len(left_out))
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from api.index.sqlite import Known, state_of
 from api.model.files import INDEX_LIST
+from api.store import manifest
 
 PIECE, READ = 1 << 26, 1 << 20  # bytes that are hashed by themselves, and read at once
 DAMAGED = "is damaged"
@@ -27,7 +28,7 @@ def listed(folder: Path, format: str) -> bytes:
     """index.json of a folder that holds the files of an index of a format."""
     paths = sorted(folder.iterdir())
     files = [{"name": path.name, "bytes": path.stat().st_size, "sha256": _digests(str(path))} for path in paths]
-    return (json.dumps({"format": format, "files": files}, indent=2) + "\n").encode()
+    return manifest.dump({"format": format, "files": files}).encode()
 
 
 def looked_at(index: Path) -> Known:

@@ -1,31 +1,34 @@
 """Making indexes: from the files of a release, aside, put in place by one rename, one maker at a time.
 
-As a process of its own, `python -P -m api.index.making missing|again FOLDER RELEASE…` makes the indexes of releases (by
-their folders) in the folder of a format, so that what made a large one leaves no memory behind.
+As a process of its own, `python -P -m api.index.making RELEASE ASIDE` writes the files of an index from the folder of a
+release into an empty one, so that what made a large one leaves no memory behind.
 """
 
+import json
+import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from api.index import intact, sqlite, write
 from api.model import descriptor
-from api.model.descriptor import Package
 from api.model.errors import LanternError
-from api.model.files import INDEX_LIST
+from api.model.files import DESCRIPTOR, INDEX_LIST
 from api.store import atomic_files, manifest
-from api.store.releases import Release, open_release
-from api.store.swap import swap
+from api.store.releases import Release
 
 LARGE = 20_000_000  # bytes of CSV, from which a process of its own pays
 ASIDE = ".aside-"  # how the folders of indexes under way begin
 FAILED = ".failed"  # ends the name of a file that says why an index could not be made
 PATIENCE = 3_600.0  # seconds to wait for another maker
-READ = "data/"  # what an index is made of
+AGAIN = 5.0  # seconds until a server tries again what failed
+DATA = "data"  # the folder of a release that an index is made of
+log = logging.getLogger("lantern")
 
 
 class NotMade(LanternError):
@@ -49,80 +52,86 @@ def reason(release: Release) -> str:
         return "its index is being made"
 
 
-def make(release: Release, again: bool = False) -> bool:
+def make(release: Release, again: bool = False, apart: bool = False) -> bool:
     """Put the index of a release in place, unless it is there and good (or `again`); whether it was made.
 
-    Raises NotMade, and leaves the reason beside the index.
+    `apart`: by a process of its own, however small it is. Raises NotMade, and leaves the reason beside the index.
     """
     if not again and good(release):
         return False
-    if _bytes(release.package, release.folder) < LARGE:
-        return _make(release, again)
-    failure = _failure(release.index)
-    failure.unlink(missing_ok=True)
-    done = subprocess.run(command([release], again), capture_output=True, text=True)
-    if done.returncode and not failure.exists():
-        _failed(release.index, done.stderr.strip() or f"its maker ended with status {done.returncode}")
-    if done.returncode:
-        raise NotMade(reason(release))
-    return True
-
-
-def command(releases: list[Release], again: bool = False) -> list[str]:
-    """The process that makes the indexes of releases; it prints what it cannot make, and ends with 1."""
-    places = [str(releases[0].index.parent.absolute()), *(str(release.folder.absolute()) for release in releases)]
-    return [sys.executable, "-P", "-m", "api.index.making", "again" if again else "missing", *places]
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One maker at a time; `folder` is that of a format."""
-    with atomic_files.locked(folder.parent, PATIENCE):
-        yield
-
-
-def _make(release: Release, again: bool) -> bool:
-    """The same in this process."""
     folder = release.index.parent
     try:
         with alone(folder):
             if not again and good(release):  # another maker was first
                 return False
-            with atomic_files.workplace(folder, ASIDE) as aside:
-                _verify(release)
-                _write(release.package, release.folder, aside)
-                place(aside, release.index)
+            _verify(release)
+            with beside(release.folder, folder, apart) as finished:
+                place(finished(), release.index)
+    except OSError as error:
+        raise NotMade(_failed(release.index, f"its index cannot be written: {error}")) from error
     except NotMade as error:
         _failed(release.index, str(error))
         raise
-    except OSError as error:
-        raise NotMade(_failed(release.index, f"its index cannot be written: {error}")) from error
     return True
+
+
+def alone(folder: Path) -> AbstractContextManager[None]:
+    """One maker at a time; `folder` is that of a format."""
+    return atomic_files.locked(folder.parent, PATIENCE)
 
 
 def _verify(release: Release) -> None:
     """Raises NotMade where what the index is made of is not all there as the manifest has it."""
-    files = {file.path: file for file in manifest.read(release.raw).files if file.path.startswith(READ)}
-    for path in [*files, *(table.path for table in release.package.tables)]:
+    files = {file.path: file for file in manifest.read(release.raw).files}
+    data = [path for path in files if path.startswith(f"{DATA}/")]
+    for path in [DESCRIPTOR, *data, *(table.path for table in release.package.tables)]:
         if path not in files or not manifest.holds(release.folder / path, files[path]):
             raise NotMade(f"{path} is not as the manifest has it")
 
 
-def _write(package: Package, release: Path, aside: Path) -> None:
+@contextmanager
+def beside(release: Path, folder: Path, apart: bool = False) -> Iterator[Callable[[], Path]]:
+    """The index of a release, made by a second process meanwhile if it is large, or `apart`.
+
+    Of the folder `release` only the descriptor and data/ need be there. Gives a function that gives the finished index,
+    to be put in place (below `folder`, of a format). Raises NotMade, then or later.
+    """
+    with ExitStack() as stack:
+        try:
+            aside = stack.enter_context(atomic_files.workplace(folder, ASIDE))
+        except OSError as error:
+            raise NotMade(f"no index can be written in {folder}: {error.strerror}") from error
+        if not apart and sum(path.stat().st_size for path in (release / DATA).rglob("*")) < LARGE:
+            yield lambda: _write(release, aside)
+            return
+        command = [sys.executable, "-P", "-m", "api.index.making", str(release.absolute()), str(aside.absolute())]
+        maker = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        stack.callback(maker.kill)
+
+        def finished() -> Path:
+            _, said = maker.communicate()
+            if maker.returncode:
+                raise NotMade(said.strip() or f"its maker ended with status {maker.returncode}")
+            return aside
+
+        yield finished
+
+
+def _write(release: Path, aside: Path) -> Path:
     try:
-        write.write(package, release, aside)
+        write.write(descriptor.package(json.loads((release / DESCRIPTOR).read_bytes())), release, aside)
     except OSError:
         raise
     except Exception as error:  # whatever a stranger's file makes a reader fail with
         raise NotMade(f"its data cannot be indexed: {error!r}") from error
+    return aside
 
 
 def place(aside: Path, index: Path) -> None:
     """Put a finished index in place, with the list of its files, in the place of one that is there."""
     (aside / INDEX_LIST).write_bytes(intact.listed(aside, index.parent.name))
     atomic_files.settle(aside)
-    swap(aside, index, aside.with_name("old"))
-    atomic_files.sync(index.parent)
+    atomic_files.swap(aside, index, aside.with_name("old"))
     _failure(index).unlink(missing_ok=True)
 
 
@@ -134,66 +143,6 @@ def _failed(index: Path, why: str) -> str:
     with suppress(OSError):
         atomic_files.write_new(_failure(index), why.encode())
     return why
-
-
-def _bytes(package: Package, folder: Path) -> int:
-    files = (folder / table.path for table in package.tables)
-    return sum(path.stat().st_size for path in files if path.is_file())
-
-
-# While a release is built
-
-
-@contextmanager
-def beside(described: dict[str, Any], release: Path, folder: Path) -> Iterator[Callable[[], Path]]:
-    """The index of a release that is being written, of a large one by a second process meanwhile.
-
-    The descriptor and data/ of the folder `release` are there. Gives a function that gives the finished index, to be
-    put in place (below `folder`, of a format). Raises NotMade, then or later.
-    """
-    package = descriptor.package(described)
-    with ExitStack() as stack:
-        try:
-            aside = stack.enter_context(atomic_files.workplace(folder, ASIDE))
-        except OSError as error:
-            raise NotMade(f"no index can be written in {folder}: {error.strerror}") from error
-        if _bytes(package, release) < LARGE:
-            yield lambda: _finished(package, release, aside)
-            return
-        import multiprocessing  # no server needs it
-
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_beside, args=(described, release, aside), daemon=True)
-        process.start()
-
-        def finished() -> Path:
-            process.join()
-            if process.exitcode:  # again, in this process, whose errors are reported
-                for path in aside.iterdir():
-                    path.unlink()
-                return _finished(package, release, aside)
-            return aside
-
-        try:
-            yield finished
-        finally:
-            process.terminate()
-            process.join()
-
-
-def _finished(package: Package, release: Path, aside: Path) -> Path:
-    _write(package, release, aside)
-    return aside
-
-
-def _beside(described: dict[str, Any], release: Path, aside: Path) -> None:
-    try:
-        _write(descriptor.package(described), release, aside)
-    except NotMade:
-        sys.exit(1)
-
-
-# By command
 
 
 def prune(folder: Path, keep: Iterable[Path]) -> list[str]:
@@ -216,21 +165,46 @@ def _ours(path: Path) -> bool:
     return path.name == atomic_files.LOCK or path.suffix == FAILED or path.name.startswith(ASIDE)
 
 
-def main(how: str, folder: str, *releases: str) -> int:
-    """What the process does; its exit status."""
-    status = 0
-    for path in map(Path, releases):
-        before = ""
-        try:
-            release = open_release(path, Path(folder))
-            before = reason(release)
-            _make(release, how == "again")
-        except LanternError as error:
-            status = 1
-            if str(error) != before:
-                print(f"release {path.name} has no index: {error}", file=sys.stderr)
-    return status
+class Background:
+    """What makes the indexes that a running server lacks, one after the other, by processes of their own.
+
+    A call with the releases returns at once; what cannot be made is logged once.
+    """
+
+    def __init__(self) -> None:
+        self._wanted: dict[Path, Release] = {}
+        self._failed: dict[Path, float] = {}
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+        self._working = False
+
+    def __call__(self, releases: Sequence[Release]) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._wanted |= {one.index: one for one in releases if now - self._failed.get(one.index, -AGAIN) >= AGAIN}
+            if self._wanted and not self._working:
+                self._working = True
+                threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while release := self._next():
+            try:
+                make(release, apart=True)
+            except LanternError as error:
+                self._failed[release.index] = time.monotonic()
+                message = f"release {release.version} has no index: {error}"
+                if message not in self._said:
+                    log.warning("%s", message)
+                    self._said.add(message)
+
+    def _next(self) -> Release | None:
+        with self._lock:
+            self._working = bool(self._wanted)
+            return self._wanted.pop(next(iter(self._wanted))) if self._wanted else None
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        _write(*map(Path, sys.argv[1:]))
+    except (NotMade, OSError) as problem:
+        sys.exit(str(problem))

@@ -136,10 +136,10 @@ def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Rel
     with publishing.workplace(root) as folder:
         described = pack(version.source, version.previous, version.report, folder)
         if not target.exists():
-            with making.beside(described, folder, indexes) as index:
+            with making.beside(folder, indexes) as finished:
                 _make(version, described, folder, say)
                 say("making the index")
-                made = index()
+                made = finished()
                 with making.alone(indexes):  # a server that sees the release at once need not make another
                     if publishing.publish(folder, target):
                         release = releases.open_release(target, indexes)

@@ -1,5 +1,7 @@
 """Writing that survives a crash: aside, to the disk, then one rename; and one writer at a time."""
 
+import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -12,6 +14,9 @@ from pathlib import Path
 from api.model.errors import LanternError
 
 LOCK = ".lock"
+_HERE = -100  # AT_FDCWD
+_EXCHANGE = 2  # RENAME_EXCHANGE
+_CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 class Busy(LanternError):
@@ -57,26 +62,21 @@ def locked(folder: Path, wait: float = 60.0) -> Iterator[None]:
     Raises Busy, naming the process that holds it, when it is not free within `wait` seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        _take(handle, folder, time.monotonic() + wait)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+    end = time.monotonic() + wait
+    with open(folder / LOCK, "a+b", buffering=0) as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    file.seek(0)
+                    holder = file.read(20).decode("ascii", "replace") or "?"
+                    raise Busy(f"process {holder} is at work in {folder}: try again when it has finished") from None
+                time.sleep(0.05)
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
         yield
-    finally:
-        os.close(handle)
-
-
-def _take(handle: int, folder: Path, until: float) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                holder = os.pread(handle, 20, 0).decode("ascii", "replace") or "?"
-                raise Busy(f"process {holder} is at work in {folder}: try again when it has finished") from None
-            time.sleep(0.05)
 
 
 def sweep(folder: Path) -> None:
@@ -109,3 +109,32 @@ def settle(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o755 if path.is_dir() else 0o644)
         sync(path)
+
+
+def swap(new: Path, shown: Path, away: Path) -> None:
+    """Put the folder `new` where `shown` is, at once; the folder that was shown goes to `away`.
+
+    One rename where nothing is shown yet; an exchange on Linux; two renames where the system has no exchange.
+    """
+    if not shown.exists():
+        os.rename(new, shown)
+    elif _exchange(new, shown):
+        os.rename(new, away)
+    else:
+        os.rename(shown, away)
+        os.rename(new, shown)
+    sync(shown.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Whether the system let two folders change names."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
