@@ -22,7 +22,6 @@ from proxy import Proxy
 from tuf.ngclient import Updater, UpdaterConfig
 
 from api import mirror
-from api.mirror import state
 from api.mirror.upstream import MirrorError
 from api.store import manifest, release_index
 from api.trust import metadata, rotate, sign_store, verify, withdraw
@@ -135,8 +134,9 @@ def test_a_part_of_another_file_is_not_gone_on_with(between: Proxy, tmp_path: Pa
         copy(between.url, tmp_path / "copy")
     between.forget()
     [part] = [path for path in (tmp_path / "copy" / "tmp").rglob("*.part") if path.stat().st_size > 100_000]
-    part.with_suffix(".tag").write_text('"another"')
+    part.write_bytes(proxy.flipped(part.read_bytes()))
     copy(between.url, tmp_path / "copy")
+    assert [asked != "" for path, asked in between.asked if BIG in path] == [True, False]
     assert verify(tmp_path / "copy").problems == []
 
 
@@ -281,8 +281,8 @@ def test_a_stale_mirror_says_so(states: Path, tmp_path: Path) -> None:
         found = copy(url, folder).status
     assert not found.stale
     assert mirror.status(store) is None
-    late = state.utc_text(datetime.now(UTC) - timedelta(seconds=1))
-    state.write(folder, state.MirrorStatus(**{**vars(found), "stale_after": late}))
+    late = mirror.utc_text(datetime.now(UTC) - timedelta(seconds=1))
+    mirror.write(folder, mirror.MirrorStatus(**{**vars(found), "stale_after": late}))
     with serving(folder, tmp_path / "log2") as url:
         health = get(f"{url}/healthz")
     assert (health["status"], health["mirror"]["stale"], health["version"]) == ("degraded", True, "1.1.0")

@@ -16,7 +16,6 @@ from newsroom import copy, origin, states
 
 from api import mirror
 from api.app import create_app
-from api.mirror import state
 
 __all__ = ["origin", "states"]
 RECORDS = "/v1/datasets/things/records"
@@ -48,7 +47,7 @@ def synced(folder: Path, **changes: str) -> None:
     """As after another sync, which found something else."""
     found = mirror.status(folder)
     assert found
-    state.write(folder, state.MirrorStatus(**{**vars(found), **changes}))
+    mirror.write(folder, mirror.MirrorStatus(**{**vars(found), **changes}))
 
 
 def test_answers_say_whose_copy_they_are(folder: Path, origin: str) -> None:
@@ -124,7 +123,7 @@ def test_the_page_says_so(folder: Path, origin: str) -> None:
 
 def test_health_is_degraded_when_the_copy_is_stale(folder: Path) -> None:
     assert client_of(folder).get("/healthz").get_json()["status"] == "ok"
-    synced(folder, stale_after=state.utc_text(datetime.now(UTC) - timedelta(seconds=1)))
+    synced(folder, stale_after=mirror.utc_text(datetime.now(UTC) - timedelta(seconds=1)))
     answer = client_of(folder).get("/healthz")
     assert answer.status_code == 200
     body = answer.get_json()

@@ -17,7 +17,7 @@ from typing import Any
 
 from api import settings
 from api.index import layout
-from api.mirror import state
+from api.mirror import MirrorStatus, utc_text, write
 from api.mirror.release import Refused, Staging, Watch
 from api.mirror.tuf_client import Followed, Trust, follow
 from api.mirror.upstream import MirrorError, Upstream
@@ -56,7 +56,7 @@ class Copied:
     `refused`: those that are as they were signed and cannot be served, with the reason; they are tried again next time.
     """
 
-    status: state.MirrorStatus
+    status: MirrorStatus
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
     refused: Mapping[str, str]
@@ -86,16 +86,17 @@ def mirror(
             if reason:
                 raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
         gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
-        staging = Staging(upstream, folder, connections, watch, layout.folder(folder, values["INDEX"]), wish.index)
+        index = layout.folder(folder, values["INDEX"])
+        staging = Staging(followed, connections, watch, index, wish.index, wish.repair)
         added, refused = [], {}
         for entry in _wanted(followed, wish):
             try:
-                added += [entry.version] if staging.copy(followed, entry, wish.repair) else []
+                added += [entry.version] if staging.copy(entry) else []
             except Refused as error:
                 refused[entry.version] = str(error)
         followed.publish()
         status = _status(followed, wish, values["MIRROR_STALE_DAYS"])
-        state.write(folder, status)
+        write(folder, status)
         if not refused:
             staging.clear()
         return Copied(status, tuple(added), gone, refused, upstream.received)
@@ -132,13 +133,13 @@ def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell) -> bool:
     return True
 
 
-def _status(followed: Followed, wish: Wish, stale_days: int) -> state.MirrorStatus:
+def _status(followed: Followed, wish: Wish, stale_days: int) -> MirrorStatus:
     now = datetime.now(UTC)
-    return state.MirrorStatus(
+    return MirrorStatus(
         upstream=followed.upstream.url,
-        synced_at=state.utc_text(now),
+        synced_at=utc_text(now),
         upstream_version=next((entry.version for entry in _current(followed)), None),
-        stale_after=state.utc_text(min(now + timedelta(days=stale_days), followed.expires)),
+        stale_after=utc_text(min(now + timedelta(days=stale_days), followed.expires)),
         root=followed.root,
         holds=wish.holds,
     )

@@ -8,15 +8,16 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.index import making
 from api.mirror.transfer import Tick, transfer
 from api.mirror.tuf_client import Followed
-from api.mirror.upstream import Interrupted, MirrorError, Missing, Upstream
-from api.model.files import MANIFEST, SUMS
+from api.mirror.upstream import MirrorError, Missing
+from api.model.files import MANIFEST, RELEASES, SUMS
 from api.store import atomic_files, manifest, release_index
 from api.store.manifest import Contents, File
 from api.store.releases import Unreadable, has_index, open_release
@@ -30,54 +31,57 @@ class Refused(MirrorError):
     """A release that is as it was signed, and cannot be served."""
 
 
+@dataclass
 class Staging:
     """Where releases are put together, on the mirror's own file system.
 
-    `index` is the folder of indexes; theirs are made there unless `indexed` is false.
+    `index` is the folder of indexes; theirs are made there where `indexed`. `repair`: read again what is here already.
     """
 
-    def __init__(
-        self, upstream: Upstream, folder: Path, connections: int, watch: Watch, index: Path, indexed: bool
-    ) -> None:
-        self.upstream, self.connections, self.watch = upstream, connections, watch
-        self.index, self.indexed = index, indexed
-        self.shown = folder / "releases"
-        self.work = folder / "tmp" / "mirror"
+    followed: Followed
+    connections: int
+    watch: Watch
+    index: Path
+    indexed: bool
+    repair: bool
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.shown = self.followed.folder / RELEASES
+        self.work = self.followed.folder / "tmp" / "mirror"
         self.parts = self.work / "parts"
-        self._lock = threading.Lock()
         for path in (self.shown, self.parts):
             path.mkdir(parents=True, exist_ok=True)
 
-    def copy(self, followed: Followed, entry: release_index.Entry, repair: bool) -> bool:
+    def copy(self, entry: release_index.Entry) -> bool:
         """Make a release appear; whether it is new. Raises Refused or another MirrorError."""
         target = self.shown / entry.version
-        if _complete(target, entry, deep=repair):
-            self._open(target, shown=True)
+        if _complete(target, entry, deep=self.repair):
+            self._open(target)
             return False
-        contents = _promised(followed, entry)
+        contents = self.followed.manifest(entry)
         folder = self.work / f"{entry.version}-{entry.manifest[:16]}"
-        self._gather(contents, folder)
+        try:
+            self._gather(contents, folder)
+        except Missing as error:
+            url = self.followed.upstream.url
+            raise MirrorError(f"{error}: {url} does not hold all of release {entry.version}") from error
         atomic_files.write(folder / MANIFEST, contents.raw)
         if contents.derives_sums:
             atomic_files.write(folder / SUMS, contents.sums())
-        self._open(folder, shown=False)
+        self._open(folder)
         self._show(folder, target, contents)
         return True
 
-    def _open(self, folder: Path, shown: bool) -> None:
-        """Make the index of a release, of one that is shown already only where it is missing.
-
-        Raises Refused for a release that a server could not serve.
-        """
+    def _open(self, folder: Path) -> None:
+        """Make the index of a release where it is missing. Raises Refused for one that a server could not serve."""
         try:
             release = open_release(folder, self.index)
-            if self.indexed and not (shown and has_index(release)):
+            if self.indexed and not has_index(release):
                 making.make(release)
-        except making.NotMade as error:
-            if isinstance(error.__cause__, OSError):  # of the disk, not of the release
+        except (Unreadable, making.NotMade) as error:
+            if isinstance(error, making.NotMade) and isinstance(error.__cause__, OSError):  # of the disk
                 raise error.__cause__ from error
-            raise Refused(str(error)) from error
-        except Unreadable as error:
             raise Refused(str(error)) from error
 
     def clear(self) -> None:
@@ -89,22 +93,20 @@ class Staging:
         same: dict[str, list[File]] = {}
         for file in contents.files:
             same.setdefault(file.sha256, []).append(file)
-        candidates = self._candidates(same.keys())
-        self._check_room(files[0] for sha256, files in same.items() if sha256 not in candidates)
+        here = self._candidates()
+        self._check_room(files[0] for sha256, files in same.items() if sha256 not in here)
         with self.watch(contents.version, contents.total) as tick, ThreadPoolExecutor(self.connections) as pool:
             jobs = [
-                pool.submit(self._bring, contents.version, files, folder, candidates.get(sha256, []), tick)
+                pool.submit(self._bring, contents.version, files, folder, here.get(sha256, []), tick)
                 for sha256, files in same.items()
             ]
             try:
-                wait(jobs, return_when=FIRST_EXCEPTION)
-            finally:
-                if any(not job.done() or job.exception() for job in jobs):
-                    self.upstream.stop.set()
-                    pool.shutdown(cancel_futures=True)
-        errors = [error for job in jobs if not job.cancelled() and (error := job.exception())]
-        if errors:
-            raise min(errors, key=lambda error: isinstance(error, Interrupted))
+                for job in as_completed(jobs):
+                    job.result()
+            except BaseException:
+                self.followed.upstream.stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _bring(self, version: str, files: list[File], folder: Path, candidates: list[Path], tick: Tick) -> None:
         """Files of the same bytes: linked where they are here, else fetched once."""
@@ -119,39 +121,34 @@ class Staging:
             candidates = [path, *candidates]
             source = next((candidate for candidate in candidates if manifest.holds(candidate, file)), None)
             if source is None:
-                self._fetch(version, file, path, counted)
+                part = self._part(file)
+                transfer(self.followed.upstream, f"{RELEASES}/{version}/{file.path}", file, part, counted)
+                os.replace(part, path)
                 continue
             if source != path:
                 _link(source, path)
             counted(file.bytes)
 
-    def _fetch(self, version: str, file: File, path: Path, tick: Tick) -> None:
-        part = self.parts / f"{file.sha256}.part"
-        try:
-            transfer(self.upstream, f"releases/{version}/{file.path}", file, part, tick)
-        except Missing as error:
-            raise MirrorError(f"{error}: {self.upstream.url} does not hold all of release {version}") from error
-        os.replace(part, path)
+    def _part(self, file: File) -> Path:
+        return self.parts / f"{file.sha256}.part"
 
-    def _candidates(self, wanted: Iterable[str]) -> dict[str, list[Path]]:
-        """Files of shown releases that may have the wanted bytes, by SHA-256."""
+    def _candidates(self) -> dict[str, list[Path]]:
+        """The files of shown releases, by the SHA-256 that they should have."""
         paths: dict[str, list[Path]] = {}
-        wanted = set(wanted)
         for release in sorted(self.shown.iterdir()):
             try:
                 contents = manifest.read((release / MANIFEST).read_bytes())
             except (OSError, manifest.BadManifest):
                 continue
             for file in contents.files:
-                if file.sha256 in wanted:
-                    paths.setdefault(file.sha256, []).append(release / file.path)
+                paths.setdefault(file.sha256, []).append(release / file.path)
         return paths
 
     def _check_room(self, files: Iterable[File]) -> None:
         """Raises MirrorError before anything is fetched for which the disk has no room."""
         needed = 0
         for file in files:
-            part = self.parts / f"{file.sha256}.part"
+            part = self._part(file)
             needed += file.bytes - (part.stat().st_size if part.exists() else 0)
         free = shutil.disk_usage(self.work).free
         if needed + SPARE > free:
@@ -159,33 +156,12 @@ class Staging:
 
     def _show(self, folder: Path, target: Path, contents: Contents) -> None:
         """Everything on the disk first, then one rename."""
-        known = {file.path for file in contents.files} | {MANIFEST, SUMS}
-        for path in [*folder.rglob("*"), folder]:
-            if path.is_dir():
-                path.chmod(0o755)
-            elif path.relative_to(folder).as_posix() not in known:
-                path.unlink()
-                continue
-            else:
-                path.chmod(0o644)
-            atomic_files.sync(path)
-        if target.exists():
-            damaged = self.work / f"damaged-{target.name}"
-            shutil.rmtree(damaged, ignore_errors=True)
-            os.rename(target, damaged)
-        os.rename(folder, target)
-        atomic_files.sync(target.parent)
-
-
-def _promised(followed: Followed, entry: release_index.Entry) -> Contents:
-    """What a release holds by its signed manifest. Raises MirrorError for one that must not be acted on."""
-    try:
-        contents = manifest.read(followed.manifest(entry))
-    except manifest.BadManifest as error:
-        raise MirrorError(f"release {entry.version} is refused: {error}") from error
-    if (contents.version, contents.published_at) != (entry.version, entry.published_at):
-        raise MirrorError(f"release {entry.version} is refused: its manifest is that of release {contents.version}")
-    return contents
+        for path in manifest.strangers(folder, contents):
+            path.unlink()
+        atomic_files.settle(folder)
+        damaged = self.work / f"damaged-{target.name}"
+        shutil.rmtree(damaged, ignore_errors=True)
+        atomic_files.swap(folder, target, damaged)
 
 
 def _complete(folder: Path, entry: release_index.Entry, deep: bool) -> bool:

@@ -36,7 +36,6 @@ def transfer(upstream: Upstream, path: str, file: File, part: Path, tick: Tick) 
             upstream.stop.wait(moment)
             continue
         if manifest.digest(part) == file.sha256:
-            _tag(part).unlink(missing_ok=True)
             return
         _clear(part, tick)
         if not resumed:
@@ -52,14 +51,10 @@ def _go_on(upstream: Upstream, path: str, file: File, part: Path, tick: Tick) ->
         start = 0
     if start == file.bytes:
         return
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    if start and _tag(part).exists():
-        headers["If-Range"] = _tag(part).read_text()
-    with upstream.get(path, headers) as response:
+    with upstream.get(path, {"Range": f"bytes={start}-"} if start else {}) as response:
         start = _position(response, path, file, start)
         if start == 0:
             _clear(part, tick)
-            _remember(part, response)
         with part.open("ab") as out:
             for block in upstream.blocks(response, path, file.bytes - start):
                 out.write(block)
@@ -89,16 +84,3 @@ def _position(response: urllib3.BaseHTTPResponse, path: str, file: File, start: 
 def _clear(part: Path, tick: Tick) -> None:
     tick(-part.stat().st_size)
     part.write_bytes(b"")
-
-
-def _tag(part: Path) -> Path:
-    """The file that holds the entity tag of the response that a part is from."""
-    return part.with_suffix(".tag")
-
-
-def _remember(part: Path, response: urllib3.BaseHTTPResponse) -> None:
-    tag = response.headers.get("ETag", "")
-    if tag.startswith('"') and tag.isascii() and tag.isprintable():  # a weak tag must not be sent in If-Range
-        _tag(part).write_text(tag)
-    else:
-        _tag(part).unlink(missing_ok=True)

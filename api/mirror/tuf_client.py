@@ -12,31 +12,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tuf.api.exceptions import (
-    BadVersionNumberError,
-    DownloadError,
-    DownloadHTTPError,
-    ExpiredMetadataError,
-    LengthOrHashMismatchError,
-    RepositoryError,
-    UnsignedMetadataError,
-)
+from tuf.api import exceptions
+from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from api.mirror.upstream import MirrorError, Missing, Upstream
 from api.model.files import RELEASE_INDEX
-from api.store import atomic_files, release_index
+from api.store import atomic_files, manifest, release_index
 from api.trust import metadata
 from api.trust.keys import Tell
 from api.trust.metadata import PINNED, UPSTREAM
 
 LIMITS = UpdaterConfig()
 MEANINGS = {
-    ExpiredMetadataError: "its signature has expired: the publisher has not run `lantern sign --refresh`, or an "
-    "attacker is serving an old state and withholding a newer one",
-    BadVersionNumberError: "it serves an older state than the one seen before, a rollback",
-    UnsignedMetadataError: "it is not signed by the keys that are trusted here",
+    exceptions.ExpiredMetadataError: "its signature has expired: the publisher has not run `lantern sign --refresh`, "
+    "or an attacker is serving an old state and withholding a newer one",
+    exceptions.BadVersionNumberError: "it serves an older state than the one seen before, a rollback",
+    exceptions.UnsignedMetadataError: "it is not signed by the keys that are trusted here",
     LengthOrHashMismatchError: "its metadata was altered, or changed while it was read",
 }
 
@@ -58,12 +51,18 @@ class Followed:
         timestamp = Metadata[Timestamp].from_bytes((folder / UPSTREAM / "timestamp.json").read_bytes())
         self.expires: datetime = timestamp.signed.expires
 
-    def manifest(self, entry: release_index.Entry) -> bytes:
-        """A release's manifest, verified. Raises MirrorError where the list and the signature disagree."""
+    def manifest(self, entry: release_index.Entry) -> manifest.Contents:
+        """A release's manifest, verified. Raises MirrorError for one that must not be acted on."""
         name = metadata.manifest_name(entry.version)
-        if self._described(name).hashes.get("sha256") != entry.manifest:
+        if self._described(name).hashes["sha256"] != entry.manifest:
             raise MirrorError(f"{name}: the list of releases names another manifest than the signature")
-        return self._target(name)
+        try:
+            contents = manifest.read(self._target(name))
+        except manifest.BadManifest as error:
+            raise MirrorError(f"release {entry.version} is refused: {error}") from error
+        if (contents.version, contents.published_at) != (entry.version, entry.published_at):
+            raise MirrorError(f"release {entry.version} is refused: its manifest is that of release {contents.version}")
+        return contents
 
     def _described(self, name: str) -> TargetFile:
         target = self.updater.get_targetinfo(name)
@@ -128,7 +127,7 @@ def follow(upstream: Upstream, folder: Path, trust: Trust, tell: Tell) -> Follow
         return followed
     except Missing as error:
         raise MirrorError(f"{upstream.url} is not a signed store, or only a part of one: {error}") from error
-    except (RepositoryError, DownloadError, ValueError) as error:
+    except (RepositoryError, exceptions.DownloadError, ValueError) as error:
         meaning = next(
             (text for kind, text in MEANINGS.items() if isinstance(error, kind)), "its metadata is not valid"
         )
@@ -200,7 +199,7 @@ class _Fetcher(FetcherInterface):
         try:
             return self.upstream.read(url.removeprefix(f"{self.upstream.url}/"), max_length)
         except Missing as error:
-            raise DownloadHTTPError(str(error), 404) from error
+            raise exceptions.DownloadHTTPError(str(error), 404) from error
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         raise NotImplementedError

@@ -5,20 +5,20 @@ requested are bytes whose length and hash are known or bounded beforehand.
 """
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 from urllib.parse import quote, urljoin
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
-from urllib3.util import Timeout, Url, parse_url
+from urllib3 import exceptions
+from urllib3.connection import HTTPConnection
+from urllib3.response import HTTPResponse
+from urllib3.util import Retry, Url, parse_url
 
-from api.mirror.deadlines import PlainConnection, SecureConnection
 from api.model.errors import LanternError
 
 BLOCK = 2**16
@@ -51,6 +51,33 @@ class Again(Exception):
         self.wait = wait
 
 
+class _Connection(HTTPConnection):
+    """A connection that is shut where the head of a response takes longer than `patience` seconds.
+
+    A socket's timeout begins anew with every byte: a server that sends one now and then would hold us for ever.
+    """
+
+    patience: float
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it
+        end = time.monotonic() + self.patience
+        timer = threading.Timer(self.patience, self._shut)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        except Exception as error:
+            if time.monotonic() >= end:
+                raise TimeoutError("timed out") from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _shut(self) -> None:
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
 class Upstream:
     """One server, read over a few connections that stay open. Its methods may be called from several threads.
 
@@ -65,13 +92,9 @@ class Upstream:
         self.received = 0
         self._lock = threading.Lock()
         self._base = place.path or ""
-        secure = place.scheme == "https"
-        kind: Any = urllib3.HTTPSConnectionPool if secure else urllib3.HTTPConnectionPool
-        limits = Timeout(connect=self.timeout, read=self.timeout)
-        self._pool = kind(
-            place.host, place.port, maxsize=connections, block=True, timeout=limits, patience=2 * self.timeout
-        )
-        self._pool.ConnectionCls = SecureConnection if secure else PlainConnection
+        self._pool = urllib3.connection_from_url(self.url, maxsize=connections, block=True, timeout=self.timeout)
+        kinds = (_Connection, self._pool.ConnectionCls)  # plain, or over TLS
+        self._pool.ConnectionCls = type("Connection", kinds, {"patience": 2 * self.timeout})
 
     def close(self) -> None:
         self._pool.close()
@@ -115,8 +138,9 @@ class Upstream:
         for _ in range(REDIRECTS + 1):
             response = self._send(target, {**HEADERS, **(headers or {})}, path)
             try:
-                if response.status in (301, 302, 303, 307, 308):
-                    target = self._redirected(target, response, path)
+                location = response.get_redirect_location()
+                if location:
+                    target = self._redirected(target, location, path)
                     continue
                 _check(response, path)
                 yield response
@@ -129,25 +153,24 @@ class Upstream:
 
     def _send(self, target: str, headers: Mapping[str, str], path: str) -> urllib3.BaseHTTPResponse:
         try:
-            response: urllib3.BaseHTTPResponse = self._pool.urlopen(
+            return self._pool.urlopen(
                 "GET", target, headers=headers, redirect=False, retries=False, preload_content=False
             )
-            return response
-        except SSLError as error:
+        except exceptions.SSLError as error:
             raise MirrorError(f"{self.url} cannot prove its identity: {error}") from error
-        except NewConnectionError as error:
+        except exceptions.NewConnectionError as error:
             raise Again(f"{self.url} cannot be reached: {error}") from error
-        except TimeoutError as error:
+        except exceptions.TimeoutError as error:
             raise Again(f"{path}: no response within {self.timeout:g} seconds") from error
-        except HTTPError as error:
+        except exceptions.HTTPError as error:
             raise Again(f"{path}: the connection broke before the response: {error}") from error
 
-    def _redirected(self, target: str, response: urllib3.BaseHTTPResponse, path: str) -> str:
+    def _redirected(self, target: str, location: str, path: str) -> str:
         """The target of a redirect on the same server. Raises MirrorError for one that leads elsewhere."""
         here = self.url.removesuffix(self._base) + target
         try:
-            place = parse_url(urljoin(here, response.headers.get("Location", "")))
-        except (LocationParseError, ValueError) as error:
+            place = parse_url(urljoin(here, location))
+        except (exceptions.LocationParseError, ValueError) as error:
             raise MirrorError(f"{path}: redirected to something that is not a URL") from error
         if not self._pool.is_same_host(str(place)):
             raise MirrorError(f"{path}: redirected to {place.scheme}://{place.netloc}, another server; refused")
@@ -159,9 +182,9 @@ class Upstream:
         while not self.stop.is_set():
             try:
                 block = response.read1(BLOCK, decode_content=False)
-            except TimeoutError as error:
+            except exceptions.TimeoutError as error:
                 raise Again(f"{path}: no data for {self.timeout:g} seconds") from error
-            except HTTPError as error:
+            except exceptions.HTTPError as error:
                 raise Again(f"{path}: the connection broke after {total} bytes") from error
             if not block:
                 return
@@ -183,7 +206,7 @@ def _place(url: str) -> Url:
     """A server's URL, parsed. Raises MirrorError for what is not one, or has parts that it must not have."""
     try:
         place = parse_url(url)
-    except LocationParseError:
+    except exceptions.LocationParseError:
         place = Url()
     if place.scheme not in ("http", "https") or not place.host:
         raise MirrorError(f"{url!r} is not a URL of a server: expected one such as https://data.example.org")
@@ -198,7 +221,10 @@ def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
     if status in ABSENT:
         raise Missing(f"{path}: not found (status {status})")
     if status in PASSING:
-        raise Again(f"{path}: the server responds with status {status}", _retry_after(response))
+        wait = None
+        with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
+            wait = Retry().get_retry_after(response)
+        raise Again(f"{path}: the server responds with status {status}", wait)
     if status not in (200, 206, 416):
         raise MirrorError(f"{path}: the server responds with status {status}")
     if "Content-Length" not in response.headers and "Transfer-Encoding" not in response.headers:
@@ -206,13 +232,3 @@ def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity" and not path.endswith("gz"):
         raise MirrorError(f"{path}: sent with Content-Encoding {coding}, which was not requested: something alters it")
-
-
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    text = response.headers.get("Retry-After", "")
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

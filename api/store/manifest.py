@@ -108,12 +108,16 @@ def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator
             yield f"{file.path} has {path.stat().st_size} bytes: expected {file.bytes}"
         else:
             yield f"{file.path} is altered: its sha256 is not {file.sha256}"
-    known = {file.path for file in contents.files} | {MANIFEST, SUMS}
-    for path in sorted(folder.rglob("*")):
-        if not path.is_dir() and path.relative_to(folder).as_posix() not in known:
-            yield f"{path.relative_to(folder).as_posix()} does not belong to the release"
+    for path in strangers(folder, contents):
+        yield f"{path.relative_to(folder).as_posix()} does not belong to the release"
     if contents.derives_sums and (folder / SUMS).exists() and (folder / SUMS).read_bytes() != contents.sums():
         yield f"{SUMS} does not agree with {MANIFEST}"
+
+
+def strangers(folder: Path, contents: Contents) -> list[Path]:
+    """What lies in a release's folder and does not belong to the release."""
+    known = {folder / name for name in (MANIFEST, SUMS, *(file.path for file in contents.files))}
+    return [path for path in sorted(folder.rglob("*")) if path not in known and not path.is_dir()]
 
 
 def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], str]) -> list[dict[str, Any]]:
