@@ -1,6 +1,6 @@
 """Which index or rollup answers a query: what api.query.find chooses by."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from api.index.layout import CROWD, ROW_NUMBER, Layout
 from api.query.fields import OPERATORS
@@ -52,7 +52,8 @@ def _walks(layout: Layout, shape: Shape, positions: tuple[int, ...]) -> bool:
     return len(rest) == 1 and sort[:1] != () and sort[0][0] == rest[0] and layout.columns[rest[0]].most <= CROWD
 
 
-def rollup_pair(layout: Layout, shape: Shape, groups: Sequence[int] = ()) -> tuple[int, int] | None:
+@lru_cache(maxsize=256)
+def rollup_pair(layout: Layout, shape: Shape, groups: tuple[int, ...] = ()) -> tuple[int, int] | None:
     """The pair of fields whose rollup covers all fields that are filtered and grouped by, if there is one."""
     used = {position for position, _, _ in shape.filters} | set(groups)
     if shape.search or not used or any(OPERATORS[name].folded for _, name, _ in shape.filters):
