@@ -17,8 +17,7 @@ import xlsxwriter
 from api.index.survey import Column, Survey, records
 from api.model import types
 from api.model.descriptor import Package
-from api.release.formats import archive
-from api.release.formats.limits import SHEET_CELLS, SHEET_ROWS
+from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
 from api.release.formats.names import unique
 
 MOST_COLUMNS = 16_384
@@ -34,18 +33,12 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "wrap": {"text_wrap": True, "valign": "top"},
     "top": {"valign": "top"},
 }
-OPTIONS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-}
 
 
 def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     """Write the workbook."""
     work = path.with_suffix(".work")
-    book = xlsxwriter.Workbook(str(work), {**OPTIONS, "tmpdir": str(path.parent)})
+    book = xlsxwriter.Workbook(str(work), {"constant_memory": True, "tmpdir": str(path.parent)})
     created = archive.moment(package.created).replace(tzinfo=None)
     book.set_properties({"title": package.title, "author": package.publisher, "created": created})
     formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
@@ -123,9 +116,13 @@ def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, s
 
 
 def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
+    # By default an empty text is no cell, and some texts are formulas, links or numbers.
+    sheet.add_write_handler(str, lambda sheet, row, column, text, _: sheet.write_string(row, column, text))
     sheet.freeze_panes(1, 0)
-    _widths(sheet, survey)
-    for column, field in enumerate(survey.table.fields):
+    texts = list(islice(records(survey, [str] * len(survey.columns), ""), 1_000))
+    for column, field in enumerate(survey.table.fields):  # wide enough for its name and the first texts, within reason
+        longest = max((len(row[column]) for row in texts), default=0)
+        sheet.set_column(column, column, min(WIDEST, max(NARROWEST, len(field.name) + 4, longest + 1)))
         sheet.write_string(0, column, _fitting(field.name), formats["head"])
     sheet.autofilter(0, 0, max(survey.rows, 1), len(survey.columns) - 1)
     makers = [_maker(column) for column in survey.columns]
@@ -133,26 +130,7 @@ def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
     for number, row in enumerate(records(survey, makers), 1):
         for column, value in enumerate(row):
             if value is not None:
-                _cell(sheet, number, column, value, looks[column])
-
-
-def _cell(sheet: Any, row: int, column: int, value: Any, look: Any) -> None:
-    if isinstance(value, str):
-        sheet.write_string(row, column, value)
-    elif isinstance(value, bool):
-        sheet.write_boolean(row, column, value)
-    elif isinstance(value, int | float):
-        sheet.write_number(row, column, value)
-    else:
-        sheet.write_datetime(row, column, value, look)
-
-
-def _widths(sheet: Any, survey: Survey) -> None:
-    """Wide enough for the names and the first thousand rows, within reason."""
-    texts = list(islice(records(survey, [str] * len(survey.columns), ""), 1_000))
-    for column, field in enumerate(survey.table.fields):
-        longest = max((len(row[column]) for row in texts), default=0)
-        sheet.set_column(column, column, min(WIDEST, max(NARROWEST, len(field.name) + 4, longest + 1)))
+                sheet.write(number, column, value, looks[column])
 
 
 def _maker(column: Column) -> Callable[[str], Any]:
