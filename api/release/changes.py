@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _alike(before: Table, after: Table) -> bool:
 
 def _of_rows(start: str, paths: tuple[Path, Path], before: Table, after: Table) -> Iterator[str]:
     keyed = bool(after.primary_key) and before.primary_key == after.primary_key
-    reads = (_key(before, after), _key(after, before)) if keyed else (_whole_row, _whole_row)
+    reads = (_key(before, after), _key(after, before)) if keyed else (list, list)
     removed, added = _whole(start, "removed", before, keyed), _whole(start, "added", after, keyed)
     differences = _differences(before, after)
     with tempfile.TemporaryDirectory(prefix="lantern-") as scratch:
@@ -151,19 +152,13 @@ def _merged(olds: Iterator[Keyed], news: Iterator[Keyed]) -> Iterator[tuple[Cell
 
 def _key(table: Table, other: Table) -> Read:
     """Reads a row's key as what the strict order of a package's files compares; text where types differ."""
-    readers = []
+    readers: list[tuple[int, Callable[[str], Any]]] = []
     for name in table.primary_key:
-        types = {table.field(name).type, other.field(name).type}
-        reader = values.kind(table.field(name)).read if types <= {"integer", "year"} else str
-        readers.append((table.index[name], reader))
-    if len(readers) == 1:
-        place, read = readers[0]
-        return (lambda cells: cells[place]) if read is str else (lambda cells: read(cells[place]))
-    return lambda cells: tuple([read(cells[place]) for place, read in readers])
-
-
-def _whole_row(cells: Cells) -> Any:
-    return cells
+        whole = {table.field(name).type, other.field(name).type} <= {"integer", "year"}
+        readers.append((table.index[name], values.kind(table.field(name)).read if whole else str))
+    if all(read is str for _, read in readers):
+        return itemgetter(*(place for place, _ in readers))
+    return lambda cells: [read(cells[place]) for place, read in readers]
 
 
 def _ordered(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:

@@ -165,8 +165,7 @@ def _test(field: Field, condition: JSON) -> Callable[[JSON], bool]:
         return read(("true" if literal else "false") if isinstance(literal, bool) else str(literal))
 
     if not isinstance(condition, Mapping):
-        only = value(condition)
-        return lambda cell: bool(cell == only)
+        condition = {"in": [condition]}
     if "in" in condition:
         allowed = [value(literal) for literal in condition["in"]]
         return lambda cell: cell in allowed

@@ -20,11 +20,7 @@ from api.store import manifest
 JSON = Any
 Say = Callable[[str], None]
 # What catalogues and search engines read, all three JSON-LD.
-CATALOGUES = {
-    "croissant.json": croissant.document,
-    "dcat.jsonld": dcat.document,
-    "schema-org.jsonld": schema_org.document,
-}
+CATALOGUES = {"croissant.json": croissant, "dcat.jsonld": dcat, "schema-org.jsonld": schema_org}
 
 
 def write(
@@ -67,7 +63,7 @@ def write(
     cited = {"citation.txt": citation.text(package), "citation.bib": citation.bibtex(package)}
     _save(folder, cited | codebook.write(package, tables) | validation.write(package, report))
     subject = Subject(package, tables, folder)
-    _save(folder, {name: manifest.dump(document(subject)) for name, document in CATALOGUES.items()})
+    _save(folder, {name: manifest.dump(kind.document(subject)) for name, kind in CATALOGUES.items()})
 
 
 def _save(folder: Path, texts: Mapping[str, str]) -> None:

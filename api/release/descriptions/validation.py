@@ -14,11 +14,11 @@ def write(package: Package, report: Mapping[str, JSON]) -> dict[str, str]:
     """validation.json and validation.html, the files named as the release names them."""
     paths = {table.name: table.path for table in package.tables}
     levels = {
-        level: [{**entry, "file": paths.get(entry["resource"], entry["file"])} for entry in report[level]]
+        level: [{**entry, "file": paths.get(entry["resource"], entry["file"])} for entry in report.get(level) or []]
         for level in ("errors", "warnings")
     }
-    tables = [{**entry, "path": paths[entry["name"]]} for entry in report["tables"]]
-    said = {"valid": report["valid"], "package": package.name, "version": package.version}
+    tables = [{**entry, "path": paths[entry["name"]]} for entry in report.get("tables") or []]
+    said = {"valid": bool(report.get("valid")), "package": package.name, "version": package.version}
     content = {**said, **levels, "tables": tables}
     return {
         "validation.json": manifest.dump(content),

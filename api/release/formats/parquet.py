@@ -22,7 +22,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "time": pa.time64("us"),
     "datetime": pa.timestamp("us", tz="UTC"),
 }
-ITEMS: Mapping[str, pa.DataType] = {"string": pa.utf8(), "boolean": pa.bool_(), "number": pa.float64()}
+ITEMS: Mapping[str, pa.DataType] = {"boolean": pa.bool_(), "integer": pa.int64(), "number": pa.float64()}
 
 
 def write(package: Package, survey: Survey, target: Path) -> None:
@@ -66,11 +66,14 @@ def _said(thing: Field | Table | Package, *names: str) -> dict[str, str]:
 
 
 def _type(column: Column) -> pa.DataType:
-    """The Arrow type that holds every value of a column as it is."""
+    """The Arrow type that holds every value of a column as it is; an item of a list that is a moment stays text."""
     kind = column.kind.type
-    if kind == "list":
-        return _list(column)
-    return _number(column) if kind in types.NUMERIC else TYPES.get(kind, pa.utf8())
+    if kind in types.NUMERIC:
+        return _number(column)
+    if kind != "list":
+        return TYPES.get(kind, pa.utf8())
+    item = str(column.field.descriptor.get("itemType") or "string")
+    return pa.utf8() if item == "integer" and not column.whole else pa.list_(ITEMS.get(item, pa.utf8()))
 
 
 def _number(column: Column) -> pa.DataType:
@@ -82,14 +85,6 @@ def _number(column: Column) -> pa.DataType:
         if needed <= precision:
             return decimal(precision, column.scale)
     return pa.float64() if column.doubles else pa.utf8()
-
-
-def _list(column: Column) -> pa.DataType:
-    """A list of its items' type; an item that is a moment stays ISO 8601 text."""
-    item = str(column.field.descriptor.get("itemType") or "string")
-    if item == "integer":
-        return pa.list_(pa.int64()) if column.whole else pa.utf8()
-    return pa.list_(ITEMS.get(item, pa.utf8()))
 
 
 def _maker(survey: Survey, column: Column, kind: pa.DataType) -> Callable[[Cells], pa.Array]:

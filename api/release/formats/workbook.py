@@ -6,7 +6,7 @@ text is never taken for a formula or a link. The file is packed again so that it
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -141,9 +141,9 @@ def _maker(column: Column) -> Callable[[str], Any]:
         **dict.fromkeys(types.STRUCTURED, lambda value: _fitting(kind.json(value))),
         "boolean": bool,
         "year": int,
-        "date": _date,
-        "time": _time,
-        "datetime": _datetime,
+        "date": lambda day: day if day >= FIRST_DATE else day.isoformat(),
+        "time": lambda clock: clock.isoformat() if clock.microsecond else clock,
+        "datetime": _moment,
     }
     make = makers.get(kind.type, _fitting)
     return lambda cell: make(kind.read(cell))
@@ -162,15 +162,7 @@ def _number(number: Decimal, text: Callable[[Any], str]) -> float | str:
     return nearest if Decimal(f"{float(nearest):.15G}") == number else text(number)
 
 
-def _date(day: date) -> date | str:
-    return day if day >= FIRST_DATE else day.isoformat()
-
-
-def _time(moment: time) -> time | str:
-    return moment.isoformat() if moment.microsecond else moment
-
-
-def _datetime(moment: datetime) -> datetime | str:
+def _moment(moment: datetime) -> datetime | str:
     bare = moment.replace(tzinfo=None)
     return bare if bare.date() >= FIRST_DATE and not bare.microsecond else bare.isoformat() + "Z"
 
