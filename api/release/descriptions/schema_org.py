@@ -1,6 +1,6 @@
 """schema.org, which search engines read. It names addresses."""
 
-from api.model.descriptor import Table
+from api.model.descriptor import Field, Table
 from api.release.descriptions import citation
 from api.release.descriptions.subject import JSON, Subject, agent, coverage, present, unit
 
@@ -19,7 +19,7 @@ def document(subject: Subject) -> dict[str, JSON]:
             "license": license,
             "creator": creators,
             "temporalCoverage": "/".join(coverage([survey])),
-            "variableMeasured": _variables(survey.table),
+            "variableMeasured": [_variable(field) for field in survey.table.fields],
             "distribution": _downloads(subject, survey.table),
         }
         for survey in subject.surveys
@@ -55,19 +55,9 @@ def document(subject: Subject) -> dict[str, JSON]:
     )
 
 
-def _variables(table: Table) -> list[dict[str, JSON]]:
-    return [
-        present(
-            {
-                "@type": "PropertyValue",
-                "name": field.name,
-                "alternateName": field.title,
-                "description": field.description,
-                "unitText": unit(field),
-            }
-        )
-        for field in table.fields
-    ]
+def _variable(field: Field) -> dict[str, JSON]:
+    words = {"name": field.name, "alternateName": field.title, "description": field.description}
+    return present({"@type": "PropertyValue", **words, "unitText": unit(field)})
 
 
 def _downloads(subject: Subject, table: Table | None) -> list[dict[str, JSON]]:

@@ -15,6 +15,7 @@ from api.release.formats import delimited, jsonlines
 # How much a sheet takes: larger tables are left out of workbooks, and larger results refused as XLSX, because
 # spreadsheets do not open them.
 SHEET_ROWS, SHEET_CELLS = 100_000, 2_000_000
+OPEN_XML = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Write = Callable[[Package, Survey, Path], None]
 Part = Callable[[Selection, Iterable[Sequence[int]]], Iterable[str]]
 
@@ -56,10 +57,6 @@ def _workbook(package: Package, survey: Survey, target: Path) -> None:
     workbook.write(package, [survey], target)
 
 
-def _sheet_rows(columns: int) -> int:
-    return min(SHEET_ROWS, SHEET_CELLS // columns)
-
-
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
@@ -67,13 +64,7 @@ FORMATS: dict[str, Format] = {
             "jsonl", "JSON Lines", "application/jsonl", "jsonl/{}.jsonl", jsonlines.write, jsonlines.part, flat=False
         ),
         Format("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv", part=delimited.part, head=delimited.head),
-        Format(
-            "xlsx",
-            "XLSX",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            write=_workbook,
-            most=_sheet_rows,
-        ),
+        Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=lambda columns: min(SHEET_ROWS, SHEET_CELLS // columns)),
         Format("parquet", "Parquet", "application/vnd.apache.parquet", "parquet/{}.parquet", _parquet),
     )
 }

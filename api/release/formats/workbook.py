@@ -78,22 +78,19 @@ def _contents(
 ) -> None:
     """The first sheet: what this is, how to cite it, and what each sheet holds."""
     sheet = book.add_worksheet(CONTENTS)
-    for column, width in enumerate((30, 32, 80, 12)):
-        sheet.set_column(column, column, width)
     sheet.write_string(0, 0, package.title, formats["title"])
     row = 0
     for row, (label, text) in enumerate(_facts(package, surveys), 1):
         sheet.write_string(row, 0, label, formats["top"])
         sheet.write_string(row, 1, _fitting(text))
     row += 2
-    for column, label in enumerate(("Sheet", "Title", "Description", "Rows")):
+    for column, (label, width) in enumerate((("Sheet", 30), ("Title", 32), ("Description", 80), ("Rows", 12))):
+        sheet.set_column(column, column, width)
         sheet.write_string(row, column, label, formats["head"])
     for survey in surveys:
         row += 1
-        table = survey.table
-        reason = too_large(survey)
-        words = table.description
-        if reason:
+        table, words = survey.table, survey.table.description
+        if reason := too_large(survey):
             words += f" [Left out: {reason}; {table.path} has them all.]"
             sheet.write_string(row, 0, f"(left out) {table.name}", formats["top"])
         else:
