@@ -21,8 +21,6 @@ DATA_TYPES: Mapping[str, str] = {
 }
 # What readers of CSV take for a missing value by default.
 USUAL_MISSING = {"", "NA", "N/A", "NaN", "nan", "n/a", "null", "NULL"}
-
-
 # The context that the specification gives, in its order: most terms are Croissant's own.
 TERMS = """@language @vocab citeAs column conformsTo cr rai data dataType dct equivalentProperty examples extract field
 fileProperty fileObject fileSet format includes isLiveDataset jsonPath key md5 parentField path recordSet references
