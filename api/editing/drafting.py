@@ -28,8 +28,7 @@ from api.package import Source
 from api.package.reading import paths, rows
 from api.package.validation.corrections import TODO
 from api.release import changes, history
-from api.release.build import pack
-from api.release.publishing import publish
+from api.release.build import pack, publish
 from api.store import atomic_files
 from api.store.releases import order
 
