@@ -17,7 +17,6 @@ import running
 
 from api import settings
 from api.mirror.copy import Copied, Wish, mirror
-from api.mirror.tuf_client import Trust
 from api.release.build import build
 from api.trust import sign_store
 
@@ -96,9 +95,8 @@ def publish(states: Path, store: Path, version: str) -> None:
 
 def copy(url: str, folder: Path, *, told: list[str] | None = None, values: Any = None, **wish: Any) -> Copied:
     """`lantern mirror`, in this process."""
-    trust = Trust(wish.pop("root", None), wish.pop("fingerprint", ""))
     tell = (told if told is not None else []).append
-    return mirror(url, folder, Wish(**wish, trust=trust), tell, values=values or VALUES)
+    return mirror(url, folder, Wish(**wish), tell, values=values or VALUES)
 
 
 def shown(folder: Path) -> dict[str, str]:

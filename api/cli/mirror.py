@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.command()
 @click.argument("url")
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--version", "version", default="", help="Copy this release only.")
+@click.option("--version", default="", help="Copy this release only.")
 @click.option("--latest", is_flag=True, help="Copy the newest release only.")
 @click.option("--root", "root_file", type=FILE, help="Trust the root in this file.")
 @click.option("--fingerprint", default="", help="Trust the root with this SHA-256.")
@@ -27,16 +28,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--serve", is_flag=True, help="Serve the copy afterwards, also when it could not be brought up to date.")
 @click.pass_obj
 def mirror(
-    config: Config,
-    url: str,
-    folder: Path,
-    version: str,
-    latest: bool,
-    root_file: Path | None,
-    fingerprint: str,
-    repair: bool,
-    no_index: bool,
-    serve: bool,
+    config: Config, /, url: str, folder: Path, root_file: Path | None, no_index: bool, serve: bool, **wish: Any
 ) -> None:
     """Copy a store and prove every byte; safe to interrupt and repeat.
 
@@ -47,15 +39,14 @@ def mirror(
     """
     from api.mirror.copy import Copied, Wish
     from api.mirror.copy import mirror as copy
-    from api.mirror.tuf_client import Trust
     from api.mirror.upstream import MirrorError
 
-    if version and latest or root_file and fingerprint:
+    if wish["version"] and wish["latest"] or root_file and wish["fingerprint"]:
         raise click.UsageError("give --version or --latest, and --root or --fingerprint, not both")
-    trust = Trust(root_file.read_bytes() if root_file else None, fingerprint)
+    root = root_file.read_bytes() if root_file else None
     done: Copied | None = None
     try:
-        done = copy(url, folder, Wish(version, latest, repair, not no_index, trust), tell, _bar, config)
+        done = copy(url, folder, Wish(index=not no_index, root=root, **wish), tell, _bar, config)
     except MirrorError as error:
         tell(str(error))
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from api import settings
 from api.index import layout
 from api.mirror import MirrorStatus, utc_text, write
 from api.mirror.release import Refused, Staging, Watch
-from api.mirror.tuf_client import Followed, Trust, follow
+from api.mirror.tuf_client import Followed, follow
 from api.mirror.upstream import MirrorError, Upstream
 from api.model import filenames
 from api.store import atomic_files, release_index
@@ -35,14 +35,16 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Wish:
     """What to copy: all releases, or the latest, or one version.
 
-    `repair`: read again what is here already. `index`: make what a server asks; an archive needs none.
+    `repair`: read again what is here already. `index`: make what a server asks; an archive needs none. `root` and
+    `fingerprint`: the one that is trusted (api.mirror.tuf_client.follow).
     """
 
     version: str = ""
     latest: bool = False
     repair: bool = False
     index: bool = True
-    trust: Trust = field(default_factory=Trust)
+    root: bytes | None = None
+    fingerprint: str = ""
 
     @property
     def holds(self) -> str:
@@ -80,7 +82,7 @@ def mirror(
     connections = max(values["MIRROR_CONNECTIONS"], 1)
     upstream = Upstream(url, connections, values["MIRROR_TIMEOUT"], values["MIRROR_RETRIES"])
     with contextlib.closing(upstream), _alone(folder):
-        followed = follow(upstream, folder, wish.trust, tell)
+        followed = follow(upstream, folder, wish.root, wish.fingerprint, tell)
         for entry in followed.entries:
             reason = filenames.reason_of_version(entry.version)
             if reason:
@@ -159,9 +161,7 @@ def _alone(folder: Path) -> Iterator[None]:
         raise MirrorError(f"another lantern process holds the lock: {error}") from error
     except OSError as error:
         if error.errno in FULL:
-            free = 0
-            with contextlib.suppress(OSError):
-                free = shutil.disk_usage(folder).free
+            free = shutil.disk_usage(folder).free
             raise MirrorError(
                 f"the disk is full ({free} bytes free in {folder}). The copy is unchanged; free some space and run the "
                 "command again, it continues where it stopped"

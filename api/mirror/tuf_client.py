@@ -8,7 +8,6 @@ the origin's signatures.
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 from api.mirror.upstream import MirrorError, Missing, Upstream
 from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, manifest, release_index
+from api.store.manifest import Contents
 from api.trust import metadata
 from api.trust.keys import Tell
 from api.trust.metadata import PINNED, UPSTREAM
@@ -34,14 +34,6 @@ MEANINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Trust:
-    """What the caller trusts: a root as bytes, or its fingerprint; neither: what the upstream serves first."""
-
-    root: bytes | None = None
-    fingerprint: str = ""
-
-
 class Followed:
     """The upstream's state, verified: its list of releases and what is signed of each."""
 
@@ -51,7 +43,7 @@ class Followed:
         timestamp = Metadata[Timestamp].from_bytes((folder / UPSTREAM / "timestamp.json").read_bytes())
         self.expires: datetime = timestamp.signed.expires
 
-    def manifest(self, entry: release_index.Entry) -> manifest.Contents:
+    def manifest(self, entry: release_index.Entry) -> Contents:
         """A release's manifest, verified. Raises MirrorError for one that must not be acted on."""
         name = metadata.manifest_name(entry.version)
         if self._described(name).hashes["sha256"] != entry.manifest:
@@ -101,16 +93,17 @@ class Followed:
         atomic_files.write_new(self.folder / RELEASE_INDEX, self._target(RELEASE_INDEX))
 
 
-def follow(upstream: Upstream, folder: Path, trust: Trust, tell: Tell) -> Followed:
+def follow(upstream: Upstream, folder: Path, root: bytes | None, fingerprint: str, tell: Tell) -> Followed:
     """Bring {folder}/upstream up to date and read the list of releases.
 
-    Raises MirrorError for everything that is not as it must be.
+    The caller trusts a root, or a fingerprint of one; where neither is given, what the upstream serves first. Raises
+    MirrorError for everything that is not as it must be.
     """
     seen = folder / UPSTREAM
     known = seen / PINNED
     first = not known.exists()
     try:
-        pinned = _first_trust(upstream, trust, tell) if first else _same_trust(seen, trust)
+        pinned = _first_trust(upstream, root, fingerprint, tell) if first else _same_trust(seen, root, fingerprint)
         seen.mkdir(parents=True, exist_ok=True)
         for left in seen.glob("tmp*"):  # what the client leaves when it is killed
             left.unlink()
@@ -137,12 +130,12 @@ def follow(upstream: Upstream, folder: Path, trust: Trust, tell: Tell) -> Follow
             shutil.rmtree(seen, ignore_errors=True)
 
 
-def _first_trust(upstream: Upstream, trust: Trust, tell: Tell) -> bytes:
+def _first_trust(upstream: Upstream, root: bytes | None, fingerprint: str, tell: Tell) -> bytes:
     """The root to begin with."""
-    if trust.root is not None:
-        return trust.root
+    if root is not None:
+        return root
     first = _root(upstream, 1)
-    if not trust.fingerprint:
+    if not fingerprint:
         tell(
             f"Trusting {upstream.url} on first use. Its root has the fingerprint\n  {metadata.fingerprint(first)}\n"
             "Compare it with what the publisher tells you by another way; from now on nothing else is accepted here."
@@ -151,11 +144,11 @@ def _first_trust(upstream: Upstream, trust: Trust, tell: Tell) -> bytes:
     data = first
     with contextlib.suppress(Missing):
         for version in range(2, LIMITS.max_root_rotations + 1):
-            if metadata.fingerprint(data) == trust.fingerprint.lower():
+            if metadata.fingerprint(data) == fingerprint.lower():
                 return data
             data = _root(upstream, version)
     raise MirrorError(
-        f"{upstream.url} has no root with the fingerprint {trust.fingerprint}: its first has "
+        f"{upstream.url} has no root with the fingerprint {fingerprint}: its first has "
         f"{metadata.fingerprint(first)}. Nothing was copied"
     )
 
@@ -164,11 +157,11 @@ def _root(upstream: Upstream, version: int) -> bytes:
     return upstream.read(f"{metadata.FOLDER}/{version}.root.json", LIMITS.root_max_length)
 
 
-def _same_trust(seen: Path, trust: Trust) -> bytes:
+def _same_trust(seen: Path, root: bytes | None, fingerprint: str) -> bytes:
     """The root that was pinned. Raises MirrorError where the caller now trusts another."""
     pinned = (seen / PINNED).read_bytes()
     known = {metadata.fingerprint(data) for data in (pinned, *dict(metadata.roots(seen / "root_history")).values())}
-    wanted = metadata.fingerprint(trust.root) if trust.root is not None else trust.fingerprint.lower()
+    wanted = metadata.fingerprint(root) if root is not None else fingerprint.lower()
     if wanted and wanted not in known:
         raise MirrorError(
             f"{seen.parent} follows the root {metadata.fingerprint(pinned)}, not {wanted}: copy another store into "

@@ -39,10 +39,6 @@ class Missing(MirrorError):
     """The server does not have it."""
 
 
-class Interrupted(MirrorError):
-    """Another thread's error, or the user, ended the work."""
-
-
 class Again(Exception):
     """An error that a retry may overcome. `wait`: the seconds that the server requires."""
 
@@ -81,7 +77,8 @@ class _Connection(HTTPConnection):
 class Upstream:
     """One server, read over a few connections that stay open. Its methods may be called from several threads.
 
-    `timeout` is in seconds; `retries` counts for each request.
+    `timeout` is in seconds; `retries` counts for each request. `stop` is set when another thread's error, or the user,
+    ended the work.
     """
 
     def __init__(self, url: str, connections: int, timeout: float, retries: int) -> None:
@@ -122,14 +119,11 @@ class Upstream:
                 failed = 1 if grown() - before >= BLOCK else failed + 1
                 if failed > self.retries:
                     raise MirrorError(f"{error} (tried {failed} times)") from error
-                self._pause(error, failed)
-
-    def _pause(self, error: Again, failed: int) -> None:
-        wait = 0.125 * 2**failed * random.uniform(0.8, 1.2) if error.wait is None else error.wait
-        if wait > LONGEST_WAIT:
-            raise MirrorError(f"{error}: try again in {wait:.0f} seconds") from error
-        if self.stop.wait(wait):
-            raise Interrupted("interrupted")
+                wait = 0.125 * 2**failed * random.uniform(0.8, 1.2) if error.wait is None else error.wait
+                if wait > LONGEST_WAIT:
+                    raise MirrorError(f"{error}: try again in {wait:.0f} seconds") from error
+                if self.stop.wait(wait):
+                    raise MirrorError("interrupted") from error
 
     @contextmanager
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -199,7 +193,7 @@ class Upstream:
                 if received < SLOWEST * passed:
                     raise Again(f"{path}: too slow, {received} bytes in {passed:.0f} seconds")
                 since, received = time.monotonic(), 0
-        raise Interrupted("interrupted")
+        raise MirrorError("interrupted")
 
 
 def _place(url: str) -> Url:

@@ -128,15 +128,8 @@ def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], s
     listed = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
-        entry: dict[str, Any] = {
-            "path": name,
-            "bytes": path.stat().st_size,
-            "sha256": digest(path),
-            "media_type": media_type(name),
-        }
-        if name in rows:
-            entry["rows"] = rows[name]
-        listed.append(entry)
+        entry = {"path": name, "bytes": path.stat().st_size, "sha256": digest(path), "media_type": media_type(name)}
+        listed.append(entry | ({"rows": rows[name]} if name in rows else {}))
     return listed
 
 
