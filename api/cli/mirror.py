@@ -96,10 +96,8 @@ def verify(folder: Path, fingerprint: str, strict: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(verdict), ensure_ascii=False, indent=2))
     else:
-        for line in verdict.warnings:
-            click.echo(f"warning: {line}", err=True)
-        for line in verdict.problems:
-            click.echo(line, err=True)
+        for line in [*(f"warning: {line}" for line in verdict.warnings), *verdict.problems]:
+            tell(line)
         if not verdict.problems:
             click.echo(
                 f"{len(verdict.releases)} releases, {verdict.files} files, {verdict.bytes} bytes: all as signed\n"

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.index import making
-from api.mirror.transfer import Tick, transfer
 from api.mirror.tuf_client import Followed
-from api.mirror.upstream import MirrorError, Missing
+from api.mirror.upstream import MirrorError, Missing, Tick
 from api.model.files import MANIFEST, RELEASES, SUMS
 from api.store import atomic_files, manifest, release_index
 from api.store.manifest import Contents, File
@@ -122,7 +121,7 @@ class Staging:
             source = next((candidate for candidate in candidates if manifest.holds(candidate, file)), None)
             if source is None:
                 part = self._part(file)
-                transfer(self.followed.upstream, f"{RELEASES}/{version}/{file.path}", file, part, counted)
+                self.followed.upstream.fetch(f"{RELEASES}/{version}/{file.path}", file, part, counted)
                 os.replace(part, path)
                 continue
             if source != path:

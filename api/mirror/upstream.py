@@ -1,15 +1,17 @@
-"""Reading bytes from another server, bounded in size and in time, with errors that say what went wrong.
+"""Reading files from another server, bounded in size and in time, with errors that say what went wrong.
 
 No redirect leaves the server that was named, no proxy is taken from the environment, nothing is decoded: what is
 requested are bytes whose length and hash are known or bounded beforehand.
 """
 
 import random
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urljoin
 
@@ -20,6 +22,7 @@ from urllib3.response import HTTPResponse
 from urllib3.util import Retry, Url, parse_url
 
 from api.model.errors import LanternError
+from api.store.manifest import File, digest
 
 BLOCK = 2**16
 SLOWEST = 256  # bytes a second: a server that sends less for a whole timeout is too slow
@@ -28,7 +31,11 @@ REDIRECTS = 3
 HEADERS = {"User-Agent": "lantern-mirror", "Accept": "*/*", "Accept-Encoding": "identity"}
 ABSENT = (403, 404, 410)  # bucket servers respond with 403 for what they do not have
 PASSING = (408, 425, 429, 500, 502, 503, 504)
+# A server may need a moment to see the release that its signature names already: it looks once a second.
+MOMENTS = (0.4, 0.8, 0.8)
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 T = TypeVar("T")
+Tick = Callable[[int], None]
 
 
 class MirrorError(LanternError):
@@ -100,12 +107,58 @@ class Upstream:
         """A small file of at most `limit` bytes. Raises Missing, or MirrorError when no try succeeded."""
 
         def once() -> bytes:
-            with self.get(path) as response:
-                return b"".join(self.blocks(response, path, limit))
+            with self._get(path) as response:
+                return b"".join(self._blocks(response, path, limit))
 
-        return self.tries(once)
+        return self._tries(once)
 
-    def tries(self, once: Callable[[], T], grown: Callable[[], int] = lambda: 0) -> T:
+    def fetch(self, path: str, file: File, part: Path, tick: Tick) -> None:
+        """Bring a file into `part`, from where an earlier try left it; its bytes are the promised ones afterwards.
+
+        `tick` is called with the count of bytes as they come in, and with a negative one when they turn out to be
+        useless. Raises Missing, or MirrorError that says what the server does wrong.
+        """
+        part.touch()
+        resumed = min(part.stat().st_size, file.bytes)
+        tick(resumed)
+        moments = iter(MOMENTS)
+        while True:
+            try:
+                self._tries(lambda: self._go_on(path, file, part, tick), lambda: part.stat().st_size)
+            except Missing:
+                moment = next(moments, None)
+                if moment is None:
+                    raise
+                self.stop.wait(moment)
+                continue
+            if digest(part) == file.sha256:
+                return
+            _clear(part, tick)
+            if not resumed:
+                raise MirrorError(f"{path}: altered: its sha256 is not the signed {file.sha256}")
+            resumed = 0  # the part may have been damaged: once more, from the first byte
+
+    def _go_on(self, path: str, file: File, part: Path, tick: Tick) -> None:
+        """One request for what is missing."""
+        start = part.stat().st_size
+        if start > file.bytes:
+            _clear(part, tick)
+            start = 0
+        if start == file.bytes:
+            return
+        with self._get(path, {"Range": f"bytes={start}-"} if start else {}) as response:
+            start = _position(response, path, file, start)
+            if start == 0:
+                _clear(part, tick)
+            with part.open("ab") as out:
+                for block in self._blocks(response, path, file.bytes - start):
+                    out.write(block)
+                    tick(len(block))
+        size = part.stat().st_size
+        if size < file.bytes:
+            raise Again(f"{path}: broke off after {size} of {file.bytes} bytes")
+
+    def _tries(self, once: Callable[[], T], grown: Callable[[], int] = lambda: 0) -> T:
         """The result of a call that may raise Again, after as many tries as the setting allows.
 
         `grown` says how many bytes are done: a try that added a block does not count.
@@ -126,7 +179,7 @@ class Upstream:
                     raise MirrorError("interrupted") from error
 
     @contextmanager
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
+    def _get(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
         """The response to one request, its body still to be read. Raises Missing, MirrorError or Again."""
         target = f"{self._base}/{quote(path, safe='/')}"
         for _ in range(REDIRECTS + 1):
@@ -170,7 +223,7 @@ class Upstream:
             raise MirrorError(f"{path}: redirected to {place.scheme}://{place.netloc}, another server; refused")
         return place.request_uri
 
-    def blocks(self, response: urllib3.BaseHTTPResponse, path: str, limit: int) -> Iterator[bytes]:
+    def _blocks(self, response: urllib3.BaseHTTPResponse, path: str, limit: int) -> Iterator[bytes]:
         """The body as it comes in. Raises MirrorError beyond `limit` bytes, Again when it breaks off or is too slow."""
         since, received, total = time.monotonic(), 0, 0
         while not self.stop.is_set():
@@ -226,3 +279,25 @@ def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity" and not path.endswith("gz"):
         raise MirrorError(f"{path}: sent with Content-Encoding {coding}, which was not requested: something alters it")
+
+
+def _position(response: urllib3.BaseHTTPResponse, path: str, file: File, start: int) -> int:
+    """Where in the file the body begins. Raises Again for lengths that contradict the signed one."""
+    if response.status == 416:
+        raise MirrorError(f"{path}: is shorter than the signed {file.bytes} bytes")
+    if response.status == 206:
+        text = response.headers.get("Content-Range", "none")
+        part = _RANGE.fullmatch(text)
+        if not part or int(part[1]) != start or int(part[3]) != file.bytes:
+            raise MirrorError(f"{path}: responds with the wrong part of the file (Content-Range {text!r})")
+    else:
+        start = 0
+    declared = response.headers.get("Content-Length")
+    if declared is not None and declared != str(file.bytes - start):
+        raise Again(f"{path}: declares {declared} bytes, but {file.bytes - start} are signed")
+    return start
+
+
+def _clear(part: Path, tick: Tick) -> None:
+    tick(-part.stat().st_size)
+    part.write_bytes(b"")
