@@ -248,6 +248,20 @@ def test_a_release_that_is_not_whole_gets_no_index_until_it_is(store: Path) -> N
     assert client.get("/readyz").get_json()["warnings"] == []
 
 
+def test_a_server_says_what_its_maker_said_of_data_that_cannot_be_indexed(store: Path) -> None:
+    release = store / "releases/1.1.0"
+    data, manifest = release / "data/guns.csv", json.loads((release / "manifest.json").read_bytes())
+    data.write_text(data.read_text().replace("5", "five"))
+    (entry,) = (entry for entry in manifest["files"] if entry["path"] == "data/guns.csv")
+    entry |= {"bytes": data.stat().st_size, "sha256": hashlib.sha256(data.read_bytes()).hexdigest()}
+    (release / "manifest.json").write_text(json.dumps(manifest))
+    client = client_of(store)
+    assert client.get(ROWS).headers["X-Data-Version"] == "1.0.0"
+    until(lambda: "its data cannot be indexed: " in str(client.get("/readyz").get_json()["warnings"]))
+    (warning,) = client.get("/readyz").get_json()["warnings"]
+    assert warning["version"] == "1.1.0" and warning["reason"].endswith("ValueError('a whole number')")
+
+
 def test_makers_at_the_same_time_make_one(store: Path) -> None:
     index = index_of(store, "1.1.0")
     shutil.rmtree(index)
