@@ -14,9 +14,8 @@ import frictionless
 from api.model import descriptor
 from api.model.descriptor import Table
 from api.model.findings import Finding, Level, Report, TableReport
-from api.package import checks, reading, translation, upgrade
-from api.package.checks import structure
-from api.package.checks.base import Context
+from api.package import reading, translation, upgrade
+from api.package.checks import Checked, checks_of, structure
 from api.package.opening import PackageError, opened
 from api.package.reading import Source, bare, fed_field, paths
 from api.package.validation import corrections, files, results
@@ -138,29 +137,27 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
             if error.type in OF_DESCRIPTORS:
-                tally.add(translation.of_descriptor(error, source.descriptor_path.name, name))
+                tally.add([translation.of_descriptor(error, source.descriptor_path.name, name)])
             else:
                 tally.take([error])
     return TableResult(rows, tuple(_with_lines(source, tally.findings())))
 
 
 def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> int:
-    context = Context(source.package, lambda name: _other_rows(source, name), source.file)
-    own = checks.checks_of(context, table) if sound else []
+    checked = Checked(source.package, table, lambda name: _other_rows(source, name), source.file)
     references = [other for key in _sound_keys(source, table) if (other := source.package.table(key.resource))]
     others = {other.name: bare(other) for other in references if other.name != table.name}
     resource = reading.table_resource(source, {**table.descriptor, "schema": _checked(source, table)}, *others.values())
-    connected = frictionless.Checklist(checks=list(own)).connect(resource)
+    [baseline] = frictionless.Checklist().connect(resource)
     with resource:
+        tally.take(baseline.validate_start())
         # Without a proper header a row's cells belong to no field, and each row would be wrong.
-        applied = connected if resource.header.valid else connected[:1]
-        for check in applied:
-            tally.take(check.validate_start())
+        of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
         for row in resource.row_stream:
-            for check in applied:
-                tally.take(check.validate_row(row), row)
-        for check in applied:
-            tally.take(check.validate_end())
+            tally.take(baseline.validate_row(row), row)
+            tally.add(finding for check in of_rows for finding in check(row))
+        tally.take(baseline.validate_end())
+        tally.add(finding for check in at_end for finding in check())
         return int(resource.stats.rows or 0)
 
 
@@ -173,15 +170,14 @@ class _Tally:
         self.counts: Counter[Level] = Counter()
 
     def take(self, errors: Iterable[Any], row: Any = None) -> None:
-        for error in errors:
-            self.add(translation.finding(error, self.table, self.file, row))
+        self.add(translation.finding(error, self.table, self.file, row) for error in errors)
 
-    def add(self, finding: Finding | None) -> None:
-        if finding is None or finding in self.first:
-            return
-        self.counts[finding.level] += 1
-        if self.counts[finding.level] <= MOST_SHOWN:
-            self.first[finding] = None
+    def add(self, findings: Iterable[Finding | None]) -> None:
+        for finding in findings:
+            if finding is not None and finding not in self.first:
+                self.counts[finding.level] += 1
+                if self.counts[finding.level] <= MOST_SHOWN:
+                    self.first[finding] = None
 
     def findings(self) -> Iterator[Finding]:
         yield from self.first
