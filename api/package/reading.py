@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -18,13 +18,6 @@ from api.model.findings import Finding
 from api.package import memoised_fields, upgrade
 
 JSON = Any
-CSV_OPTIONS: Mapping[str, str] = {
-    "delimiter": "delimiter",
-    "quoteChar": "quotechar",
-    "doubleQuote": "doublequote",
-    "escapeChar": "escapechar",
-    "skipInitialSpace": "skipinitialspace",
-}
 BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 FED_TO_FRICTIONLESS = ("name", "data", *COUNTED)
@@ -116,15 +109,15 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
 def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     name = str(resource["name"])
     format = upgrade.format_of(resource)
+    dialect = upgrade.for_frictionless(resource.get("dialect") or {}, format)
     fed = {key: resource[key] for key in FED_TO_FRICTIONLESS if key in resource}
-    fed |= {"type": "table", "format": format}
+    fed |= {"type": "table", "format": format, "dialect": dialect}
     if name in source.ready and source.ready[name].empty:
         fed |= {"data": [], "format": "inline"}
     elif name in source.ready:
         fed |= {"path": source.ready[name].path.name, "scheme": "file", "encoding": encoding(resource)}
     if descriptor.is_table(resource):
         fed["schema"] = resource["schema"]
-    fed["dialect"] = upgrade.for_frictionless(resource.get("dialect") or {}, format)
     return fed
 
 
@@ -147,21 +140,16 @@ def cells(source: Source, table: Table) -> Iterator[tuple[int, list[str]]]:
     """Each row's number and cells as text, in the order of the schema's fields."""
     if source.empty(table):
         return
-    writers = [_writer(field, field.missing) for field in table.fields]
+    writers = [_writer(field) for field in table.fields]
     with table_resource(source, bare(table)) as opened:
-        columns = _columns(table, opened.labels)
-        writing = list(zip(writers, columns, strict=True))
+        places: list[int | None] = list(range(len(table.fields)))
+        if table.schema.get("fieldsMatch") in BY_NAME:
+            labels = list(opened.labels)
+            places = [labels.index(field.name) if field.name in labels else None for field in table.fields]
+        writing = list(zip(writers, places, strict=True))
         for number, row in opened.dialect.read_enumerated_content_stream(opened.cell_stream):
             width = len(row)
             yield number, [write(None if place is None or place >= width else row[place]) for write, place in writing]
-
-
-def _columns(table: Table, labels: Sequence[str]) -> list[int | None]:
-    """The position of each field in a row: its own, unless the schema matches fields by name."""
-    if table.schema.get("fieldsMatch") not in BY_NAME:
-        return list(range(len(table.fields)))
-    places = {label: place for place, label in reversed(list(enumerate(labels)))}
-    return [places.get(field.name) for field in table.fields]
 
 
 def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | None]]]:
@@ -172,9 +160,9 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
         yield number, {name: None if text in missing else text for (name, missing), text in pairs}
 
 
-def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]:
+def _writer(field: Field) -> Callable[[Any], str]:
     """How a cell becomes text that api.model.types can read: text stays as it is."""
-    empty = "" if "" in missing_values else next(iter(missing_values), "")
+    empty = "" if "" in field.missing else next(iter(field.missing), "")
     true, false = (field.descriptor.get(key) for key in ("trueValues", "falseValues"))
     words = {True: (true or ["true"])[0], False: (false or ["false"])[0]}
     point = str(field.descriptor.get("decimalChar") or ".")
@@ -189,8 +177,10 @@ def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]
             return str(words[cell])
         if isinstance(cell, int | float | Decimal):
             return _digits(cell).replace(".", point)
-        if isinstance(cell, date | time):
-            return _moment(cell, field.type, pattern)
+        if isinstance(cell, date | time) and pattern not in ("default", "any"):
+            return cell.strftime(pattern)
+        if isinstance(cell, date | time):  # a spreadsheet has date-times even where the field is a date
+            return (cell.date() if field.type == "date" and isinstance(cell, datetime) else cell).isoformat()
         if field.type == "geopoint" and field.format == "default" and isinstance(cell, list):
             return ",".join(_digits(number) for number in cell)
         if field.type == "list" and isinstance(cell, list):
@@ -216,25 +206,16 @@ def _digits(number: Any) -> str:
     return f"{Decimal(repr(number)):f}" if isinstance(number, float) else str(number)
 
 
-def _moment(moment: date | time, type: str, pattern: str) -> str:
-    """A date or time as text; a spreadsheet has date-times even where the field is a date."""
-    if pattern not in ("default", "any"):
-        return moment.strftime(pattern)
-    if type == "date" and isinstance(moment, datetime):
-        return moment.date().isoformat()
-    return moment.isoformat()
-
-
 # Files
 
 
 def lines(source: Source, table: Table) -> Iterator[int]:
     """The line at which each row of a text table begins, the header's first: a cell may hold line ends."""
     dialect = table.descriptor.get("dialect") or {}
-    options = {python: dialect[name] for name, python in CSV_OPTIONS.items() if dialect.get(name) is not None}
+    options = {key.lower(): dialect[key] for key in upgrade.CSV_PROPERTIES if dialect.get(key) is not None}
     path = source.ready[table.name].path
     with path.open(encoding=encoding(table.descriptor), errors="replace", newline="") as stream:
-        reader = csv.reader(stream, **options)
+        reader = csv.reader(stream, **options)  # named as the standard does, in lower case
         begins = 1
         for _ in reader:
             yield begins
