@@ -1,13 +1,14 @@
 """Rows that are JSON objects: which members they have, so that none is lost when they become a table."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import ijson
 
 from api.package import upgrade
+from api.package.reading import encoding
 
 
 def members(resource: Mapping[str, Any], path: Path | None) -> dict[str, int] | None:
@@ -24,18 +25,13 @@ def members(resource: Mapping[str, Any], path: Path | None) -> dict[str, int] | 
     return first
 
 
-def _items(resource: Mapping[str, Any], path: Path | None) -> Iterable[Any]:
+def _items(resource: Mapping[str, Any], path: Path | None) -> Iterator[Any]:
     if path is None:
-        return resource["data"] if isinstance(resource.get("data"), list) else ()
-    return _in_array(path, resource) if upgrade.format_of(resource) == "json" else _in_lines(path, resource)
-
-
-def _in_array(path: Path, resource: Mapping[str, Any]) -> Iterator[Any]:
-    inside = (resource.get("dialect") or {}).get("property")
-    with path.open("rb") as file:
-        yield from ijson.items(file, f"{inside}.item" if inside else "item")
-
-
-def _in_lines(path: Path, resource: Mapping[str, Any]) -> Iterator[Any]:
-    with path.open(encoding=str(resource.get("encoding") or "utf-8")) as file:
-        yield from (json.loads(line) for line in file if line.strip())
+        yield from resource["data"] if isinstance(resource.get("data"), list) else ()
+    elif upgrade.format_of(resource) == "json":
+        inside = (resource.get("dialect") or {}).get("property")
+        with path.open("rb") as file:
+            yield from ijson.items(file, f"{inside}.item" if inside else "item")
+    else:
+        with path.open(encoding=encoding(resource)) as lines:
+            yield from (json.loads(line) for line in lines if line.strip())

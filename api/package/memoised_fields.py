@@ -7,13 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import frictionless
-from frictionless import fields, system
+from frictionless import system
 
 REMEMBERED = 10_000  # texts of each column
-CLASSES = (
-    *(fields.BooleanField, fields.DateField, fields.DatetimeField, fields.DurationField, fields.IntegerField),
-    *(fields.NumberField, fields.StringField, fields.TimeField, fields.YearField, fields.YearmonthField),
-)
+TYPES = ("boolean", "date", "datetime", "duration", "integer", "number", "string", "time", "year", "yearmonth")
 
 
 def _remembering(plain: type[Any]) -> type[Any]:
@@ -40,7 +37,7 @@ def _remembering(plain: type[Any]) -> type[Any]:
     return Remembering
 
 
-_REMEMBERING = {plain.type: _remembering(plain) for plain in CLASSES}
+_REMEMBERING = {type: _remembering(system.select_field_class(type)) for type in TYPES}
 
 
 class _Fields(frictionless.Plugin):

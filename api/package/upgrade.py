@@ -3,7 +3,7 @@
 Pure: the files that a descriptor names (schemas, dialects, data) are read by api.package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -43,27 +43,26 @@ def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
 
 
 def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON]:
-    """A Table Schema whose keys are lists and whose foreign keys name their table."""
+    """A Table Schema whose keys are lists and whose foreign keys name their table.
+
+    A field without a type is a string in v1 and anything in v2.
+    """
+    untyped = "any" if v2 else "string"
+    turned: Mapping[str, Callable[[JSON], JSON]] = {
+        "fields": lambda fields: [{"type": untyped, **field} for field in fields],
+        "primaryKey": _list,
+        "uniqueKeys": lambda keys: [_list(key) for key in keys],
+        "foreignKeys": lambda keys: [_foreign_key(key, own) for key in keys],
+        "fieldsMatch": lambda match: match[0] if isinstance(match, list) and match else match,
+    }
     upgraded = {key: value for key, value in descriptor.items() if key != "profile"}
-    if "fields" in upgraded:
-        upgraded["fields"] = [_field(entry, v2) for entry in upgraded["fields"]]
-    if "primaryKey" in upgraded:
-        upgraded["primaryKey"] = _list(upgraded["primaryKey"])
-    if "uniqueKeys" in upgraded:
-        upgraded["uniqueKeys"] = [_list(key) for key in upgraded["uniqueKeys"]]
-    if "foreignKeys" in upgraded:
-        upgraded["foreignKeys"] = [_foreign_key(entry, own) for entry in upgraded["foreignKeys"]]
-    match = upgraded.get("fieldsMatch")
-    if isinstance(match, list) and match:
-        upgraded["fieldsMatch"] = match[0]
-    return upgraded
+    return {key: turned[key](value) if key in turned else value for key, value in upgraded.items()}
 
 
 def dialect(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     """A Table Dialect in flat form: properties that v1 and frictionless name differently get their v2 names."""
-    upgraded = {**descriptor, **(descriptor.get("csv") or {})}
-    upgraded.pop("csv", None)
-    upgraded.pop("csvddfVersion", None)
+    merged = {**descriptor, **(descriptor.get("csv") or {})}
+    upgraded = {key: value for key, value in merged.items() if key not in ("csv", "csvddfVersion")}
     if "caseSensitiveHeader" in upgraded:
         upgraded["headerCase"] = bool(upgraded.pop("caseSensitiveHeader"))
     sheet = (upgraded.pop("excel", None) or {}).get("sheet")
@@ -109,11 +108,6 @@ def _contributor(entry: Mapping[str, JSON]) -> Mapping[str, JSON]:
         return entry
     rest = {key: value for key, value in entry.items() if key != "role"}
     return {**rest, "roles": rest.get("roles") or [entry["role"]]}
-
-
-def _field(entry: Mapping[str, JSON], v2: bool) -> Mapping[str, JSON]:
-    """A field without a type is a string in v1 and anything in v2."""
-    return {"type": "any" if v2 else "string", **entry}
 
 
 def _foreign_key(entry: Mapping[str, JSON], own: str) -> Mapping[str, JSON]:
