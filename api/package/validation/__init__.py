@@ -2,9 +2,8 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +40,8 @@ def validate(path: Path, previous: Path | None = None, cache: Path | None = None
 
 
 def _report(source: Source, previous: Path | None, cache: Path | None) -> Report:
-    file, package = source.descriptor_path.name, source.package
-    structural = [*structure.findings(package, file, source.names)]
+    package = source.package
+    structural = [*structure.findings(package, source.descriptor_path.name, source.names)]
     unsound = {finding.resource for finding in structural}
     findings = [*source.findings, *structural, *_metadata(source, unsound), *files.altered(source)]
     strict = package.descriptor.get("lantern:strict") is True
@@ -108,17 +107,16 @@ def _results(
     keys = {table.name: results.key_of(source, table) for table in tables} if cache else {}
     by_name = {name: result for name, key in keys.items() if cache and (result := results.remembered(cache, key))}
     todo = [table for table in tables if table.name not in by_name]
-    arguments = [[source] * len(todo), [table.name for table in todo], [table.name not in unsound for table in todo]]
+    tasks = [(source, table.name, table.name not in unsound) for table in todo]
     size = sum((source.folder / path).stat().st_size for table in todo for path in paths(table.descriptor))
-    with ExitStack() as stack:
-        run: Callable[..., Iterable[TableResult]] = map
-        if len(todo) > 1 and size > WORTH_A_PROCESS:
-            processes = min(len(todo), multiprocessing.cpu_count())
-            context = multiprocessing.get_context("spawn")
-            run = stack.enter_context(ProcessPoolExecutor(processes, context)).map
-        by_name |= {table.name: result for table, result in zip(todo, run(_result, *arguments), strict=True)}
-    for table in todo:
-        result = by_name[table.name]
+    if len(todo) > 1 and size > WORTH_A_PROCESS:
+        processes = min(len(todo), multiprocessing.cpu_count())
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            found = list(pool.map(_result, *zip(*tasks, strict=True)))
+    else:
+        found = [_result(*task) for task in tasks]
+    for table, result in zip(todo, found, strict=True):
+        by_name[table.name] = result
         if cache and all(finding.level == "warning" for finding in result.findings):
             results.remember(cache, keys[table.name], result)
     return [by_name[table.name] for table in tables]
@@ -145,9 +143,9 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
 
 def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> int:
     checked = Checked(source.package, table, lambda name: _other_rows(source, name), source.file)
-    references = [other for key in _sound_keys(source, table) if (other := source.package.table(key.resource))]
-    others = {other.name: bare(other) for other in references if other.name != table.name}
-    resource = reading.table_resource(source, {**table.descriptor, "schema": _checked(source, table)}, *others.values())
+    named = {key.resource for key in _sound_keys(source, table)} - {table.name}
+    others = [bare(other) for other in source.package.tables if other.name in named]
+    resource = reading.table_resource(source, {**table.descriptor, "schema": _checked(source, table)}, *others)
     [baseline] = frictionless.Checklist().connect(resource)
     with resource:
         tally.take(baseline.validate_start())
@@ -225,13 +223,13 @@ def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
 
 def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
     """The foreign keys whose ends exist; findings about the descriptor report the others."""
-    sound = []
-    for key in table.foreign_keys:
-        other = source.package.table(key.resource)
-        ends = other is not None and set(key.reference) <= other.index.keys() and set(key.fields) <= table.index.keys()
-        if ends and len(key.fields) == len(key.reference) and source.names.count(key.resource) == 1:
-            sound.append(key)
-    return sound
+    tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
+    return [
+        key
+        for key in table.foreign_keys
+        if key.resource in tables and len(key.fields) == len(key.reference)
+        if {*key.reference} <= tables[key.resource].index.keys() and {*key.fields} <= table.index.keys()
+    ]
 
 
 # Line numbers
@@ -240,20 +238,12 @@ def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
 def _with_lines(source: Source, findings: Iterable[Finding]) -> list[Finding]:
     """Findings at the lines where their rows begin: a cell may hold line ends, a table may be several files."""
     findings = list(findings)
-    rows: dict[str, set[int]] = {}
-    for finding in findings:
-        if finding.row is not None and finding.resource is not None:
-            rows.setdefault(finding.resource, set()).add(finding.row)
-    places = {(name, row): place for name, wanted in rows.items() for row, place in _places(source, name, wanted)}
-    moved = [(finding, places.get((finding.resource or "", finding.row or 0))) for finding in findings]
+    wanted = {(finding.resource, finding.row) for finding in findings if finding.row is not None}
+    places: dict[tuple[str | None, int | None], tuple[str, int]] = {}
+    for table in source.package.tables:
+        text = table.name in source.ready and upgrade.format_of(table.descriptor) in upgrade.TABULAR
+        if text and table.name in {name for name, _ in wanted}:
+            lines = enumerate(reading.lines(source, table), 1)
+            places |= {(table.name, n): source.place(table, line) for n, line in lines if (table.name, n) in wanted}
+    moved = [(finding, places.get((finding.resource, finding.row))) for finding in findings]
     return [replace(finding, file=place[0], row=place[1]) if place else finding for finding, place in moved]
-
-
-def _places(source: Source, name: str, wanted: set[int]) -> Iterator[tuple[int, tuple[str, int]]]:
-    """File and line of each of the wanted rows, where the table is kept as text."""
-    table = source.package.table(name)
-    if table is None or name not in source.ready or upgrade.format_of(table.descriptor) not in upgrade.TABULAR:
-        return
-    for row, line in enumerate(reading.lines(source, table), 1):
-        if row in wanted:
-            yield row, source.place(table, line)

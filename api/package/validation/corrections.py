@@ -27,28 +27,20 @@ def missing(new: Source, old: Source) -> Iterator[Finding]:
         return
     if not set(FIELDS) <= ledger.index.keys():
         return
-    corrected = _corrected(new, ledger)
-    yield from _unwritten(new, ledger)
+    corrected: set[tuple[str | None, ...]] = set()
+    for number, row in rows(new, ledger):
+        if row["version"] == new.package.version:
+            corrected.add((row["dataset"], row["record"], row["field"]))
+        if row.get("reason") == TODO:  # as `lantern release` drafts it
+            message, expected = "the reason of the correction is still to be written", "why the figure changed"
+            place = (new.file(ledger), CORRECTIONS, number, "reason", key_of(ledger, row))
+            yield Finding("correction", message, *place, TODO, expected)
     for before in old.package.tables:
         after = new.package.table(before.name)
         if before.name == CORRECTIONS:
             yield from _shrunk(new, ledger, old, before)
         elif before.primary_key and not (after and _same(new, after, old, before)):
             yield from _uncorrected(new, after, old, before, corrected)
-
-
-def _corrected(source: Source, ledger: Table) -> set[tuple[str | None, ...]]:
-    version = source.package.version
-    return {(r["dataset"], r["record"], r["field"]) for _, r in rows(source, ledger) if r["version"] == version}
-
-
-def _unwritten(source: Source, ledger: Table) -> Iterator[Finding]:
-    """Drafted corrections (`lantern release`) that do not have a reason yet."""
-    for number, row in rows(source, ledger):
-        if row.get("reason") == TODO:
-            message, expected = "the reason of the correction is still to be written", "why the figure changed"
-            place = (source.file(ledger), CORRECTIONS, number, "reason", key_of(ledger, row))
-            yield Finding("correction", message, *place, TODO, expected)
 
 
 def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[Finding]:
@@ -92,15 +84,12 @@ def _pairs(
     """
     waiting_old: dict[str, Row] = {}
     waiting_new: dict[str, tuple[int, Row]] = {}
-    for one, other in zip_longest(rows(old, before), rows(new, after) if after else ()):
-        keys = []
-        if one is not None:
-            keys.append(key_of(before, one[1]))
-            waiting_old[keys[-1]] = one[1]
-        if other is not None and after is not None:
-            keys.append(key_of(after, other[1]))
-            waiting_new[keys[-1]] = other
-        for key in keys:
+    olds = ((key_of(before, row), row) for _, row in rows(old, before))
+    news = ((key_of(after, row), (number, row)) for number, row in rows(new, after)) if after else ()
+    for one, other in zip_longest(olds, news):
+        waiting_old.update([one] if one else [])
+        waiting_new.update([other] if other else [])
+        for key, _ in filter(None, (one, other)):
             if key in waiting_old and key in waiting_new:
                 number, now = waiting_new.pop(key)
                 yield key, number, waiting_old.pop(key), now
