@@ -14,27 +14,25 @@ TYPES = ("boolean", "date", "datetime", "duration", "integer", "number", "string
 
 
 def _remembering(plain: type[Any]) -> type[Any]:
-    class Remembering(plain):  # type: ignore[misc]  # the class is only known here
-        """A field that reads each text once; cells with errors are read again, since the caller changes their notes."""
+    """A field that reads each text once; cells with errors are read again, since the caller changes their notes."""
 
-        def create_cell_reader(self) -> Callable[[Any], Any]:
-            read = super().create_cell_reader()
-            results: dict[str, Any] = {}
+    def create_cell_reader(self: Any) -> Callable[[Any], Any]:
+        read = plain.create_cell_reader(self)
+        results: dict[str, Any] = {}
 
-            def reader(cell: Any) -> Any:
-                if type(cell) is not str:
-                    return read(cell)
-                result = results.get(cell)
-                if result is None:
-                    result = read(cell)
-                    if not result[1] and len(results) < REMEMBERED:
-                        results[cell] = result
-                return result
+        def reader(cell: Any) -> Any:
+            if type(cell) is not str:
+                return read(cell)
+            result = results.get(cell)
+            if result is None:
+                result = read(cell)
+                if not result[1] and len(results) < REMEMBERED:
+                    results[cell] = result
+            return result
 
-            return reader
+        return reader
 
-    Remembering.__name__ = plain.__name__
-    return Remembering
+    return type(plain.__name__, (plain,), {"create_cell_reader": create_cell_reader})
 
 
 _REMEMBERING = {type: _remembering(system.select_field_class(type)) for type in TYPES}

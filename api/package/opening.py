@@ -17,7 +17,7 @@ import yaml
 from api.model import descriptor, types
 from api.model.errors import LanternError
 from api.model.findings import Finding
-from api.package import json_rows, shapes, unpacking, upgrade
+from api.package import shapes, unpacking, upgrade
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
 
 JSON = Any
@@ -152,10 +152,7 @@ class _PlainLoader(yaml.SafeLoader):
     """YAML without dates: a version or a day is text in a descriptor."""
 
 
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_PlainLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
@@ -229,19 +226,35 @@ def _as_table(resource: dict[str, JSON], described: Path, ready: dict[str, Ready
 def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
     """Which members of its objects are a table's columns, as a dialect says it; rows may leave some out."""
     name = str(resource["name"])
-    members = json_rows.members(resource, ready[name].path if name in ready else None)
-    if members is None:
-        return {}
-    if not members and name in ready:
+    first: dict[str, int] = {}  # each member, as they appear, with the first row (from 1) that has it
+    for number, item in enumerate(_items(resource, ready.get(name)), 1):
+        if not isinstance(item, Mapping):
+            return {}
+        for member in item:
+            first.setdefault(str(member), number)
+    if not first and name in ready:
         ready[name] = replace(ready[name], empty=True)
     if not descriptor.is_table(resource):
-        return {"itemKeys": list(members)}
+        return {"itemKeys": list(first)}
     names = [field["name"] for field in resource["schema"]["fields"]]
-    for member, row in members.items():
+    for member, row in first.items():
         if member not in names:
             message, expected = f'the member "{member}" is not a field of the schema', f"one of {', '.join(names)}"
             raise PackageError(Finding("extra-label", message, file, name, row + 1, member, expected=expected))
     return {"itemKeys": names}
+
+
+def _items(resource: Mapping[str, JSON], ready: Ready | None) -> Iterator[JSON]:
+    """The rows of a table in JSON, inline or in a file."""
+    if ready is None:
+        yield from resource["data"] if isinstance(resource.get("data"), list) else ()
+    elif upgrade.format_of(resource) == "json":
+        inside = (resource.get("dialect") or {}).get("property")
+        with ready.path.open("rb") as file:
+            yield from ijson.items(file, f"{inside}.item" if inside else "item")
+    else:
+        with ready.path.open(encoding=encoding(resource)) as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
 
 
 def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:

@@ -156,8 +156,10 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
     """Each row's number, and its cells as text by field name with missing values as None."""
     names = [(field.name, frozenset(field.missing)) for field in table.fields]
     for number, row in cells(source, table):
-        pairs = zip(names, row, strict=True)
-        yield number, {name: None if text in missing else text for (name, missing), text in pairs}
+        yield (
+            number,
+            {name: None if text in missing else text for (name, missing), text in zip(names, row, strict=True)},
+        )
 
 
 def _writer(field: Field) -> Callable[[Any], str]:

@@ -38,7 +38,8 @@ def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     if upgraded.pop("profile", None) == "tabular-data-resource":
         upgraded["type"] = "table"
     first = path[0] if isinstance(path, list) and path else path
-    upgraded.setdefault("name", _stem(first) if isinstance(first, str) else f"resource-{position}")
+    stem = PurePosixPath(first).name.split(".")[0] if isinstance(first, str) else f"resource-{position}"
+    upgraded.setdefault("name", stem or "resource")
     return upgraded
 
 
@@ -76,7 +77,10 @@ def format_of(resource: Mapping[str, JSON]) -> str:
     if "data" in resource:
         return "inline"
     declared = str(resource.get("format") or "").lower().lstrip(".")
-    return declared if declared and declared not in ("gz", "zip") else _suffix(resource)
+    if declared not in ("", "gz", "zip"):
+        return declared
+    path = PurePosixPath(_first(resource))
+    return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower().lstrip(".")
 
 
 def compression_of(resource: Mapping[str, JSON]) -> str:
@@ -104,10 +108,8 @@ def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON
 
 
 def _contributor(entry: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    if "role" not in entry:
-        return entry
     rest = {key: value for key, value in entry.items() if key != "role"}
-    return {**rest, "roles": rest.get("roles") or [entry["role"]]}
+    return {**rest, "roles": rest.get("roles") or [entry["role"]]} if "role" in entry else entry
 
 
 def _foreign_key(entry: Mapping[str, JSON], own: str) -> Mapping[str, JSON]:
@@ -124,14 +126,3 @@ def _list(value: JSON) -> JSON:
 def _first(resource: Mapping[str, JSON]) -> str:
     path = resource.get("path") or ""
     return str(path[0] if isinstance(path, list) else path)
-
-
-def _suffix(resource: Mapping[str, JSON]) -> str:
-    path = PurePosixPath(_first(resource))
-    if path.suffix.lower() in COMPRESSIONS:
-        path = path.with_suffix("")
-    return path.suffix.lower().lstrip(".")
-
-
-def _stem(path: str) -> str:
-    return PurePosixPath(path).name.split(".")[0] or "resource"

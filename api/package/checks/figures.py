@@ -18,10 +18,8 @@ PERIOD = ("year", "periodType", "periodStart", "periodEnd")
 SHAPES: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
     "exact": ("a value and no bounds", (("value",),)),
     "approximate": ("a value, or both bounds, or a value between both", (("value",), QUANTITY, ("low", "high"))),
-    "more_than": ("a lower bound alone", (("low",),)),
-    "at_least": ("a lower bound alone", (("low",),)),
-    "less_than": ("an upper bound alone", (("high",),)),
-    "at_most": ("an upper bound alone", (("high",),)),
+    **dict.fromkeys(("more_than", "at_least"), ("a lower bound alone", (("low",),))),
+    **dict.fromkeys(("less_than", "at_most"), ("an upper bound alone", (("high",),))),
     "unquantified": ("no numbers", ((),)),
 }
 SUMMED = "summed"

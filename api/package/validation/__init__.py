@@ -128,10 +128,20 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     assert table is not None
     if source.empty(table):
         return TableResult(0)
-    tally = _Tally(source.file(table), table)
-    rows = 0
+    checked = Checked(source.package, table, lambda name: _other_rows(source, name), source.file)
+    tally, rows = _Tally(source.file(table), table), 0
     try:
-        rows = _check_rows(source, table, sound, tally)
+        with _connected(source, table) as resource:
+            [baseline] = frictionless.Checklist().connect(resource)
+            tally.take(baseline.validate_start())
+            # Without a proper header a row's cells belong to no field, and each row would be wrong.
+            of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
+            for row in resource.row_stream:
+                tally.take(baseline.validate_row(row), row)
+                tally.add(finding for check in of_rows for finding in check(row))
+            tally.take(baseline.validate_end())
+            tally.add(finding for check in at_end for finding in check())
+            rows = int(resource.stats.rows or 0)
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
             if error.type in OF_DESCRIPTORS:
@@ -139,24 +149,6 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             else:
                 tally.take([error])
     return TableResult(rows, tuple(_with_lines(source, tally.findings())))
-
-
-def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> int:
-    checked = Checked(source.package, table, lambda name: _other_rows(source, name), source.file)
-    named = {key.resource for key in _sound_keys(source, table)} - {table.name}
-    others = [bare(other) for other in source.package.tables if other.name in named]
-    resource = reading.table_resource(source, {**table.descriptor, "schema": _checked(source, table)}, *others)
-    [baseline] = frictionless.Checklist().connect(resource)
-    with resource:
-        tally.take(baseline.validate_start())
-        # Without a proper header a row's cells belong to no field, and each row would be wrong.
-        of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
-        for row in resource.row_stream:
-            tally.take(baseline.validate_row(row), row)
-            tally.add(finding for check in of_rows for finding in check(row))
-        tally.take(baseline.validate_end())
-        tally.add(finding for check in at_end for finding in check())
-        return int(resource.stats.rows or 0)
 
 
 class _Tally:
@@ -197,17 +189,21 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 # What frictionless is given
 
 
-def _checked(source: Source, table: Table) -> dict[str, Any]:
-    """A schema in which what frictionless would not enforce is put in a way that it does."""
-    return {
+def _connected(source: Source, table: Table) -> Any:
+    """A table beside those it refers to; what frictionless would not enforce is put in a way that it does."""
+    keys = _sound_keys(source, table)
+    schema = {
         **bare(table)["schema"],
         "fields": [_constrained(field, table) for field in table.fields],
         "primaryKey": [name for name in table.primary_key if name in table.index],
         "foreignKeys": [
             {"fields": [*key.fields], "reference": {"resource": key.resource, "fields": [*key.reference]}}
-            for key in _sound_keys(source, table)
+            for key in keys
         ],
     }
+    named = {key.resource for key in keys} - {table.name}
+    others = [bare(other) for other in source.package.tables if other.name in named]
+    return reading.table_resource(source, {**table.descriptor, "schema": schema}, *others)
 
 
 def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
