@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ JSON = Any
 BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 FED_TO_FRICTIONLESS = ("name", "data", *COUNTED)
-FED_OF_SCHEMAS = ("missingValues", "fieldsMatch")
+KEYS = ("primaryKey", "foreignKeys")
+FED_OF_SCHEMAS = ("missingValues", "fieldsMatch", *KEYS)
 FED_OF_FIELDS = (
     *("name", "type", "format", "constraints", "missingValues", "trueValues", "falseValues"),
     *("bareNumber", "groupChar", "decimalChar", "floatNumber", "delimiter", "itemType"),
@@ -117,20 +117,16 @@ def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     elif name in source.ready:
         fed |= {"path": source.ready[name].path.name, "scheme": "file", "encoding": encoding(resource)}
     if descriptor.is_table(resource):
-        fed["schema"] = resource["schema"]
+        schema = resource["schema"]  # its texts for people are checked elsewhere
+        fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
+        fed["schema"] = {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields}
     return fed
-
-
-def fed_field(field: Field) -> dict[str, JSON]:
-    """A field as frictionless needs it; its texts for people are checked elsewhere."""
-    return {key: field.descriptor[key] for key in FED_OF_FIELDS if key in field.descriptor}
 
 
 def bare(table: Table) -> dict[str, JSON]:
     """A table to be read and not checked: no keys, no counts."""
-    schema = {key: table.schema[key] for key in FED_OF_SCHEMAS if key in table.schema}
     uncounted = {key: value for key, value in table.descriptor.items() if key not in COUNTED}
-    return {**uncounted, "schema": {**schema, "fields": [fed_field(field) for field in table.fields]}}
+    return {**uncounted, "schema": {key: value for key, value in table.schema.items() if key not in KEYS}}
 
 
 # Rows
@@ -156,10 +152,8 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
     """Each row's number, and its cells as text by field name with missing values as None."""
     names = [(field.name, frozenset(field.missing)) for field in table.fields]
     for number, row in cells(source, table):
-        yield (
-            number,
-            {name: None if text in missing else text for (name, missing), text in zip(names, row, strict=True)},
-        )
+        pairs = zip(names, row, strict=True)
+        yield number, {name: None if text in missing else text for (name, missing), text in pairs}
 
 
 def _writer(field: Field) -> Callable[[Any], str]:
@@ -168,7 +162,6 @@ def _writer(field: Field) -> Callable[[Any], str]:
     true, false = (field.descriptor.get(key) for key in ("trueValues", "falseValues"))
     words = {True: (true or ["true"])[0], False: (false or ["false"])[0]}
     point = str(field.descriptor.get("decimalChar") or ".")
-    pattern = field.format.removeprefix("fmt:")
 
     def write(cell: Any) -> str:
         if isinstance(cell, str):
@@ -179,10 +172,6 @@ def _writer(field: Field) -> Callable[[Any], str]:
             return str(words[cell])
         if isinstance(cell, int | float | Decimal):
             return _digits(cell).replace(".", point)
-        if isinstance(cell, date | time) and pattern not in ("default", "any"):
-            return cell.strftime(pattern)
-        if isinstance(cell, date | time):  # a spreadsheet has date-times even where the field is a date
-            return (cell.date() if field.type == "date" and isinstance(cell, datetime) else cell).isoformat()
         if field.type == "geopoint" and field.format == "default" and isinstance(cell, list):
             return ",".join(_digits(number) for number in cell)
         if field.type == "list" and isinstance(cell, list):
@@ -202,7 +191,7 @@ def _json(value: Any) -> str:
 
 
 def _digits(number: Any) -> str:
-    """Plain digits, without exponent; a whole number of a spreadsheet gets no fraction."""
+    """Plain digits, without exponent; a whole number gets no fraction."""
     if isinstance(number, float) and number.is_integer():
         return str(int(number))
     return f"{Decimal(repr(number)):f}" if isinstance(number, float) else str(number)

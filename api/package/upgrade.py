@@ -101,9 +101,6 @@ def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON
     if format in JSON_FORMATS:
         objects = {"property": dialect.get("property"), "keys": dialect.get("itemKeys")}
         nested["inline" if format == "inline" else "json"] = {k: v for k, v in objects.items() if v}
-    sheet = dialect.get("sheetName", dialect.get("sheetNumber"))
-    if sheet is not None:
-        nested["excel"] = {"sheet": sheet}
     return nested
 
 

@@ -41,7 +41,7 @@ def _plain_file(source: Source, table: Table) -> Path | None:
     """The table's file, if its bytes can be published as they are."""
     resource = table.descriptor
     own = paths(resource)
-    if len(own) != 1 or upgrade.format_of(resource) != "csv" or upgrade.compression_of(resource):
+    if len(own) != 1 or (upgrade.format_of(resource), upgrade.compression_of(resource)) != ("csv", ""):
         return None
     if codecs.lookup(encoding(resource)).name != "utf-8":
         return None

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from api.model.findings import Finding, Level, Report, TableReport
 from api.package import reading, translation, upgrade
 from api.package.checks import Checked, checks_of, structure
 from api.package.opening import PackageError, opened
-from api.package.reading import Source, bare, fed_field, paths
+from api.package.reading import Source, bare, paths
 from api.package.validation import corrections, files, results
 from api.package.validation.results import TableResult
 
@@ -128,7 +129,7 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     assert table is not None
     if source.empty(table):
         return TableResult(0)
-    checked = Checked(source.package, table, lambda name: _other_rows(source, name), source.file)
+    checked = Checked(source.package, table, partial(_other_rows, source), source.file)
     tally, rows = _Tally(source.file(table), table), 0
     try:
         with _connected(source, table) as resource:
@@ -191,9 +192,15 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 
 def _connected(source: Source, table: Table) -> Any:
     """A table beside those it refers to; what frictionless would not enforce is put in a way that it does."""
-    keys = _sound_keys(source, table)
+    tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
+    keys = [  # whose ends exist; findings about the descriptor report the others
+        key
+        for key in table.foreign_keys
+        if key.resource in tables and len(key.fields) == len(key.reference)
+        if {*key.reference} <= tables[key.resource].index.keys() and {*key.fields} <= table.index.keys()
+    ]
     schema = {
-        **bare(table)["schema"],
+        **table.schema,
         "fields": [_constrained(field, table) for field in table.fields],
         "primaryKey": [name for name in table.primary_key if name in table.index],
         "foreignKeys": [
@@ -201,8 +208,7 @@ def _connected(source: Source, table: Table) -> Any:
             for key in keys
         ],
     }
-    named = {key.resource for key in keys} - {table.name}
-    others = [bare(other) for other in source.package.tables if other.name in named]
+    others = [bare(tables[name]) for name in {key.resource for key in keys} - {table.name}]
     return reading.table_resource(source, {**table.descriptor, "schema": schema}, *others)
 
 
@@ -214,18 +220,7 @@ def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
         constraints["enum"] = [c["value"] if isinstance(c, Mapping) else c for c in categories]
     if field.name in table.primary_key:
         constraints["required"] = True
-    return {**fed_field(field), "constraints": constraints}
-
-
-def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
-    """The foreign keys whose ends exist; findings about the descriptor report the others."""
-    tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
-    return [
-        key
-        for key in table.foreign_keys
-        if key.resource in tables and len(key.fields) == len(key.reference)
-        if {*key.reference} <= tables[key.resource].index.keys() and {*key.fields} <= table.index.keys()
-    ]
+    return {**field.descriptor, "constraints": constraints}
 
 
 # Line numbers
