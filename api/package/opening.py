@@ -24,10 +24,7 @@ JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
 READ = (*upgrade.TABULAR, *upgrade.JSON_FORMATS)
-UNREADABLE = (
-    *(frictionless.FrictionlessException, csv.Error, ijson.JSONError, LookupError, ValueError, unpacking.Unsafe),
-    *unpacking.UNREADABLE,
-)
+UNREADABLE = (*unpacking.UNREADABLE, frictionless.FrictionlessException, csv.Error, ijson.JSONError, ValueError)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
@@ -83,7 +80,7 @@ def _extracted(archive: Path, target: Path) -> Path:
     """The folder that holds the descriptor, after unpacking: at the root of the archive or one level down."""
     try:
         unpacking.extract(archive, target)
-    except (*unpacking.UNREADABLE, unpacking.Unsafe) as error:
+    except unpacking.UNREADABLE as error:
         raise _unreadable(archive.name, f"the archive cannot be read: {error}", "an intact zip file") from None
     folders = [target, *sorted(entry for entry in target.iterdir() if entry.is_dir())]
     packages = [folder for folder in folders if _descriptor_in(folder)]
@@ -118,13 +115,10 @@ def _source(path: Path, scratch: Path) -> Source:
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
-    named = [path for entry in entries for key in ("schema", "dialect", "path") for path in _list(entry.get(key))]
+    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path")]
+    named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
-
-
-def _list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else [value]
 
 
 def _loaded(path: Path, name: str) -> JSON:

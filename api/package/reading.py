@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import frictionless
+from frictionless import system
 
 from api.model import descriptor
 from api.model.descriptor import Field, Package, Table
 from api.model.findings import Finding
-from api.package import memoised_fields, upgrade
+from api.package import upgrade
 
 JSON = Any
+REMEMBERED = 10_000  # texts of each column
+REMEMBERING = ("boolean", "date", "datetime", "duration", "integer", "number", "string", "time", "year", "yearmonth")
 BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 FED_TO_FRICTIONLESS = ("name", "data", *COUNTED)
@@ -90,7 +93,41 @@ def encoding(resource: Mapping[str, JSON]) -> str:
     return str(resource.get("encoding") or "utf-8")
 
 
-memoised_fields.register()
+# How frictionless reads: most columns repeat their values, so that its fields are made to remember texts
+
+
+def _remembering(plain: type[Any]) -> type[Any]:
+    """A field that reads each text once; cells with errors are read again, since the caller changes their notes."""
+
+    def create_cell_reader(self: Any) -> Callable[[Any], Any]:
+        read = plain.create_cell_reader(self)
+        results: dict[str, Any] = {}
+
+        def reader(cell: Any) -> Any:
+            if type(cell) is not str:
+                return read(cell)
+            result = results.get(cell)
+            if result is None:
+                result = read(cell)
+                if not result[1] and len(results) < REMEMBERED:
+                    results[cell] = result
+            return result
+
+        return reader
+
+    return type(plain.__name__, (plain,), {"create_cell_reader": create_cell_reader})
+
+
+class _Fields(frictionless.Plugin):
+    """Frictionless's own way to choose the classes of fields."""
+
+    remembering = {name: _remembering(system.select_field_class(name)) for name in REMEMBERING}
+
+    def select_field_class(self, type: str | None = None) -> type[Any] | None:
+        return self.remembering.get(type or "")
+
+
+system.register("lantern", _Fields())
 
 
 # What frictionless is given

@@ -35,7 +35,6 @@ CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
     "minLength": ("min-length", "{cell} is too short", "at least {limit} characters"),
     "maxLength": ("max-length", "{cell} is too long", "at most {limit} characters"),
     "pattern": ("pattern", "{cell} does not match the pattern", "text that matches {limit}"),
-    "jsonSchema": ("json-schema", "{cell} does not fit its JSON Schema", "a value that fits"),
 }
 TYPES: Mapping[str, str] = {
     "string": "text",

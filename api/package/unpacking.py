@@ -17,11 +17,13 @@ from api.package.reading import Part, Ready, paths
 
 LARGEST = 16 * 2**30  # bytes: what a package may unpack to
 MOST_ENTRIES = 100_000
-UNREADABLE = (OSError, EOFError, KeyError, IndexError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
 
 
 class Unsafe(Exception):
     """An archive that must not be unpacked."""
+
+
+UNREADABLE = (OSError, EOFError, LookupError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, Unsafe)
 
 
 def extract(archive: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from api.package.reading import Source, digest, rows
 TODO = "TODO"
 FIELDS = ("dataset", "record", "field", "version")
 Row = Mapping[str, str | None]
+Pair = tuple[str, int | None, Row, Row | None]  # key, number of the row in the new table, old row, new row
 
 
 def missing(new: Source, old: Source) -> Iterator[Finding]:
@@ -67,17 +68,15 @@ def _uncorrected(
             yield Finding("correction", message, file, name, key=key, expected=expected)
             continue
         for field in (field.name for field in before.fields if field.name in after.index):
-            one, other = was[field], now[field]
-            if one == other or (name, key, field) in corrected:
+            if was[field] == now[field] or (name, key, field) in corrected:
                 continue
-            if value_of(before, field, one) != value_of(after, field, other):
-                message = f"{name} {key}: {field} changed from {_quoted(one)} to {_quoted(other)} without a correction"
-                yield Finding("correction", message, file, name, number, field, key, other or "", expected)
+            if value_of(before, field, was[field]) != value_of(after, field, now[field]):
+                one, other = ("nothing" if row[field] is None else f'"{row[field]}"' for row in (was, now))
+                message = f"{name} {key}: {field} changed from {one} to {other} without a correction"
+                yield Finding("correction", message, file, name, number, field, key, now[field] or "", expected)
 
 
-def _pairs(
-    new: Source, after: Table | None, old: Source, before: Table
-) -> Iterator[tuple[str, int | None, Row, Row | None]]:
+def _pairs(new: Source, after: Table | None, old: Source, before: Table) -> Iterator[Pair]:
     """Each row of the earlier table with its successor; rows wait only until their partner is read.
 
     Both tables are read side by side: where they have nearly the same order, next to nothing is held in memory.
@@ -102,7 +101,3 @@ def _same(new: Source, after: Table, old: Source, before: Table) -> bool:
     described = ("schema", "dialect", "encoding", "format")
     alike = all(before.descriptor.get(key) == after.descriptor.get(key) for key in described)
     return alike and digest(new, after) == digest(old, before)
-
-
-def _quoted(text: str | None) -> str:
-    return "nothing" if text is None else f'"{text}"'
