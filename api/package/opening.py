@@ -57,10 +57,9 @@ def opened(path: Path) -> Iterator[Source]:
 
 def _descriptor_path(path: Path) -> Path:
     if path.is_dir():
-        inside = _descriptor_in(path)
-        if inside is None:
-            raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
-        return inside
+        if inside := _descriptor_in(path):
+            return inside
+        raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
     if not path.exists():
         raise _unreadable(path.name, "no such file or folder", "a data package")
     if path.suffix.lower() not in (".json", *YAML):
@@ -96,6 +95,7 @@ def _source(path: Path, scratch: Path) -> Source:
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
+    v2 = upgrade.V2 in str(raw.get("$schema", ""))
     resources: list[JSON] = []
     findings: list[Finding] = []
     names: list[str] = []
@@ -105,7 +105,7 @@ def _source(path: Path, scratch: Path) -> Source:
             resource = upgrade.resource(entry, position)
             names.append(str(resource["name"]))
             _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
-            resource = _resource(resource, path, upgrade.is_v2(raw))
+            resource = _resource(resource, path, v2)
             resources.append(_as_table(resource, path, ready, scratch / f"{position}"))
         except PackageError as error:
             findings += error.findings

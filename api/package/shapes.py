@@ -20,6 +20,7 @@ def _list(items: Shape, **more: int) -> Shape:
 
 
 TEXT: Shape = {"type": "string"}
+FLAG: Shape = {"type": "boolean"}
 OBJECT: Shape = {"type": "object"}
 NAMES: Shape = {"anyOf": [TEXT, _list(TEXT)]}
 
@@ -37,15 +38,9 @@ SCHEMA = _object(
         "lantern:figure": {**_object({"series": _list(TEXT), "agrees": AGREES}), "additionalProperties": TEXT},
     }
 )
-DIALECT = _object(
-    {
-        "header": {"type": "boolean"},
-        "headerRows": _list({"type": "integer"}),
-        "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},
-        "csv": OBJECT,
-        "excel": OBJECT,
-    }
-)
+CHARACTER: Shape = {"type": "string", "minLength": 1, "maxLength": 1}
+LINES = _list({"type": "integer"})
+DIALECT = _object({"header": FLAG, "headerRows": LINES, "delimiter": CHARACTER, "csv": OBJECT, "excel": OBJECT})
 RESOURCE = _object(
     {
         "name": {"type": "string", "minLength": 1},
@@ -54,11 +49,8 @@ RESOURCE = _object(
         **dict.fromkeys(("schema", "dialect"), {"type": ["object", "string"]}),
     }
 )
-SUM = {
-    **dict.fromkeys(("name", "resource", "field"), TEXT),
-    "parts": _list(TEXT, minItems=1),
-    "total": {"type": ["string", "number"]},
-}
+TOTAL: Shape = {"type": ["string", "number"]}
+SUM = {"name": TEXT, "resource": TEXT, "field": TEXT, "parts": _list(TEXT, minItems=1), "total": TOTAL}
 PACKAGE = _object(
     {
         "resources": _list(OBJECT, minItems=1),

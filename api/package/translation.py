@@ -36,11 +36,7 @@ CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
     "maxLength": ("max-length", "{cell} is too long", "at most {limit} characters"),
     "pattern": ("pattern", "{cell} does not match the pattern", "text that matches {limit}"),
 }
-TYPES: Mapping[str, str] = {
-    "string": "text",
-    "geojson": "a GeoJSON object",
-    "geopoint": "a point, longitude then latitude",
-}
+TYPES = {"string": "text", "geojson": "a GeoJSON object", "geopoint": "a point, longitude then latitude"}
 CONSTRAINT = re.compile(r'constraint "(\w+)" is "(.*)"', re.DOTALL)
 COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
 LONGEST_SHOWN = 200

@@ -67,10 +67,7 @@ def _join(resource: Mapping[str, Any], folder: Path, target: Path) -> tuple[Part
                         parts.append(Part(path, line, int(repeated)))
                         if repeated:
                             continue
-                        if header is None:
-                            header = unmarked.rstrip(b"\r\n")
-                        else:
-                            text = unmarked
+                        text, header = (text, unmarked.rstrip(b"\r\n")) if header is None else (unmarked, header)
                     size += out.write(text if text.endswith((b"\n", b"\r")) else text + b"\n")
                     line += 1
                     if size > LARGEST:

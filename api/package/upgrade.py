@@ -25,10 +25,6 @@ def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     return {"$schema": PACKAGE, **upgraded}
 
 
-def is_v2(descriptor: Mapping[str, JSON]) -> bool:
-    return V2 in str(descriptor.get("$schema", ""))
-
-
 def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     """A resource with a name, and with a list of paths only where there are several."""
     upgraded = dict(descriptor)

@@ -12,8 +12,6 @@ from api.model.findings import Finding
 from api.package.checks import cells, figures, relations
 from api.package.checks.base import Checked
 
-__all__ = ["Checked", "checks_of"]
-
 Check = Callable[..., Iterable[Finding]]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.model import types
 from api.model.descriptor import Package, Table
-from api.model.findings import Finding, Level
+from api.model.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,10 @@ class Checked:
     rows: Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
     file: Callable[[Table], str]
 
-    def at(
-        self, row: Any, field: str, type: str, message: str, expected: str | None = None, level: Level = "error"
-    ) -> Finding:
+    def at(self, row: Any, field: str, type: str, message: str, expected: str | None = None) -> Finding:
         """A finding at one field of a row; one about several fields names the first."""
         place = (self.file(self.table), self.table.name, row.row_number, field, key(self.table, row))
-        return Finding(type, message, *place, text(row, field), expected, level)
+        return Finding(type, message, *place, text(row, field), expected)
 
     def fields(self, *parts: str) -> list[str]:
         """The fields of the parts that lantern:figure names; a series has several."""

@@ -1,6 +1,7 @@
 """Checks that the standard requires and frictionless leaves out: unique keys, and values that can be served."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
 from typing import Any
@@ -39,7 +40,7 @@ def readable(checked: Checked, columns: Sequence[Column], row: Any) -> Iterator[
                 yield checked.at(row, name, "wrong-type", f'"{cell}" is not {expected}', expected)
         if type == "number" and len(str(cell)) > EXACT_DIGITS and not _exact(row[name]):
             message = f'"{cell}" has more digits than are kept exactly'
-            yield checked.at(row, name, "long-number", message, level="warning")
+            yield replace(checked.at(row, name, "long-number", message), level="warning")
 
 
 def _exact(value: Any) -> bool:

@@ -10,8 +10,7 @@ from api.model.findings import Finding
 from api.package.checks.base import Checked, key, key_of, value_of
 from api.package.checks.figures import PERIOD, PREFERRED, QUANTITY
 
-CONFLICT_FIELDS = ("id", "preferred_record")
-POSITION_FIELDS = ("conflict", "dataset", "record", "role")
+READ = {CONFLICTS: ("id", "preferred_record"), POSITIONS: ("conflict", "dataset", "record", "role")}
 
 
 def in_order(checked: Checked, last: list[Any], row: Any) -> Iterator[Finding]:
@@ -79,13 +78,12 @@ class Conflicts:
 
     @property
     def apply(self) -> bool:
-        """Whether the package has the tables of conflicts with the fields that this check reads."""
-        needed = {CONFLICTS: CONFLICT_FIELDS, POSITIONS: POSITION_FIELDS}
-        named = all(name in self.tables and {*needed[name]} <= self.tables[name].index.keys() for name in needed)
-        return named and self.checked.table.name == POSITIONS
+        """Whether the table is that of positions, and both tables have the fields that this check reads."""
+        exist = all(name in self.tables and {*READ[name]} <= self.tables[name].index.keys() for name in READ)
+        return exist and self.checked.table.name == POSITIONS
 
     def of_row(self, row: Any) -> tuple[()]:
-        if all(row[field] is not None for field in POSITION_FIELDS):
+        if all(row[field] is not None for field in READ[POSITIONS]):
             self.positions[str(row["conflict"])].append(row)
         return ()
 

@@ -66,9 +66,8 @@ def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[
             yield f'{count} fields have the name "{name}"', name, "a different name for each field"
         if not name:
             yield "a field has no name", name, "a name"
-    keys = {"primaryKey": [table.primary_key], "uniqueKeys": table.schema.get("uniqueKeys") or []}
-    for word, entries in keys.items():
-        yield from _unknown(word, [name for entry in entries for name in entry], table)
+    yield from _unknown("primaryKey", table.primary_key, table)
+    yield from _unknown("uniqueKeys", [name for key in table.schema.get("uniqueKeys") or [] for name in key], table)
     for name in _unfit_for_keys(table):
         yield f'the field "{name}" of type {table.field(name).type} cannot be a key', name, "a field of single values"
     yield from _of_references(package, table, known)

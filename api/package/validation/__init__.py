@@ -11,11 +11,11 @@ from typing import Any
 
 import frictionless
 
-from api.model import descriptor
-from api.model.descriptor import Table
+from api.model.descriptor import Field, Table
 from api.model.findings import Finding, Level, Report, TableReport
 from api.package import reading, translation, upgrade
-from api.package.checks import Checked, checks_of, structure
+from api.package.checks import checks_of, structure
+from api.package.checks.base import Checked
 from api.package.opening import PackageError, opened
 from api.package.reading import Source, bare, paths
 from api.package.validation import corrections, files, results
@@ -80,30 +80,24 @@ def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]
 
 def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
     """What frictionless finds in the descriptor: in the package's own properties, then in each resource."""
-    file = source.descriptor_path.name
-    stand_in = {"name": "stand-in", "data": []}
-    yield from _of_descriptor({**source.package.descriptor, "resources": [stand_in]}, file, None)
-    for resource in source.package.descriptor["resources"]:
-        if resource["name"] not in unsound:
-            # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
-            judged = {**{k: v for k, v in resource.items() if k not in ("path", "data")}, "data": []}
-            yield from _of_descriptor({"$schema": upgrade.PACKAGE, "resources": [judged]}, file, resource["name"])
-
-
-def _of_descriptor(package: Mapping[str, Any], file: str, resource: str | None) -> Iterator[Finding]:
-    try:
-        frictionless.Package.from_descriptor(dict(package))
-    except frictionless.FrictionlessException as exception:
-        for error in exception.to_errors():
-            yield translation.of_descriptor(error, file, resource)
+    package = source.package.descriptor
+    judged = [(None, {**package, "resources": [{"name": "stand-in", "data": []}]})]
+    for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
+        # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
+        alone = {**{key: value for key, value in resource.items() if key not in ("path", "data")}, "data": []}
+        judged.append((resource["name"], {"$schema": upgrade.PACKAGE, "resources": [alone]}))
+    for name, described in judged:
+        try:
+            frictionless.Package.from_descriptor(described)
+        except frictionless.FrictionlessException as exception:
+            for error in exception.to_errors():
+                yield translation.of_descriptor(error, source.descriptor_path.name, name)
 
 
 # Tables
 
 
-def _results(
-    source: Source, tables: Sequence[Table], unsound: set[str | None], cache: Path | None
-) -> list[TableResult]:
+def _results(source: Source, tables: list[Table], unsound: set[str | None], cache: Path | None) -> list[TableResult]:
     """One result for each table: from the cache, or from reading it, in several processes where that pays."""
     keys = {table.name: results.key_of(source, table) for table in tables} if cache else {}
     by_name = {name: result for name, key in keys.items() if cache and (result := results.remembered(cache, key))}
@@ -212,7 +206,7 @@ def _connected(source: Source, table: Table) -> Any:
     return reading.table_resource(source, {**table.descriptor, "schema": schema}, *others)
 
 
-def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
+def _constrained(field: Field, table: Table) -> dict[str, Any]:
     """Categories are the only values allowed (v2), and a key's fields are required (v1 and v2)."""
     constraints = dict(field.constraints)
     categories = field.descriptor.get("categories")
