@@ -47,6 +47,7 @@ RESOURCE = _object(
         "path": NAMES,
         **dict.fromkeys(("format", "encoding", "compression", "innerpath"), TEXT),
         **dict.fromkeys(("schema", "dialect"), {"type": ["object", "string"]}),
+        "lantern:indexes": _list(_list(TEXT, minItems=1)),
     }
 )
 TOTAL: Shape = {"type": ["string", "number"]}

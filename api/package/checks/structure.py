@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from api.model.descriptor import Package, Table, file_stem
 from api.model.findings import Finding
@@ -68,6 +69,7 @@ def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[
             yield "a field has no name", name, "a name"
     yield from _unknown("primaryKey", table.primary_key, table)
     yield from _unknown("uniqueKeys", [name for key in table.schema.get("uniqueKeys") or [] for name in key], table)
+    yield from _unknown("lantern:indexes", chain(*table.descriptor.get("lantern:indexes") or []), table)
     for name in _unfit_for_keys(table):
         yield f'the field "{name}" of type {table.field(name).type} cannot be a key', name, "a field of single values"
     yield from _of_references(package, table, known)
