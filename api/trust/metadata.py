@@ -8,8 +8,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
@@ -26,8 +26,7 @@ UPSTREAM = "upstream"
 PINNED = "pinned.root.json"  # in UPSTREAM: the root that the mirror trusted first
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What a store's timestamp points at. The signatures are not verified."""
 
     timestamp: Metadata[Timestamp]
