@@ -13,22 +13,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any
 
 from api.model import decimals
 from api.model.descriptor import Field
 
 Stored = str | int | float | None
+Reader = Callable[[str], Any]  # raises ValueError saying what was expected
 YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
 NUMERIC = ("integer", "number")
 JSON_TYPES = ("array", "object", "geojson")  # whose values are written as JSON
 STRUCTURED = ("list", "array", "object", "geojson", "geopoint")
 
-
-NO_NULL = r"^[^\x00]*$"
-PLAIN: Mapping[str, Any] = {"type": "string", "pattern": NO_NULL}
+PLAIN: Mapping[str, Any] = {"type": "string", "pattern": r"^[^\x00]*$"}
 
 # How values of filters are written, by name: component schemas. Without examples: Swagger UI puts an example, also that
 # of a schema, into every query.
@@ -63,15 +63,15 @@ WRITTEN: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One field's type, ready to use. `read` (cells) and `parse` (queries) raise ValueError saying what was expected.
+    """One field's type, ready to use: `read` takes cells, `parse` the values of queries.
 
     `written` names the form (of WRITTEN) that `parse` takes; of a list, that of its items.
     """
 
     type: str
     column: str
-    read: Callable[[str], Any]
-    parse: Callable[[str], Any]
+    read: Reader
+    parse: Reader
     store: Callable[[Any], Stored]
     json: Callable[[Any], str]
     written: str
@@ -80,10 +80,14 @@ class Kind:
 @lru_cache(maxsize=10_000)
 def kind(field: Field) -> Kind:
     """How the values of a field are read, compared and written; a type the standard does not know reads as text."""
-    return _KINDS.get(field.type, _text)(field)
+    if field.type == "list":
+        return _list(field)
+    column, parse, store, as_json, written = _KINDS.get(field.type, _KINDS["string"])
+    read = _READERS[field.type](field) if field.type in _READERS else parse
+    return Kind(field.type, column, read, parse, store, as_json, written)
 
 
-def expectation(read: Callable[[str], Any], text: str) -> str | None:
+def expectation(read: Reader, text: str) -> str | None:
     """What a reader expected instead of a text; None where it can read it."""
     try:
         read(text)
@@ -100,43 +104,31 @@ def _match(pattern: str, text: str, expected: str) -> re.Match[str]:
     return match
 
 
-def _text(field: Field) -> Kind:
-    return Kind(field.type, "TEXT", str, str, str, encode_basestring, "Text")
+def _matching(pattern: str, make: Reader, expected: str) -> Reader:
+    """Reads whole texts of a pattern."""
+    return lambda text: make(_match(pattern, text, expected)[0])
 
 
-def _integer(field: Field) -> Kind:
-    digits = _digits(field)
-
-    def read(text: str) -> Decimal:
-        return Decimal(_match(r"\s*([+-]?\d+)\s*", digits(text), "a whole number")[1])
-
-    def parse(text: str) -> Decimal:
-        return Decimal(_match(r"[+-]?[0-9]{1,400}", text, "a whole number")[0])
-
-    return Kind(field.type, "NUMERIC", read, parse, decimals.stored, decimals.to_json, "Whole")
+def _integer(field: Field) -> Reader:
+    digits, read = _digits(field), _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")
+    return lambda text: read(digits(text))
 
 
-def _number(field: Field) -> Kind:
+def _number(field: Field) -> Reader:
     digits = _digits(field)
     point = str(field.descriptor.get("decimalChar") or ".")
 
     def read(text: str) -> Decimal:
         clean = digits(text).replace(point, ".")
-        if "_" in clean:
-            raise ValueError("a number")
         try:
-            number = Decimal(clean.strip())
+            number = Decimal(_match("[^_]*", clean, "a number")[0].strip())  # Decimal itself takes underscores
         except InvalidOperation:
             raise ValueError("a number") from None
         if not number.is_finite():
             raise ValueError("a finite number (JSON has no NaN or infinity)")
         return number
 
-    def parse(text: str) -> Decimal:
-        pattern = r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?"
-        return Decimal(_match(pattern, text, "a number")[0])
-
-    return Kind(field.type, "NUMERIC", read, parse, decimals.stored, decimals.to_json, "Number")
+    return read
 
 
 def _digits(field: Field) -> Callable[[str], str]:
@@ -151,7 +143,7 @@ def _digits(field: Field) -> Callable[[str], str]:
     return digits
 
 
-def _boolean(field: Field) -> Kind:
+def _boolean(field: Field) -> Reader:
     true = field.descriptor.get("trueValues") or ["true", "True", "TRUE", "1"]
     false = field.descriptor.get("falseValues") or ["false", "False", "FALSE", "0"]
     words = {**dict.fromkeys(false, False), **dict.fromkeys(true, True)}
@@ -161,74 +153,36 @@ def _boolean(field: Field) -> Kind:
             raise ValueError("one of " + ", ".join([*true, *false]))
         return words[text]
 
-    def parse(text: str) -> bool:
-        return _match("true|false", text, "true or false")[0] == "true"
-
-    return Kind(field.type, "INTEGER", read, parse, int, lambda value: "true" if value else "false", "Flag")
+    return read
 
 
-def _year(field: Field) -> Kind:
-    def reader(pattern: str) -> Callable[[str], int]:
-        return lambda text: int(_match(pattern, text, "a year, such as 2007")[0])
-
-    return Kind(field.type, "INTEGER", reader(r"\s*-?\d{4,9}\s*"), reader("-?[0-9]{1,9}"), int, str, "Year")
+def _yearmonth(text: str) -> str:
+    match = _match(r"(-?\d{4})-(0?[1-9]|1[0-2])", text.strip(), "a year and month, such as 2007-03")
+    return f"{match[1]}-{int(match[2]):02d}"
 
 
-def _yearmonth(field: Field) -> Kind:
-    def read(text: str) -> str:
-        match = _match(r"(-?\d{4})-(0?[1-9]|1[0-2])", text.strip(), "a year and month, such as 2007-03")
-        return f"{match[1]}-{int(match[2]):02d}"
-
-    return Kind(field.type, "TEXT", read, read, str, encode_basestring, "YearMonth")
-
-
-def _date(field: Field) -> Kind:
-    def parse(text: str) -> date:
-        _match(r"\d{4}-\d{2}-\d{2}", text, "a date, such as 2007-10-01")
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise ValueError("a date that exists, such as 2007-10-01") from None
-
-    return Kind(field.type, "TEXT", _formatted(field, parse, datetime.date), parse, date.isoformat, _date_json, "Day")
+def _day(text: str) -> date:
+    _match(r"\d{4}-\d{2}-\d{2}", text, "a date, such as 2007-10-01")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a date that exists, such as 2007-10-01") from None
 
 
-def _date_json(value: date) -> str:
-    return f'"{value.isoformat()}"'
+def _clock(text: str) -> time:
+    try:
+        return _utc_time(time.fromisoformat(text))
+    except ValueError:
+        raise ValueError("a time, such as 13:30:00") from None
 
 
-def _time(field: Field) -> Kind:
-    def parse(text: str) -> time:
-        try:
-            return _utc_time(time.fromisoformat(text))
-        except ValueError:
-            raise ValueError("a time, such as 13:30:00") from None
-
-    read = _formatted(field, parse, lambda moment: _utc_time(moment.timetz()))
-    return Kind(field.type, "TEXT", read, parse, _time_text, lambda v: f'"{_time_text(v)}"', "Clock")
-
-
-def _utc_time(value: time) -> time:
-    if value.utcoffset() is None:
-        return value.replace(tzinfo=None)
-    return datetime.combine(date(2000, 1, 2), value).astimezone(UTC).time()
-
-
-def _time_text(value: time) -> str:
-    """Fractions have a fixed width, so that times sort as text."""
-    return value.isoformat() if value.microsecond else value.strftime("%H:%M:%S")
-
-
-def _datetime(field: Field) -> Kind:
-    def parse(text: str) -> datetime:
-        try:
-            if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", text):
-                raise ValueError
-            return _utc(datetime.fromisoformat(text))
-        except (ValueError, OverflowError):
-            raise ValueError("a date and time, such as 2007-10-01T13:30:00Z") from None
-
-    return Kind(field.type, "TEXT", _formatted(field, parse, _utc), parse, _moment_key, _moment_json, "Moment")
+def _moment(text: str) -> datetime:
+    try:
+        if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", text):
+            raise ValueError
+        return _utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        raise ValueError("a date and time, such as 2007-10-01T13:30:00Z") from None
 
 
 def _utc(moment: datetime) -> datetime:
@@ -236,28 +190,30 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _utc_time(value: time) -> time:
+    return _utc(datetime.combine(date(2000, 1, 2), value)).time()
+
+
 def _moment_key(moment: datetime) -> str:
     """Without the Z, so that a fraction sorts after the whole second."""
     return moment.replace(tzinfo=None).isoformat()
 
 
-def _moment_json(moment: datetime) -> str:
-    return f'"{_moment_key(moment)}Z"'
+def _formatted(iso: Reader, pick: Callable[[datetime], Any]) -> Callable[[Field], Reader]:
+    """Readers for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
 
+    def reader(field: Field) -> Reader:
+        pattern = field.format.removeprefix("fmt:")
 
-def _formatted(field: Field, iso: Callable[[str], Any], pick: Callable[[datetime], Any]) -> Callable[[str], Any]:
-    """A reader for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
-    pattern = field.format.removeprefix("fmt:")
-    if pattern in ("default", "any"):
-        return iso
+        def read(text: str) -> Any:
+            try:
+                return pick(datetime.strptime(text, pattern))
+            except ValueError:
+                raise ValueError(f"a {field.type} written as {pattern}") from None
 
-    def read(text: str) -> Any:
-        try:
-            return pick(datetime.strptime(text, pattern))
-        except ValueError:
-            raise ValueError(f"a {field.type} written as {pattern}") from None
+        return iso if pattern in ("default", "any") else read
 
-    return read
+    return reader
 
 
 _DURATION = (
@@ -267,14 +223,6 @@ _DURATION = (
 _SECONDS = {"W": 604_800, "Y": YEAR_SECONDS, "M": YEAR_SECONDS / 12, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
-def _duration(field: Field) -> Kind:
-    def read(text: str) -> str:
-        duration_seconds(text.strip())
-        return text.strip()
-
-    return Kind(field.type, "NUMERIC", read, read, duration_seconds, encode_basestring, "Duration")
-
-
 def duration_seconds(text: str) -> float:
     """An ISO 8601 duration in seconds; a month is a twelfth of a mean Gregorian year."""
     match = _match(_DURATION, text, "an ISO 8601 duration, such as P1Y2M3DT4H")
@@ -282,24 +230,22 @@ def duration_seconds(text: str) -> float:
     return -total if match["sign"] else total
 
 
-def _structured(check: Callable[[Any], bool], expected: str, written: str) -> Callable[[Field], Kind]:
-    def make(field: Field) -> Kind:
-        def read(text: str) -> Any:
-            try:
-                value = json.loads(text, parse_constant=_refuse)
-            except (ValueError, RecursionError):
-                raise ValueError(expected) from None
-            if not check(value):
-                raise ValueError(expected)
-            return value
-
-        return Kind(field.type, "TEXT", read, read, canonical, canonical, written)
-
-    return make
+def _duration(text: str) -> str:
+    duration_seconds(text.strip())
+    return text.strip()
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
+def _structured(shape: type, expected: str) -> Reader:
+    def read(text: str) -> Any:
+        try:
+            value = json.loads(text, parse_constant=int)  # int refuses what is no JSON: NaN and the infinities
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, shape):
+            raise ValueError(expected)
+        return value
+
+    return read
 
 
 def canonical(value: Any) -> str:
@@ -307,63 +253,64 @@ def canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _geopoint(field: Field) -> Kind:
-    expected = "a point, longitude then latitude, such as -99.13,19.43"
+# The two numbers of a point, by format; "array" is JSON.
+_NUMBERS: Mapping[str, Reader] = {
+    "default": lambda text: [float(part) for part in text.split(",")],
+    "object": lambda text: itemgetter("lon", "lat")(json.loads(text)),
+}
 
-    def default(text: str) -> list[float]:
-        parts = text.split(",")
-        try:
-            numbers = [float(part) for part in parts]
-        except ValueError:
-            raise ValueError(expected) from None
-        return point(numbers)
 
-    def point(numbers: Any) -> list[float]:
-        if len(numbers) != 2 or not (-180 <= numbers[0] <= 180 and -90 <= numbers[1] <= 90):
-            raise ValueError(expected)
-        return [int(number) if number == int(number) else number for number in map(float, numbers)]
-
-    def read(text: str) -> list[float]:
-        try:
-            value = json.loads(text)
-            return point([value["lon"], value["lat"]] if field.format == "object" else value)
-        except (TypeError, KeyError, ValueError):
-            raise ValueError(expected) from None
-
-    from_cell = default if field.format == "default" else read
-    return Kind(field.type, "TEXT", from_cell, default, canonical, canonical, "Point")
+def _point(text: str, numbers: Reader = _NUMBERS["default"]) -> list[float]:
+    try:
+        longitude, latitude = numbers(text)
+        if -180 <= longitude <= 180 and -90 <= latitude <= 90:
+            return [int(number) if number == int(number) else number for number in (float(longitude), float(latitude))]
+    except (TypeError, KeyError, ValueError):
+        pass
+    raise ValueError("a point, longitude then latitude, such as -99.13,19.43")
 
 
 def _list(field: Field) -> Kind:
-    delimiter = str(field.descriptor.get("delimiter") or ",")
-    items = field.descriptor.get("itemType") or "string"
-    item = Field("item", str(items), "default", "", "", None, {}, {})
+    inner = kind(Field("item", str(field.descriptor.get("itemType") or "string"), "default", "", "", None, {}, {}))
 
-    inner = kind(item)
-
-    def reader(read: Callable[[str], Any], delimiter: str) -> Callable[[str], list[Any]]:
+    def reader(read: Reader, delimiter: str) -> Reader:
         return lambda text: [json.loads(inner.json(read(part))) for part in text.split(delimiter)]
 
-    read, parse = reader(inner.read, delimiter), reader(inner.parse, ",")
-    return Kind(field.type, "TEXT", read, parse, canonical, canonical, inner.written)
+    read = reader(inner.read, str(field.descriptor.get("delimiter") or ","))
+    return Kind("list", "TEXT", read, reader(inner.parse, ","), canonical, canonical, inner.written)
 
 
-_KINDS: Mapping[str, Callable[[Field], Kind]] = {
-    "string": _text,
-    "any": _text,
+# By type: its column, what reads a query's value, and often a cell; how it is stored, its JSON, the form of WRITTEN.
+_Row = tuple[str, Reader, Callable[[Any], Stored], Callable[[Any], str], str]
+_WHOLE = _matching("[+-]?[0-9]{1,400}", Decimal, "a whole number")
+_DECIMAL = r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?"
+_FLAG = _matching("true|false", lambda text: text == "true", "true or false")
+_KINDS: Mapping[str, _Row] = {
+    "string": ("TEXT", str, str, encode_basestring, "Text"),
+    "any": ("TEXT", str, str, encode_basestring, "Text"),
+    "integer": ("NUMERIC", _WHOLE, decimals.stored, decimals.to_json, "Whole"),
+    "number": ("NUMERIC", _matching(_DECIMAL, Decimal, "a number"), decimals.stored, decimals.to_json, "Number"),
+    "boolean": ("INTEGER", _FLAG, int, lambda value: "true" if value else "false", "Flag"),
+    "year": ("INTEGER", _matching("-?[0-9]{1,9}", int, "a year, such as 2007"), int, str, "Year"),
+    "yearmonth": ("TEXT", _yearmonth, str, encode_basestring, "YearMonth"),
+    "date": ("TEXT", _day, str, '"{}"'.format, "Day"),
+    "time": ("TEXT", _clock, str, '"{}"'.format, "Clock"),
+    "datetime": ("TEXT", _moment, _moment_key, lambda value: f'"{_moment_key(value)}Z"', "Moment"),
+    "duration": ("NUMERIC", _duration, duration_seconds, encode_basestring, "Duration"),
+    "object": ("TEXT", _structured(dict, "a JSON object"), canonical, canonical, "Object"),
+    "array": ("TEXT", _structured(list, "a JSON array"), canonical, canonical, "Array"),
+    "geojson": ("TEXT", _structured(dict, "a GeoJSON object"), canonical, canonical, "Object"),
+    "geopoint": ("TEXT", _point, canonical, canonical, "Point"),
+}
+# What reads a field's cells, where they are written otherwise.
+_READERS: Mapping[str, Callable[[Field], Reader]] = {
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,
-    "year": _year,
-    "yearmonth": _yearmonth,
-    "date": _date,
-    "time": _time,
-    "datetime": _datetime,
-    "duration": _duration,
-    "object": _structured(lambda value: isinstance(value, dict), "a JSON object", "Object"),
-    "array": _structured(lambda value: isinstance(value, list), "a JSON array", "Array"),
-    "geojson": _structured(lambda value: isinstance(value, dict), "a GeoJSON object", "Object"),
-    "geopoint": _geopoint,
-    "list": _list,
+    "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
+    "date": _formatted(_day, datetime.date),
+    "time": _formatted(_clock, lambda moment: _utc_time(moment.timetz())),
+    "datetime": _formatted(_moment, _utc),
+    "geopoint": lambda field: partial(_point, numbers=_NUMBERS.get(field.format, json.loads)),
 }
-TYPES = tuple(_KINDS)
+TYPES = (*_KINDS, "list")
