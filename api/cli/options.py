@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +15,25 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 Config = dict[str, Any]
 
 
-def _setting(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    """A callback that puts a value in the place of a setting."""
-
-    def put(context: click.Context, _: click.Parameter, value: Any) -> None:
-        if value is not None:
-            context.obj[name] = value
-
-    return put
+def _put(name: str, context: click.Context, _: click.Parameter, value: Any) -> None:
+    """Put a value in the place of a setting."""
+    if value is not None:
+        context.obj[name] = value
 
 
-_PATH: dict[str, Any] = {"type": click.Path(path_type=Path), "expose_value": False, "callback": _setting("PACKAGE")}
+_PATH: dict[str, Any] = {
+    "type": click.Path(path_type=Path),
+    "expose_value": False,
+    "callback": partial(_put, "PACKAGE"),
+}
 _ARGUMENT = click.argument("package", metavar="[PACKAGE]", required=False, **_PATH)
 _OPTION = click.option("--package", "package_option", hidden=True, **_PATH)  # as the argument was first called
 STORE = click.option(
-    "--store", help="The store (default: LANTERN_STORE).", type=FOLDER, expose_value=False, callback=_setting("STORE")
+    "--store",
+    help="The store (default: LANTERN_STORE).",
+    type=FOLDER,
+    expose_value=False,
+    callback=partial(_put, "STORE"),
 )
 
 

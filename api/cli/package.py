@@ -65,9 +65,6 @@ def releases(config: Config) -> None:
         click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
 
 
-# release
-
-
 @click.command()
 @click.option("--bump", type=click.Choice(["major", "minor", "patch"]), help="Which part of the version to raise.")
 @click.option("--note", default="", help="What changed, for the CHANGELOG.")
@@ -112,9 +109,6 @@ def _previous(config: Config) -> Path:
         ) from error
 
 
-# format
-
-
 @click.command("format")
 @PACKAGE
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
@@ -130,15 +124,12 @@ def tidy(config: Config, check: bool) -> None:
     path = config["PACKAGE"]
     if path.suffix.lower() == ".zip":
         raise click.UsageError("a zip cannot be changed in place: name a folder")
-    wrong = changed = False
+    wrong = False
     for file in format.tidy(path, write=not check):
         click.echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
-        wrong, changed = wrong or bool(file.reason), changed or bool(file.done)
-    if wrong or (check and changed):
+        wrong = wrong or check or bool(file.reason)
+    if wrong:
         sys.exit(1)
-
-
-# diff
 
 
 @click.command()
@@ -188,10 +179,6 @@ def _json(lines: Iterator[str], old: str, new: str) -> Iterator[str]:
     yield f"{before or ''}]}}"
 
 
-SIGNS = {"added": "+", "removed": "-", "dataset_added": "+ dataset", "dataset_removed": "- dataset"}
-SIGNS |= {"field_added": "+ field", "field_removed": "- field"}
-
-
 def _text(lines: Iterator[str]) -> Iterator[str]:
     """A line for each row or field, and a last one with the counts of each dataset."""
     counts: dict[str, dict[str, int]] = {}
@@ -202,8 +189,9 @@ def _text(lines: Iterator[str]) -> Iterator[str]:
         if change in counted:
             counted[change] += 1
         name = record.get("record") or record.get("field") or (_short(record["row"]) if "row" in record else "")
-        if change != "changed":
-            yield f"{SIGNS[change]} {dataset} {name}".rstrip()
+        if change != "changed":  # but added or removed: a row, a field or a dataset
+            *what, done = change.split("_")
+            yield " ".join(["+" if done == "added" else "-", *what, dataset, name]).rstrip()
         for cell in record.get("fields", []):
             yield f"~ {dataset} {name} {cell['field']}: {_short(cell['old'])} → {_short(cell['new'])}"
     for dataset, counted in counts.items():
