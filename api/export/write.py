@@ -67,7 +67,11 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), INDEX=index, BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.extensions["store"]
-    _indexed(store)
+    for release in Store(store.root, store.index).releases():
+        try:
+            making.make(release)
+        except making.NotMade as error:
+            raise ExportError(f"release {release.version} cannot be read: {error}") from error
     documents = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
     single = list(addresses.rows(app, store.latest())) if rows else []
     usable, left_out = addresses.separate([*linked, *documents, *single])
@@ -83,15 +87,6 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
         os.sync()
         swap(files.folder, folder, work / "old")
     return Exported(len(entries), sum(entry.bytes for entry in entries), changed, len(left_out))
-
-
-def _indexed(store: Store) -> None:
-    """Make the indexes that the app asks, where they are missing. Raises ExportError."""
-    for release in Store(store.root, store.index).releases():
-        try:
-            making.make(release)
-        except making.NotMade as error:
-            raise ExportError(f"release {release.version} cannot be read: {error}") from error
 
 
 def _allowed(root: Path, folder: Path) -> None:
@@ -137,9 +132,8 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
             copied = mirror.status(root)
             verdict = trust.verify(files.folder, partial=copied is not None and copied.holds != "all")
         except trust.TrustError as error:
-            raise ExportError(
-                f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
-            ) from error
+            message = f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
+            raise ExportError(message) from error
         except (FileNotFoundError, manifest.BadManifest) as error:
             reason = str(error)
         else:
@@ -160,29 +154,21 @@ def _link(root: Path, files: Files) -> dict[Address, SiteFile]:
         if entry.withdrawn is None and folder.is_dir():
             for address, file in addresses.release_files(folder):
                 linked[address] = files.link(address, root / address.file, file)
-    for path in _signed(root):
-        address = addresses.plain(path)
-        linked[address] = files.link(address, root / path)
+    # The signed metadata, without what a crash left half written, under a name with a dot.
+    for path in sorted([*(root / "tuf").rglob("[!.]*.json"), *root.glob(RELEASE_INDEX)]):
+        address = addresses.plain(path.relative_to(root).as_posix())
+        linked[address] = files.link(address, path)
     if mirror.status(root) is not None:
         files.link(Address("", MIRROR, ""), root / MIRROR)
     return linked
 
 
-def _signed(root: Path) -> list[str]:
-    """The signed metadata; without what a crash left half written, under a name with a dot."""
-    paths = [path for path in (root / "tuf").rglob("*.json") if not path.name.startswith(".")]
-    paths += [root / RELEASE_INDEX] if (root / RELEASE_INDEX).exists() else []
-    return sorted(path.relative_to(root).as_posix() for path in paths)
-
-
 def _view(root: Path, site: Path, work: Path) -> Path:
     """The store that the app reads: the site's own files, and the withdrawn releases, which it must know."""
     view = Path(tempfile.mkdtemp(dir=work, prefix="view-"))
-    for name in ("releases", "tuf", RELEASE_INDEX, MIRROR):
-        if (site / name).exists():
-            (view / name).symlink_to(site / name)
-    if (root / "withdrawn").exists():
-        (view / "withdrawn").symlink_to((root / "withdrawn").resolve())
+    for path in (*(site / name for name in ("releases", "tuf", RELEASE_INDEX, MIRROR)), root.resolve() / "withdrawn"):
+        if path.exists():
+            (view / path.name).symlink_to(path)
     return view
 
 
