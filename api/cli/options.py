@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from api.store.releases import Store
+from api.index import layout
+from api.store.releases import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 Config = dict[str, Any]
@@ -53,9 +53,6 @@ def say(message: str) -> None:
         tell(message)
 
 
-def store(config: Config) -> "Store":
+def store(config: Config) -> Store:
     """The store that the settings name."""
-    from api.index import layout
-    from api.store.releases import Store
-
     return Store(config["STORE"], layout.folder(config["STORE"], config["INDEX"]))

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from api import mirror
 from api.cli.options import PACKAGE, STORE, Config, say, store, tell
 from api.model.errors import LanternError
-
-if TYPE_CHECKING:
-    from api.store.releases import Release
+from api.store.releases import NotInStore, Release
 
 
 @click.command()
@@ -42,9 +41,9 @@ def build(config: Config) -> None:
     click.echo(f"{release.version} {release.folder}")
 
 
-def built(config: Config) -> "Release":
+def built(config: Config) -> Release:
     """The release of the package, built and signed. Raises LanternError where package or store does not allow it."""
-    from api import mirror, trust
+    from api import trust
     from api.release.build import build
 
     root = config["STORE"]
@@ -96,7 +95,6 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
 def _previous(config: Config) -> Path:
     """The release in the store that has the package's version, which is the one being left."""
     from api.package import open_source
-    from api.store.releases import NotInStore
 
     with open_source(config["PACKAGE"]) as opened:
         version = opened.package.version
@@ -157,7 +155,6 @@ def diff(config: Config, old: str, new: str, as_json: bool, as_lines: bool) -> N
 def _side(name: str, config: Config) -> Iterator[Any]:
     """A version of the store; anything else is a path."""
     from api.release import history
-    from api.store.releases import NotInStore
 
     try:
         path = store(config).version(name).folder
