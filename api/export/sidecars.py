@@ -28,9 +28,10 @@ def headers() -> bytes:
         ("/*", {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}),
         ("/v1/*", {"Cache-Control": MUTABLE}),
         ("/releases/*", {"Cache-Control": IMMUTABLE}),
-        ("/tuf/timestamp.json", {"Cache-Control": "no-cache"}),
-        ("/tuf/root.json", {"Cache-Control": "no-cache"}),
-        ("/releases.json", {"Cache-Control": "no-cache"}),
+        *(
+            (path, {"Cache-Control": "no-cache"})
+            for path in ("/tuf/timestamp.json", "/tuf/root.json", "/releases.json")
+        ),
         *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**MEDIA_TYPES, **ALSO}.items()),
         *((f"/releases/:version/{name}", {"Content-Type": "text/plain; charset=utf-8"}) for name in PLAIN),
     ]

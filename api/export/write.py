@@ -16,6 +16,7 @@ from pathlib import Path
 from flask import Flask, render_template
 
 from api import mirror, trust
+from api.app import create_app
 from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
 from api.export.files import Files, SiteFile
@@ -62,8 +63,6 @@ def export(
 
 
 def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, rows: bool, index: str) -> Exported:
-    from api.app import create_app
-
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), INDEX=index, BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.extensions["store"]
@@ -76,7 +75,8 @@ def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, row
     single = list(addresses.rows(app, store.latest())) if rows else []
     usable, left_out = addresses.separate([*linked, *documents, *single])
     same = {file.sha256: files.folder / file.file for file in linked.values() if file.bytes}
-    entries = [linked.get(address) or _response(app, files, address, same) for address in usable]
+    made = (linked.get(address) or _response(app, files, address, same) for address in usable)
+    entries = sorted(made, key=lambda entry: entry.address)
     for address, reason in left_out[:SHOWN]:
         tell(f"left out: {address.path} {reason}")
     if left_out[SHOWN:]:
@@ -184,7 +184,6 @@ def _own(
     app: Flask, files: Files, entries: list[SiteFile], left_out: list[tuple[Address, str]], single: set[str]
 ) -> None:
     """Files that help web servers and people, and have no address."""
-    entries.sort(key=lambda entry: entry.address)
     reasons = [{"address": address.path, "reason": reason} for address, reason in left_out]
     files.put(LIST, sidecars.listed(entries, reasons))
     files.put("_headers", sidecars.headers())
@@ -192,10 +191,8 @@ def _own(
     files.put(".nojekyll", b"")
     shown = [entry for entry in entries if len(single) <= sidecars.MOST_ROWS or entry.address not in single]
     with app.test_request_context():
-        release = app.extensions["store"].latest()
-        page = render_template(
-            "contents.html", package=release.package, release=release, entries=shown, more=len(entries) - len(shown)
-        )
+        release, more = app.extensions["store"].latest(), len(entries) - len(shown)
+        page = render_template("contents.html", package=release.package, release=release, entries=shown, more=more)
     files.put("_contents.html", page.encode())
     with app.test_client().get("/problems/not-found") as response:
         files.put("404.html", response.data)

@@ -115,8 +115,7 @@ def _integer(field: Field) -> Reader:
 
 
 def _number(field: Field) -> Reader:
-    digits = _digits(field)
-    point = str(field.descriptor.get("decimalChar") or ".")
+    digits, point = _digits(field), str(field.descriptor.get("decimalChar") or ".")
 
     def read(text: str) -> Decimal:
         clean = digits(text).replace(point, ".")
@@ -199,21 +198,17 @@ def _moment_key(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat()
 
 
-def _formatted(iso: Reader, pick: Callable[[datetime], Any]) -> Callable[[Field], Reader]:
-    """Readers for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
+def _formatted(field: Field, iso: Reader, pick: Callable[[datetime], Any]) -> Reader:
+    """A reader for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
+    pattern = field.format.removeprefix("fmt:")
 
-    def reader(field: Field) -> Reader:
-        pattern = field.format.removeprefix("fmt:")
+    def read(text: str) -> Any:
+        try:
+            return pick(datetime.strptime(text, pattern))
+        except ValueError:
+            raise ValueError(f"a {field.type} written as {pattern}") from None
 
-        def read(text: str) -> Any:
-            try:
-                return pick(datetime.strptime(text, pattern))
-            except ValueError:
-                raise ValueError(f"a {field.type} written as {pattern}") from None
-
-        return iso if pattern in ("default", "any") else read
-
-    return reader
+    return iso if pattern in ("default", "any") else read
 
 
 _DURATION = (
@@ -308,9 +303,9 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "number": _number,
     "boolean": _boolean,
     "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
-    "date": _formatted(_day, datetime.date),
-    "time": _formatted(_clock, lambda moment: _utc_time(moment.timetz())),
-    "datetime": _formatted(_moment, _utc),
+    "date": lambda field: _formatted(field, _day, datetime.date),
+    "time": lambda field: _formatted(field, _clock, lambda moment: _utc_time(moment.timetz())),
+    "datetime": lambda field: _formatted(field, _moment, _utc),
     "geopoint": lambda field: partial(_point, numbers=_NUMBERS.get(field.format, json.loads)),
 }
 TYPES = (*_KINDS, "list")

@@ -14,12 +14,10 @@ from typing import NamedTuple
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
-from tuf.api.serialization.json import JSONSerializer
 
 from api.model.files import RELEASE_INDEX
 from api.store import release_index
 
-READABLE = JSONSerializer(compact=False)
 FOLDER = "tuf"
 # Where a mirror keeps its upstream's metadata, which may be newer than what it has finished copying; see api.mirror.
 UPSTREAM = "upstream"

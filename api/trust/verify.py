@@ -39,7 +39,14 @@ def verify(
     """
     verdict = Verdict()
     try:
-        root = _chain(folder, fingerprint, verdict)
+        root, fingerprints = _walk(metadata.folder(folder))
+        if root is None:
+            raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/1.root.json)")
+        verdict.root = fingerprints[0]
+        pinned = folder / metadata.UPSTREAM / metadata.PINNED
+        wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else verdict.root)
+        if wanted not in fingerprints:
+            raise RepositoryError(f"the root {wanted} is not in its chain: somebody else signed it")
         state = metadata.state(folder)
         if state is None:
             raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/timestamp.json)")
@@ -71,19 +78,6 @@ def _walk(folder: Path) -> tuple[Root | None, list[str]]:
         trusted = root.signed
         fingerprints.append(metadata.fingerprint(raw))
     return trusted, fingerprints
-
-
-def _chain(folder: Path, fingerprint: str, verdict: Verdict) -> Root:
-    """The newest root. Raises where the trusted one is not in its chain."""
-    root, fingerprints = _walk(metadata.folder(folder))
-    if root is None:
-        raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/1.root.json)")
-    verdict.root = fingerprints[0]
-    pinned = folder / metadata.UPSTREAM / metadata.PINNED
-    wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else verdict.root)
-    if wanted not in fingerprints:
-        raise RepositoryError(f"the root {wanted} is not in its chain: somebody else signed it")
-    return root
 
 
 def _signed(folder: Path, root: Root, state: metadata.State) -> None:
