@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
-from tuf.api.serialization import DeserializationError
 
 from api.model import filenames
 from api.model.files import MANIFEST, RELEASE_INDEX
@@ -52,7 +51,7 @@ def verify(
             raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/timestamp.json)")
         _signed(folder, root, state)
         entries = metadata.signed_listing(folder, state.targets.signed)
-    except (RepositoryError, DeserializationError, OSError, ValueError) as error:
+    except (RepositoryError, OSError, ValueError) as error:
         verdict.problems.append(f"the signed metadata is not valid: {error}")
         return verdict
     (verdict.problems if strict else verdict.warnings).extend(
@@ -115,7 +114,7 @@ def _pending(folder: Path) -> tuple[release_index.Entry, ...]:
             return ()
         root.verify_delegate("targets", targets.signed_bytes, targets.signatures)
         return metadata.signed_listing(folder, targets.signed)
-    except (OSError, ValueError, RepositoryError, DeserializationError):
+    except (RepositoryError, OSError, ValueError):
         return ()
 
 
@@ -142,8 +141,7 @@ def _errors(folder: Path, entry: release_index.Entry, verdict: Verdict) -> Itera
     try:
         raw = (folder / MANIFEST).read_bytes()
         if metadata.fingerprint(raw) != entry.manifest:
-            yield f"{MANIFEST} is altered: it is not what was signed"
-            return
+            raise manifest.BadManifest(f"{MANIFEST} is altered: it is not what was signed")
         contents = manifest.read(raw)
     except (OSError, manifest.BadManifest) as error:
         yield str(error)
