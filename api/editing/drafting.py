@@ -27,9 +27,7 @@ from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
 from api.package.reading import paths, rows
 from api.package.validation.corrections import TODO
-from api.release import changes, history
-from api.release.build import pack
-from api.release.publishing import publish
+from api.release import build, changes, history, publishing
 from api.store import atomic_files
 from api.store.releases import order
 
@@ -104,8 +102,8 @@ def _keep(previous: Path, folder: Path, version: str) -> str:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".history-") as scratch:
             work = Path(scratch) / version
             work.mkdir()
-            pack(opened, history.previous(opened), report, work)
-            publish(work, target)
+            build.pack(opened, history.previous(opened), report, work)
+            publishing.publish(work, target)
     return f"{HISTORY}/{version} holds the previous version"
 
 

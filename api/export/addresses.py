@@ -23,6 +23,7 @@ from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
 from api.model.filenames import LONGEST_PART
 from api.model.files import MANIFEST
+from api.openapi.interface import FILES
 from api.release.formats import FORMATS
 from api.store import manifest
 from api.store.manifest import File
@@ -108,8 +109,6 @@ def _reason(file: str, uses: Counter[str]) -> str:
 
 def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
     """Addresses that may have a response; whether each is a file's name."""
-    from api.openapi.interface import FILES
-
     known: dict[str, Iterable[str]] = {
         "name": [table.name for table in store.latest().package.tables],
         "version": [release.version for release in store.releases()],
