@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache, partial
+from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
@@ -109,35 +109,41 @@ def _matching(pattern: str, make: Reader, expected: str) -> Reader:
     return lambda text: make(_match(pattern, text, expected)[0])
 
 
-def _integer(field: Field) -> Reader:
-    digits, read = _digits(field), _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")
-    return lambda text: read(digits(text))
+def _expecting(expected: str, read: Reader, errors: tuple[type[Exception], ...] = (ValueError,)) -> Reader:
+    """Reads as another reader does; the errors named become a ValueError that says what was expected."""
+
+    def expecting(text: str) -> Any:
+        try:
+            return read(text)
+        except errors:
+            raise ValueError(expected) from None
+
+    return expecting
 
 
 def _number(field: Field) -> Reader:
-    digits, point = _digits(field), str(field.descriptor.get("decimalChar") or ".")
+    point = str(field.descriptor.get("decimalChar") or ".")
 
     def read(text: str) -> Decimal:
-        clean = digits(text).replace(point, ".")
         try:
-            number = Decimal(_match("[^_]*", clean, "a number")[0].strip())  # Decimal itself takes underscores
+            number = Decimal(text.replace(point, ".").replace("_", "no").strip())  # Decimal itself takes underscores
         except InvalidOperation:
             raise ValueError("a number") from None
         if not number.is_finite():
             raise ValueError("a finite number (JSON has no NaN or infinity)")
         return number
 
-    return read
+    return _bare(field, read)
 
 
-def _digits(field: Field) -> Callable[[str], str]:
+def _bare(field: Field, read: Reader) -> Reader:
     """Drops the group separators of a number; with bareNumber false also its currency, percent sign and the like."""
     group, bare = str(field.descriptor.get("groupChar") or ""), bool(field.descriptor.get("bareNumber", True))
 
-    def digits(text: str) -> str:
+    def digits(text: str) -> Any:
         text = text.replace(group, "") if group else text
         inner = None if bare else re.search(r"[-+]?\.?\d(?:.*\d)?", text)
-        return inner[0] if inner else text
+        return read(inner[0] if inner else text)
 
     return digits
 
@@ -160,30 +166,6 @@ def _yearmonth(text: str) -> str:
     return f"{match[1]}-{int(match[2]):02d}"
 
 
-def _day(text: str) -> date:
-    _match(r"\d{4}-\d{2}-\d{2}", text, "a date, such as 2007-10-01")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("a date that exists, such as 2007-10-01") from None
-
-
-def _clock(text: str) -> time:
-    try:
-        return _utc_time(time.fromisoformat(text))
-    except ValueError:
-        raise ValueError("a time, such as 13:30:00") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", text):
-            raise ValueError
-        return _utc(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise ValueError("a date and time, such as 2007-10-01T13:30:00Z") from None
-
-
 def _utc(moment: datetime) -> datetime:
     """Times without a zone are read as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -201,14 +183,9 @@ def _moment_key(moment: datetime) -> str:
 def _formatted(field: Field, iso: Reader, pick: Callable[[datetime], Any]) -> Reader:
     """A reader for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
     pattern = field.format.removeprefix("fmt:")
-
-    def read(text: str) -> Any:
-        try:
-            return pick(datetime.strptime(text, pattern))
-        except ValueError:
-            raise ValueError(f"a {field.type} written as {pattern}") from None
-
-    return iso if pattern in ("default", "any") else read
+    if pattern in ("default", "any"):
+        return iso
+    return _expecting(f"a {field.type} written as {pattern}", lambda text: pick(datetime.strptime(text, pattern)))
 
 
 _DURATION = (
@@ -232,15 +209,12 @@ def _duration(text: str) -> str:
 
 def _structured(shape: type, expected: str) -> Reader:
     def read(text: str) -> Any:
-        try:
-            value = json.loads(text, parse_constant=int)  # int refuses what is no JSON: NaN and the infinities
-        except (ValueError, RecursionError):
-            value = None
+        value = json.loads(text, parse_constant=int)  # int refuses what is no JSON: NaN and the infinities
         if not isinstance(value, shape):
-            raise ValueError(expected)
+            raise ValueError
         return value
 
-    return read
+    return _expecting(expected, read, (ValueError, RecursionError))
 
 
 def canonical(value: Any) -> str:
@@ -248,21 +222,16 @@ def canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-# The two numbers of a point, by format; "array" is JSON.
-_NUMBERS: Mapping[str, Reader] = {
-    "default": lambda text: [float(part) for part in text.split(",")],
-    "object": lambda text: itemgetter("lon", "lat")(json.loads(text)),
-}
+def _point(numbers: Reader) -> Reader:
+    """Reads points; `numbers` gives the longitude and latitude in a text."""
 
-
-def _point(text: str, numbers: Reader = _NUMBERS["default"]) -> list[float]:
-    try:
+    def read(text: str) -> list[float]:
         longitude, latitude = numbers(text)
-        if -180 <= longitude <= 180 and -90 <= latitude <= 90:
-            return [int(number) if number == int(number) else number for number in (float(longitude), float(latitude))]
-    except (TypeError, KeyError, ValueError):
-        pass
-    raise ValueError("a point, longitude then latitude, such as -99.13,19.43")
+        if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+            raise ValueError
+        return [int(number) if number == int(number) else number for number in (float(longitude), float(latitude))]
+
+    return _expecting("a point, longitude then latitude, such as -99.13,19.43", read, (ValueError, TypeError, KeyError))
 
 
 def _list(field: Field) -> Kind:
@@ -274,6 +243,20 @@ def _list(field: Field) -> Kind:
     read = reader(inner.read, str(field.descriptor.get("delimiter") or ","))
     return Kind("list", "TEXT", read, reader(inner.parse, ","), canonical, canonical, inner.written)
 
+
+_REAL_DAY = _expecting("a date that exists, such as 2007-10-01", date.fromisoformat)
+_DAY = _matching(r"\d{4}-\d{2}-\d{2}", _REAL_DAY, "a date, such as 2007-10-01")
+_CLOCK = _expecting("a time, such as 13:30:00", lambda text: _utc_time(time.fromisoformat(text)))
+_A_MOMENT = "a date and time, such as 2007-10-01T13:30:00Z"
+_ISO_MOMENT = _matching(
+    r"(?s:\d{4}-\d{2}-\d{2}[T ]\d{2}.*)", lambda text: _utc(datetime.fromisoformat(text)), _A_MOMENT
+)
+_MOMENT = _expecting(_A_MOMENT, _ISO_MOMENT, (ValueError, OverflowError))
+_POINTS: Mapping[str, Reader] = {  # by format
+    "default": _point(lambda text: [float(part) for part in text.split(",")]),
+    "array": _point(json.loads),
+    "object": _point(lambda text: itemgetter("lon", "lat")(json.loads(text))),
+}
 
 # By type: its column, what reads a query's value, and often a cell; how it is stored, its JSON, the form of WRITTEN.
 _Row = tuple[str, Reader, Callable[[Any], Stored], Callable[[Any], str], str]
@@ -288,24 +271,24 @@ _KINDS: Mapping[str, _Row] = {
     "boolean": ("INTEGER", _FLAG, int, lambda value: "true" if value else "false", "Flag"),
     "year": ("INTEGER", _matching("-?[0-9]{1,9}", int, "a year, such as 2007"), int, str, "Year"),
     "yearmonth": ("TEXT", _yearmonth, str, encode_basestring, "YearMonth"),
-    "date": ("TEXT", _day, str, '"{}"'.format, "Day"),
-    "time": ("TEXT", _clock, str, '"{}"'.format, "Clock"),
-    "datetime": ("TEXT", _moment, _moment_key, lambda value: f'"{_moment_key(value)}Z"', "Moment"),
+    "date": ("TEXT", _DAY, str, '"{}"'.format, "Day"),
+    "time": ("TEXT", _CLOCK, str, '"{}"'.format, "Clock"),
+    "datetime": ("TEXT", _MOMENT, _moment_key, lambda value: f'"{_moment_key(value)}Z"', "Moment"),
     "duration": ("NUMERIC", _duration, duration_seconds, encode_basestring, "Duration"),
     "object": ("TEXT", _structured(dict, "a JSON object"), canonical, canonical, "Object"),
     "array": ("TEXT", _structured(list, "a JSON array"), canonical, canonical, "Array"),
     "geojson": ("TEXT", _structured(dict, "a GeoJSON object"), canonical, canonical, "Object"),
-    "geopoint": ("TEXT", _point, canonical, canonical, "Point"),
+    "geopoint": ("TEXT", _POINTS["default"], canonical, canonical, "Point"),
 }
 # What reads a field's cells, where they are written otherwise.
 _READERS: Mapping[str, Callable[[Field], Reader]] = {
-    "integer": _integer,
+    "integer": lambda field: _bare(field, _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")),
     "number": _number,
     "boolean": _boolean,
     "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
-    "date": lambda field: _formatted(field, _day, datetime.date),
-    "time": lambda field: _formatted(field, _clock, lambda moment: _utc_time(moment.timetz())),
-    "datetime": lambda field: _formatted(field, _moment, _utc),
-    "geopoint": lambda field: partial(_point, numbers=_NUMBERS.get(field.format, json.loads)),
+    "date": lambda field: _formatted(field, _DAY, datetime.date),
+    "time": lambda field: _formatted(field, _CLOCK, lambda moment: _utc_time(moment.timetz())),
+    "datetime": lambda field: _formatted(field, _MOMENT, _utc),
+    "geopoint": lambda field: _POINTS.get(field.format, _POINTS["array"]),
 }
 TYPES = (*_KINDS, "list")
