@@ -21,20 +21,12 @@ def _put(name: str, context: click.Context, _: click.Parameter, value: Any) -> N
         context.obj[name] = value
 
 
-_PATH: dict[str, Any] = {
-    "type": click.Path(path_type=Path),
-    "expose_value": False,
-    "callback": partial(_put, "PACKAGE"),
-}
+_PATH: dict[str, Any] = {"type": click.Path(path_type=Path), "expose_value": False}
+_PATH["callback"] = partial(_put, "PACKAGE")
 _ARGUMENT = click.argument("package", metavar="[PACKAGE]", required=False, **_PATH)
 _OPTION = click.option("--package", "package_option", hidden=True, **_PATH)  # as the argument was first called
-STORE = click.option(
-    "--store",
-    help="The store (default: LANTERN_STORE).",
-    type=FOLDER,
-    expose_value=False,
-    callback=partial(_put, "STORE"),
-)
+_STORE: dict[str, Any] = {"type": FOLDER, "expose_value": False, "callback": partial(_put, "STORE")}
+STORE = click.option("--store", help="The store (default: LANTERN_STORE).", **_STORE)
 
 
 def PACKAGE(command: Callable[..., None]) -> Callable[..., None]:
