@@ -27,7 +27,7 @@ from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
 from api.package.reading import paths, rows
 from api.package.validation.corrections import TODO
-from api.release import build, changes, history, publishing
+from api.release import build, changes, history
 from api.store import atomic_files
 from api.store.releases import order
 
@@ -103,7 +103,7 @@ def _keep(previous: Path, folder: Path, version: str) -> str:
             work = Path(scratch) / version
             work.mkdir()
             build.pack(opened, history.previous(opened), report, work)
-            publishing.publish(work, target)
+            build.publish(work, target)
     return f"{HISTORY}/{version} holds the previous version"
 
 
