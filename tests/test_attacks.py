@@ -24,7 +24,7 @@ from api.store import manifest, release_index
 from api.store.manifest import dump
 from api.trust import TrustError, metadata, sign_store, verify
 from api.trust.keys import keyring
-from api.trust.roles import RoleSigner
+from api.trust.sign import RoleSigner
 
 __all__ = ["origin", "states"]
 

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urljoin
@@ -19,7 +21,7 @@ import urllib3
 from urllib3 import exceptions
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
-from urllib3.util import Retry, Url, parse_url
+from urllib3.util import Url, parse_url
 
 from api.model.errors import LanternError
 from api.store.manifest import File, digest
@@ -186,8 +188,8 @@ class Upstream:
             response = self._send(target, {**HEADERS, **(headers or {})}, path)
             try:
                 location = response.get_redirect_location()
-                if location:
-                    target = self._redirected(target, location, path)
+                if location is not False:
+                    target = self._redirected(target, location or "", path)
                     continue
                 _check(response, path)
                 yield response
@@ -268,10 +270,7 @@ def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
     if status in ABSENT:
         raise Missing(f"{path}: not found (status {status})")
     if status in PASSING:
-        wait = None
-        with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
-            wait = Retry().get_retry_after(response)
-        raise Again(f"{path}: the server responds with status {status}", wait)
+        raise Again(f"{path}: the server responds with status {status}", _retry_after(response))
     if status not in (200, 206, 416):
         raise MirrorError(f"{path}: the server responds with status {status}")
     if "Content-Length" not in response.headers and "Transfer-Encoding" not in response.headers:
@@ -279,6 +278,16 @@ def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity" and not path.endswith("gz"):
         raise MirrorError(f"{path}: sent with Content-Encoding {coding}, which was not requested: something alters it")
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _position(response: urllib3.BaseHTTPResponse, path: str, file: File, start: int) -> int:
