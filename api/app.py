@@ -28,7 +28,6 @@ def create_app(**overrides: Any) -> Flask:
         part.init_app(app)
     for view in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):
         app.register_blueprint(view.blueprint)
-    # In front of Flask: no hook or extension sees what the cache answers from memory (api.http.cache).
-    inner = request.keep_escapes(app.wsgi_app)
-    app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way to wrap it
+    # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
+    app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]
     return app

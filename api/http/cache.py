@@ -18,28 +18,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from werkzeug.http import parse_etags
 
 from api.http.negotiation import best_encoding
+from api.http.request import keep_escapes
 from api.http.responses import IN_MEMORY, SHARED_HEADERS, VARY
 from api.store.releases import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-COMMON = (
-    ("Access-Control-Allow-Origin", "*"),
-    (
-        "Access-Control-Expose-Headers",
-        "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Link, "
-        "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "cross-origin"),
-)
-PREFLIGHT = (
-    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
-    ("Access-Control-Max-Age", "86400"),
-)
+COMMON = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, "
+    "Last-Modified, Link, Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, If-None-Match, If-Range, Range, X-Request-Id",
+    "Access-Control-Max-Age": "86400",
+}
+KEPT = SHARED_HEADERS | COMMON.keys()  # anything else (a cookie, the rest of a rate limit) is for one reader
 OF_THE_BODY = frozenset({"Content-Type", "Content-Disposition", "Content-Length", "Content-Encoding"})  # a 304 has none
 OVERHEAD = 4_000  # bytes that the objects of an entry take, besides key and body
 Headers = list[tuple[str, str]]
@@ -113,10 +112,11 @@ class Cache:
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             values.update({name.lower(): value for name, value in headers}, status=status)
-            common = COMMON + PREFLIGHT if environ["REQUEST_METHOD"] == "OPTIONS" else COMMON
-            sent[:] = [*headers, *[header for header in common if header[0].lower() not in values]]
+            common = COMMON | PREFLIGHT if environ["REQUEST_METHOD"] == "OPTIONS" else COMMON
+            sent[:] = [*headers, *[header for header in common.items() if header[0].lower() not in values]]
             return start_response(status, [*sent, own], exc_info)
 
+        keep_escapes(environ)
         body = self.app(environ, start)
         if key is None or environ["REQUEST_METHOD"] != "GET" or not self._may_keep(values):
             return body
@@ -125,7 +125,7 @@ class Cache:
         finally:
             if hasattr(body, "close"):
                 body.close()
-        headers = [header for header in sent if header[0] in SHARED_HEADERS]
+        headers = [header for header in sent if header[0] in KEPT]
         tag = values["etag"]
         plain = f'"{tag[1:-1].removesuffix(f"-{key[2]}")}"' if key[2] else tag
         size = OVERHEAD + len(content) + 2 * sum(map(len, key)) + sum([len(n) + len(v) for n, v in headers])
@@ -166,6 +166,4 @@ def _named(header: str, tags: tuple[str, str]) -> str:
     if header in tags:
         return header
     named = parse_etags(header)
-    if named.star_tag:
-        return tags[0]
     return next((tag for tag in tags if named.contains_weak(tag[1:-1])), "")

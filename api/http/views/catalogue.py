@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect
 
-from api.http.json_text import compact
 from api.http.request import (
     PLAIN,
     DataRequest,
@@ -18,7 +17,7 @@ from api.http.request import (
     store,
     tables,
 )
-from api.http.responses import JSON_TYPE, Body, document, envelope, respond
+from api.http.responses import JSON_TYPE, Body, compact, document, envelope, respond
 from api.index import sqlite
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST

@@ -6,9 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from api.http.json_text import compact
 from api.http.request import DataRequest, acceptable, address, of_dataset, tables
-from api.http.responses import JSON_TYPE, Body, envelope, respond
+from api.http.responses import JSON_TYPE, Body, compact, envelope, respond
 from api.http.rows import row_if_any, row_path
 from api.http.views.records import page, rows
 from api.index.layout import FIELD_SEPARATOR
@@ -33,9 +32,8 @@ def all_conflicts() -> Response:
 
 
 def _conflicts(data_request: DataRequest) -> Body:
-    release, table, query, path = data_request
-    selection = select(release, table, query)
-    text, _, every, after = rows(selection, path)
+    release, table, query, _ = data_request
+    text, _, every, after = rows(data_request, select(release, table, query))
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
     data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from flask import Response, request
 
 from api.http import extracts
-from api.http.compression import size_of
 from api.http.errors import ProblemError
 from api.http.negotiation import best_encoding
 from api.http.request import DataRequest, address, following, with_query
@@ -38,14 +37,15 @@ def _ascii(name: str) -> str:
 
 
 def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
-    selection, path = select(data_request.release, data_request.table, data_request.query), data_request.path
-    query, after = selection.query, None
+    release, table, query, _ = data_request
+    selection, after = select(release, table, query), None
     whole = query.cursor is None and "limit" not in query.more
     found: Iterable[Sequence[int]] = batches(selection)
     if "limit" in query.more:
         rows = numbers(selection, query.limit + 1)
         found = [rows[: query.limit]]
-        after = following(selection, rows[query.limit - 1], path) if len(rows) > query.limit else None
+        last = len(rows) <= query.limit
+        after = None if last else following(data_request, rows[query.limit - 1].to_bytes(6, "big"), table.name)
     links = {"next": after, "describedby": schema}
     if format.part is not None:
         pieces = (text.encode() for text in format.part(selection, found))
@@ -53,15 +53,12 @@ def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
     if not whole:
         found = list(found)
     count = total(selection) if whole else sum(map(len, found))
-    columns = len(query.fields or data_request.table.fields)
-    if format.most is not None and count > format.most(columns):
-        raise ProblemError(
-            "not-acceptable",
-            f"A sheet holds at most {format.most(columns)} of these rows, and {count} match: add filters, or request "
-            "csv.",
-        )
-    file = extracts.extract(selection, format, (text.encode() for text in delimited.part(selection, found)), count)
-    return Body(file, links, size_of(file))
+    most = format.most and format.most(len(query.fields or table.fields))
+    if most is not None and count > most:
+        words = f"A sheet holds at most {most} of these rows, and {count} match: add filters, or request csv."
+        raise ProblemError("not-acceptable", words)
+    pieces = (text.encode() for text in delimited.part(selection, found))
+    return Body(extracts.extract(selection, format, pieces, count), links)
 
 
 def _length(selection: Selection, format: Format) -> int | None:

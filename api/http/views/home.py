@@ -38,5 +38,5 @@ def _page(data_request: DataRequest) -> bytes:
         links=service_links(release),
         charts=package.descriptor.get("lantern:charts") or [],
         address=address,
-        copied=copied_from(store()),
+        copied=copied_from(),
     ).encode()

@@ -57,9 +57,9 @@ def page(data_request: DataRequest, join: Join | None = None) -> Response:
 
 
 def _page(data_request: DataRequest, join: Join | None) -> Body:
-    release, table, query, path = data_request
+    release, table, query, _ = data_request
     selection = select(release, table, query)
-    data, shown, every, after = rows(selection, path)
+    data, shown, every, after = rows(data_request, selection)
     if data and (query.fields is not None or query.expand or join is not None):
         text = reshape(selection, data) if query.fields is not None or query.expand else data
         if join is not None:
@@ -72,13 +72,14 @@ def _page(data_request: DataRequest, join: Join | None) -> Body:
     return Body(envelope(data_request, content, meta, links, _included(release, table, shown)), links)
 
 
-def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], int, str | None]:
+def rows(data_request: DataRequest, selection: Selection) -> tuple[str, Sequence[int], int, str | None]:
     """The page's rows as JSON, their numbers, how many rows there are in all, and the address of the next page if more
     follow.
     """
     shown, text, more = find.page(selection)
     every = len(shown) if not more and selection.query.cursor is None else find.total(selection)
-    return text, shown, every, following(selection, shown[-1], path) if more else None
+    after = following(data_request, shown[-1].to_bytes(6, "big"), selection.table.name) if more else None
+    return text, shown, every, after
 
 
 def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
