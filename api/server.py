@@ -5,11 +5,11 @@ it reads neither GUNICORN_CMD_ARGS nor a gunicorn.conf.py, and imports nothing f
 import logging
 import os
 import socket
-import struct
 import sys
 from bisect import insort
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from ctypes import c_int, c_long
 from errno import EPIPE
 from fcntl import ioctl
 from functools import partial
@@ -40,7 +40,7 @@ class _Client(socket.socket):
         super().__init__(plain.family, plain.type, plain.proto, fileno=plain.detach())
         self.rate, self.queued = rate or 1e-9, 0
         self.most = self.left = max(LAG_SECONDS, LAG / self.rate)  # seconds that we wait for it
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 1, 0))  # then _push looks
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bytes((c_long * 2)(1, 0)))  # then _push looks
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         rest = memoryview(data)
@@ -65,7 +65,7 @@ class _Client(socket.socket):
             self.left, self.queued = min(self.left + (self.queued - queued) / self.rate, self.most), queued
         if self.left < 0:
             logging.getLogger("gunicorn.error").warning("Closed a connection: its client took less than SEND_RATE")
-            self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # with what waits
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((c_int * 2)(1, 0)))  # with what waits
             raise BrokenPipeError(EPIPE, "too slow")
         return sent
 

@@ -45,8 +45,8 @@ def whole(root: Path) -> list[str]:
 
 
 def left(root: Path) -> list[Path]:
-    """What builds left in the place where they work."""
-    return [*(root / "tmp").glob("build-*")]
+    """What builds left in the places where they work."""
+    return [*(root / "tmp").glob("build-*"), *root.glob("index/*/.aside-*")]
 
 
 def test_a_large_package_that_is_not_valid_is_reported_and_nothing_else_is_printed(tmp_path: Path) -> None:
@@ -214,6 +214,7 @@ def test_a_build_killed_at_any_moment_leaves_the_old_state_or_the_new(tmp_path: 
     build(source, root)
     assert contents(root) == contents(tmp_path / "timed")
     assert left(root) == []
+    assert [*root.glob("index/*/1.1.0-*/index.json")]
 
 
 def test_what_a_dead_build_left_is_removed_and_what_a_live_one_makes_is_not(tmp_path: Path) -> None:

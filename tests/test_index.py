@@ -114,7 +114,7 @@ def test_a_release_holds_what_people_download_and_its_index_is_beside_it(store: 
     assert listed["format"] == layout.FORMAT
     there = {path.name: path.read_bytes() for path in index.iterdir() if path.name != "index.json"}
     assert there
-    assert {(one["name"], one["bytes"], one["sha256"]) for one in listed["files"]} == {
+    assert {(one["name"], one["bytes"], *one["sha256"]) for one in listed["files"]} == {
         (name, len(data), hashlib.sha256(data).hexdigest()) for name, data in there.items()
     }
 

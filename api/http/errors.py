@@ -8,8 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from api.index.deadline import TooSlow
-from api.index.intact import NoIndex
+from api.index.sqlite import NoIndex, TooSlow
 from api.model.errors import LanternError
 from api.query.parse import QueryError
 from api.store.releases import NotInStore, NotReady, Store

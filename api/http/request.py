@@ -12,7 +12,7 @@ from werkzeug.routing import PathConverter, UnicodeConverter
 
 from api.http.errors import ProblemError
 from api.http.negotiation import best_type
-from api.index import deadline
+from api.index import sqlite
 from api.model.descriptor import Table, table
 from api.model.nearest import nearest
 from api.query import parse
@@ -202,8 +202,8 @@ def init_app(app: Flask) -> None:
     """Have every route, also those of extensions, read paths as below."""
     app.url_map.converters |= {"default": Segment, "string": Segment, "path": Segments, "raw": PathConverter}
     app.before_request(_named_in_utf8)
-    app.before_request(lambda: deadline.start(current_app.config["TIME_LIMIT"]))
-    app.teardown_request(lambda _: deadline.stop())
+    app.before_request(lambda: sqlite.start_clock(current_app.config["TIME_LIMIT"]))
+    app.teardown_request(lambda _: sqlite.start_clock(0))
 
 
 def _named_in_utf8() -> None:

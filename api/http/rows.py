@@ -11,6 +11,7 @@ from api.index.layout import FIELD_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
 from api.query.fields import stored
+from api.query.find import run
 from api.query.reshape import field_head
 from api.query.retractions import retraction
 from api.query.sql import by_value
@@ -71,7 +72,7 @@ def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[in
             bound = [_key(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
         except ValueError:
             return None
-    rows = by_value(layout, positions).rows(release.index, {f"k{i}": value for i, value in enumerate(bound)})
+    rows = run(release, by_value(layout, positions), {f"k{i}": value for i, value in enumerate(bound)})
     return (rows[0][0], sqlite.json_text(release.index, layout.number, rows[0])) if rows else None
 
 

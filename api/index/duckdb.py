@@ -13,10 +13,9 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.index import deadline, intact, layout
-from api.index.deadline import TooSlow
+from api.index import layout
 from api.index.layout import DUCKDB_FILE, Layout
-from api.index.sqlite import decimal
+from api.index.sqlite import State, TooSlow, asked, decimal, seconds_left, unchanged
 from api.model import types
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _running(index: Path) -> Iterator["DuckDBPyConnection"]:
     """A cursor that is interrupted when the time is over."""
     import duckdb
 
-    cursor, seconds = _cursor(index), deadline.left()
+    cursor, seconds = _cursor(index), seconds_left()
     clock = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cursor.interrupt)
     clock.daemon = True
     clock.start()
@@ -92,27 +91,26 @@ def _running(index: Path) -> Iterator["DuckDBPyConnection"]:
 def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
 
-    def ask(_: intact.State) -> list[tuple[Any, ...]]:
+    def ask(_: State) -> list[tuple[Any, ...]]:
         with _running(index) as cursor:
             return cursor.execute(sql, values).fetchall()
 
-    return intact.asked(index, ask)
+    return asked(index, ask)
 
 
 def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time, and NoIndex.
-    """
+    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time, and NoIndex."""
 
-    def ask(state: intact.State) -> tuple[intact.State, "DuckDBPyConnection", list[tuple[Any, ...]]]:
+    def ask(state: State) -> tuple[State, "DuckDBPyConnection", list[tuple[Any, ...]]]:
         with _running(index) as cursor:
             found = cursor.execute(sql, values)
             return state, found, found.fetchmany(first)
 
-    state, found, some = intact.asked(index, ask)
+    state, found, some = asked(index, ask)
     while some:
         yield some
         some = found.fetchmany(size)
-        intact.unchanged(index, state)
+        unchanged(index, state)
 
 
 # Writing

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from api.index import intact, write
+from api.index import intact, sqlite, write
 from api.model import descriptor
 from api.model.descriptor import Package
 from api.model.errors import LanternError
@@ -35,8 +35,8 @@ class NotMade(LanternError):
 def good(release: Release) -> bool:
     """Whether the index of a release is there and as it was made."""
     try:
-        intact.check(release.index)
-    except intact.NoIndex:
+        sqlite.check(release.index)
+    except sqlite.NoIndex:
         return False
     return True
 

@@ -1,28 +1,228 @@
-"""An index's SQLite file, read: one connection a thread and index, read-only, kept open.
+"""How an index is asked: in time, only while its files are as they were made, and its SQLite file.
 
-SQLite gives the interpreter lock back only while it steps, so most questions fetch their whole result in one row.
+There is one connection a thread and index, read-only, kept open. SQLite gives the interpreter lock back only while it
+steps, so most questions fetch their whole result in one row.
 """
 
 import json
+import math
+import os
 import sqlite3
 import statistics
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from decimal import Context, Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from api.index import deadline, intact, layout
+from api.index import layout
 from api.index.layout import ROW_SEPARATOR, SQLITE_FILE, Layout
 from api.model import decimals, types
+from api.model.errors import LanternError
 
+Found = TypeVar("Found")
+State = tuple[tuple[int, ...], ...]
 KEPT = 8
+TRIES = 3
 STEPS_BETWEEN_CHECKS = 100_000
 _EXACT = Context(prec=2000)
 _local = threading.local()
+_until: ContextVar[float] = ContextVar("until", default=math.inf)
+_known: "dict[Path, Known]" = {}
+_hashing = threading.Lock()
+
+
+# What every question to an index minds
+
+
+class Known(NamedTuple):
+    """What was found out of an index when its files were in a state; `reason`: what is wrong with it, or ""."""
+
+    paths: tuple[str, ...]
+    state: State
+    reason: str
+
+
+class TooSlow(LanternError):
+    """A question that takes longer, or more memory, than the server allows."""
+
+
+class NoIndex(LanternError):
+    """The index of a release is missing, damaged or of another format."""
+
+    def __init__(self, index: Path, reason: str) -> None:
+        super().__init__(f"the index {index.name} {reason}")
+        self.index = index
+
+
+def start_clock(seconds: float) -> None:
+    """From now on what runs in this context has so many seconds in all (0: any number of them).
+
+    A context variable, not an argument: everything between a request and an engine would only hand it on.
+    """
+    _until.set(time.monotonic() + seconds if seconds else math.inf)
+
+
+def seconds_left() -> float:
+    """Raises TooSlow where there are none."""
+    seconds = _until.get() - time.monotonic()
+    if seconds <= 0:
+        raise TooSlow("The query exceeded the server's time limit.")
+    return seconds
+
+
+def state_of(path: str) -> tuple[int, ...]:
+    """What changes when a file does; () for one that is not there."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return ()
+    return (stat.st_size, stat.st_ino, stat.st_ctime_ns, stat.st_mtime_ns)
+
+
+def check(index: Path) -> State:
+    """The state of an index that is as it was made. Raises NoIndex for one that is not.
+
+    Two calls that return the same have met the same files: what was read in between is right.
+    """
+    known = _known.get(index)
+    if known is None or known.state != tuple(map(state_of, known.paths)):
+        from api.index.intact import looked_at  # which stands on this module
+
+        with _hashing:
+            known = _known.get(index)
+            if known is None or known.state != tuple(map(state_of, known.paths)):
+                known = _known[index] = looked_at(index)
+    if known.reason:
+        raise NoIndex(index, known.reason)
+    return known.state
+
+
+def asked(index: Path, ask: Callable[[State], Found]) -> Found:
+    """What `ask` finds in an index that was as it was made all the while; it is given its state.
+
+    What is kept open of an index must be kept with that state: of another one nothing is the same. Raises NoIndex.
+    """
+    for _ in range(TRIES):
+        state = check(index)
+        try:
+            found = ask(state)
+        except Exception:
+            if check(index) == state:
+                raise
+            continue
+        if check(index) == state:
+            return found
+    raise NoIndex(index, "is being changed")
+
+
+def unchanged(index: Path, state: State) -> None:
+    """Raises NoIndex where an index is not in that state any more: what was read of it may be wrong."""
+    if check(index) != state:
+        raise NoIndex(index, "was changed")
+
+
+# Reading
+
+
+def _connection(index: Path, state: State) -> sqlite3.Connection:
+    """This thread's connection to an index in a state; the least used ones are closed beyond KEPT."""
+    connections: OrderedDict[Path, tuple[State, sqlite3.Connection]] | None
+    connections = getattr(_local, "connections", None)
+    if connections is None:
+        connections = _local.connections = OrderedDict()
+    of_state, db = connections.pop(index, ((), None))
+    if db is None or of_state != state:
+        if db is not None:
+            db.close()
+        db = _open(index)
+    connections[index] = (state, db)
+    if len(connections) > KEPT:
+        connections.popitem(last=False)[1][1].close()
+    return db
+
+
+def _open(index: Path) -> sqlite3.Connection:
+    uri = (index / SQLITE_FILE).absolute().as_uri() + "?mode=ro&immutable=1"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    for name, aggregate in AGGREGATES.items():
+        db.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # their step takes one argument
+    db.execute("PRAGMA query_only=1")
+    db.execute("PRAGMA cache_size=-2000")
+    return db
+
+
+def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
+    end = time.monotonic() + seconds_left()
+
+    def ask(state: State) -> list[tuple[Any, ...]]:
+        db = _connection(index, state)
+        db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
+        try:
+            return db.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            seconds_left()  # raises TooSlow where that is why
+            raise error
+
+    return asked(index, ask)
+
+
+def numbers(index: Path, sql: str, values: Sequence[Any]) -> list[int]:
+    """The row numbers (column n) that a statement gives, fetched in one long step."""
+    ((joined,),) = rows(index, f"SELECT group_concat(n) FROM ({sql})", values)
+    found: list[int] = json.loads(f"[{joined or ''}]")  # which reads numbers in half the time of int()
+    return found
+
+
+def page(index: Path, number: int, sql: str, values: Sequence[Any]) -> tuple[list[int], str]:
+    """The row numbers that a statement gives for a dataset, and the JSON of these rows, separated by ROW_SEPARATOR."""
+    found = f"SELECT found.n, json FROM ({sql}) AS found CROSS JOIN j{number} ON j{number}.n = found.n"
+    ((numbers, text),) = rows(
+        index, f"SELECT group_concat(n), group_concat(json, ?) FROM ({found})", (ROW_SEPARATOR, *values)
+    )
+    return json.loads(f"[{numbers or ''}]"), text or ""
+
+
+@lru_cache(maxsize=8)
+def found_by_text(index: Path, layout: Layout, words: str) -> bytes:
+    """A byte for each row's number of a dataset, from 0 on: 1 for the rows that full text finds."""
+    name, marks = f"q{layout.number}", bytearray(layout.rows + 1)
+    for n in numbers(index, f"SELECT rowid AS n FROM {name} WHERE {name} MATCH ?", [words]):
+        marks[n] = 1
+    return bytes(marks)
+
+
+def row_texts(index: Path, number: int, column: str, numbers: Sequence[int], between: str) -> str:
+    """The texts (`column` json or csv) of the rows of a dataset with these numbers, in their order, joined."""
+    given: tuple[Any, ...]
+    if isinstance(numbers, range) and numbers.step == 1:
+        source, given = f"j{number} WHERE n BETWEEN ? AND ? ORDER BY n", (numbers.start, numbers.stop - 1)
+    else:
+        source = f"json_each(?) AS listed CROSS JOIN j{number} ON n = listed.value ORDER BY listed.key"
+        given = (json.dumps(list(numbers)),)
+    sql = f"SELECT group_concat(text, ?) FROM (SELECT j{number}.{column} AS text FROM {source})"
+    ((text,),) = rows(index, sql, (between, *given))
+    return text or ""
+
+
+def json_text(index: Path, number: int, numbers: Sequence[int]) -> str:
+    """The JSON of rows by number, separated by ROW_SEPARATOR."""
+    return row_texts(index, number, "json", numbers, ROW_SEPARATOR)
+
+
+@lru_cache(maxsize=64)
+def layouts(index: Path) -> dict[str, Layout]:
+    """The layout of each dataset of a release, by name."""
+    stored = rows(index, "SELECT name, detail FROM layout ORDER BY position", ())
+    return {name: layout.read(detail) for name, detail in stored}
+
+
+# Numbers
 
 
 def decimal(stored: types.Stored) -> Decimal:
@@ -92,100 +292,3 @@ AGGREGATES = {
     "middle_high": _High,
     "middle": _Middle,
 }
-
-
-def _connection(index: Path, state: intact.State) -> sqlite3.Connection:
-    """This thread's connection to an index in a state; the least used ones are closed beyond KEPT."""
-    connections: OrderedDict[Path, tuple[intact.State, sqlite3.Connection]] | None
-    connections = getattr(_local, "connections", None)
-    if connections is None:
-        connections = _local.connections = OrderedDict()
-    of_state, db = connections.pop(index, ((), None))
-    if db is None or of_state != state:
-        if db is not None:
-            db.close()
-        db = _open(index)
-    connections[index] = (state, db)
-    if len(connections) > KEPT:
-        connections.popitem(last=False)[1][1].close()
-    return db
-
-
-def _open(index: Path) -> sqlite3.Connection:
-    uri = (index / SQLITE_FILE).absolute().as_uri() + "?mode=ro&immutable=1"
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
-    for name, aggregate in AGGREGATES.items():
-        db.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # their step takes one argument
-    db.execute("PRAGMA query_only=1")
-    db.execute("PRAGMA cache_size=-2000")
-    return db
-
-
-def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
-    end = time.monotonic() + deadline.left()
-
-    def ask(state: intact.State) -> list[tuple[Any, ...]]:
-        db = _connection(index, state)
-        db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
-        try:
-            return db.execute(sql, values).fetchall()
-        except sqlite3.OperationalError as error:
-            deadline.left()  # raises TooSlow where that is why
-            raise error
-
-    return intact.asked(index, ask)
-
-
-def numbers_text(index: Path, sql: str, values: Sequence[Any]) -> str:
-    """The row numbers (column n) that a statement gives, comma-separated: fetched in one long step."""
-    ((joined,),) = rows(index, f"SELECT group_concat(n) FROM ({sql})", values)
-    return joined or ""
-
-
-def numbers(index: Path, sql: str, values: Sequence[Any]) -> list[int]:
-    """The row numbers that a statement gives."""
-    found: list[int] = json.loads(
-        f"[{numbers_text(index, sql, values)}]"
-    )  # which reads numbers in half the time of int()
-    return found
-
-
-def page(index: Path, number: int, sql: str, values: Sequence[Any]) -> tuple[list[int], str]:
-    """The row numbers that a statement gives for a dataset, and the JSON of these rows, separated by ROW_SEPARATOR."""
-    found = f"SELECT found.n, json FROM ({sql}) AS found CROSS JOIN j{number} ON j{number}.n = found.n"
-    ((numbers, text),) = rows(
-        index, f"SELECT group_concat(n), group_concat(json, ?) FROM ({found})", (ROW_SEPARATOR, *values)
-    )
-    return json.loads(f"[{numbers or ''}]"), text or ""
-
-
-@lru_cache(maxsize=4)
-def found_by_text(index: Path, number: int, words: str) -> str:
-    """The numbers of a dataset's rows that full text finds, comma-separated."""
-    return numbers_text(index, f"SELECT rowid AS n FROM q{number} WHERE q{number} MATCH ?", [words])
-
-
-def row_texts(index: Path, number: int, column: str, numbers: Sequence[int], between: str) -> str:
-    """The texts (`column` json or csv) of the rows of a dataset with these numbers, in their order, joined."""
-    given: tuple[Any, ...]
-    if isinstance(numbers, range) and numbers.step == 1:
-        source, given = f"j{number} WHERE n BETWEEN ? AND ? ORDER BY n", (numbers.start, numbers.stop - 1)
-    else:
-        source = f"json_each(?) AS listed CROSS JOIN j{number} ON n = listed.value ORDER BY listed.key"
-        given = (json.dumps(list(numbers)),)
-    sql = f"SELECT group_concat(text, ?) FROM (SELECT j{number}.{column} AS text FROM {source})"
-    ((text,),) = rows(index, sql, (between, *given))
-    return text or ""
-
-
-def json_text(index: Path, number: int, numbers: Sequence[int]) -> str:
-    """The JSON of rows by number, separated by ROW_SEPARATOR."""
-    return row_texts(index, number, "json", numbers, ROW_SEPARATOR)
-
-
-@lru_cache(maxsize=64)
-def layouts(index: Path) -> dict[str, Layout]:
-    """The layout of each dataset of a release, by name."""
-    stored = rows(index, "SELECT name, detail FROM layout ORDER BY position", ())
-    return {name: layout.read(detail) for name, detail in stored}

@@ -240,8 +240,8 @@ def _indexes(
     if len(table.primary_key) > 1:
         every.append(tuple(table.index[name] for name in table.primary_key))
     every += [(a, b) for a, b in pairs if rows // (distinct[a] * distinct[b]) <= layout.FEW]
-    for names in table.descriptor.get(layout.INDEXES) or ():
-        every.append(tuple(table.index[name] for name in names))
+    declared = [names for names in table.descriptor.get(layout.INDEXES) or () if {*names} <= table.index.keys()]
+    every += [tuple(table.index[name] for name in names) for names in declared]
     return [one for one in dict.fromkeys(every) if len({i // layout.PART for i in one}) == 1]
 
 

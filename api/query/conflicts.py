@@ -12,6 +12,7 @@ from functools import lru_cache
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
 from api.model.files import CONFLICTS, POSITIONS
+from api.query.find import run
 from api.query.reshape import every_row
 from api.query.sql import by_value
 from api.store.releases import Release
@@ -57,5 +58,5 @@ def _figure(release: Release, dataset: str, record: str) -> tuple[int, str]:
     if table is None or len(table.primary_key) != 1:
         return 0, "null"
     layout, key = sqlite.layouts(release.index)[dataset], table.index[table.primary_key[0]]
-    rows = by_value(layout, (key,)).rows(release.index, {"k0": record})
+    rows = run(release, by_value(layout, (key,)), {"k0": record})
     return (rows[0][0], sqlite.json_text(release.index, layout.number, rows[0])) if rows else (0, "null")

@@ -40,21 +40,19 @@ class ConditionsAsTheyAre(SQLiteDialect):
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """One engine: how statements are written for it, how a bound value is handed over, how it is asked, and what number
-    a result of `Total` or `Middle` is.
+    """One engine: how statements are written for it, how a list is bound, how it is asked, and what number a result of
+    `Total`, `Low` or `High` is.
     """
 
     dialect: sa.Dialect
-    given: Callable[[Any], Any]
+    listed: Callable[[list[Any]], Any]
     rows: Callable[[Path, str, Sequence[Any]], list[tuple[Any, ...]]]
     number: Callable[[Any, Column], Decimal]
 
 
-def _json(value: Any) -> Any:
-    """Lists as JSON, which has no infinity (a number that equals no stored one, as no text does)."""
-    if not isinstance(value, list):
-        return value
-    return types.canonical(["infinity" if one == float("inf") else one for one in value])
+def _json(values: list[Any]) -> str:
+    """A list as JSON, which has no infinity (a number that equals no stored one, as no text does)."""
+    return types.canonical(["infinity" if one == float("inf") else one for one in values])
 
 
 def _of_units(value: Any, column: Column) -> Decimal:
@@ -81,15 +79,6 @@ class Statement:
     sql: str
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
-
-    def values(self, bound: Mapping[str, Any]) -> list[Any]:
-        """What is bound to it, out of values by name."""
-        given = self.engine.given
-        return [given(bound[name]) if name in bound else self.fixed[name] for name in self.names]
-
-    def rows(self, index: Path, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows that it gives. Raises TooSlow where that is not done in time."""
-        return self.engine.rows(index, self.sql, self.values(bound))
 
 
 def statement(engine: Engine, selected: sa.sql.expression.SelectBase) -> Statement:
@@ -143,13 +132,13 @@ class OneOf(Element):
 
 class Found(Element):
     """Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which
-    has no full text of its own, takes the numbers that SQLite found.
+    has no full text of its own, takes a byte for each row, 1 for those that SQLite found.
     """
 
     name, type = "found", sa.Boolean()
     forms = {
         "sqlite": "({0} IN (SELECT rowid FROM {1} WHERE {1} MATCH {2}))",
-        "duckdb": "({0} IN (SELECT CAST(unnest(string_split(nullif({2}, ''), ',')) AS INTEGER)))",
+        "duckdb": "(get_bit(CAST({2} AS BIT), {0} * 8 + 7) = 1)",
         "": "({0} IN (SELECT n FROM {1} WHERE words @@ to_tsquery('simple', {2})))",
     }
 

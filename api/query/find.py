@@ -59,8 +59,8 @@ class Selection(NamedTuple):
     bound: Mapping[str, Any]
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
-        """What a statement gives for these values. Raises TooSlow where that is not done in time."""
-        return statement.rows(self.release.index, _given(self.release, self.layout, statement, self.bound))
+        """What a statement gives for these values. Raises TooSlow where that is not done in time, and NoIndex."""
+        return run(self.release, statement, _given(self.release, self.layout, statement, self.bound))
 
 
 class Access(NamedTuple):
@@ -68,6 +68,17 @@ class Access(NamedTuple):
 
     engine: Engine
     uses: frozenset[int] | None = None
+
+
+def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What a statement gives for values by name."""
+    return statement.engine.rows(release.index, statement.sql, _values(statement, bound))
+
+
+def _values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
+    """What is bound to a statement, out of values by name."""
+    values = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
+    return [statement.engine.listed(value) if isinstance(value, list) else value for value in values]
 
 
 def select(release: Release, table: Table, query: Query) -> Selection:
@@ -91,10 +102,10 @@ def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
 
 
 def _given(release: Release, layout: Layout, statement: Statement, bound: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values for a statement: DuckDB is given the numbers of the rows that full text finds."""
+    """The values for a statement: DuckDB is given which rows full text finds."""
     if statement.engine is SQLITE or sql.FULL_TEXT not in bound:
         return bound
-    found = sqlite.found_by_text(release.index, layout.number, bound[sql.FULL_TEXT])
+    found = sqlite.found_by_text(release.index, layout, bound[sql.FULL_TEXT])
     return {**bound, sql.FULL_TEXT: found}
 
 
@@ -136,7 +147,7 @@ def _count(
     release: Release, layout: Layout, statement: Statement, names: tuple[str, ...], values: tuple[Any, ...]
 ) -> int:
     bound = {n: list(v) if isinstance(v, tuple) else v for n, v in zip(names, values, strict=True)}
-    return int(statement.rows(release.index, _given(release, layout, statement, bound))[0][0])
+    return int(run(release, statement, _given(release, layout, statement, bound))[0][0])
 
 
 # Which rows
@@ -148,8 +159,8 @@ def numbers(selection: Selection, most: int) -> Sequence[int]:
     if statement is None:
         return range(last + 1, min(last + most, selection.layout.rows) + 1)
     if statement.engine is SQLITE:
-        return sqlite.numbers(selection.release.index, statement.sql, statement.values(bound))
-    return [number for (number,) in statement.rows(selection.release.index, bound)]
+        return sqlite.numbers(selection.release.index, statement.sql, _values(statement, bound))
+    return [number for (number,) in run(selection.release, statement, bound)]
 
 
 def page(selection: Selection) -> tuple[Sequence[int], str, bool]:
@@ -157,7 +168,7 @@ def page(selection: Selection) -> tuple[Sequence[int], str, bool]:
     index, number, limit = selection.release.index, selection.layout.number, selection.query.limit
     statement, bound, _ = _found(selection, limit + 1)
     if statement is not None and statement.engine is SQLITE:
-        found, text = sqlite.page(index, number, statement.sql, statement.values(bound))
+        found, text = sqlite.page(index, number, statement.sql, _values(statement, bound))
         more = len(found) > limit
         return found[:limit], text.rpartition(ROW_SEPARATOR)[0] if more else text, more
     some = numbers(selection, limit + 1)
@@ -183,7 +194,7 @@ def _behind(selection: Selection) -> tuple[Shape, dict[str, Any], int]:
         return shape, bound, 0
     last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
     bound[sql.LAST] = last
-    rows = sql.keys(selection.layout, shape).rows(release.index, bound)
+    rows = run(release, sql.keys(selection.layout, shape), bound)
     if not rows:
         raise parse.wrong("cursor", "does not belong to this query")
     keys = rows[0][1:]
@@ -202,7 +213,7 @@ def batches(selection: Selection) -> Iterator[Sequence[int]]:
             yield range(start, min(start + NEXT_BATCH, layout.rows + 1))
         return
     statement = sql.page(layout, shape, *access(selection), limited=False)
-    values = statement.values(_given(selection.release, layout, statement, bound))
+    values = _values(statement, _given(selection.release, layout, statement, bound))
     if statement.engine is SQLITE:
         yield sqlite.numbers(index, statement.sql, values)
         return

@@ -141,9 +141,6 @@ def _writer(
     if measure.position < 0:
         return lambda row: str(row[main])
     detail = layout.columns[measure.position]
-    if function == "sum" and detail.adds:
-        text = _scaled_text(detail.scale)
-        return lambda row: "null" if row[main] is None else text(int(row[main]))
     low, high, total, counted = (at.get(f"{part}{place}", main) for part in ("u", "w", "s", "k"))
 
     def value(row: Row) -> Decimal:
@@ -152,7 +149,7 @@ def _writer(
             return EXACT.divide(both, Decimal(2))
         if function == "avg":
             return DIGITS.divide(_total(row[total], detail, engine), Decimal(row[counted]))
-        return engine.number(row[main], detail) if function == "sum" else decimal(row[main])
+        return _total(row[main], detail, engine) if function == "sum" else decimal(row[main])
 
     return lambda row: "null" if row[main] is None else decimals.to_json(value(row))
 
@@ -160,17 +157,3 @@ def _writer(
 def _total(stored: Any, detail: Column, engine: Engine) -> Decimal:
     """A sum as a number."""
     return EXACT.scaleb(Decimal(int(stored)), -detail.scale) if detail.adds else engine.number(stored, detail)
-
-
-def _scaled_text(scale: int) -> Callable[[int], str]:
-    """How a whole number of 10^-scale becomes JSON, as api.model.decimals.to_json writes it."""
-    if not scale:
-        return str
-    one, form = 10**scale, f"%d.%0{scale}d"
-
-    def text(whole: int) -> str:
-        units, rest = divmod(abs(whole), one)
-        digits = (form % (units, rest)).rstrip("0") if rest else str(units)
-        return f"-{digits}" if whole < 0 else digits
-
-    return text

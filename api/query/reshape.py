@@ -11,7 +11,7 @@ from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR, Layout
 from api.model.descriptor import Table
 from api.query.engines import SQLITE, OneOf, Statement, statement
-from api.query.find import Selection
+from api.query.find import Selection, run
 from api.query.sql import column, number, source
 from api.store.releases import Release
 
@@ -39,7 +39,7 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
         return
     layout = sqlite.layouts(release.index)[target.name]
     named = {"keys": json.loads("[" + ",".join(sorted(raw)) + "]")}
-    numbers = dict(_referred(layout, target.index[key.reference[0]]).rows(release.index, named))
+    numbers = dict(run(release, _referred(layout, target.index[key.reference[0]]), named))
     texts = sqlite.json_text(release.index, layout.number, list(numbers.values())).split(ROW_SEPARATOR)
     objects = dict(zip(numbers, texts, strict=False))
     for parts in lines:

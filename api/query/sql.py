@@ -240,8 +240,7 @@ def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
 
 
 def _beyond(layout: Layout, shape: Shape) -> sa.ColumnElement[bool]:
-    """The rows after the last one of the page before: they tie with it in some sort keys and come after it in the next.
-    """
+    """The rows after the last one of the page before: they tie with it in some sort keys and come after it in the next."""
     assert shape.after is not None
     ties, some = _ties(layout, shape), []
     for depth, ((position, down, nulls), null) in enumerate(zip(shape.sort, shape.after, strict=True)):

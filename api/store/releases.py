@@ -114,7 +114,7 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
 
 
 def has_index(release: Release) -> bool:
-    """Whether the index of a release is there; not whether it is good (api.index.intact)."""
+    """Whether the index of a release is there; not whether it is good (api.index.sqlite.check)."""
     return _stamp(release.index / INDEX_LIST) != ()
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, make_response
 from api import mirror
 from api.http.errors import ProblemError
 from api.http.request import refuse_parameters, store
-from api.index import intact, making
+from api.index import making, sqlite
 from api.store.releases import NotInStore, NotReady, Release, has_index
 
 blueprint = Blueprint("health", __name__)
@@ -52,8 +52,8 @@ def _reason(release: Release, deep: bool) -> str:
     """Why the data of a release cannot be read, "" where they can; the bytes of its index are compared if `deep`."""
     try:
         if deep:
-            intact.check(release.index)
-    except intact.NoIndex as error:
+            sqlite.check(release.index)
+    except sqlite.NoIndex as error:
         return making.reason(release) if not has_index(release) else str(error)
     return "" if has_index(release) else making.reason(release)
 

@@ -1,0 +1,160 @@
+"""SQLite and DuckDB answer alike, whatever is asked; and both stop when the time is over."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packages import table
+from served import app_of, get, rows_path, served
+
+from api.index import duckdb, sqlite
+from api.query import find
+
+VALUES: dict[str, list[str]] = {
+    "word": ["", "a", "A", "ä", "straße", "STRASSE", "İ", "a%b", "a_b", "x y", "10", "9"],
+    "whole": ["", "0", "-1", "7", "9007199254740993", "9223372036854775807", "-9223372036854775808"],
+    "amount": ["", "0", "0.1", "0.2", "-1.25", "1000000.01", "3", "12.5"],
+    "wide": ["", "1e-20", "1e15", "0.30000000000000004", "-5", "123456789012345.5"],
+    "exact": ["", "1", "0.1234567890123456789012345678901", "-99999999999999999999", "12345678901234567890.5"],
+    "flag": ["", "true", "false"],
+    "year": ["", "1999", "2000", "2001"],
+    "day": ["", "1999-12-31", "2000-02-29", "2001-01-01"],
+    "moment": ["", "2000-01-01T00:00:00Z", "2000-01-01T00:00:00.5Z", "1999-12-31T23:59:59Z"],
+    "length": ["", "P1Y", "P12M", "PT1H", "P1D"],
+}
+TYPES = {
+    "word": "string",
+    "whole": "integer",
+    "amount": "number",
+    "wide": "number",
+    "exact": "number",
+    "flag": "boolean",
+}
+TYPES |= {"year": "year", "day": "date", "moment": "datetime", "length": "duration"}
+NUMBERS = ("whole", "amount", "wide", "exact")
+ROWS = 240
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    chance = random.Random(11)
+    rows = [[f"r{n:03}", *(chance.choice(VALUES[name]) for name in TYPES)] for n in range(ROWS)]
+    chance.shuffle(rows)
+    fields = ["id", *(f"{name}:{kind}" for name, kind in TYPES.items())]
+    folder = tmp_path_factory.mktemp("both")
+    served(folder, table("things", fields, rows))
+    return app_of(folder / "store", CACHE_MB=0).test_client()
+
+
+@contextmanager
+def scanned() -> Iterator[None]:
+    """No index and no table has few rows: DuckDB answers."""
+    few, find.FEW = find.FEW, -1
+    try:
+        yield
+    finally:
+        find.FEW = few
+
+
+names = st.sampled_from(sorted(TYPES))
+signed = st.tuples(st.sampled_from(["", "-"]), names).map("".join)
+
+
+@st.composite
+def conditions(draw: Callable[[Any], Any]) -> str:
+    name = draw(names)
+    how = draw(st.sampled_from(["", "__ne", "__lt", "__lte", "__gt", "__gte", "__in", "__not_in", "__isnull"]))
+    if how == "__isnull":
+        return f"{name}{how}={draw(st.sampled_from(['true', 'false']))}"
+    if TYPES[name] == "boolean" and how not in ("", "__ne", "__in"):
+        how = ""
+    if TYPES[name] == "string" and draw(st.booleans()):
+        how = draw(st.sampled_from(["__contains", "__startswith"]))
+    known = [value for value in VALUES[name] if value]
+    some = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3 if how.endswith("in") else 1, unique=True))
+    return f"{name}{how}={','.join(some)}".replace("%", "%25")
+
+
+questions = st.one_of(
+    st.builds(
+        lambda where, sort, limit: "&".join([*where, *([f"sort={','.join(sort)}"] if sort else []), f"limit={limit}"]),
+        st.lists(conditions(), max_size=3),
+        st.lists(signed, max_size=3, unique_by=lambda name: name.lstrip("-")),
+        st.integers(1, 40),
+    ).map(lambda query: rows_path("things", query)),
+    st.builds(
+        lambda where, by, function, name: "&".join(
+            [*where, *([f"group_by={','.join(by)}"] if by else []), f"measure=count,{function}:{name}", "limit=300"]
+        ),
+        st.lists(conditions(), max_size=2),
+        st.lists(names, max_size=2, unique=True),
+        st.sampled_from(["sum", "avg", "min", "max", "median"]),
+        st.sampled_from(NUMBERS),
+    ).map(lambda query: f"/v1/datasets/things/aggregate?{query}"),
+    st.builds(lambda where, name: "&".join([*where, f"facet={name}"]), st.lists(conditions(), max_size=2), names).map(
+        lambda query: f"/v1/datasets/things/facets?{query}"
+    ),
+)
+
+
+@given(path=questions)
+@settings(max_examples=400, deadline=None, database=None, derandomize=True)
+def test_both_engines_give_the_same_answer(client: FlaskClient, path: str) -> None:
+    """Of pages the next one too."""
+    following: str | None = path
+    for _ in range(2):
+        if following:
+            once = get(client, following, X_Request_Id="same")
+            with scanned():
+                again = get(client, following, X_Request_Id="same")
+            assert (once.status_code, once.data) == (again.status_code, again.data), following
+            following = once.get_json().get("links", {}).get("next")
+
+
+@pytest.mark.parametrize(
+    ("engine", "endless"),
+    [
+        (sqlite, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c"),
+        (duckdb, "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range < b.range"),
+    ],
+    ids=["SQLite", "DuckDB"],
+)
+def test_a_question_without_end_is_interrupted_when_the_time_of_the_request_is_over(
+    client: FlaskClient, engine: Any, endless: str
+) -> None:
+    (index,) = client.application.config["STORE"].glob("index/*/1.0.0-*")
+    sqlite.start_clock(0.3)
+    try:
+        began = time.monotonic()
+        with pytest.raises(sqlite.TooSlow):
+            engine.rows(index, endless, [])
+        assert 0.2 < time.monotonic() - began < 5
+        with pytest.raises(sqlite.TooSlow):  # one clock for all questions of a request
+            engine.rows(index, "SELECT 1", [])
+    finally:
+        sqlite.start_clock(0)
+    assert engine.rows(index, "SELECT 1", []) == [(1,)]
+
+
+def test_duckdb_reaches_nothing_but_its_file(client: FlaskClient, tmp_path: Path) -> None:
+    (index,) = client.application.config["STORE"].glob("index/*/1.0.0-*")
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    for sql in (
+        f"SELECT * FROM read_csv('{tmp_path}/secret.csv')",
+        f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+        f"ATTACH '{tmp_path}/other.duckdb'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET memory_limit = '10GB'",
+        "DELETE FROM t0",
+    ):
+        with pytest.raises(Exception, match=r"(?i)disabled|locked|read-only|permission|cannot"):
+            duckdb.rows(index, sql, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
