@@ -98,7 +98,9 @@ class Cache:
             return None
         self.store.releases()
         if self.store.generation != self.generation:
-            self._forget()
+            with self.lock:
+                self.entries.clear()
+                self.size, self.generation = 0, self.store.generation
         target = environ.get("RAW_URI") or f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
         return target, environ.get("HTTP_ACCEPT", ""), best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
 
@@ -153,12 +155,6 @@ class Cache:
             self.size += entry.size - (previous.size if previous else 0)
             while self.size > self.room and self.entries:
                 self.size -= self.entries.popitem(last=False)[1].size
-
-    def _forget(self) -> None:
-        with self.lock:
-            self.entries.clear()
-            self.size = 0
-            self.generation = self.store.generation
 
 
 def _named(header: str, tags: tuple[str, str]) -> str:

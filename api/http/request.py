@@ -89,8 +89,7 @@ def dataset(release: Release, name: str) -> Table:
     """The table of a release by its name. Raises a not-found problem with the nearest name."""
     known = tables(release)
     if name not in known:
-        near = nearest(name, known)
-        hint = f" Did you mean {near!r}?" if near else ""
+        hint = f" Did you mean {near!r}?" if (near := nearest(name, known)) else ""
         raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
     return known[name]
 

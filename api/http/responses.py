@@ -219,12 +219,8 @@ def _digest(sha256: bytes) -> str:
 def document(data_request: DataRequest, data: Any, meta: Mapping[str, Any], links: Mapping[str, Any]) -> Response:
     """The response whose data is small and put together in Python, in the envelope."""
     acceptable({"json": JSON_TYPE})
-    shown = {name: links[name] for name in ("describedby", "next") if isinstance(links.get(name), str)}
-
-    def make() -> Body:
-        return Body(envelope(data_request, compact(data), meta, links), shown)
-
-    return respond(data_request, make)
+    shown = {name: link for name, link in links.items() if name == "describedby"}
+    return respond(data_request, lambda: Body(envelope(data_request, compact(data), meta, links), shown))
 
 
 def envelope(

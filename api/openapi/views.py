@@ -16,11 +16,11 @@ from werkzeug.exceptions import NotFound
 
 from api.http.request import acceptable, base, refuse_parameters, store, without_parameters
 from api.http.responses import JSON_TYPE, Body, respond
+from api.http.views.catalogue import HTML_TYPE
 from api.store.releases import Release
 
 blueprint = Blueprint("documentation", __name__)
 YAML_TYPE = "application/yaml"
-HTML_TYPE = "text/html; charset=utf-8"
 _lock = threading.Lock()
 
 

@@ -1,10 +1,10 @@
-"""The catalogue: the service document, datasets, their schemas, and the releases."""
+"""The catalogue: the home page, the service document, datasets, their schemas, and the releases."""
 
 import hashlib
 from collections.abc import Container
 from typing import Any
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response, redirect, render_template
 
 from api.http.request import (
     acceptable,
@@ -12,12 +12,13 @@ from api.http.request import (
     file_address,
     of_dataset,
     of_release,
+    permalink,
     refuse_parameters,
     store,
     tables,
     without_parameters,
 )
-from api.http.responses import JSON_TYPE, Body, compact, document, envelope, respond
+from api.http.responses import JSON_TYPE, Body, compact, copied_from, document, envelope, respond
 from api.index import sqlite
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST
@@ -27,8 +28,37 @@ from api.store.releases import Release, order
 
 blueprint = Blueprint("catalogue", __name__)
 CATALOG = (".well-known", "api-catalog")
+HTML_TYPE = "text/html; charset=utf-8"
 LINKSET_TYPE = "application/linkset+json"
 CATALOG_PROFILE = "https://www.rfc-editor.org/info/rfc9727"
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """A page that lists datasets, downloads and docs; or the service document, by Accept."""
+    refuse_parameters()
+    release = store().latest()
+    data_request = without_parameters(release, "")
+    if acceptable({"html": HTML_TYPE, "json": JSON_TYPE}) == "json":
+        links = {**service_links(release), "permalink": permalink(address("v1", ""), (), release)}
+        return document(data_request, about(release), {}, links)
+    return respond(data_request, lambda: Body(_page(release)), HTML_TYPE)
+
+
+def _page(release: Release) -> bytes:
+    package = release.package
+    layouts = sqlite.layouts(release.index)
+    datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
+    return render_template(
+        "home.html",
+        package=package,
+        release=release,
+        datasets=datasets,
+        links=service_links(release),
+        charts=package.descriptor.get("lantern:charts") or [],
+        address=address,
+        copied=copied_from(),
+    ).encode()
 
 
 @blueprint.get("/v1/")

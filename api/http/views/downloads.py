@@ -4,6 +4,7 @@ A whole dataset is the release's own file. A part of one has the same lines; for
 another process (api.http.extracts).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from flask import Response, request
@@ -28,12 +29,8 @@ def download(data_request: DataRequest, format: Format) -> Response:
     if not {name for name, _ in query.canonical} - {"version", "as_of"} and whole in release.files:
         links = {"describedby": schema, "canonical": original(with_query(path, query.canonical))}
         return release_file(release, whole, "version" in dict(query.canonical), links)
-    disposition = f'inline; filename="{_ascii(table.name)}.{format.name}"'
+    disposition = f'inline; filename="{re.sub("[^A-Za-z0-9._-]", "_", table.name)}.{format.name}"'
     return respond(data_request, lambda: _part(data_request, format, schema), format.media_type, disposition)
-
-
-def _ascii(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
 
 def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
@@ -62,9 +59,7 @@ def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
 
 
 def _length(selection: Selection, format: Format) -> int | None:
-    """The bytes of all rows of a selection, where they are many and go out as they stand: they are sent as they are
-    found.
-    """
+    """The bytes of all rows of a selection, where they are many and go out as they stand, as they are found."""
     query = selection.query
     if query.fields is not None or query.expand or best_encoding(request.headers.get("Accept-Encoding", "")):
         return None

@@ -60,15 +60,13 @@ def _page(data_request: DataRequest, join: Join | None) -> Body:
     release, table, query, _ = data_request
     selection = select(release, table, query)
     data, shown, every, after = rows(data_request, selection)
-    if data and (query.fields is not None or query.expand or join is not None):
-        text = reshape(selection, data) if query.fields is not None or query.expand else data
-        if join is not None:
-            text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
-        data = text
+    text = reshape(selection, data) if query.fields is not None or query.expand else data
+    if data and join is not None:
+        text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(shown), "total": every}
     links = {"next": after, "describedby": schema}
-    content = f"[\n{data}\n]" if data else "[]"
+    content = f"[\n{text}\n]" if text else "[]"
     return Body(envelope(data_request, content, meta, links, _included(release, table, shown)), links)
 
 
@@ -85,13 +83,10 @@ def rows(data_request: DataRequest, selection: Selection) -> tuple[str, Sequence
 def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
     """The conflicts that rows of the page take part in, as a member of the envelope (without positions)."""
     known = conflicts(release)
-    of_row = known.of_row.get(table.name)
-    if not of_row:
+    if not (of_row := known.of_row.get(table.name)):
         return ""
     names = dict.fromkeys(name for number in numbers for name in of_row.get(number, ()))
-    if not names:
-        return ""
-    return ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
+    return "" if not names else ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
 
 
 @blueprint.get("/v1/datasets/<name>/records/<raw:key>")
