@@ -15,7 +15,8 @@ from api.http.negotiation import best_type
 from api.index import sqlite
 from api.model.descriptor import Table, table
 from api.model.nearest import nearest
-from api.query import parse
+from api.query import parameters, parse
+from api.query.fields import Parameters
 from api.query.find import cursor_of
 from api.query.parameters import no_parameters, release_parameters
 from api.query.parse import Control, Pairs, Query, encode
@@ -37,6 +38,16 @@ class DataRequest(NamedTuple):
 def store() -> Store:
     """The store that the application serves."""
     return cast(Store, current_app.extensions["store"])
+
+
+def picked(*names: str) -> Control:
+    """Those of the parameters of rows that have these names."""
+
+    def control(table: Table) -> Parameters:
+        known = parameters.control(table)
+        return {name: known[name] for name in names}
+
+    return control
 
 
 def refuse_parameters() -> None:

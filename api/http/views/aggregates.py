@@ -8,14 +8,14 @@ from flask import Blueprint, Response
 from marshmallow import ValidationError
 
 from api.http.errors import ProblemError
-from api.http.request import DataRequest, acceptable, address, altered, of_dataset
+from api.http.request import DataRequest, acceptable, address, altered, of_dataset, picked
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
 from api.model import decimals, types
 from api.model.descriptor import Table
 from api.model.nearest import nearest
-from api.query import additivity, groups, parameters, parse, sql
+from api.query import additivity, groups, parse, sql
 from api.query.fields import COMMA, Names, Parameters, Separated, cut
 from api.query.find import Selection, access, select, total
 from api.query.groups import Measure, Row
@@ -23,7 +23,7 @@ from api.query.parse import Query
 from api.query.reshape import field_head
 
 blueprint = Blueprint("aggregates", __name__)
-SHARED = ("limit", "q", "version", "as_of")
+SHARED = picked("limit", "q", "version", "as_of")
 COUNT = Measure("count", "count", -1)
 
 
@@ -70,15 +70,13 @@ def groupable(table: Table) -> list[str]:
 
 def facet_control(table: Table) -> Parameters:
     """The parameters of facets, beside the filters."""
-    known = parameters.control(table)
     words = {"description": "Fields to count the values of, comma-separated."}
     facet = Names(groupable(table), required=True, metadata=words)
-    return {"facet": facet, **{name: known[name] for name in SHARED}}
+    return {"facet": facet, **SHARED(table)}
 
 
 def aggregate_control(table: Table) -> Parameters:
     """The parameters of aggregates, beside the filters."""
-    known = parameters.control(table)
     by = "Fields to group by, comma-separated."
     measure = (
         f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
@@ -89,7 +87,7 @@ def aggregate_control(table: Table) -> Parameters:
         "group_by": Names(groupable(table), metadata={"description": by}),
         "measure": Measures(table, metadata={"description": measure}),
         "sort": Separated(metadata={"description": sort}),
-        **{name: known[name] for name in SHARED},
+        **SHARED(table),
     }
 
 

@@ -5,25 +5,18 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from api.http.request import DataRequest, acceptable, following, of_release
+from api.http.request import DataRequest, acceptable, following, of_release, picked
 from api.http.responses import JSON_TYPE, Body, compact, envelope, respond
 from api.http.rows import key_path
 from api.index import sqlite
 from api.index.layout import texts
-from api.model.descriptor import Table
-from api.query import parameters, parse
-from api.query.fields import Parameters
+from api.query import parse
 from api.query.find import match, place_of
 from api.query.parse import Query
 from api.store.releases import Release
 
+control = picked("q", "limit", "cursor", "version", "as_of")
 blueprint = Blueprint("search", __name__)
-
-
-def control(table: Table) -> Parameters:
-    """The parameters of the search."""
-    known = parameters.control(table)
-    return {name: known[name] for name in ("q", "limit", "cursor", "version", "as_of")}
 
 
 @blueprint.get("/v1/search")
