@@ -136,10 +136,15 @@ def base() -> str:
 
 def address(*parts: str) -> str:
     """A path of which each part may hold any character."""
-    return "/".join([base(), *map(quoted, parts)])
+    return base() + _path(parts)
 
 
 @lru_cache(maxsize=256)
+def _path(parts: tuple[str, ...]) -> str:
+    return "/" + "/".join(map(quoted, parts))
+
+
+@lru_cache(maxsize=128)
 def quoted(part: str) -> str:
     """One part of a path; slashes and commas in it are escaped."""
     return encode(part).replace("/", "%2F").replace(",", "%2C")

@@ -85,14 +85,17 @@ def respond(
 
     `mark` names what the response depends on besides the release and the query.
     """
-    release, query, environ = data_request.release, data_request.query, request.environ
-    tag = _etag(data_request, media_type, mark)
+    release, _, query, path = data_request
+    environ, written, copied = request.environ, parse.written(query.canonical), copied_from()
+    synced = copied.synced_at if copied else ""  # which responses tell
+    parts = (CODE, release.build, base(), synced, path, media_type, written, mark)
+    tag = hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
     encoding = best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     immutable = any(name == "version" for name, _ in query.canonical)
     if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
     content, links, length = make()
-    origin = original(with_query(data_request.path, query.canonical))
+    origin = original(f"{path}?{written}" if written else path)
     headers = [*_headers(release, immutable), ("Link", link_header(release, {**links, "canonical": origin}))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
@@ -182,18 +185,6 @@ def _headers(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
         ("Vary", VARY),
         ("X-Data-Version", header_text(release.version)),
     )
-
-
-# Entity tags
-
-
-def _etag(data_request: DataRequest, media_type: str, mark: str) -> str:
-    """The entity tag, without quotes: of the release, the request, and a mirror's last sync, which responses tell."""
-    copied = copied_from()
-    synced = copied.synced_at if copied else ""
-    written = parse.written(data_request.query.canonical)
-    parts = (CODE, data_request.release.build, base(), synced, data_request.path, media_type, written, mark)
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _known(tag: str, encoding: str) -> str:
