@@ -24,7 +24,7 @@ from api.store import manifest, release_index
 from api.store.manifest import dump
 from api.trust import TrustError, metadata, sign_store, verify
 from api.trust.keys import keyring
-from api.trust.roles import RoleSigner
+from api.trust.sign import RoleSigner
 
 __all__ = ["origin", "states"]
 
@@ -379,10 +379,10 @@ def test_a_full_disk_is_survived(between: Proxy, held: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of three megabytes."""
+    """A real file system of six megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "lantern-test", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "lantern-test", str(folder)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     yield folder

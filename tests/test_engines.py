@@ -81,8 +81,7 @@ def test_every_statement_is_written_for_postgresql_too(
 def test_a_table_with_more_columns_than_an_engine_takes_is_asked_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    """Fields in three of the engines' tables (api.index.layout.PART): filtered, sorted, grouped and searched together.
-    """
+    """Fields in three of the engines' tables (api.index.layout.PART): filtered, sorted, grouped, searched together."""
     monkeypatch.setattr(find, "FEW", few)
     names = [f"f{i:04}" for i in range(1_900)]
     rows = [[f"k{n}", *(f"{(n * i) % 7}" for i in range(1, 1_900))] for n in range(40)]

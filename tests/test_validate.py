@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from packages import table, write
 
+from api.index import sqlite
 from api.model.findings import Finding, Report
 from api.package import validate
 from api.package.checks.wording import numbers
+from api.release.build import build
 
 SOURCES = table("sources", ["id"], [["s1"], ["s2"]])
 UNITS = table("indicators", ["id", "unit"], [["guns", "firearms"], ["part", "share"]])
@@ -676,3 +678,15 @@ def test_a_zip_of_a_package_is_validated_like_its_folder(tmp_path: Path) -> None
 def test_a_sum_that_cannot_be_checked_is_an_error(tmp_path: Path, rule: Any) -> None:
     report = validate(write(tmp_path, table("t", ["id", "n:number"], [["a", "1"]]), **{"lantern:sums": [rule]}))
     assert {error.type for error in report.errors} == {"descriptor"}
+
+
+def test_an_index_that_is_asked_for_is_made_and_names_fields_of_the_table(tmp_path: Path) -> None:
+    small = table("t", ["id", "x", "y:integer"], [["a", "b", "1"]])
+    wrong = validate(write(tmp_path / "wrong", {**small, "lantern:indexes": [["x", "z"]]}))
+    found = only(wrong)
+    assert (found.type, found.value) == ("descriptor", "z") and "lantern:indexes" in found.message
+    shape = validate(write(tmp_path / "shape", {**small, "lantern:indexes": ["x"]}))
+    assert "lantern:indexes" in only(shape).message
+    build(write(tmp_path / "right", {**small, "lantern:indexes": [["x", "y"]]}), tmp_path / "store")
+    (index,) = tmp_path.glob("store/index/*/1.0.0-*")
+    assert (1, 2) in sqlite.layouts(index)["t"].indexes

@@ -1,10 +1,18 @@
 """Commands about signing: keys, sign, withdraw."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from api.cli.options import STORE, Config, tell
+
+PLACES = {
+    "root": "offline: on two sticks in two places, never on a server; needed to rotate keys and once in two years",
+    "targets": "where releases are built",
+    "snapshot": "where cron runs `lantern sign --refresh`",
+    "timestamp": "where cron runs `lantern sign --refresh`",
+}
 
 
 @click.group()
@@ -26,29 +34,27 @@ def keys() -> None:
 def keys_init(config: Config, root_keys: int, threshold: int) -> None:
     """Make a new store's keys and its first root."""
     from api import trust
-    from api.trust.keys import keyring
 
-    ring = keyring(config["STORE"], config)
+    ring = trust.keyring(config["STORE"])
     if not ring.passphrase and sys.stdin.isatty():
         prompt = "Passphrase for the keys (empty: none)"
         ring.passphrase = click.prompt(prompt, default="", hide_input=True, confirmation_prompt=True)
     trust.initialise(config["STORE"], ring, root_keys, threshold)
     trust.sign_store(config["STORE"], tell, keys=ring)
-    _show(config)
+    _show(config["STORE"])
 
 
 @keys.command("rotate")
-@click.argument("role", type=click.Choice(["root", "targets", "snapshot", "timestamp", "all"]))
+@click.argument("role", type=click.Choice([*PLACES, "all"]))
 @STORE
 @click.pass_obj
 def keys_rotate(config: Config, role: str) -> None:
     """Replace a role's keys; mirrors follow by themselves. Needs the root key."""
     from api import trust
-    from api.trust.keys import ROLES, keyring
 
-    root = config["STORE"]
-    trust.rotate(root, ROLES if role == "all" else [role], keyring(root, config), tell)
-    _show(config)
+    roles = list(PLACES) if role == "all" else [role]
+    trust.rotate(config["STORE"], roles, trust.keyring(config["STORE"]), tell)
+    _show(config["STORE"])
 
 
 @keys.command("show")
@@ -56,15 +62,33 @@ def keys_rotate(config: Config, role: str) -> None:
 @click.pass_obj
 def keys_show(config: Config) -> None:
     """The fingerprint to publish, and which key lies where."""
-    _show(config)
+    _show(config["STORE"])
 
 
-def _show(config: Config) -> None:
-    from api.trust.keys import keyring
-    from api.trust.show import lines
+def _show(store: Path) -> None:
+    """The fingerprint, then each role's keys, when its signature expires, and whether they are where they should be."""
+    from api import trust
+    from api.trust import metadata
 
-    for line in lines(config["STORE"], keyring(config["STORE"], config)):
-        click.echo(line)
+    ring = trust.keyring(store)
+    roots, newest = list(metadata.roots(metadata.folder(store))), metadata.newest_root(store)
+    if newest is None:
+        raise trust.TrustError(f"{store} has no keys yet: `lantern keys init` makes them, or the first build does")
+    click.echo(f"fingerprint  {metadata.fingerprint(roots[0][1])}")
+    click.echo(
+        "             publish it where nobody can change both (your imprint, a printed page): mirrors compare it"
+    )
+    if len(roots) > 1:
+        click.echo(f"             now at root {roots[-1][0]}, {metadata.fingerprint(roots[-1][1])}")
+    signed = [newest.signed, *(part.signed for part in metadata.state(store) or ())]
+    ends = {part.type: f", signed until {part.expires:%Y-%m-%d}" for part in signed}
+    for role, place in PLACES.items():
+        click.echo(f"{role}{ends.get(role, '')}; keep it {place}")
+        for keyid in newest.signed.roles[role].keyids:
+            path = ring.path(role, keyid)
+            click.echo(f"  {path if path.exists() else f'{keyid[:16]} is not in {ring.folder}'}")
+    if any(ring.path("root", keyid).exists() for keyid in newest.signed.roles["root"].keyids):
+        click.echo(f"The root key is in {ring.folder}: move it away from this machine before others copy the store.")
 
 
 @click.command()
@@ -78,10 +102,8 @@ def sign(config: Config, refresh: bool) -> None:
     somebody could be holding back what is newer.
     """
     from api import trust
-    from api.trust.keys import keyring
 
-    root = config["STORE"]
-    trust.sign_store(root, tell, refresh=refresh, keys=keyring(root, config))
+    trust.sign_store(config["STORE"], tell, refresh=refresh)
 
 
 @click.command()
@@ -92,11 +114,9 @@ def sign(config: Config, refresh: bool) -> None:
 def withdraw(config: Config, version: str, reason: str) -> None:
     """Withdraw a release: it leaves this store, and every mirror at its next sync."""
     from api import trust
-    from api.trust.keys import keyring
 
-    root = config["STORE"]
-    trust.withdraw(root, version, reason, keys=keyring(root, config))
-    click.echo(f"{version} is withdrawn; its files are in {root / 'withdrawn' / version}")
+    trust.withdraw(config["STORE"], version, reason, tell)
+    click.echo(f"{version} is withdrawn; its files are in {config['STORE'] / 'withdrawn' / version}")
 
 
 COMMANDS = (keys, sign, withdraw)

@@ -2,34 +2,31 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from api.store.releases import Store
+from api.index import layout
+from api.store.releases import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 Config = dict[str, Any]
 
 
-def _setting(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    """A callback that puts a value in the place of a setting."""
-
-    def put(context: click.Context, _: click.Parameter, value: Any) -> None:
-        if value is not None:
-            context.obj[name] = value
-
-    return put
+def _put(name: str, context: click.Context, _: click.Parameter, value: Any) -> None:
+    """Put a value in the place of a setting."""
+    if value is not None:
+        context.obj[name] = value
 
 
-_PATH: dict[str, Any] = {"type": click.Path(path_type=Path), "expose_value": False, "callback": _setting("PACKAGE")}
+_PATH: dict[str, Any] = {"type": click.Path(path_type=Path), "expose_value": False}
+_PATH["callback"] = partial(_put, "PACKAGE")
 _ARGUMENT = click.argument("package", metavar="[PACKAGE]", required=False, **_PATH)
 _OPTION = click.option("--package", "package_option", hidden=True, **_PATH)  # as the argument was first called
-STORE = click.option(
-    "--store", help="The store (default: LANTERN_STORE).", type=FOLDER, expose_value=False, callback=_setting("STORE")
-)
+_STORE: dict[str, Any] = {"type": FOLDER, "expose_value": False, "callback": partial(_put, "STORE")}
+STORE = click.option("--store", help="The store (default: LANTERN_STORE).", **_STORE)
 
 
 def PACKAGE(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,9 +45,6 @@ def say(message: str) -> None:
         tell(message)
 
 
-def store(config: Config) -> "Store":
+def store(config: Config) -> Store:
     """The store that the settings name."""
-    from api.index import layout
-    from api.store.releases import Store
-
     return Store(config["STORE"], layout.folder(config["STORE"], config["INDEX"]))

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from api import mirror
 from api.cli.options import PACKAGE, STORE, Config, say, store, tell
 from api.model.errors import LanternError
-
-if TYPE_CHECKING:
-    from api.store.releases import Release
+from api.store.releases import NotInStore, Release
 
 
 @click.command()
@@ -42,9 +41,9 @@ def build(config: Config) -> None:
     click.echo(f"{release.version} {release.folder}")
 
 
-def built(config: Config) -> "Release":
+def built(config: Config) -> Release:
     """The release of the package, built and signed. Raises LanternError where package or store does not allow it."""
-    from api import mirror, trust
+    from api import trust
     from api.release.build import build
 
     root = config["STORE"]
@@ -63,9 +62,6 @@ def releases(config: Config) -> None:
     for release in store(config).releases():
         gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
         click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
-
-
-# release
 
 
 @click.command()
@@ -99,7 +95,6 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
 def _previous(config: Config) -> Path:
     """The release in the store that has the package's version, which is the one being left."""
     from api.package import open_source
-    from api.store.releases import NotInStore
 
     with open_source(config["PACKAGE"]) as opened:
         version = opened.package.version
@@ -110,9 +105,6 @@ def _previous(config: Config) -> Path:
             f"version {version} is not in the store {config['STORE']}, so what was published is not known: name "
             "it with --from (its package.zip, or a folder), or build the package as it was before the edits"
         ) from error
-
-
-# format
 
 
 @click.command("format")
@@ -130,15 +122,12 @@ def tidy(config: Config, check: bool) -> None:
     path = config["PACKAGE"]
     if path.suffix.lower() == ".zip":
         raise click.UsageError("a zip cannot be changed in place: name a folder")
-    wrong = changed = False
+    wrong = False
     for file in format.tidy(path, write=not check):
         click.echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
-        wrong, changed = wrong or bool(file.reason), changed or bool(file.done)
-    if wrong or (check and changed):
+        wrong = wrong or check or bool(file.reason)
+    if wrong:
         sys.exit(1)
-
-
-# diff
 
 
 @click.command()
@@ -166,7 +155,6 @@ def diff(config: Config, old: str, new: str, as_json: bool, as_lines: bool) -> N
 def _side(name: str, config: Config) -> Iterator[Any]:
     """A version of the store; anything else is a path."""
     from api.release import history
-    from api.store.releases import NotInStore
 
     try:
         path = store(config).version(name).folder
@@ -188,10 +176,6 @@ def _json(lines: Iterator[str], old: str, new: str) -> Iterator[str]:
     yield f"{before or ''}]}}"
 
 
-SIGNS = {"added": "+", "removed": "-", "dataset_added": "+ dataset", "dataset_removed": "- dataset"}
-SIGNS |= {"field_added": "+ field", "field_removed": "- field"}
-
-
 def _text(lines: Iterator[str]) -> Iterator[str]:
     """A line for each row or field, and a last one with the counts of each dataset."""
     counts: dict[str, dict[str, int]] = {}
@@ -202,8 +186,9 @@ def _text(lines: Iterator[str]) -> Iterator[str]:
         if change in counted:
             counted[change] += 1
         name = record.get("record") or record.get("field") or (_short(record["row"]) if "row" in record else "")
-        if change != "changed":
-            yield f"{SIGNS[change]} {dataset} {name}".rstrip()
+        if change != "changed":  # but added or removed: a row, a field or a dataset
+            *what, done = change.split("_")
+            yield " ".join(["+" if done == "added" else "-", *what, dataset, name]).rstrip()
         for cell in record.get("fields", []):
             yield f"~ {dataset} {name} {cell['field']}: {_short(cell['old'])} → {_short(cell['new'])}"
     for dataset, counted in counts.items():

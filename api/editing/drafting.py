@@ -27,9 +27,7 @@ from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
 from api.package.reading import paths, rows
 from api.package.validation.corrections import TODO
-from api.release import changes, history
-from api.release.build import pack
-from api.release.publishing import publish
+from api.release import build, changes, history
 from api.store import atomic_files
 from api.store.releases import order
 
@@ -48,9 +46,9 @@ def bumped(version: str, part: str) -> str:
     match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)([-+].*)?", version)
     if not match:
         raise DraftError(f"the version {version!r} cannot be raised: expected one such as 1.0.0")
-    numbers = [int(match[place]) for place in (1, 2, 3)]
     place = PARTS.index(part)
-    return ".".join(str(n) for n in [*numbers[:place], numbers[place] + 1, *[0] * (2 - place)])
+    numbers = [*match.groups()[:place], int(match[place + 1]) + 1, 0, 0]
+    return ".".join(str(int(number)) for number in numbers[:3])
 
 
 def now() -> str:
@@ -89,9 +87,6 @@ def draft(source: Path, previous: Path | None, part: str | None, note: str) -> l
     return done
 
 
-# The previous version
-
-
 def _keep(previous: Path, folder: Path, version: str) -> str:
     """Put the published version into the history, by one rename."""
     target = folder / HISTORY / version
@@ -107,12 +102,9 @@ def _keep(previous: Path, folder: Path, version: str) -> str:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".history-") as scratch:
             work = Path(scratch) / version
             work.mkdir()
-            pack(opened, history.previous(opened), report, work)
-            publish(work, target)
+            build.pack(opened, history.previous(opened), report, work)
+            build.publish(work, target)
     return f"{HISTORY}/{version} holds the previous version"
-
-
-# The descriptor and the changelog
 
 
 def _date(path: Path, raw: Mapping[str, Any], version: str, created: str) -> None:
@@ -145,9 +137,6 @@ def _section(path: Path, version: str, day: str, note: str) -> list[str]:
     return [f"{path.name}: a section for {version}"]
 
 
-# Corrections
-
-
 def _corrections(source: Source, before: Path, version: str, day: str) -> list[str]:
     """Draft a correction for each published value that changed and has none; earlier drafts are replaced."""
     ledger = source.package.table(CORRECTIONS)
@@ -169,9 +158,8 @@ def _corrections(source: Source, before: Path, version: str, day: str) -> list[s
     ]
     if len(ledger.primary_key) == 1:
         key = ledger.primary_key[0]
-        drafts = [
-            row | {key: name} for row, name in zip(drafts, _ids(row.get(key, "") for row in written), strict=False)
-        ]
+        keys = _after(row.get(key, "") for row in written)
+        drafts = [row | {key: next(keys)} for row in drafts]
     if drafts or len(written) != len(recorded):
         _save(source.folder / file, ledger, [*written, *drafts])
     return [f"{file}: {len(drafts)} corrections drafted; write their reasons in place of {TODO}"] if drafts else []
@@ -204,18 +192,14 @@ def _wanted(source: Source, lines: list[dict[str, Any]], retracted: set[tuple[st
 def _counts(table: Table, field: str) -> bool:
     """Whether a field is part of a figure, and not a text about one."""
     named = [table.figure[part] for part in VALUES if part in table.figure]
-    if named:
-        return field in named
-    return field in table.index and table.field(field).type in types.NUMERIC
+    return field in (named or [one.name for one in table.fields if one.type in types.NUMERIC])
 
 
 def _text(value: Any) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return changes.compact(value)
+    return changes.compact(value) if not isinstance(value, str | None) else value or ""
 
 
-def _ids(taken: Iterable[str]) -> Iterator[str]:
+def _after(taken: Iterable[str]) -> Iterator[str]:
     """Keys after the highest of those taken, written like it."""
     matches = [match for name in taken if (match := re.fullmatch(r"(.*?)(\d+)", name))]
     last = max(matches, key=lambda match: int(match[2]), default=None)

@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -52,16 +53,14 @@ def tidy(path: Path, write: bool = True) -> Iterator[Tidied]:
 
 def _tidy(source: Source, table: Table, write: bool) -> Iterator[Tidied]:
     own = paths(table.descriptor)
-    if len(own) != 1 or upgrade.compression_of(table.descriptor) or _own_way(source.descriptor_path, table):
-        reason = "left as it is: it is compressed, in several parts, or has a dialect of its own"
-        yield Tidied(", ".join(own), reason=reason)
-        return
-    file = source.folder / own[0]
-    raw = file.read_bytes()
     try:
+        if len(own) != 1 or upgrade.compression_of(table.descriptor) or _own_way(source.descriptor_path, table):
+            raise Unclear("left as it is: it is compressed, in several parts, or has a dialect of its own")
+        file = source.folder / own[0]
+        raw = file.read_bytes()
         data, done = tidied(raw, table)
     except Unclear as error:
-        yield Tidied(own[0], reason=str(error))
+        yield Tidied(", ".join(own), reason=str(error))
         return
     if data != raw:
         if write:
@@ -84,15 +83,17 @@ def tidied(raw: bytes, table: Table) -> tuple[bytes, list[str]]:
     """A file's bytes in form, and what was changed. Raises Unclear."""
     text, done = _decoded(raw)
     rows = _parsed(text, table, done)
-    before = Counter(map(tuple, rows[1:]))
+    before = Counter(chain.from_iterable(rows))
     names = [field.name for field in table.fields]
-    rows = _in_columns(rows, names, done)
+    if rows[0] != names:
+        places = [rows[0].index(name) for name in names]
+        rows = [[row[place] for place in places] for row in rows]
+        done.append("columns put in the order of the schema")
     rows[1:] = _in_order(rows[1:], table, done)
     out = io.StringIO(newline="")
     csv_lines.write(out, rows)
-    again = [*csv.reader(io.StringIO(out.getvalue(), newline=""))]
-    cells = Counter(cell for row in again[1:] for cell in row)
-    if again != rows or cells != Counter(cell for row, count in before.items() for cell in row * count):
+    again = [*_read(out.getvalue())]
+    if again != rows or before != Counter(chain.from_iterable(again)):
         raise Unclear("some of its cells would be lost: nothing was written")
     return out.getvalue().encode(), done
 
@@ -121,10 +122,10 @@ def _decoded(raw: bytes) -> tuple[str, list[str]]:
 def _parsed(text: str, table: Table, done: list[str]) -> Rows:
     """The rows of a file, its header first. Raises Unclear."""
     names = [field.name for field in table.fields]
-    lines = text.split("\n", 1)
-    if lines[0].lower().startswith("sep=") and len(lines[0]) == 5:
-        text = lines[1] if len(lines) > 1 else ""
-        done.append(f"line {lines[0]!r} removed")
+    first, _, rest = text.partition("\n")
+    if first.lower().startswith("sep=") and len(first) == 5:
+        text = rest
+        done.append(f"line {first!r} removed")
     headers = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
     fits = [delimiter for delimiter, header in headers.items() if sorted(header) == sorted(names)]
     if not fits:
@@ -133,18 +134,21 @@ def _parsed(text: str, table: Table, done: list[str]) -> Rows:
     if delimiter != "," and len(names) > 1:
         done.append(f"{DELIMITERS[delimiter]} made commas")
     try:
-        rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
+        return _even([*_read(text, delimiter, strict=True)], len(names), done)
     except csv.Error as error:
         raise Unclear(f"it cannot be read as CSV: {error}") from None
-    return [*_even(rows, len(names), done)]
+
+
+def _read(text: str, delimiter: str = ",", strict: bool = False) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
 
 
 def _header(text: str, delimiter: str) -> list[str]:
     """The names in the first line, without what a spreadsheet puts around them."""
-    first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-    while first and not first[-1].strip():
-        first = first[:-1]
-    return [name.strip() for name in first]
+    names = [name.strip() for name in next(_read(text, delimiter), [])]
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def _mismatch(names: Sequence[str], header: Sequence[str]) -> str:
@@ -154,29 +158,17 @@ def _mismatch(names: Sequence[str], header: Sequence[str]) -> str:
     return f"its header differs from the schema: it {' and '.join(parts) or 'lists a field twice'}"
 
 
-def _even(rows: Rows, width: int, done: list[str]) -> Iterator[list[str]]:
+def _even(rows: Rows, width: int, done: list[str]) -> Rows:
     """Rows of one width, without blank lines and empty cells beyond the last column. Raises Unclear for others."""
-    blank = padded = 0
-    for number, row in enumerate(rows, 1):
-        if not row or (width > 1 and not any(row)):
-            blank += 1
-            continue
-        if len(row) != width:
-            if len(row) < width or any(cell.strip() for cell in row[width:]):
-                raise Unclear(f"row {number} has {len(row)} cells, expected {width}")
-            padded += 1
-        yield [cell.strip() for cell in row[:width]] if number == 1 else row[:width]
+    kept = {number: row for number, row in enumerate(rows, 1) if row and (width == 1 or any(row))}
+    for number, row in kept.items():
+        if len(row) < width or any(cell.strip() for cell in row[width:]):
+            raise Unclear(f"row {number} has {len(row)} cells, expected {width}")
+    blank = len(rows) - len(kept)
     done += [f"{blank} blank lines removed"] if blank else []
-    done += ["empty columns at the end removed"] if padded else []
-
-
-def _in_columns(rows: Rows, names: list[str], done: list[str]) -> Rows:
-    """The columns in the order of the schema."""
-    if rows[0] == names:
-        return rows
-    places = [rows[0].index(name) for name in names]
-    done.append("columns put in the order of the schema")
-    return [[row[place] for place in places] for row in rows]
+    done += ["empty columns at the end removed"] if any(len(row) > width for row in kept.values()) else []
+    header, *others = (row[:width] for row in kept.values())
+    return [[name.strip() for name in header], *others]
 
 
 def _in_order(rows: Rows, table: Table, done: list[str]) -> Rows:

@@ -23,6 +23,7 @@ from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
 from api.model.filenames import LONGEST_PART
 from api.model.files import MANIFEST
+from api.openapi.interface import FILES
 from api.release.formats import FORMATS
 from api.store import manifest
 from api.store.manifest import File
@@ -31,12 +32,7 @@ from api.store.releases import Release, Store
 # Responses that only a running server can give, and routes whose files or rows are listed one by one.
 ALIVE = ("health.alive", "health.ready")
 APART = ("files.file", "tuf.metadata", "records.record", "documentation.part")
-ENDINGS = {
-    JSON_TYPE: "json",
-    "text/html": "html",
-    "application/jsonl": "jsonl",
-    "application/linkset+json": "linkset",
-}
+ENDINGS = {JSON_TYPE: "json", "text/html": "html", "application/jsonl": "jsonl", "application/linkset+json": "linkset"}
 BATCH = 1_000
 
 
@@ -80,13 +76,12 @@ def rows(app: Flask, release: Release) -> Iterator[Address]:
     """Every row of the latest release by its key."""
     for table in release.package.tables:
         layout = sqlite.layouts(release.index)[table.name]
-        last = layout.rows
-        for start in range(1, last + 1, BATCH):
-            numbers = range(start, min(start + BATCH, last + 1))
+        for start in range(0, layout.rows, BATCH):
+            numbers = range(1, layout.rows + 1)[start : start + BATCH]
             lines = sqlite.json_text(release.index, layout.number, numbers).split(ROW_SEPARATOR)
             with app.app_context():
-                paths = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
-            for path in (path.removeprefix(app.config["BASE_URL"]) for path in paths):
+                urls = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
+            for path in (url.removeprefix(app.config["BASE_URL"]) for url in urls):
                 yield Address(path, _file(path, False, JSON_TYPE), JSON_TYPE)
 
 
@@ -114,8 +109,6 @@ def _reason(file: str, uses: Counter[str]) -> str:
 
 def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
     """Addresses that may have a response; whether each is a file's name."""
-    from api.openapi.interface import FILES
-
     known: dict[str, Iterable[str]] = {
         "name": [table.name for table in store.latest().package.tables],
         "version": [release.version for release in store.releases()],

@@ -3,26 +3,13 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from api.export.addresses import Address
 from api.store import manifest
 from api.store.manifest import File
 
 PART = ".part"
-
-
-@dataclass(frozen=True)
-class SiteFile:
-    """An address with its file, as the list of addresses has it."""
-
-    address: str
-    file: str
-    media_type: str
-    bytes: int
-    sha256: str
 
 
 class Files:
@@ -30,53 +17,50 @@ class Files:
 
     def __init__(self, folder: Path, old: Path | None) -> None:
         self.folder, self.old = folder, old
+        self._linked: dict[str, Path] = {}  # by SHA-256
         folder.mkdir(parents=True)
 
-    def link(self, address: Address, source: Path, known: File | None = None) -> SiteFile:
-        """A file of the store under another name; a copy on another file system."""
+    def link(self, name: str, source: Path, known: File | None = None) -> File:
+        """A file of the store under another name; a copy on another file system. `known`: what it is known to hold."""
         size, sha256 = (known.bytes, known.sha256) if known else (source.stat().st_size, manifest.digest(source))
-        target = self._target(address.file)
+        file, target = File(name, size, sha256), self._target(name)
         try:
             os.link(source, target)
         except OSError:
-            if not self._as_before(address.file, size, sha256):
+            if not self._as_before(file):
                 shutil.copyfile(source, target)
-        return SiteFile(address.path, address.file, address.media_type, size, sha256)
+        self._linked[sha256] = target
+        return file
 
-    def write(self, address: Address, chunks: Iterable[bytes], same: Mapping[str, Path]) -> SiteFile:
-        """A response; linked where a file of `same` (by SHA-256) or the old one holds these bytes."""
+    def write(self, name: str, chunks: Iterable[bytes]) -> File:
+        """A file of these bytes; linked where a file of the store or the old folder holds them."""
         part, sha256 = self.folder / PART, hashlib.sha256()
         with part.open("wb") as out:
             for chunk in chunks:
                 sha256.update(chunk)
                 out.write(chunk)
-            size = out.tell()
-        digest, target = sha256.hexdigest(), self._target(address.file)
-        if size and digest in same:
-            os.link(same[digest], target)
-        elif not self._as_before(address.file, size, digest):
+            file, target = File(name, out.tell(), sha256.hexdigest()), self._target(name)
+        if file.bytes and file.sha256 in self._linked:
+            os.link(self._linked[file.sha256], target)
+        elif not self._as_before(file):
             os.rename(part, target)
         part.unlink(missing_ok=True)
-        return SiteFile(address.path, address.file, address.media_type, size, digest)
-
-    def put(self, name: str, data: bytes) -> None:
-        """A file of the site's own, which has no address."""
-        self.write(Address("", name, ""), [data], {})
+        return file
 
     def changed(self) -> bool:
         """Whether anything differs from the old folder."""
         return self.old is None or _inodes(self.folder) != _inodes(self.old)
 
-    def _target(self, file: str) -> Path:
-        target = self.folder / file
+    def _target(self, name: str) -> Path:
+        target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def _as_before(self, file: str, size: int, sha256: str) -> bool:
+    def _as_before(self, file: File) -> bool:
         """Link the old folder's file, if it holds these bytes: tools that copy the site see that it did not change."""
-        if self.old is None or not manifest.holds(self.old / file, File(file, size, sha256)):
+        if self.old is None or not manifest.holds(self.old / file.path, file):
             return False
-        os.link(self.old / file, self.folder / file)
+        os.link(self.old / file.path, self.folder / file.path)
         return True
 
 

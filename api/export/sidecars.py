@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict
 
-from api.export.files import SiteFile
+from api.export.addresses import Address
 from api.http.responses import IMMUTABLE, MUTABLE
 from api.model.files import LICENSE, SUMS
 from api.release.media_types import MEDIA_TYPES
+from api.store.manifest import File
 
 LIST = "_addresses.json"
 MOST_ROWS = 20_000  # with more rows than that, the page of contents leaves them to the list
@@ -16,9 +16,14 @@ ALSO = {".atom": "application/atom+xml; charset=utf-8", ".vl.json": "application
 PLAIN = (LICENSE, SUMS)
 
 
-def listed(files: Iterable[SiteFile], left_out: list[dict[str, str]]) -> bytes:
+def listed(entries: Mapping[Address, File], left_out: list[dict[str, str]]) -> bytes:
     """Every address with its file, media type, bytes and SHA-256; one a line, so that a difference can be read."""
-    lines = ",\n".join(json.dumps(asdict(file), ensure_ascii=False) for file in files)
+    every = (
+        {"address": address.path, "file": address.file, "media_type": address.media_type}
+        | {"bytes": file.bytes, "sha256": file.sha256}
+        for address, file in entries.items()
+    )
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in every)
     return f'{{"addresses": [\n{lines}\n],\n"left_out": {json.dumps(left_out, ensure_ascii=False)}}}\n'.encode()
 
 
@@ -28,9 +33,10 @@ def headers() -> bytes:
         ("/*", {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}),
         ("/v1/*", {"Cache-Control": MUTABLE}),
         ("/releases/*", {"Cache-Control": IMMUTABLE}),
-        ("/tuf/timestamp.json", {"Cache-Control": "no-cache"}),
-        ("/tuf/root.json", {"Cache-Control": "no-cache"}),
-        ("/releases.json", {"Cache-Control": "no-cache"}),
+        *(
+            (path, {"Cache-Control": "no-cache"})
+            for path in ("/tuf/timestamp.json", "/tuf/root.json", "/releases.json")
+        ),
         *((f"/*{ending}", {"Content-Type": kind}) for ending, kind in {**MEDIA_TYPES, **ALSO}.items()),
         *((f"/releases/:version/{name}", {"Content-Type": "text/plain; charset=utf-8"}) for name in PLAIN),
     ]
@@ -38,14 +44,14 @@ def headers() -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def redirects(files: Iterable[SiteFile], rows: Collection[str]) -> bytes:
+def redirects(addresses: Iterable[Address], rows: Collection[Address]) -> bytes:
     """_redirects: which file a document's address leads to; all rows of a dataset by one rule."""
     lines, folders = [], dict[str, None]()
-    for file in files:
-        name = file.file.rpartition("/")[2]
-        if file.address in rows:
-            folders[file.address.partition("/records/")[0] + "/records"] = None
-        elif name.startswith("index.") and not file.address.endswith("/"):
-            lines.append(f"{file.address} {file.address}/{name} 200")
+    for address in addresses:
+        path, name = address.path, address.file.rpartition("/")[2]
+        if address in rows:
+            folders[path.partition("/records/")[0] + "/records"] = None
+        elif name.startswith("index.") and not path.endswith("/"):
+            lines.append(f"{path} {path}/{name} 200")
     lines += [f"{folder}/* {folder}/:splat/index.json 200" for folder in folders]
     return ("\n".join(lines) + "\n").encode()

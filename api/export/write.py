@@ -16,12 +16,14 @@ from pathlib import Path
 from flask import Flask, render_template
 
 from api import mirror, trust
+from api.app import create_app
 from api.export import ExportError, addresses, sidecars
 from api.export.addresses import Address
-from api.export.files import Files, SiteFile
+from api.export.files import Files
 from api.index import layout, making
 from api.model.files import MIRROR, RELEASE_INDEX
 from api.store import atomic_files, manifest, release_index
+from api.store.manifest import File
 from api.store.releases import NotInStore, Store
 from api.store.swap import swap
 from api.trust.keys import Tell
@@ -62,36 +64,29 @@ def export(
 
 
 def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, rows: bool, index: str) -> Exported:
-    from api.app import create_app
-
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
     app = create_app(STORE=_view(root, files.folder, work), INDEX=index, BASE_URL=base_url, CACHE_MB=1)
     store: Store = app.extensions["store"]
-    _indexed(store)
-    documents = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
-    single = list(addresses.rows(app, store.latest())) if rows else []
-    usable, left_out = addresses.separate([*linked, *documents, *single])
-    same = {file.sha256: files.folder / file.file for file in linked.values() if file.bytes}
-    entries = [linked.get(address) or _response(app, files, address, same) for address in usable]
-    for address, reason in left_out[:SHOWN]:
-        tell(f"left out: {address.path} {reason}")
-    if left_out[SHOWN:]:
-        tell(f"left out: {len(left_out) - SHOWN} more, see {LIST}")
-    _own(app, files, entries, left_out, {address.path for address in single})
-    changed = files.changed()
-    if changed:
-        os.sync()
-        swap(files.folder, folder, work / "old")
-    return Exported(len(entries), sum(entry.bytes for entry in entries), changed, len(left_out))
-
-
-def _indexed(store: Store) -> None:
-    """Make the indexes that the app asks, where they are missing. Raises ExportError."""
     for release in Store(store.root, store.index).releases():
         try:
             making.make(release)
         except making.NotMade as error:
             raise ExportError(f"release {release.version} cannot be read: {error}") from error
+    documents = [address for address in addresses.documents(app, store) if address.file != RELEASE_INDEX]
+    single = list(addresses.rows(app, store.latest())) if rows else []
+    usable, left_out = addresses.separate([*linked, *documents, *single])
+    made = {address: linked.get(address) or _response(app, files, address) for address in usable}
+    entries = dict(sorted(made.items(), key=lambda entry: entry[0].path))
+    for address, reason in left_out[:SHOWN]:
+        tell(f"left out: {address.path} {reason}")
+    if left_out[SHOWN:]:
+        tell(f"left out: {len(left_out) - SHOWN} more, see {LIST}")
+    _own(app, files, entries, left_out, set(single))
+    changed = files.changed()
+    if changed:
+        os.sync()
+        swap(files.folder, folder, work / "old")
+    return Exported(len(entries), sum(file.bytes for file in entries.values()), changed, len(left_out))
 
 
 def _allowed(root: Path, folder: Path) -> None:
@@ -127,7 +122,7 @@ def _aside(folder: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files, dict[Address, SiteFile]]:
+def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files, dict[Address, File]]:
     """The store's releases and signed metadata, verified; again where the store changed meanwhile."""
     reason = ""
     for _ in range(TRIES):
@@ -137,9 +132,8 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
             copied = mirror.status(root)
             verdict = trust.verify(files.folder, partial=copied is not None and copied.holds != "all")
         except trust.TrustError as error:
-            raise ExportError(
-                f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
-            ) from error
+            message = f"{root} holds no signed releases: run `lantern build` or `lantern sign` first"
+            raise ExportError(message) from error
         except (FileNotFoundError, manifest.BadManifest) as error:
             reason = str(error)
         else:
@@ -152,64 +146,54 @@ def _staged(root: Path, old: Path | None, work: Path, tell: Tell) -> tuple[Files
     raise ExportError(f"{root} is not as it was signed: {reason}")
 
 
-def _link(root: Path, files: Files) -> dict[Address, SiteFile]:
+def _link(root: Path, files: Files) -> dict[Address, File]:
     """The store's own files in the site: releases that are not withdrawn, signed metadata, a mirror's state."""
     linked = {}
     for entry in release_index.of(root):
         folder = root / "releases" / entry.version
         if entry.withdrawn is None and folder.is_dir():
             for address, file in addresses.release_files(folder):
-                linked[address] = files.link(address, root / address.file, file)
-    for path in _signed(root):
-        address = addresses.plain(path)
-        linked[address] = files.link(address, root / path)
+                linked[address] = files.link(address.file, root / address.file, file)
+    # The signed metadata, without what a crash left half written, under a name with a dot.
+    for path in sorted([*(root / "tuf").rglob("[!.]*.json"), *root.glob(RELEASE_INDEX)]):
+        address = addresses.plain(path.relative_to(root).as_posix())
+        linked[address] = files.link(address.file, path)
     if mirror.status(root) is not None:
-        files.link(Address("", MIRROR, ""), root / MIRROR)
+        files.link(MIRROR, root / MIRROR)
     return linked
-
-
-def _signed(root: Path) -> list[str]:
-    """The signed metadata; without what a crash left half written, under a name with a dot."""
-    paths = [path for path in (root / "tuf").rglob("*.json") if not path.name.startswith(".")]
-    paths += [root / RELEASE_INDEX] if (root / RELEASE_INDEX).exists() else []
-    return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
 def _view(root: Path, site: Path, work: Path) -> Path:
     """The store that the app reads: the site's own files, and the withdrawn releases, which it must know."""
     view = Path(tempfile.mkdtemp(dir=work, prefix="view-"))
-    for name in ("releases", "tuf", RELEASE_INDEX, MIRROR):
-        if (site / name).exists():
-            (view / name).symlink_to(site / name)
-    if (root / "withdrawn").exists():
-        (view / "withdrawn").symlink_to((root / "withdrawn").resolve())
+    for path in (*(site / name for name in ("releases", "tuf", RELEASE_INDEX, MIRROR)), root.resolve() / "withdrawn"):
+        if path.exists():
+            (view / path.name).symlink_to(path)
     return view
 
 
-def _response(app: Flask, files: Files, address: Address, same: Mapping[str, Path]) -> SiteFile:
+def _response(app: Flask, files: Files, address: Address) -> File:
     """The app's response as a file."""
     with app.test_client().get(address.goal or address.path) as response:
         if response.status_code != 200:
             raise ExportError(f"{address.path}: the app responds with status {response.status_code}")
-        return files.write(address, response.iter_encoded(), same)
+        return files.write(address.file, response.iter_encoded())
 
 
 def _own(
-    app: Flask, files: Files, entries: list[SiteFile], left_out: list[tuple[Address, str]], single: set[str]
+    app: Flask, files: Files, entries: Mapping[Address, File], left_out: list[tuple[Address, str]], rows: set[Address]
 ) -> None:
     """Files that help web servers and people, and have no address."""
-    entries.sort(key=lambda entry: entry.address)
     reasons = [{"address": address.path, "reason": reason} for address, reason in left_out]
-    files.put(LIST, sidecars.listed(entries, reasons))
-    files.put("_headers", sidecars.headers())
-    files.put("_redirects", sidecars.redirects(entries, single))
-    files.put(".nojekyll", b"")
-    shown = [entry for entry in entries if len(single) <= sidecars.MOST_ROWS or entry.address not in single]
+    files.write(LIST, [sidecars.listed(entries, reasons)])
+    files.write("_headers", [sidecars.headers()])
+    files.write("_redirects", [sidecars.redirects(entries, rows)])
+    files.write(".nojekyll", [])
+    hidden = rows if len(rows) > sidecars.MOST_ROWS else set()
+    shown = {address: file for address, file in entries.items() if address not in hidden}
     with app.test_request_context():
-        release = app.extensions["store"].latest()
-        page = render_template(
-            "contents.html", package=release.package, release=release, entries=shown, more=len(entries) - len(shown)
-        )
-    files.put("_contents.html", page.encode())
+        release, more = app.extensions["store"].latest(), len(entries) - len(shown)
+        page = render_template("contents.html", package=release.package, release=release, entries=shown, more=more)
+    files.write("_contents.html", [page.encode()])
     with app.test_client().get("/problems/not-found") as response:
-        files.put("404.html", response.data)
+        files.write("404.html", [response.data])

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +46,14 @@ _local = threading.local()
 # Reading
 
 
-def _cursor(index: Path) -> "DuckDBPyConnection":
-    """This thread's cursor over an index. A file that is made again has another name (see `write`)."""
-    path = next(index.glob(DUCKDB_FILE)).absolute()
+@lru_cache(maxsize=16)
+def _file(index: Path, _: State) -> Path:
+    """The file of an index in a state; one that is made again has another name (see `write`)."""
+    return next(index.glob(DUCKDB_FILE)).absolute()
+
+
+def _cursor(path: Path) -> "DuckDBPyConnection":
+    """This thread's cursor over a file."""
     cursors: dict[Path, DuckDBPyConnection] | None = getattr(_local, "cursors", None)
     if cursors is None:
         cursors = _local.cursors = {}
@@ -70,11 +76,11 @@ def _open(path: Path) -> "DuckDBPyConnection":
 
 
 @contextmanager
-def _running(index: Path) -> Iterator["DuckDBPyConnection"]:
+def _running(index: Path, state: State) -> Iterator["DuckDBPyConnection"]:
     """A cursor that is interrupted when the time is over."""
     import duckdb
 
-    cursor, seconds = _cursor(index), seconds_left()
+    cursor, seconds = _cursor(_file(index, state)), seconds_left()
     clock = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cursor.interrupt)
     clock.daemon = True
     clock.start()
@@ -91,18 +97,18 @@ def _running(index: Path) -> Iterator["DuckDBPyConnection"]:
 def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
 
-    def ask(_: State) -> list[tuple[Any, ...]]:
-        with _running(index) as cursor:
+    def ask(state: State) -> list[tuple[Any, ...]]:
+        with _running(index, state) as cursor:
             return cursor.execute(sql, values).fetchall()
 
     return asked(index, ask)
 
 
 def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a statement, so many at a time; TooSlow is raised where the first are not there in time, and NoIndex."""
+    """The rows of a statement, some at a time. Raises TooSlow where the first are not there in time, and NoIndex."""
 
     def ask(state: State) -> tuple[State, "DuckDBPyConnection", list[tuple[Any, ...]]]:
-        with _running(index) as cursor:
+        with _running(index, state) as cursor:
             found = cursor.execute(sql, values)
             return state, found, found.fetchmany(first)
 

@@ -104,9 +104,7 @@ class Package:
     @property
     def citation(self) -> str:
         """How to cite the package: publisher (year). Title (version) [data set]."""
-        year = self.created[:4]
-        who = self.publisher or self.name
-        return f"{who} ({year}). {self.title} (version {self.version}) [Data set]."
+        return f"{self.publisher or self.name} ({self.created[:4]}). {self.title} (version {self.version}) [Data set]."
 
 
 def package(descriptor: Mapping[str, JSON]) -> Package:

@@ -78,11 +78,7 @@ class Report:
         """One line for each finding, and a last one that sums up."""
         lines = [finding.text() for finding in self.errors]
         lines += [f"warning: {finding.text()}" for finding in self.warnings]
-        counts = {
-            "table": len(self.tables),
-            "row": sum(table.rows for table in self.tables),
-            "error": len(self.errors),
-            "warning": len(self.warnings),
-        }
+        counts = {"table": len(self.tables), "row": sum(table.rows for table in self.tables)}
+        counts |= {"error": len(self.errors), "warning": len(self.warnings)}
         counted = (f"{number} {noun}" if number == 1 else f"{number} {noun}s" for noun, number in counts.items())
         return "\n".join([*lines, f"{'valid' if self.valid else 'not valid'}: {', '.join(counted)}"])

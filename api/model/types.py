@@ -15,20 +15,20 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any
 
 from api.model import decimals
 from api.model.descriptor import Field
 
 Stored = str | int | float | None
+Reader = Callable[[str], Any]  # raises ValueError saying what was expected
 YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
 NUMERIC = ("integer", "number")
 JSON_TYPES = ("array", "object", "geojson")  # whose values are written as JSON
 STRUCTURED = ("list", "array", "object", "geojson", "geopoint")
 
-
-NO_NULL = r"^[^\x00]*$"
-PLAIN: Mapping[str, Any] = {"type": "string", "pattern": NO_NULL}
+PLAIN: Mapping[str, Any] = {"type": "string", "pattern": r"^[^\x00]*$"}
 
 # How values of filters are written, by name: component schemas. Without examples: Swagger UI puts an example, also that
 # of a schema, into every query.
@@ -63,15 +63,15 @@ WRITTEN: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One field's type, ready to use. `read` (cells) and `parse` (queries) raise ValueError saying what was expected.
+    """One field's type, ready to use: `read` takes cells, `parse` the values of queries.
 
     `written` names the form (of WRITTEN) that `parse` takes; of a list, that of its items.
     """
 
     type: str
     column: str
-    read: Callable[[str], Any]
-    parse: Callable[[str], Any]
+    read: Reader
+    parse: Reader
     store: Callable[[Any], Stored]
     json: Callable[[Any], str]
     written: str
@@ -80,10 +80,14 @@ class Kind:
 @lru_cache(maxsize=10_000)
 def kind(field: Field) -> Kind:
     """How the values of a field are read, compared and written; a type the standard does not know reads as text."""
-    return _KINDS.get(field.type, _text)(field)
+    if field.type == "list":
+        return _list(field)
+    column, parse, store, as_json, written = _KINDS.get(field.type, _KINDS["string"])
+    read = _READERS[field.type](field) if field.type in _READERS else parse
+    return Kind(field.type, column, read, parse, store, as_json, written)
 
 
-def expectation(read: Callable[[str], Any], text: str) -> str | None:
+def expectation(read: Reader, text: str) -> str | None:
     """What a reader expected instead of a text; None where it can read it."""
     try:
         read(text)
@@ -100,58 +104,51 @@ def _match(pattern: str, text: str, expected: str) -> re.Match[str]:
     return match
 
 
-def _text(field: Field) -> Kind:
-    return Kind(field.type, "TEXT", str, str, str, encode_basestring, "Text")
+def _matching(pattern: str, make: Reader, expected: str) -> Reader:
+    """Reads whole texts of a pattern."""
+    return lambda text: make(_match(pattern, text, expected)[0])
 
 
-def _integer(field: Field) -> Kind:
-    digits = _digits(field)
+def _expecting(expected: str, read: Reader, errors: tuple[type[Exception], ...] = (ValueError,)) -> Reader:
+    """Reads as another reader does; the errors named become a ValueError that says what was expected."""
 
-    def read(text: str) -> Decimal:
-        return Decimal(_match(r"\s*([+-]?\d+)\s*", digits(text), "a whole number")[1])
+    def expecting(text: str) -> Any:
+        try:
+            return read(text)
+        except errors:
+            raise ValueError(expected) from None
 
-    def parse(text: str) -> Decimal:
-        return Decimal(_match(r"[+-]?[0-9]{1,400}", text, "a whole number")[0])
-
-    return Kind(field.type, "NUMERIC", read, parse, decimals.stored, decimals.to_json, "Whole")
+    return expecting
 
 
-def _number(field: Field) -> Kind:
-    digits = _digits(field)
+def _number(field: Field) -> Reader:
     point = str(field.descriptor.get("decimalChar") or ".")
 
     def read(text: str) -> Decimal:
-        clean = digits(text).replace(point, ".")
-        if "_" in clean:
-            raise ValueError("a number")
         try:
-            number = Decimal(clean.strip())
+            number = Decimal(text.replace(point, ".").replace("_", "no").strip())  # Decimal itself takes underscores
         except InvalidOperation:
             raise ValueError("a number") from None
         if not number.is_finite():
             raise ValueError("a finite number (JSON has no NaN or infinity)")
         return number
 
-    def parse(text: str) -> Decimal:
-        pattern = r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?"
-        return Decimal(_match(pattern, text, "a number")[0])
-
-    return Kind(field.type, "NUMERIC", read, parse, decimals.stored, decimals.to_json, "Number")
+    return _bare(field, read)
 
 
-def _digits(field: Field) -> Callable[[str], str]:
+def _bare(field: Field, read: Reader) -> Reader:
     """Drops the group separators of a number; with bareNumber false also its currency, percent sign and the like."""
     group, bare = str(field.descriptor.get("groupChar") or ""), bool(field.descriptor.get("bareNumber", True))
 
-    def digits(text: str) -> str:
+    def digits(text: str) -> Any:
         text = text.replace(group, "") if group else text
         inner = None if bare else re.search(r"[-+]?\.?\d(?:.*\d)?", text)
-        return inner[0] if inner else text
+        return read(inner[0] if inner else text)
 
     return digits
 
 
-def _boolean(field: Field) -> Kind:
+def _boolean(field: Field) -> Reader:
     true = field.descriptor.get("trueValues") or ["true", "True", "TRUE", "1"]
     false = field.descriptor.get("falseValues") or ["false", "False", "FALSE", "0"]
     words = {**dict.fromkeys(false, False), **dict.fromkeys(true, True)}
@@ -161,74 +158,12 @@ def _boolean(field: Field) -> Kind:
             raise ValueError("one of " + ", ".join([*true, *false]))
         return words[text]
 
-    def parse(text: str) -> bool:
-        return _match("true|false", text, "true or false")[0] == "true"
-
-    return Kind(field.type, "INTEGER", read, parse, int, lambda value: "true" if value else "false", "Flag")
+    return read
 
 
-def _year(field: Field) -> Kind:
-    def reader(pattern: str) -> Callable[[str], int]:
-        return lambda text: int(_match(pattern, text, "a year, such as 2007")[0])
-
-    return Kind(field.type, "INTEGER", reader(r"\s*-?\d{4,9}\s*"), reader("-?[0-9]{1,9}"), int, str, "Year")
-
-
-def _yearmonth(field: Field) -> Kind:
-    def read(text: str) -> str:
-        match = _match(r"(-?\d{4})-(0?[1-9]|1[0-2])", text.strip(), "a year and month, such as 2007-03")
-        return f"{match[1]}-{int(match[2]):02d}"
-
-    return Kind(field.type, "TEXT", read, read, str, encode_basestring, "YearMonth")
-
-
-def _date(field: Field) -> Kind:
-    def parse(text: str) -> date:
-        _match(r"\d{4}-\d{2}-\d{2}", text, "a date, such as 2007-10-01")
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise ValueError("a date that exists, such as 2007-10-01") from None
-
-    return Kind(field.type, "TEXT", _formatted(field, parse, datetime.date), parse, date.isoformat, _date_json, "Day")
-
-
-def _date_json(value: date) -> str:
-    return f'"{value.isoformat()}"'
-
-
-def _time(field: Field) -> Kind:
-    def parse(text: str) -> time:
-        try:
-            return _utc_time(time.fromisoformat(text))
-        except ValueError:
-            raise ValueError("a time, such as 13:30:00") from None
-
-    read = _formatted(field, parse, lambda moment: _utc_time(moment.timetz()))
-    return Kind(field.type, "TEXT", read, parse, _time_text, lambda v: f'"{_time_text(v)}"', "Clock")
-
-
-def _utc_time(value: time) -> time:
-    if value.utcoffset() is None:
-        return value.replace(tzinfo=None)
-    return datetime.combine(date(2000, 1, 2), value).astimezone(UTC).time()
-
-
-def _time_text(value: time) -> str:
-    """Fractions have a fixed width, so that times sort as text."""
-    return value.isoformat() if value.microsecond else value.strftime("%H:%M:%S")
-
-
-def _datetime(field: Field) -> Kind:
-    def parse(text: str) -> datetime:
-        try:
-            if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", text):
-                raise ValueError
-            return _utc(datetime.fromisoformat(text))
-        except (ValueError, OverflowError):
-            raise ValueError("a date and time, such as 2007-10-01T13:30:00Z") from None
-
-    return Kind(field.type, "TEXT", _formatted(field, parse, _utc), parse, _moment_key, _moment_json, "Moment")
+def _yearmonth(text: str) -> str:
+    match = _match(r"(-?\d{4})-(0?[1-9]|1[0-2])", text.strip(), "a year and month, such as 2007-03")
+    return f"{match[1]}-{int(match[2]):02d}"
 
 
 def _utc(moment: datetime) -> datetime:
@@ -236,28 +171,21 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _utc_time(value: time) -> time:
+    return _utc(datetime.combine(date(2000, 1, 2), value)).time()
+
+
 def _moment_key(moment: datetime) -> str:
     """Without the Z, so that a fraction sorts after the whole second."""
     return moment.replace(tzinfo=None).isoformat()
 
 
-def _moment_json(moment: datetime) -> str:
-    return f'"{_moment_key(moment)}Z"'
-
-
-def _formatted(field: Field, iso: Callable[[str], Any], pick: Callable[[datetime], Any]) -> Callable[[str], Any]:
+def _formatted(field: Field, iso: Reader, pick: Callable[[datetime], Any]) -> Reader:
     """A reader for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
     pattern = field.format.removeprefix("fmt:")
     if pattern in ("default", "any"):
         return iso
-
-    def read(text: str) -> Any:
-        try:
-            return pick(datetime.strptime(text, pattern))
-        except ValueError:
-            raise ValueError(f"a {field.type} written as {pattern}") from None
-
-    return read
+    return _expecting(f"a {field.type} written as {pattern}", lambda text: pick(datetime.strptime(text, pattern)))
 
 
 _DURATION = (
@@ -267,14 +195,6 @@ _DURATION = (
 _SECONDS = {"W": 604_800, "Y": YEAR_SECONDS, "M": YEAR_SECONDS / 12, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
-def _duration(field: Field) -> Kind:
-    def read(text: str) -> str:
-        duration_seconds(text.strip())
-        return text.strip()
-
-    return Kind(field.type, "NUMERIC", read, read, duration_seconds, encode_basestring, "Duration")
-
-
 def duration_seconds(text: str) -> float:
     """An ISO 8601 duration in seconds; a month is a twelfth of a mean Gregorian year."""
     match = _match(_DURATION, text, "an ISO 8601 duration, such as P1Y2M3DT4H")
@@ -282,24 +202,19 @@ def duration_seconds(text: str) -> float:
     return -total if match["sign"] else total
 
 
-def _structured(check: Callable[[Any], bool], expected: str, written: str) -> Callable[[Field], Kind]:
-    def make(field: Field) -> Kind:
-        def read(text: str) -> Any:
-            try:
-                value = json.loads(text, parse_constant=_refuse)
-            except (ValueError, RecursionError):
-                raise ValueError(expected) from None
-            if not check(value):
-                raise ValueError(expected)
-            return value
-
-        return Kind(field.type, "TEXT", read, read, canonical, canonical, written)
-
-    return make
+def _duration(text: str) -> str:
+    duration_seconds(text.strip())
+    return text.strip()
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
+def _structured(shape: type, expected: str) -> Reader:
+    def read(text: str) -> Any:
+        value = json.loads(text, parse_constant=int)  # int refuses what is no JSON: NaN and the infinities
+        if not isinstance(value, shape):
+            raise ValueError
+        return value
+
+    return _expecting(expected, read, (ValueError, RecursionError))
 
 
 def canonical(value: Any) -> str:
@@ -307,63 +222,73 @@ def canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _geopoint(field: Field) -> Kind:
-    expected = "a point, longitude then latitude, such as -99.13,19.43"
-
-    def default(text: str) -> list[float]:
-        parts = text.split(",")
-        try:
-            numbers = [float(part) for part in parts]
-        except ValueError:
-            raise ValueError(expected) from None
-        return point(numbers)
-
-    def point(numbers: Any) -> list[float]:
-        if len(numbers) != 2 or not (-180 <= numbers[0] <= 180 and -90 <= numbers[1] <= 90):
-            raise ValueError(expected)
-        return [int(number) if number == int(number) else number for number in map(float, numbers)]
+def _point(numbers: Reader) -> Reader:
+    """Reads points; `numbers` gives the longitude and latitude in a text."""
 
     def read(text: str) -> list[float]:
-        try:
-            value = json.loads(text)
-            return point([value["lon"], value["lat"]] if field.format == "object" else value)
-        except (TypeError, KeyError, ValueError):
-            raise ValueError(expected) from None
+        longitude, latitude = numbers(text)
+        if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+            raise ValueError
+        return [int(number) if number == int(number) else number for number in (float(longitude), float(latitude))]
 
-    from_cell = default if field.format == "default" else read
-    return Kind(field.type, "TEXT", from_cell, default, canonical, canonical, "Point")
+    return _expecting("a point, longitude then latitude, such as -99.13,19.43", read, (ValueError, TypeError, KeyError))
 
 
 def _list(field: Field) -> Kind:
-    delimiter = str(field.descriptor.get("delimiter") or ",")
-    items = field.descriptor.get("itemType") or "string"
-    item = Field("item", str(items), "default", "", "", None, {}, {})
+    inner = kind(Field("item", str(field.descriptor.get("itemType") or "string"), "default", "", "", None, {}, {}))
 
-    inner = kind(item)
-
-    def reader(read: Callable[[str], Any], delimiter: str) -> Callable[[str], list[Any]]:
+    def reader(read: Reader, delimiter: str) -> Reader:
         return lambda text: [json.loads(inner.json(read(part))) for part in text.split(delimiter)]
 
-    read, parse = reader(inner.read, delimiter), reader(inner.parse, ",")
-    return Kind(field.type, "TEXT", read, parse, canonical, canonical, inner.written)
+    read = reader(inner.read, str(field.descriptor.get("delimiter") or ","))
+    return Kind("list", "TEXT", read, reader(inner.parse, ","), canonical, canonical, inner.written)
 
 
-_KINDS: Mapping[str, Callable[[Field], Kind]] = {
-    "string": _text,
-    "any": _text,
-    "integer": _integer,
+_REAL_DAY = _expecting("a date that exists, such as 2007-10-01", date.fromisoformat)
+_DAY = _matching(r"\d{4}-\d{2}-\d{2}", _REAL_DAY, "a date, such as 2007-10-01")
+_CLOCK = _expecting("a time, such as 13:30:00", lambda text: _utc_time(time.fromisoformat(text)))
+_A_MOMENT = "a date and time, such as 2007-10-01T13:30:00Z"
+_ISO_MOMENT = _matching(
+    r"(?s:\d{4}-\d{2}-\d{2}[T ]\d{2}.*)", lambda text: _utc(datetime.fromisoformat(text)), _A_MOMENT
+)
+_MOMENT = _expecting(_A_MOMENT, _ISO_MOMENT, (ValueError, OverflowError))
+_POINTS: Mapping[str, Reader] = {  # by format
+    "default": _point(lambda text: [float(part) for part in text.split(",")]),
+    "array": _point(json.loads),
+    "object": _point(lambda text: itemgetter("lon", "lat")(json.loads(text))),
+}
+
+# By type: its column, what reads a query's value, and often a cell; how it is stored, its JSON, the form of WRITTEN.
+_Row = tuple[str, Reader, Callable[[Any], Stored], Callable[[Any], str], str]
+_WHOLE = _matching("[+-]?[0-9]{1,400}", Decimal, "a whole number")
+_DECIMAL = r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?"
+_FLAG = _matching("true|false", lambda text: text == "true", "true or false")
+_KINDS: Mapping[str, _Row] = {
+    "string": ("TEXT", str, str, encode_basestring, "Text"),
+    "any": ("TEXT", str, str, encode_basestring, "Text"),
+    "integer": ("NUMERIC", _WHOLE, decimals.stored, decimals.to_json, "Whole"),
+    "number": ("NUMERIC", _matching(_DECIMAL, Decimal, "a number"), decimals.stored, decimals.to_json, "Number"),
+    "boolean": ("INTEGER", _FLAG, int, lambda value: "true" if value else "false", "Flag"),
+    "year": ("INTEGER", _matching("-?[0-9]{1,9}", int, "a year, such as 2007"), int, str, "Year"),
+    "yearmonth": ("TEXT", _yearmonth, str, encode_basestring, "YearMonth"),
+    "date": ("TEXT", _DAY, str, '"{}"'.format, "Day"),
+    "time": ("TEXT", _CLOCK, str, '"{}"'.format, "Clock"),
+    "datetime": ("TEXT", _MOMENT, _moment_key, lambda value: f'"{_moment_key(value)}Z"', "Moment"),
+    "duration": ("NUMERIC", _duration, duration_seconds, encode_basestring, "Duration"),
+    "object": ("TEXT", _structured(dict, "a JSON object"), canonical, canonical, "Object"),
+    "array": ("TEXT", _structured(list, "a JSON array"), canonical, canonical, "Array"),
+    "geojson": ("TEXT", _structured(dict, "a GeoJSON object"), canonical, canonical, "Object"),
+    "geopoint": ("TEXT", _POINTS["default"], canonical, canonical, "Point"),
+}
+# What reads a field's cells, where they are written otherwise.
+_READERS: Mapping[str, Callable[[Field], Reader]] = {
+    "integer": lambda field: _bare(field, _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")),
     "number": _number,
     "boolean": _boolean,
-    "year": _year,
-    "yearmonth": _yearmonth,
-    "date": _date,
-    "time": _time,
-    "datetime": _datetime,
-    "duration": _duration,
-    "object": _structured(lambda value: isinstance(value, dict), "a JSON object", "Object"),
-    "array": _structured(lambda value: isinstance(value, list), "a JSON array", "Array"),
-    "geojson": _structured(lambda value: isinstance(value, dict), "a GeoJSON object", "Object"),
-    "geopoint": _geopoint,
-    "list": _list,
+    "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
+    "date": lambda field: _formatted(field, _DAY, datetime.date),
+    "time": lambda field: _formatted(field, _CLOCK, lambda moment: _utc_time(moment.timetz())),
+    "datetime": lambda field: _formatted(field, _MOMENT, _utc),
+    "geopoint": lambda field: _POINTS.get(field.format, _POINTS["array"]),
 }
-TYPES = tuple(_KINDS)
+TYPES = (*_KINDS, "list")

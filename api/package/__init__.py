@@ -1,4 +1,4 @@
-"""Reads and validates data packages; with api.package.checks the only importer of frictionless."""
+"""Reads and validates data packages; the only importer of frictionless."""
 
 from api.model import descriptor
 from api.model.findings import Report

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,17 +17,14 @@ import yaml
 from api.model import descriptor, types
 from api.model.errors import LanternError
 from api.model.findings import Finding
-from api.package import json_rows, shapes, unpacking, upgrade
+from api.package import shapes, unpacking, upgrade
 from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
 READ = (*upgrade.TABULAR, *upgrade.JSON_FORMATS)
-UNREADABLE = (
-    *(frictionless.FrictionlessException, csv.Error, ijson.JSONError, LookupError, ValueError, unpacking.Unsafe),
-    *unpacking.UNREADABLE,
-)
+UNREADABLE = (*unpacking.UNREADABLE, frictionless.FrictionlessException, csv.Error, ijson.JSONError, ValueError)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
@@ -59,15 +57,18 @@ def opened(path: Path) -> Iterator[Source]:
 
 def _descriptor_path(path: Path) -> Path:
     if path.is_dir():
-        for name in DESCRIPTORS:
-            if (path / name).is_file():
-                return path / name
+        if inside := _descriptor_in(path):
+            return inside
         raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
     if not path.exists():
         raise _unreadable(path.name, "no such file or folder", "a data package")
     if path.suffix.lower() not in (".json", *YAML):
         raise _unreadable(path.name, "not a data package", "a folder, a datapackage.json or .yaml, or a .zip")
     return path
+
+
+def _descriptor_in(folder: Path) -> Path | None:
+    return next((folder / name for name in DESCRIPTORS if (folder / name).is_file()), None)
 
 
 def _unreadable(file: str, message: str, expected: str) -> PackageError:
@@ -78,10 +79,10 @@ def _extracted(archive: Path, target: Path) -> Path:
     """The folder that holds the descriptor, after unpacking: at the root of the archive or one level down."""
     try:
         unpacking.extract(archive, target)
-    except (*unpacking.UNREADABLE, unpacking.Unsafe) as error:
+    except unpacking.UNREADABLE as error:
         raise _unreadable(archive.name, f"the archive cannot be read: {error}", "an intact zip file") from None
     folders = [target, *sorted(entry for entry in target.iterdir() if entry.is_dir())]
-    packages = [folder for folder in folders if any((folder / name).is_file() for name in DESCRIPTORS)]
+    packages = [folder for folder in folders if _descriptor_in(folder)]
     if packages[:1] != [target] and len(packages) != 1:
         message = f"the archive has {'several packages' if packages else 'no descriptor'}"
         raise _unreadable(archive.name, message, f"{DESCRIPTORS[0]} at its root or in its only folder")
@@ -89,13 +90,12 @@ def _extracted(archive: Path, target: Path) -> Path:
 
 
 def _source(path: Path, scratch: Path) -> Source:
-    folder = path.parent
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
-    v2 = upgrade.is_v2(raw)
+    v2 = upgrade.V2 in str(raw.get("$schema", ""))
     resources: list[JSON] = []
     findings: list[Finding] = []
     names: list[str] = []
@@ -104,24 +104,21 @@ def _source(path: Path, scratch: Path) -> Source:
         try:
             resource = upgrade.resource(entry, position)
             names.append(str(resource["name"]))
-            _refuse_misfits(resource, shapes.RESOURCE, path.name, str(resource["name"]))
-            resource = _resource(resource, folder, path.name, v2)
-            resources.append(_as_table(resource, folder, path.name, ready, scratch / f"{position}"))
+            _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
+            resource = _resource(resource, path, v2)
+            resources.append(_as_table(resource, path, ready, scratch / f"{position}"))
         except PackageError as error:
             findings += error.findings
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
-    return Source(package, folder, path, tuple(names), _declared(entries), ready, tuple(findings))
+    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings))
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
-    named = [path for entry in entries for key in ("schema", "dialect", "path") for path in _list(entry.get(key))]
+    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path")]
+    named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
-
-
-def _list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else [value]
 
 
 def _loaded(path: Path, name: str) -> JSON:
@@ -149,10 +146,7 @@ class _PlainLoader(yaml.SafeLoader):
     """YAML without dates: a version or a day is text in a descriptor."""
 
 
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_PlainLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
@@ -162,17 +156,17 @@ def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | 
         raise PackageError(*findings)
 
 
-def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> dict[str, JSON]:
-    """A resource whose files exist, with schema and dialect read in."""
-    name = resource["name"]
+def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> dict[str, JSON]:
+    """A resource whose files exist, with schema and dialect read in; `described` is the descriptor's path."""
+    name, file = resource["name"], described.name
     if ("path" in resource) == ("data" in resource):
         message = "the resource has neither path nor data, or both"
         raise PackageError(Finding("descriptor", message, file, name, expected="either path or data"))
     for path in paths(resource):
-        _local(folder, path, file, name)
+        _local(described, path, name)
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
         if isinstance(resource.get(key), str):
-            resource[key] = _loaded(_local(folder, resource[key], file, name), resource[key])
+            resource[key] = _loaded(_local(described, resource[key], name), resource[key])
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema"):
@@ -182,9 +176,9 @@ def _resource(resource: dict[str, JSON], folder: Path, file: str, v2: bool) -> d
     return resource
 
 
-def _local(folder: Path, path: str, file: str, resource: str) -> Path:
+def _local(described: Path, path: str, resource: str) -> Path:
     """A file inside the package's folder, links followed."""
-    pure = PurePosixPath(path.replace("\\", "/"))
+    pure, folder = PurePosixPath(path.replace("\\", "/")), described.parent
     target = folder / path
     if "://" in path:
         type, message, expected = "remote-file", "is on the network, which is never read", "a file of the package"
@@ -194,30 +188,29 @@ def _local(folder: Path, path: str, file: str, resource: str) -> Path:
         type, message, expected = "missing-file", "does not exist", "an existing file"
     else:
         return target
-    raise PackageError(Finding(type, f'the file "{path}" {message}', file, resource, value=path, expected=expected))
+    message = f'the file "{path}" {message}'
+    raise PackageError(Finding(type, message, described.name, resource, value=path, expected=expected))
 
 
-def _as_table(
-    resource: dict[str, JSON], folder: Path, file: str, ready: dict[str, Ready], target: Path
-) -> dict[str, JSON]:
+def _as_table(resource: dict[str, JSON], described: Path, ready: dict[str, Ready], target: Path) -> dict[str, JSON]:
     """A table with its schema and delimiter, inferred where the descriptor is silent; other resources as they are."""
     format = upgrade.format_of(resource)
     declared = resource.get("type") == "table" or descriptor.is_table(resource)
     if not (declared or format in upgrade.TABULAR or isinstance(resource.get("data"), list)):
         return resource
-    name, table, file = resource["name"], {**resource, "type": "table"}, (*paths(resource), file)[0]
+    name, table, file = resource["name"], {**resource, "type": "table"}, (*paths(resource), described.name)[0]
     if declared and format not in READ:
         message = f"tables in the format {format or 'without a name'} cannot be read"
         raise PackageError(Finding("unreadable-table", message, file, name, expected=f"one of {', '.join(READ)}"))
     try:
         if paths(resource):
-            ready[name] = unpacking.ready(resource, folder, target)
+            ready[name] = unpacking.ready(resource, described.parent, target)
         dialect = resource.get("dialect") or {}
         if format in upgrade.TABULAR:
             table["dialect"] = {"delimiter": _delimiter(resource, format, ready[name].path), **dialect}
         if format in upgrade.JSON_FORMATS:
             table["dialect"] = {**dialect, **_members(resource, file, ready)}
-        return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, folder, ready)}
+        return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, described, ready)}
     except UNREADABLE as error:
         if not declared:
             return resource
@@ -227,19 +220,35 @@ def _as_table(
 def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
     """Which members of its objects are a table's columns, as a dialect says it; rows may leave some out."""
     name = str(resource["name"])
-    members = json_rows.members(resource, ready[name].path if name in ready else None)
-    if members is None:
-        return {}
-    if not members and name in ready:
+    first: dict[str, int] = {}  # each member, as they appear, with the first row (from 1) that has it
+    for number, item in enumerate(_items(resource, ready.get(name)), 1):
+        if not isinstance(item, Mapping):
+            return {}
+        for member in item:
+            first.setdefault(str(member), number)
+    if not first and name in ready:
         ready[name] = replace(ready[name], empty=True)
     if not descriptor.is_table(resource):
-        return {"itemKeys": list(members)}
+        return {"itemKeys": list(first)}
     names = [field["name"] for field in resource["schema"]["fields"]]
-    for member, row in members.items():
+    for member, row in first.items():
         if member not in names:
             message, expected = f'the member "{member}" is not a field of the schema', f"one of {', '.join(names)}"
             raise PackageError(Finding("extra-label", message, file, name, row + 1, member, expected=expected))
     return {"itemKeys": names}
+
+
+def _items(resource: Mapping[str, JSON], ready: Ready | None) -> Iterator[JSON]:
+    """The rows of a table in JSON, inline or in a file."""
+    if ready is None:
+        yield from resource["data"] if isinstance(resource.get("data"), list) else ()
+    elif upgrade.format_of(resource) == "json":
+        inside = (resource.get("dialect") or {}).get("property")
+        with ready.path.open("rb") as file:
+            yield from ijson.items(file, f"{inside}.item" if inside else "item")
+    else:
+        with ready.path.open(encoding=encoding(resource)) as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
 
 
 def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:
@@ -251,9 +260,9 @@ def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:
     return "," if "," in line else max(",;\t|", key=line.count)
 
 
-def _inferred(resource: dict[str, JSON], folder: Path, ready: Mapping[str, Ready]) -> JSON:
+def _inferred(resource: dict[str, JSON], described: Path, ready: Mapping[str, Ready]) -> JSON:
     """A schema that fits every row: frictionless infers from a sample, and what the rest contradicts becomes text."""
-    source = Source(descriptor.package({}), folder, folder / DESCRIPTORS[0], ready=ready)
+    source = Source(descriptor.package({}), described.parent, described, ready=ready)
     with table_resource(source, resource) as sample:
         fields = [{"name": field.name, "type": field.type} for field in sample.schema.fields]
     if not fields:
@@ -261,15 +270,12 @@ def _inferred(resource: dict[str, JSON], folder: Path, ready: Mapping[str, Ready
     table = descriptor.table({**resource, "schema": {"fields": fields}})
     readers = {field.name: types.kind(field).read for field in table.fields if field.type not in ("string", "any")}
     for _, row in rows(source, table):
-        for name, text in row.items():
-            if text is not None and name in readers and not _fits(readers[name], text):
-                del readers[name]
+        for name in [name for name in readers if (text := row[name]) is not None and not _fits(readers[name], text)]:
+            del readers[name]
     settled = [{**field, "type": field["type"] if field["name"] in readers else "string"} for field in fields]
     return {"fields": settled, "missingValues": [""]}
 
 
 def _fits(read: Callable[[str], Any], text: str) -> bool:
     """Whether a value is of a type; a code with leading zeros is not, since as a number it would lose them."""
-    digits = text.lstrip("+-")
-    leads = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
-    return not leads and types.expectation(read, text) is None
+    return not re.match(r"[+-]*0\d", text) and types.expectation(read, text) is None

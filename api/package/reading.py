@@ -3,32 +3,28 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import frictionless
+from frictionless import system
 
 from api.model import descriptor
 from api.model.descriptor import Field, Package, Table
 from api.model.findings import Finding
-from api.package import memoised_fields, upgrade
+from api.package import upgrade
 
 JSON = Any
-CSV_OPTIONS: Mapping[str, str] = {
-    "delimiter": "delimiter",
-    "quoteChar": "quotechar",
-    "doubleQuote": "doublequote",
-    "escapeChar": "escapechar",
-    "skipInitialSpace": "skipinitialspace",
-}
+REMEMBERED = 10_000  # texts of each column
+REMEMBERING = ("boolean", "date", "datetime", "duration", "integer", "number", "string", "time", "year", "yearmonth")
 BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 FED_TO_FRICTIONLESS = ("name", "data", *COUNTED)
-FED_OF_SCHEMAS = ("missingValues", "fieldsMatch")
+KEYS = ("primaryKey", "foreignKeys")
+FED_OF_SCHEMAS = ("missingValues", "fieldsMatch", *KEYS)
 FED_OF_FIELDS = (
     *("name", "type", "format", "constraints", "missingValues", "trueValues", "falseValues"),
     *("bareNumber", "groupChar", "decimalChar", "floatNumber", "delimiter", "itemType"),
@@ -97,7 +93,41 @@ def encoding(resource: Mapping[str, JSON]) -> str:
     return str(resource.get("encoding") or "utf-8")
 
 
-memoised_fields.register()
+# How frictionless reads: most columns repeat their values, so that its fields are made to remember texts
+
+
+def _remembering(plain: type[Any]) -> type[Any]:
+    """A field that reads each text once; cells with errors are read again, since the caller changes their notes."""
+
+    def create_cell_reader(self: Any) -> Callable[[Any], Any]:
+        read = plain.create_cell_reader(self)
+        results: dict[str, Any] = {}
+
+        def reader(cell: Any) -> Any:
+            if type(cell) is not str:
+                return read(cell)
+            result = results.get(cell)
+            if result is None:
+                result = read(cell)
+                if not result[1] and len(results) < REMEMBERED:
+                    results[cell] = result
+            return result
+
+        return reader
+
+    return type(plain.__name__, (plain,), {"create_cell_reader": create_cell_reader})
+
+
+class _Fields(frictionless.Plugin):
+    """Frictionless's own way to choose the classes of fields."""
+
+    remembering = {name: _remembering(system.select_field_class(name)) for name in REMEMBERING}
+
+    def select_field_class(self, type: str | None = None) -> type[Any] | None:
+        return self.remembering.get(type or "")
+
+
+system.register("lantern", _Fields())
 
 
 # What frictionless is given
@@ -116,28 +146,24 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
 def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     name = str(resource["name"])
     format = upgrade.format_of(resource)
+    dialect = upgrade.for_frictionless(resource.get("dialect") or {}, format)
     fed = {key: resource[key] for key in FED_TO_FRICTIONLESS if key in resource}
-    fed |= {"type": "table", "format": format}
+    fed |= {"type": "table", "format": format, "dialect": dialect}
     if name in source.ready and source.ready[name].empty:
         fed |= {"data": [], "format": "inline"}
     elif name in source.ready:
         fed |= {"path": source.ready[name].path.name, "scheme": "file", "encoding": encoding(resource)}
     if descriptor.is_table(resource):
-        fed["schema"] = resource["schema"]
-    fed["dialect"] = upgrade.for_frictionless(resource.get("dialect") or {}, format)
+        schema = resource["schema"]  # its texts for people are checked elsewhere
+        fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
+        fed["schema"] = {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields}
     return fed
-
-
-def fed_field(field: Field) -> dict[str, JSON]:
-    """A field as frictionless needs it; its texts for people are checked elsewhere."""
-    return {key: field.descriptor[key] for key in FED_OF_FIELDS if key in field.descriptor}
 
 
 def bare(table: Table) -> dict[str, JSON]:
     """A table to be read and not checked: no keys, no counts."""
-    schema = {key: table.schema[key] for key in FED_OF_SCHEMAS if key in table.schema}
     uncounted = {key: value for key, value in table.descriptor.items() if key not in COUNTED}
-    return {**uncounted, "schema": {**schema, "fields": [fed_field(field) for field in table.fields]}}
+    return {**uncounted, "schema": {key: value for key, value in table.schema.items() if key not in KEYS}}
 
 
 # Rows
@@ -147,21 +173,16 @@ def cells(source: Source, table: Table) -> Iterator[tuple[int, list[str]]]:
     """Each row's number and cells as text, in the order of the schema's fields."""
     if source.empty(table):
         return
-    writers = [_writer(field, field.missing) for field in table.fields]
+    writers = [_writer(field) for field in table.fields]
     with table_resource(source, bare(table)) as opened:
-        columns = _columns(table, opened.labels)
-        writing = list(zip(writers, columns, strict=True))
+        places: list[int | None] = list(range(len(table.fields)))
+        if table.schema.get("fieldsMatch") in BY_NAME:
+            labels = list(opened.labels)
+            places = [labels.index(field.name) if field.name in labels else None for field in table.fields]
+        writing = list(zip(writers, places, strict=True))
         for number, row in opened.dialect.read_enumerated_content_stream(opened.cell_stream):
             width = len(row)
             yield number, [write(None if place is None or place >= width else row[place]) for write, place in writing]
-
-
-def _columns(table: Table, labels: Sequence[str]) -> list[int | None]:
-    """The position of each field in a row: its own, unless the schema matches fields by name."""
-    if table.schema.get("fieldsMatch") not in BY_NAME:
-        return list(range(len(table.fields)))
-    places = {label: place for place, label in reversed(list(enumerate(labels)))}
-    return [places.get(field.name) for field in table.fields]
 
 
 def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | None]]]:
@@ -172,13 +193,12 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
         yield number, {name: None if text in missing else text for (name, missing), text in pairs}
 
 
-def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]:
+def _writer(field: Field) -> Callable[[Any], str]:
     """How a cell becomes text that api.model.types can read: text stays as it is."""
-    empty = "" if "" in missing_values else next(iter(missing_values), "")
+    empty = "" if "" in field.missing else next(iter(field.missing), "")
     true, false = (field.descriptor.get(key) for key in ("trueValues", "falseValues"))
     words = {True: (true or ["true"])[0], False: (false or ["false"])[0]}
     point = str(field.descriptor.get("decimalChar") or ".")
-    pattern = field.format.removeprefix("fmt:")
 
     def write(cell: Any) -> str:
         if isinstance(cell, str):
@@ -189,8 +209,6 @@ def _writer(field: Field, missing_values: Sequence[str]) -> Callable[[Any], str]
             return str(words[cell])
         if isinstance(cell, int | float | Decimal):
             return _digits(cell).replace(".", point)
-        if isinstance(cell, date | time):
-            return _moment(cell, field.type, pattern)
         if field.type == "geopoint" and field.format == "default" and isinstance(cell, list):
             return ",".join(_digits(number) for number in cell)
         if field.type == "list" and isinstance(cell, list):
@@ -210,19 +228,10 @@ def _json(value: Any) -> str:
 
 
 def _digits(number: Any) -> str:
-    """Plain digits, without exponent; a whole number of a spreadsheet gets no fraction."""
+    """Plain digits, without exponent; a whole number gets no fraction."""
     if isinstance(number, float) and number.is_integer():
         return str(int(number))
     return f"{Decimal(repr(number)):f}" if isinstance(number, float) else str(number)
-
-
-def _moment(moment: date | time, type: str, pattern: str) -> str:
-    """A date or time as text; a spreadsheet has date-times even where the field is a date."""
-    if pattern not in ("default", "any"):
-        return moment.strftime(pattern)
-    if type == "date" and isinstance(moment, datetime):
-        return moment.date().isoformat()
-    return moment.isoformat()
 
 
 # Files
@@ -231,10 +240,10 @@ def _moment(moment: date | time, type: str, pattern: str) -> str:
 def lines(source: Source, table: Table) -> Iterator[int]:
     """The line at which each row of a text table begins, the header's first: a cell may hold line ends."""
     dialect = table.descriptor.get("dialect") or {}
-    options = {python: dialect[name] for name, python in CSV_OPTIONS.items() if dialect.get(name) is not None}
+    options = {key.lower(): dialect[key] for key in upgrade.CSV_PROPERTIES if dialect.get(key) is not None}
     path = source.ready[table.name].path
     with path.open(encoding=encoding(table.descriptor), errors="replace", newline="") as stream:
-        reader = csv.reader(stream, **options)
+        reader = csv.reader(stream, **options)  # named as the standard does, in lower case
         begins = 1
         for _ in reader:
             yield begins

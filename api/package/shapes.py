@@ -9,12 +9,9 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 
 Shape = Mapping[str, Any]
-TEXT: Shape = {"type": "string"}
-NAMES: Shape = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
-OBJECT_OR_PATH: Shape = {"type": ["object", "string"]}
 
 
-def _object(required: tuple[str, ...] = (), **properties: Shape) -> Shape:
+def _object(properties: Mapping[str, Shape], *required: str) -> Shape:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
@@ -22,50 +19,48 @@ def _list(items: Shape, **more: int) -> Shape:
     return {"type": "array", "items": items, **more}
 
 
-FIELD = _object(("name",), name=TEXT, type=TEXT, format=TEXT, constraints={"type": "object"}, categories=_list({}))
-REFERENCE = _object(("fields",), resource=TEXT, fields=NAMES)
-FOREIGN_KEY = _object(("fields", "reference"), fields=NAMES, reference=REFERENCE)
-MISSING_VALUE: Shape = {"anyOf": [TEXT, _object(("value",), value=TEXT)]}
-RULE = _object(("through", "resource", "field"), through=TEXT, resource=TEXT, field=TEXT)
-AGREES: Shape = {"type": "object", "additionalProperties": RULE}
-FIGURE: Shape = {**_object(series=_list(TEXT), agrees=AGREES), "additionalProperties": TEXT}
-SCHEMA: Shape = {
-    **_object(fields=_list(FIELD), primaryKey=NAMES, uniqueKeys=_list(NAMES)),
-    "patternProperties": {
-        "^foreignKeys$": _list(FOREIGN_KEY),
-        "^missingValues$": _list(MISSING_VALUE),
-        "^lantern:figure$": FIGURE,
-    },
-}
-DIALECT = _object(
-    header={"type": "boolean"},
-    headerRows=_list({"type": "integer"}),
-    delimiter={"type": "string", "minLength": 1, "maxLength": 1},
-    csv={"type": "object"},
-    excel={"type": "object"},
+TEXT: Shape = {"type": "string"}
+FLAG: Shape = {"type": "boolean"}
+OBJECT: Shape = {"type": "object"}
+NAMES: Shape = {"anyOf": [TEXT, _list(TEXT)]}
+
+RULE = ("through", "resource", "field")
+AGREES: Shape = {"type": "object", "additionalProperties": _object(dict.fromkeys(RULE, TEXT), *RULE)}
+REFERENCE = _object({"resource": TEXT, "fields": NAMES}, "fields")
+FIELD = {"name": TEXT, "type": TEXT, "format": TEXT, "constraints": OBJECT, "categories": _list({})}
+SCHEMA = _object(
+    {
+        "fields": _list(_object(FIELD, "name")),
+        "primaryKey": NAMES,
+        "uniqueKeys": _list(NAMES),
+        "foreignKeys": _list(_object({"fields": NAMES, "reference": REFERENCE}, "fields", "reference")),
+        "missingValues": _list({"anyOf": [TEXT, _object({"value": TEXT}, "value")]}),
+        "lantern:figure": {**_object({"series": _list(TEXT), "agrees": AGREES}), "additionalProperties": TEXT},
+    }
 )
+CHARACTER: Shape = {"type": "string", "minLength": 1, "maxLength": 1}
+LINES = _list({"type": "integer"})
+DIALECT = _object({"header": FLAG, "headerRows": LINES, "delimiter": CHARACTER, "csv": OBJECT, "excel": OBJECT})
 RESOURCE = _object(
-    name={"type": "string", "minLength": 1},
-    path=NAMES,
-    format=TEXT,
-    encoding=TEXT,
-    compression=TEXT,
-    innerpath=TEXT,
-    schema=OBJECT_OR_PATH,
-    dialect=OBJECT_OR_PATH,
+    {
+        "name": {"type": "string", "minLength": 1},
+        "path": NAMES,
+        **dict.fromkeys(("format", "encoding", "compression", "innerpath"), TEXT),
+        **dict.fromkeys(("schema", "dialect"), {"type": ["object", "string"]}),
+        "lantern:indexes": _list(_list(TEXT, minItems=1)),
+    }
 )
-SUM = _object(
-    ("name", "resource", "field", "parts", "total"),
-    name=TEXT,
-    resource=TEXT,
-    field=TEXT,
-    parts=_list(TEXT, minItems=1),
-    total={"type": ["string", "number"]},
+TOTAL: Shape = {"type": ["string", "number"]}
+SUM = {"name": TEXT, "resource": TEXT, "field": TEXT, "parts": _list(TEXT, minItems=1), "total": TOTAL}
+PACKAGE = _object(
+    {
+        "resources": _list(OBJECT, minItems=1),
+        "licenses": _list(OBJECT),
+        "lantern:sums": _list(_object(SUM, *SUM)),
+        "contributors": _list(OBJECT),
+    },
+    "resources",
 )
-PACKAGE: Shape = {
-    **_object(("resources",), resources=_list({"type": "object"}, minItems=1), licenses=_list({"type": "object"})),
-    "patternProperties": {"^lantern:sums$": _list(SUM), "^contributors$": _list({"type": "object"})},
-}
 
 
 def misfits(part: Any, shape: Shape) -> Iterator[str]:

@@ -7,13 +7,10 @@ from typing import Any
 from api.model import types
 from api.model.descriptor import Field, Table
 from api.model.findings import Finding
-from api.package.checks.base import CheckError, key, text
+from api.package.checks.base import key, text
 
-# By frictionless' type of an error: the message; of constraints also our type, and what was expected.
-OF_TABLES: Mapping[str, str] = {
-    "row-count": "the row count differs from the descriptor",
-    "field-count": "the field count differs from the descriptor",
-}
+COUNTED = ("row-count", "field-count")
+# By frictionless' type of an error: the message; of rows also what was expected, of constraints first our type.
 OF_HEADERS: Mapping[str, str] = {
     "blank-header": "the header is empty",
     "blank-label": "a column has no name",
@@ -22,6 +19,11 @@ OF_HEADERS: Mapping[str, str] = {
     "incorrect-label": "this is not the name of the field",
     "duplicate-label": "the name is listed twice in the header",
     "unmatched-header": "no column has the name of a field",
+}
+OF_ROWS: Mapping[str, tuple[str, str | None]] = {
+    "blank-row": ("the row is empty", "a row, or no line"),
+    "extra-cell": ("the row has more cells than the header", None),
+    "missing-cell": ("the row ends before this field", "a cell"),
 }
 CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
     "required": ("required", "a value is missing", "a value"),
@@ -33,13 +35,8 @@ CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
     "minLength": ("min-length", "{cell} is too short", "at least {limit} characters"),
     "maxLength": ("max-length", "{cell} is too long", "at most {limit} characters"),
     "pattern": ("pattern", "{cell} does not match the pattern", "text that matches {limit}"),
-    "jsonSchema": ("json-schema", "{cell} does not fit its JSON Schema", "a value that fits"),
 }
-TYPES: Mapping[str, str] = {
-    "string": "text",
-    "geojson": "a GeoJSON object",
-    "geopoint": "a point, longitude then latitude",
-}
+TYPES = {"string": "text", "geojson": "a GeoJSON object", "geopoint": "a point, longitude then latitude"}
 CONSTRAINT = re.compile(r'constraint "(\w+)" is "(.*)"', re.DOTALL)
 COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
 LONGEST_SHOWN = 200
@@ -51,16 +48,15 @@ def of_descriptor(error: Any, file: str, resource: str | None) -> Finding:
 
 
 def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | None:
-    """The finding for an error of frictionless or of a check of ours; None where another finding reports the same."""
-    if isinstance(error, CheckError):
-        return error.finding
+    """The finding for an error that frictionless reports; None where another finding reports the same."""
     place: dict[str, Any] = {"file": file, "resource": table.name}
     if row is not None:
         return _of_row(error, table, row, {**place, "row": row.row_number, "key": key(table, row)})
-    if error.type in OF_TABLES:
+    if error.type in COUNTED:
         counts = COUNTS.match(error.note)
         expected, actual = counts.groups() if counts else (None, None)
-        return Finding(error.type, OF_TABLES[error.type], **place, value=actual, expected=expected)
+        message = f"the {error.type.replace('-', ' ')} differs from the descriptor"
+        return Finding(error.type, message, **place, value=actual, expected=expected)
     if error.type in OF_HEADERS:
         label, name = getattr(error, "label", "") or None, getattr(error, "field_name", "") or None
         return Finding(error.type, OF_HEADERS[error.type], **place, row=1, field=name, value=label, expected=name)
@@ -70,54 +66,39 @@ def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | N
     return Finding("unreadable-table", f"the table cannot be read: {error.note}", **place)
 
 
-def _of_row(error: Any, table: Table, row: Any, place: Mapping[str, Any]) -> Finding | None:
+def _of_row(error: Any, table: Table, row: Any, place: dict[str, Any]) -> Finding | None:
     """The finding for an error of a row; one of a single cell has its text as value."""
-    name = getattr(error, "field_name", None)
+    name, cell = getattr(error, "field_name", None), ""
     if name and name in row.field_names:
-        place = {**place, "field": name, "value": text(row, name)}
+        place |= {"field": name, "value": text(row, name)}
+        cell = _shown(place["value"])
     if error.type == "type-error":
         expected = _expected(table.field(str(name)), place["value"])
-        return Finding("wrong-type", f"{_shown(place['value'])} is not {expected}", **place, expected=expected)
+        return Finding("wrong-type", f"{cell} is not {expected}", **place, expected=expected)
     if error.type == "constraint-error":
-        return _of_constraint(error, place)
+        constraint, limit = CONSTRAINT.match(error.note).groups()  # type: ignore[union-attr]
+        type, message, expected = CONSTRAINTS.get(constraint, (constraint, "{cell} is not allowed", "{limit}"))
+        words = {"cell": cell, "limit": _listed(limit)}
+        return Finding(type, message.format(**words), **place, expected=expected.format(**words))
     if error.type == "unique-error":
         if table.primary_key == (name,):  # reported as a key
             return None
-        message = f"{_shown(place['value'])} duplicates an earlier row"
-        return Finding("unique", message, **place, expected="a value that no other row has")
+        return Finding("unique", f"{cell} duplicates an earlier row", **place, expected="a value that no other row has")
     if error.type == "primary-key":
-        return _of_key(error, table, place)
+        if "None" in error.note:  # the key is empty: its fields are required, which is reported
+            return None
+        place |= {"field": table.primary_key[0] if len(table.primary_key) == 1 else None, "value": place["key"]}
+        message = f'the key "{place["key"]}" duplicates an earlier row'
+        return Finding("duplicate-key", message, **place, expected="a key that no other row has")
     if error.type == "foreign-key":
-        return _of_reference(error, row, place)
-    if error.type == "blank-row":
-        return Finding("blank-row", "the row is empty", **place, expected="a row, or no line")
+        value = ",".join(text(row, name) for name in error.field_names)
+        where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
+        place |= {"field": error.field_names[0], "value": value, "expected": f"a value of {where}"}
+        return Finding("foreign-key", f"{_shown(value)} does not exist in {where}", **place)
     if error.type == "extra-cell":
-        return Finding("extra-cell", "the row has more cells than the header", **place, value=error.cell)
-    if error.type == "missing-cell":
-        return Finding("missing-cell", "the row ends before this field", **place, expected="a cell")
-    return Finding(error.type, error.note, **place)
-
-
-def _of_constraint(error: Any, place: Mapping[str, Any]) -> Finding:
-    constraint, limit = CONSTRAINT.match(error.note).groups()  # type: ignore[union-attr]
-    type, message, expected = CONSTRAINTS.get(constraint, (constraint, "{cell} is not allowed", "{limit}"))
-    words = {"cell": _shown(place["value"]), "limit": _listed(limit)}
-    return Finding(type, message.format(**words), **place, expected=expected.format(**words))
-
-
-def _of_key(error: Any, table: Table, place: Mapping[str, Any]) -> Finding | None:
-    if "None" in error.note:  # the key is empty: its fields are required, which is reported
-        return None
-    name = table.primary_key[0] if len(table.primary_key) == 1 else None
-    message, expected = f'the key "{place["key"]}" duplicates an earlier row', "a key that no other row has"
-    return Finding("duplicate-key", message, **place, field=name, value=place["key"], expected=expected)
-
-
-def _of_reference(error: Any, row: Any, place: Mapping[str, Any]) -> Finding:
-    value = ",".join(text(row, name) for name in error.field_names)
-    where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
-    place = {**place, "field": error.field_names[0], "value": value, "expected": f"a value of {where}"}
-    return Finding("foreign-key", f"{_shown(value)} does not exist in {where}", **place)
+        place["value"] = error.cell
+    message, expected = OF_ROWS.get(error.type, (error.note, None))
+    return Finding(error.type, message, **place, expected=expected)
 
 
 def _expected(field: Field, cell: str) -> str:

@@ -17,11 +17,13 @@ from api.package.reading import Part, Ready, paths
 
 LARGEST = 16 * 2**30  # bytes: what a package may unpack to
 MOST_ENTRIES = 100_000
-UNREADABLE = (OSError, EOFError, KeyError, IndexError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
 
 
 class Unsafe(Exception):
     """An archive that must not be unpacked."""
+
+
+UNREADABLE = (OSError, EOFError, LookupError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, Unsafe)
 
 
 def extract(archive: Path, target: Path) -> None:
@@ -59,14 +61,13 @@ def _join(resource: Mapping[str, Any], folder: Path, target: Path) -> tuple[Part
             compression = upgrade.compression_of({**resource, "path": path})
             with _byte_stream(folder / path, compression, resource.get("innerpath")) as stream:
                 for number, text in enumerate(stream):
-                    bare = text.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") if number == 0 else b""
-                    repeated = number == 0 and header is not None and bare == header
                     if number == 0:
+                        unmarked = text.removeprefix(codecs.BOM_UTF8)
+                        repeated = unmarked.rstrip(b"\r\n") == header
                         parts.append(Part(path, line, int(repeated)))
-                        text = text if header is None else text.removeprefix(codecs.BOM_UTF8)
-                        header = bare if header is None else header
-                    if repeated:
-                        continue
+                        if repeated:
+                            continue
+                        text, header = (text, unmarked.rstrip(b"\r\n")) if header is None else (unmarked, header)
                     size += out.write(text if text.endswith((b"\n", b"\r")) else text + b"\n")
                     line += 1
                     if size > LARGEST:

@@ -3,7 +3,7 @@
 Pure: the files that a descriptor names (schemas, dialects, data) are read by api.package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,10 +25,6 @@ def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     return {"$schema": PACKAGE, **upgraded}
 
 
-def is_v2(descriptor: Mapping[str, JSON]) -> bool:
-    return V2 in str(descriptor.get("$schema", ""))
-
-
 def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     """A resource with a name, and with a list of paths only where there are several."""
     upgraded = dict(descriptor)
@@ -38,32 +34,32 @@ def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     if upgraded.pop("profile", None) == "tabular-data-resource":
         upgraded["type"] = "table"
     first = path[0] if isinstance(path, list) and path else path
-    upgraded.setdefault("name", _stem(first) if isinstance(first, str) else f"resource-{position}")
+    stem = PurePosixPath(first).name.split(".")[0] if isinstance(first, str) else f"resource-{position}"
+    upgraded.setdefault("name", stem or "resource")
     return upgraded
 
 
 def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON]:
-    """A Table Schema whose keys are lists and whose foreign keys name their table."""
+    """A Table Schema whose keys are lists and whose foreign keys name their table.
+
+    A field without a type is a string in v1 and anything in v2.
+    """
+    untyped = "any" if v2 else "string"
+    turned: Mapping[str, Callable[[JSON], JSON]] = {
+        "fields": lambda fields: [{"type": untyped, **field} for field in fields],
+        "primaryKey": _list,
+        "uniqueKeys": lambda keys: [_list(key) for key in keys],
+        "foreignKeys": lambda keys: [_foreign_key(key, own) for key in keys],
+        "fieldsMatch": lambda match: match[0] if isinstance(match, list) and match else match,
+    }
     upgraded = {key: value for key, value in descriptor.items() if key != "profile"}
-    if "fields" in upgraded:
-        upgraded["fields"] = [_field(entry, v2) for entry in upgraded["fields"]]
-    if "primaryKey" in upgraded:
-        upgraded["primaryKey"] = _list(upgraded["primaryKey"])
-    if "uniqueKeys" in upgraded:
-        upgraded["uniqueKeys"] = [_list(key) for key in upgraded["uniqueKeys"]]
-    if "foreignKeys" in upgraded:
-        upgraded["foreignKeys"] = [_foreign_key(entry, own) for entry in upgraded["foreignKeys"]]
-    match = upgraded.get("fieldsMatch")
-    if isinstance(match, list) and match:
-        upgraded["fieldsMatch"] = match[0]
-    return upgraded
+    return {key: turned[key](value) if key in turned else value for key, value in upgraded.items()}
 
 
 def dialect(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     """A Table Dialect in flat form: properties that v1 and frictionless name differently get their v2 names."""
-    upgraded = {**descriptor, **(descriptor.get("csv") or {})}
-    upgraded.pop("csv", None)
-    upgraded.pop("csvddfVersion", None)
+    merged = {**descriptor, **(descriptor.get("csv") or {})}
+    upgraded = {key: value for key, value in merged.items() if key not in ("csv", "csvddfVersion")}
     if "caseSensitiveHeader" in upgraded:
         upgraded["headerCase"] = bool(upgraded.pop("caseSensitiveHeader"))
     sheet = (upgraded.pop("excel", None) or {}).get("sheet")
@@ -77,7 +73,10 @@ def format_of(resource: Mapping[str, JSON]) -> str:
     if "data" in resource:
         return "inline"
     declared = str(resource.get("format") or "").lower().lstrip(".")
-    return declared if declared and declared not in ("gz", "zip") else _suffix(resource)
+    if declared not in ("", "gz", "zip"):
+        return declared
+    path = PurePosixPath(_first(resource))
+    return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower().lstrip(".")
 
 
 def compression_of(resource: Mapping[str, JSON]) -> str:
@@ -98,22 +97,12 @@ def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON
     if format in JSON_FORMATS:
         objects = {"property": dialect.get("property"), "keys": dialect.get("itemKeys")}
         nested["inline" if format == "inline" else "json"] = {k: v for k, v in objects.items() if v}
-    sheet = dialect.get("sheetName", dialect.get("sheetNumber"))
-    if sheet is not None:
-        nested["excel"] = {"sheet": sheet}
     return nested
 
 
 def _contributor(entry: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    if "role" not in entry:
-        return entry
     rest = {key: value for key, value in entry.items() if key != "role"}
-    return {**rest, "roles": rest.get("roles") or [entry["role"]]}
-
-
-def _field(entry: Mapping[str, JSON], v2: bool) -> Mapping[str, JSON]:
-    """A field without a type is a string in v1 and anything in v2."""
-    return {"type": "any" if v2 else "string", **entry}
+    return {**rest, "roles": rest.get("roles") or [entry["role"]]} if "role" in entry else entry
 
 
 def _foreign_key(entry: Mapping[str, JSON], own: str) -> Mapping[str, JSON]:
@@ -130,14 +119,3 @@ def _list(value: JSON) -> JSON:
 def _first(resource: Mapping[str, JSON]) -> str:
     path = resource.get("path") or ""
     return str(path[0] if isinstance(path, list) else path)
-
-
-def _suffix(resource: Mapping[str, JSON]) -> str:
-    path = PurePosixPath(_first(resource))
-    if path.suffix.lower() in COMPRESSIONS:
-        path = path.with_suffix("")
-    return path.suffix.lower().lstrip(".")
-
-
-def _stem(path: str) -> str:
-    return PurePosixPath(path).name.split(".")[0] or "resource"

@@ -15,12 +15,8 @@ from api.package import upgrade
 from api.package.reading import Source, cells, encoding, paths
 
 PLAIN_DIALECT: Mapping[str, Any] = {
-    "delimiter": ",",
-    "quoteChar": '"',
-    "doubleQuote": True,
-    "header": True,
-    "headerRows": [1],
-    "skipInitialSpace": False,
+    **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
+    **{"header": True, "headerRows": [1]},
 }
 WITHOUT_EFFECT = ("$schema", "lineTerminator", "headerCase", "headerJoin")
 
@@ -45,12 +41,13 @@ def _plain_file(source: Source, table: Table) -> Path | None:
     """The table's file, if its bytes can be published as they are."""
     resource = table.descriptor
     own = paths(resource)
-    if len(own) != 1 or upgrade.format_of(resource) != "csv" or upgrade.compression_of(resource):
+    if len(own) != 1 or (upgrade.format_of(resource), upgrade.compression_of(resource)) != ("csv", ""):
         return None
     if codecs.lookup(encoding(resource)).name != "utf-8":
         return None
-    if not all(_is_plain(key, value) for key, value in (resource.get("dialect") or {}).items()):
-        return None
+    for key, value in (resource.get("dialect") or {}).items():
+        if value != PLAIN_DIALECT.get(key) and key not in WITHOUT_EFFECT:
+            return None
     path = source.ready[table.name].path
     with path.open(encoding="utf-8", newline="") as file:  # a byte order mark would be part of the first name
         header = next(csv.reader(file), [])
@@ -72,10 +69,3 @@ def _has_plain_lines(path: Path) -> bool:
             rows += not open_quote
     with path.open(encoding="utf-8", newline="") as text:
         return rows == sum(1 for _ in csv.reader(text)) and not open_quote
-
-
-def _is_plain(key: str, value: Any) -> bool:
-    """Whether a property of a dialect leaves CSV as every reader expects it."""
-    if key in PLAIN_DIALECT:
-        return bool(PLAIN_DIALECT[key] == value)
-    return value is None or key in WITHOUT_EFFECT

@@ -15,7 +15,7 @@ from api.index import duckdb, sqlite
 from api.index.layout import FEW, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
-from api.query import parse, sql
+from api.query import indexes, parse, sql
 from api.query.engines import DUCKDB, SQLITE, Engine, Statement
 from api.query.parse import Query
 from api.query.sql import Shape
@@ -44,7 +44,7 @@ class Plan:
     @cached_property
     def narrowing(self) -> list[tuple[frozenset[int], Statement]]:
         """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
-        every = sql.narrowing(self.layout, self.where.filters)
+        every = indexes.narrowing(self.layout, self.where.filters)
         return [(places, sql.bounded(self.layout, self.where, places, FEW + 1)) for places in every]
 
 
@@ -114,9 +114,9 @@ def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[
     key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     where = Shape(filters, search)
     shape = replace(where, sort=sql.sort_of(layout, key, filters, sort))
-    pair = sql.rollup_pair(layout, where)
+    pair = indexes.rollup_pair(layout, where)
     rolled = sql.rolled_count(layout, where, pair) if pair else None
-    return Plan(layout, shape, where, sql.walked(layout, shape), rolled)
+    return Plan(layout, shape, where, indexes.walked(layout, shape), rolled)
 
 
 # Which engine

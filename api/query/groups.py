@@ -14,7 +14,8 @@ from api.index.sqlite import decimal
 from api.model import decimals
 from api.query.engines import EXACT, SQLITE, Engine, High, Low, Mean, Middle, Statement, Total, statement
 from api.query.find import Selection, access
-from api.query.sql import LIMIT, Shape, Uses, column, conditions, free, number, rollup_pair, source
+from api.query.indexes import rollup_pair
+from api.query.sql import LIMIT, Shape, Uses, column, conditions, free, number, source
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")

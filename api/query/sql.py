@@ -8,14 +8,14 @@ one or more ranges: the rows that tie with the last one seen and come after it, 
 so it costs the same at any depth. Else the rows under the filters are sorted (`page`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from api.index.layout import CROWD, ROW_NUMBER, Layout, part, rollup
+from api.index.layout import ROW_NUMBER, Layout, part, rollup
 from api.query.engines import DUCKDB, SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
 from api.query.fields import OPERATORS, Operand
 
@@ -25,7 +25,6 @@ LAST = "last"
 Filters = tuple[tuple[int, str, Any], ...]
 Sort = tuple[tuple[int, bool, bool], ...]
 Uses = frozenset[int] | None
-RANGED = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "isnull"})  # the operators that an index narrows
 
 
 @dataclass(frozen=True)
@@ -64,63 +63,6 @@ def sort_of(layout: Layout, key: int | None, filters: Filters, sort: tuple[tuple
         if position not in fixed and position not in [known for known, *_ in keys]:
             keys.append((position, down, layout.columns[position].nulls))
     return tuple(keys)
-
-
-# Which index
-
-
-def narrowing(layout: Layout, filters: Filters) -> list[frozenset[int]]:
-    """The places of the filters that some index takes together, most first."""
-    found = set()
-    for positions in layout.indexes:
-        taken: set[int] = set()
-        for position in positions:
-            here = {i for i, (at, name, _) in enumerate(filters) if at == position and name in RANGED}
-            taken |= here
-            if not any(filters[i][1] == "eq" for i in here):
-                break
-        if taken:
-            found.add(frozenset(taken))
-    return sorted(found, key=lambda places: (-len(places), sorted(places)))
-
-
-def walked(layout: Layout, shape: Shape) -> bool:
-    """Whether an index, or the rows' numbers, or full text, holds the rows of a query in its order."""
-    if shape.search:
-        return not shape.filters and not shape.sort
-    if not shape.filters and [position for position, *_ in shape.sort] in ([], [ROW_NUMBER]):
-        return True
-    return any(_walks(layout, shape, positions) for positions in layout.indexes)
-
-
-def _walks(layout: Layout, shape: Shape, positions: tuple[int, ...]) -> bool:
-    """Whether an index does: all filters are fixed values of its first fields or a range of the next one, by which, or
-    by whose few rows of one value, the query is sorted.
-    """
-    fixed = {position for position, name, _ in shape.filters if name == "eq"}
-    start = next((i for i, position in enumerate(positions) if position not in fixed), len(positions))
-    first, rest = set(positions[:start]), positions[start:]
-    for position, name, _ in shape.filters:
-        within = position in first and name == "eq" or position in rest[:1] and name in RANGED - {"in"}
-        if not within:
-            return False
-    if not rest:
-        return not shape.sort
-    sort = shape.sort
-    if tuple(position for position, *_ in sort) == rest and not any(down for _, down, _ in sort):
-        return not any(nulls for *_, nulls in sort[1:])
-    return len(rest) == 1 and sort[:1] != () and sort[0][0] == rest[0] and layout.columns[rest[0]].most <= CROWD
-
-
-def rollup_pair(layout: Layout, shape: Shape, groups: Sequence[int] = ()) -> tuple[int, int] | None:
-    """The pair of fields whose rollup covers all fields that are filtered and grouped by, if there is one."""
-    used = {position for position, _, _ in shape.filters} | set(groups)
-    if shape.search or not used or any(OPERATORS[name].folded for _, name, _ in shape.filters):
-        return None
-    return next((pair for pair in layout.rollups if used <= set(pair)), None)
-
-
-# Statements
 
 
 def source(layout: Layout, positions: Iterable[int]) -> sa.FromClause:
@@ -240,7 +182,7 @@ def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
 
 
 def _beyond(layout: Layout, shape: Shape) -> sa.ColumnElement[bool]:
-    """The rows after the last one of the page before: they tie with it in some sort keys and come after it in the next."""
+    """The rows after the last one of the page before: they tie with it in some sort keys and follow in the next."""
     assert shape.after is not None
     ties, some = _ties(layout, shape), []
     for depth, ((position, down, nulls), null) in enumerate(zip(shape.sort, shape.after, strict=True)):

@@ -5,9 +5,10 @@ Each version is checked against the one before, and lists what changed since; no
 releases the store holds.
 """
 
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,16 @@ from api.index import layout, making
 from api.model import descriptor, filenames
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
-from api.release import changes, files, history, notes, publishing
+from api.release import changes, files, history, notes
+from api.release.files import Say
 from api.release.formats import FORMATS, archive
 from api.release.media_types import media_type
-from api.store import manifest, release_index, releases
+from api.store import atomic_files, manifest, release_index, releases
 
 VALIDATED = "validated"  # the folder in which a store remembers valid tables
+PLACE = "build-"  # how the folders of builds under way begin
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
-Say = Callable[[str], None]
 
 
 class BuildError(LanternError):
@@ -63,8 +65,8 @@ def build(source: Path, root: Path, say: Say = lambda _: None, index: str = "") 
             reason = withdrawn[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({reason}): raise the package's version")
         folders = [f for f in history.earlier(last.source.folder, last.model.version) if f.name not in withdrawn]
-        missing = [folder for folder in folders if not _exists(root / RELEASES / folder.name)]
-        _exists(root / RELEASES / last.model.version)  # called for what it refuses: see _add
+        missing = [folder for folder in folders if _released(root / RELEASES / folder.name) is None]
+        _released(root / RELEASES / last.model.version)  # called for what it refuses: see _add
         earlier = [_version(stack.enter_context(package.open_source(f)), cache, say) for f in missing]
         indexes = layout.folder(root, index)
         for version in (*earlier, last):
@@ -75,15 +77,10 @@ def build(source: Path, root: Path, say: Say = lambda _: None, index: str = "") 
     return release
 
 
-def _exists(target: Path) -> bool:
-    """Whether a release is in the store. Raises BuildError for a folder of its name that is none."""
-    if target.exists():
-        _manifest(target)
-    return target.exists()
-
-
-def _manifest(target: Path) -> manifest.Contents:
-    """The manifest of a release in the store. Raises BuildError for a folder that is not a release."""
+def _released(target: Path) -> manifest.Contents | None:
+    """The manifest of a release, where it is in the store. Raises BuildError for a folder of its name that is none."""
+    if not target.exists():
+        return None
     try:
         return manifest.read((target / MANIFEST).read_bytes())
     except (OSError, manifest.BadManifest) as error:
@@ -91,7 +88,7 @@ def _manifest(target: Path) -> manifest.Contents:
 
 
 def _version(source: package.Source, cache: Path, say: Say) -> _Version:
-    """A version that may be built. Raises BuildError for one that may not.
+    """A version that may be built: valid, and dated after the one that it follows. Raises BuildError for any other.
 
     `cache` remembers valid tables.
     """
@@ -104,21 +101,15 @@ def _version(source: package.Source, cache: Path, say: Say) -> _Version:
     report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
         raise BuildError(report.text())
-    _in_time(model, previous)
-    return _Version(source, previous, report)
-
-
-def _in_time(model: descriptor.Package, previous: history.Previous | None) -> None:
-    """A release is dated, and not before the one that it follows. Raises BuildError."""
     created = _published_at(model)
-    if previous is None or previous.folder is None:
-        return
-    with package.open_source(previous.folder) as before:
-        if _published_at(before.package) >= created:
-            raise BuildError(
-                f"version {model.version} was created {model.created}, version {previous.version} not before that "
-                f"({before.package.created}): releases are dated when they are made"
-            )
+    if previous is not None and previous.folder is not None:
+        with package.open_source(previous.folder) as before:
+            if _published_at(before.package) >= created:
+                raise BuildError(
+                    f"version {model.version} was created {model.created}, version {previous.version} not before that "
+                    f"({before.package.created}): releases are dated when they are made"
+                )
+    return _Version(source, previous, report)
 
 
 def _published_at(model: descriptor.Package) -> str:
@@ -133,7 +124,8 @@ def _published_at(model: descriptor.Package) -> str:
 def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Release:
     """Put one version into the store, unless it is there with the same content, and its index beside the others."""
     target = root / RELEASES / version.model.version
-    with publishing.workplace(root) as folder:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_files.workplace(root / "tmp", PLACE) as folder:  # on the store's file system
         described = pack(version.source, version.previous, version.report, folder)
         if not target.exists():
             with making.beside(described, folder, indexes) as index:
@@ -141,7 +133,7 @@ def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Rel
                 say("making the index")
                 made = index()
                 with making.alone(indexes):  # a server that sees the release at once need not make another
-                    if publishing.publish(folder, target):
+                    if publish(folder, target):
                         release = releases.open_release(target, indexes)
                         making.place(made, release.index)
                         say(f"published {target.name}")
@@ -151,6 +143,22 @@ def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Rel
     release = releases.open_release(target, indexes)
     making.make(release)
     return release
+
+
+def publish(folder: Path, target: Path) -> bool:
+    """Everything on disk first, then one rename: a crash leaves the old state or the new one.
+
+    False where another build was first.
+    """
+    atomic_files.settle(folder)
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if target.exists():
+            return False
+        raise
+    atomic_files.sync(target.parent)
+    return True
 
 
 # What a release holds
@@ -189,21 +197,17 @@ def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], 
     resources = []
     for resource in model.descriptor.get("resources", []):
         table = tables.get(str(resource.get("name")))
-        resources.append(resource if table is None else _of_table(resource, table, folder, rows[table.name]))
-    return {**history.named(model.descriptor, previous), "resources": resources}
-
-
-def _of_table(resource: Mapping[str, Any], table: descriptor.Table, folder: Path, rows: int) -> dict[str, Any]:
-    path = folder / table.path
-    return {key: value for key, value in resource.items() if key not in IN_THE_SOURCE_ONLY} | {
-        "path": table.path,
-        "format": "csv",
-        "mediatype": "text/csv",
-        "encoding": "utf-8",
-        "bytes": path.stat().st_size,
-        "hash": f"sha256:{manifest.digest(path)}",
-        "rows": rows,
-    }
+        if table is not None:
+            path = folder / table.path
+            kept = {key: value for key, value in resource.items() if key not in IN_THE_SOURCE_ONLY}
+            kept |= {"path": table.path, "format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
+            size, digest = path.stat().st_size, manifest.digest(path)
+            resource = {**kept, "bytes": size, "hash": f"sha256:{digest}", "rows": rows[table.name]}
+        resources.append(resource)
+    described = {**model.descriptor, history.PREVIOUS: previous, "resources": resources}
+    if previous is None:
+        del described[history.PREVIOUS]
+    return described
 
 
 def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) -> None:
@@ -215,7 +219,6 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     counted = {table.name: table.rows for table in version.report.tables}
     lines = (FORMATS["csv"], FORMATS["jsonl"])
     rows = {one.file(table): counted[table.name] for table in model.tables for one in lines}
-    entries = manifest.entries(folder, rows, media_type)
     contents = {
         "format": manifest.FORMAT,
         "version": model.version,
@@ -224,7 +227,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "change_kinds": _kinds(version, counts),
         "changes": counts,
         "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8"), model.version),
-        "files": entries,
+        "files": manifest.entries(folder, rows, media_type),
     }
     raw = manifest.dump(contents).encode()
     (folder / MANIFEST).write_bytes(raw)
@@ -268,7 +271,9 @@ def _kinds(version: _Version, counts: Mapping[str, Mapping[str, int]]) -> list[s
 
 def _same(folder: Path, target: Path) -> None:
     """Refuse to build a version again with other content: what `pack` wrote is compared with the release."""
-    released = {file.path: file.sha256 for file in _manifest(target).files}
+    contents = _released(target)
+    assert contents is not None
+    released = {file.path: file.sha256 for file in contents.files}
     paths = (path for path in folder.rglob("*") if path.is_file())
     packed = {path.relative_to(folder).as_posix(): manifest.digest(path) for path in paths}
     names = {name for name in packed.keys() | released.keys() if name.startswith("data/")}

@@ -23,10 +23,11 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,8 @@ def _of_table(start: str, old: Side, new: Side, before: Table | None, after: Tab
         table, place, kind = (after, new, "added") if after is not None else (before, old, "removed")
         assert table is not None
         yield f'{start}"change":"dataset_{kind}"}}'
-        columns = _Columns(table)
-        for cells in read_cells(place.paths[table.name]):
-            yield _whole(start, kind, columns, cells)
+        whole = _whole(start, kind, table, bool(table.primary_key))
+        yield from map(whole, read_cells(place.paths[table.name]))
         return
     for kind, one, other in (("added", after, before), ("removed", before, after)):
         for name in (field.name for field in one.fields if field.name not in other.index):
@@ -115,19 +115,20 @@ def _alike(before: Table, after: Table) -> bool:
 
 def _of_rows(start: str, paths: tuple[Path, Path], before: Table, after: Table) -> Iterator[str]:
     keyed = bool(after.primary_key) and before.primary_key == after.primary_key
-    reads = (_key(before, after), _key(after, before)) if keyed else (_whole_row, _whole_row)
-    columns, differences = (_Columns(before), _Columns(after)), _Differences(before, after)
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-")))
-        olds, news = (_ordered(path, read, scratch / name) for path, read, name in zip(paths, reads, "ab", strict=True))
+    reads = (_key(before, after), _key(after, before)) if keyed else (list, list)
+    removed, added = _whole(start, "removed", before, keyed), _whole(start, "added", after, keyed)
+    differences = _differences(before, after)
+    with tempfile.TemporaryDirectory(prefix="lantern-") as scratch:
+        olds, news = (
+            _ordered(path, read, Path(scratch, name)) for path, read, name in zip(paths, reads, "ab", strict=True)
+        )
         for was, now in _merged(olds, news):
             if now is None:
-                yield _whole(start, "removed", columns[0], was or [], keyed)
+                yield removed(was or [])
             elif was is None:
-                yield _whole(start, "added", columns[1], now, keyed)
+                yield added(now)
             elif keyed and (changed := differences(was, now)):
-                record = compact(columns[1].record(now))
-                yield f'{start}"change":"changed","record":{record},"fields":[{",".join(changed)}]}}'
+                yield f'{start}"change":"changed","record":{_record(after, now)},"fields":[{",".join(changed)}]}}'
 
 
 def _merged(olds: Iterator[Keyed], news: Iterator[Keyed]) -> Iterator[tuple[Cells | None, Cells | None]]:
@@ -151,42 +152,28 @@ def _merged(olds: Iterator[Keyed], news: Iterator[Keyed]) -> Iterator[tuple[Cell
 
 def _key(table: Table, other: Table) -> Read:
     """Reads a row's key as what the strict order of a package's files compares; text where types differ."""
-    readers = []
+    readers: list[tuple[int, Callable[[str], Any]]] = []
     for name in table.primary_key:
-        types = {table.field(name).type, other.field(name).type}
-        reader = values.kind(table.field(name)).read if types <= {"integer", "year"} else str
-        readers.append((table.index[name], reader))
-    if len(readers) == 1:
-        place, read = readers[0]
-        return (lambda cells: cells[place]) if read is str else (lambda cells: read(cells[place]))
-    return lambda cells: tuple([read(cells[place]) for place, read in readers])
-
-
-def _whole_row(cells: Cells) -> Any:
-    return cells
+        whole = {table.field(name).type, other.field(name).type} <= {"integer", "year"}
+        readers.append((table.index[name], values.kind(table.field(name)).read if whole else str))
+    if all(read is str for _, read in readers):
+        return itemgetter(*(place for place, _ in readers))
+    return lambda cells: [read(cells[place]) for place, read in readers]
 
 
 def _ordered(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
-    """The rows of a file with their keys, in the order of the keys."""
-    if _is_sorted(path, key):
-        return ((key(cells), cells) for cells in read_cells(path))
-    return _sorted(path, key, scratch)
+    """The rows of a file with their keys, in the order of the keys.
 
-
-def _is_sorted(path: Path, key: Read) -> bool:
-    keys = (key(cells) for cells in read_cells(path))
-    return all(earlier <= later for earlier, later in pairwise(keys))
-
-
-def _sorted(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
-    """Sort on disk: pieces that fit into memory, then all of them merged."""
-    scratch.mkdir()
-    rows = read_cells(path)
-    pieces: list[Path] = []
-    while piece := sorted(islice(rows, SORTED_AT_ONCE), key=key):
-        pieces.append(scratch / str(len(pieces)))
-        with pieces[-1].open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([[], *piece])  # an empty header
+    A file in another order is sorted in `scratch`: pieces that fit into memory, then all of them merged.
+    """
+    pieces = [path]
+    if not all(earlier <= later for earlier, later in pairwise(map(key, read_cells(path)))):
+        scratch.mkdir()
+        pieces, rows = [], read_cells(path)
+        while piece := sorted(islice(rows, SORTED_AT_ONCE), key=key):
+            pieces.append(scratch / str(len(pieces)))
+            with pieces[-1].open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([[], *piece])  # an empty header
     streams = [((key(cells), cells) for cells in read_cells(piece)) for piece in pieces]
     return heapq.merge(*streams, key=lambda keyed: keyed[0])
 
@@ -194,69 +181,53 @@ def _sorted(path: Path, key: Read, scratch: Path) -> Iterator[Keyed]:
 # Rows
 
 
-class _Texts(dict[str, str]):
-    """A column's cells as JSON, each text read once: a mapping that fills itself."""
-
-    def __init__(self, table: Table, position: int) -> None:
-        super().__init__({text: "null" for text in table.fields[position].missing})
-        self.position = position
-        self.kind = values.kind(table.fields[position])
-
-    def __missing__(self, text: str) -> str:
-        try:
-            written = self.kind.json(self.kind.read(text))
-        except ValueError:
-            written = compact(text)
-        if len(self) < KEPT_CELLS:
-            self[text] = written
-        return written
+def _record(table: Table, cells: Cells) -> str:
+    """The row's key as corrections and addresses name it."""
+    return compact(",".join([cells[table.index[name]] for name in table.primary_key]))
 
 
-class _Columns:
-    """How the rows of a table are written."""
+def _whole(start: str, kind: str, table: Table, keyed: bool) -> Callable[[Cells], str]:
+    """How rows that were added or removed are written."""
+    columns = [(compact(field.name), _json(table, field.name)) for field in table.fields]
 
-    def __init__(self, table: Table) -> None:
-        self.texts = [_Texts(table, position) for position in range(len(table.fields))]
-        self.heads = [compact(field.name) + ":" for field in table.fields]
-        self.key = [table.index[name] for name in table.primary_key]
+    def whole(cells: Cells) -> str:
+        record = _record(table, cells) if keyed else "null"
+        row = ",".join([f"{name}:{json_of(cells)}" for name, json_of in columns])
+        return f'{start}"change":"{kind}","record":{record},"row":{{{row}}}}}'
 
-    def row(self, cells: Cells) -> str:
-        parts = [head + texts[cell] for head, texts, cell in zip(self.heads, self.texts, cells, strict=True)]
-        return "{" + ",".join(parts) + "}"
-
-    def record(self, cells: Cells) -> str | None:
-        """The row's key as corrections and addresses name it."""
-        return ",".join([cells[place] for place in self.key]) if self.key else None
+    return whole
 
 
-def _whole(start: str, kind: str, columns: _Columns, cells: Cells, keyed: bool = True) -> str:
-    record = compact(columns.record(cells) if keyed else None)
-    return f'{start}"change":"{kind}","record":{record},"row":{columns.row(cells)}}}'
+def _differences(before: Table, after: Table) -> Callable[[Cells, Cells], list[str]]:
+    """How the fields in which two rows with one key differ are written."""
+    alike = _alike(before, after)
+    names = dict.fromkeys([*after.index, *before.index])
+    fields = [(compact(name), _json(before, name), _json(after, name)) for name in names]
 
-
-class _Differences:
-    """The fields in which two rows with one key differ, each as JSON: null where a version does not have the field."""
-
-    def __init__(self, before: Table, after: Table) -> None:
-        self.alike = _alike(before, after)
-        self.fields = [
-            (name, _texts(before, name), _texts(after, name)) for name in dict.fromkeys([*after.index, *before.index])
-        ]
-
-    def __call__(self, was: Cells, now: Cells) -> list[str]:
-        if self.alike and was == now:
+    def differences(was: Cells, now: Cells) -> list[str]:
+        if alike and was == now:
             return []
-        differences = []
-        for name, before, after in self.fields:
-            old = "null" if before is None else before[was[before.position]]
-            new = "null" if after is None else after[now[after.position]]
-            if old != new and _value(old) != _value(new):
-                differences.append(f'{{"field":{compact(name)},"old":{old},"new":{new}}}')
-        return differences
+        pairs = ((name, old_json(was), new_json(now)) for name, old_json, new_json in fields)
+        different = (pair for pair in pairs if pair[1] != pair[2] and _value(pair[1]) != _value(pair[2]))
+        return [f'{{"field":{name},"old":{old},"new":{new}}}' for name, old, new in different]
+
+    return differences
 
 
-def _texts(table: Table, name: str) -> _Texts | None:
-    return _Texts(table, table.index[name]) if name in table.index else None
+def _json(table: Table, name: str) -> Callable[[Cells], str]:
+    """A field of a row as JSON, each text read once where texts recur: null where the table does not have the field."""
+    if name not in table.index:
+        return lambda _: "null"
+    place, field, kind = table.index[name], table.field(name), values.kind(table.field(name))
+
+    @lru_cache(KEPT_CELLS)
+    def json_of(cell: str) -> str:
+        try:
+            return "null" if cell in field.missing else kind.json(kind.read(cell))
+        except ValueError:
+            return compact(cell)
+
+    return lambda cells: json_of(cells[place])
 
 
 def _value(text: str) -> Any:

@@ -7,7 +7,6 @@ its own with a fixed time zone and locale (draw.py): Vega asks for both, and a s
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import Any
-from xml.sax.saxutils import escape
 
 from api.index.survey import Survey, records
 from api.model.descriptor import Field, Package, file_stem
@@ -31,7 +29,7 @@ WIDTH = 640
 TITLE_LENGTH, SUBTITLE_LENGTH, SOURCE_LENGTH = 66, 98, 112
 MOST_ROWS = 5_000
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-INK, SOFT, LINE = "#1b1f24", "#5c6470", "#d9d4c7"
+INK, SOFT = "#1b1f24", "#5c6470"
 # Distinct for colour-blind readers and in grey: Okabe and Ito's palette, the vermilion darker.
 COLOURS = ["#0072B2", "#B84F00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
 CONFIG: Mapping[str, JSON] = {
@@ -82,17 +80,18 @@ def write(package: Package, surveys: Sequence[Survey], folder: Path) -> None:
     if not entries:
         return
     (folder / "charts").mkdir(exist_ok=True)
-    jobs = []
+    drawings = {}
     for entry in entries:
         chart = document(package, surveys, entry)
         path = folder / "charts" / file_stem(str(entry["name"]))
         Path(f"{path}.vl.json").write_text(manifest.dump(chart), encoding="utf-8", newline="\n")
-        jobs.append({"spec": chart, "svg": f"{path}.svg", "png": f"{path}.png"})
-    _draw(jobs)
-    for entry, job in zip(entries, jobs, strict=True):
-        svg = Path(str(job["svg"]))
-        described = alternative(svg.read_text("utf-8"), str(entry["title"]), str(entry.get("alt") or ""))
-        svg.write_text(described, encoding="utf-8", newline="\n")
+        drawings[str(path)] = chart
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
+    command = [sys.executable, str(Path(__file__).with_name("draw.py"))]
+    told = json.dumps(drawings).encode()
+    done = subprocess.run(command, input=told, env=environment, capture_output=True, check=False)
+    if done.returncode:
+        raise ChartError("the charts cannot be drawn: " + done.stderr.decode(errors="replace").strip()[-2_000:])
 
 
 def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -108,35 +107,27 @@ def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JS
         raise ChartError(f"the chart {entry['name']} is of {entry['resource']}, which is not a table of the package")
     spec = dict(entry["spec"])
     indent = int(entry.get("indent") or 0)
-    title = {
-        "text": lines(str(entry["title"]), TITLE_LENGTH),
-        "subtitle": lines(str(entry.get("subtitle") or ""), SUBTITLE_LENGTH),
-        "dx": -indent,
-    }
-    chart = {
-        "$schema": SCHEMA,
-        "description": str(entry.get("alt") or ""),
-        "title": title,
-        "data": {"name": "rows", "values": rows(survey, entry)},
-        "config": CONFIG,
-    }
     if "vconcat" not in spec and "hconcat" not in spec and "facet" not in spec:
         spec = {"width": WIDTH - indent, **spec}
-    return {**chart, **_with_source(spec, source_line(package, entry), indent)}
-
-
-def source_line(package: Package, entry: Mapping[str, JSON]) -> str:
-    """The text under a chart: whose figures, and which release of them."""
-    source = str(entry.get("source") or package.publisher or package.name)
-    return f"Source: {source}\n{package.publisher or package.name}, {package.name} {package.version}"
-
-
-def _with_source(spec: Mapping[str, JSON], source: str, indent: int) -> dict[str, JSON]:
-    """The chart above its source line."""
+    # Under the chart stands whose figures these are, and which release of them.
+    publisher = package.publisher or package.name
+    source = f"Source: {entry.get('source') or publisher}\n{publisher}, {package.name} {package.version}"
     words = {"text": lines(source, SOURCE_LENGTH), "fontSize": 12, "color": SOFT, "lineHeight": 16}
     place = {"align": "left", "baseline": "top", "x": -indent, "y": 4}
     note = {"data": {"values": [{}]}, "width": WIDTH - indent, "height": 1, "mark": {"type": "text", **words, **place}}
-    return {"vconcat": [dict(spec), note], "spacing": 18}
+    return {
+        "$schema": SCHEMA,
+        "description": str(entry.get("alt") or ""),
+        "title": {
+            "text": lines(str(entry["title"]), TITLE_LENGTH),
+            "subtitle": lines(str(entry.get("subtitle") or ""), SUBTITLE_LENGTH),
+            "dx": -indent,
+        },
+        "data": {"name": "rows", "values": rows(survey, entry)},
+        "config": CONFIG,
+        "vconcat": [spec, note],
+        "spacing": 18,
+    }
 
 
 def lines(text: str, width: int) -> list[str]:
@@ -174,8 +165,7 @@ def _test(field: Field, condition: JSON) -> Callable[[JSON], bool]:
         return read(("true" if literal else "false") if isinstance(literal, bool) else str(literal))
 
     if not isinstance(condition, Mapping):
-        only = value(condition)
-        return lambda cell: bool(cell == only)
+        condition = {"in": [condition]}
     if "in" in condition:
         allowed = [value(literal) for literal in condition["in"]]
         return lambda cell: cell in allowed
@@ -187,28 +177,5 @@ def _json(kind: Kind, value: JSON) -> JSON:
     if value is None:
         return None
     if isinstance(value, Decimal):
-        whole = value == value.to_integral_value()
-        return int(value) if whole else float(value)
+        return int(value) if value == value.to_integral_value() else float(value)
     return json.loads(kind.json(value))
-
-
-def alternative(svg: str, title: str, words: str) -> str:
-    """An SVG that says what it shows: to screen readers, and where it is opened alone."""
-    head = re.match(r"(<svg[^>]*?)>", svg)
-    if head is None:
-        raise ChartError("the drawing is not an SVG")
-    description = f"<title>{escape(' '.join(title.split()))}</title><desc>{escape(words)}</desc>"
-    return f'{head[1]} role="img">{description}{svg[head.end() :]}\n'
-
-
-def _draw(jobs: Sequence[Mapping[str, JSON]]) -> None:
-    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("draw.py"))],
-        input=json.dumps(jobs).encode(),
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ChartError("the charts cannot be drawn: " + done.stderr.decode(errors="replace").strip()[-2_000:])

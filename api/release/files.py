@@ -3,28 +3,16 @@
 Imports of heavy libraries stay inside: nothing here is needed to serve a release.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from api.index.survey import Survey, surveys
+from api.index.survey import surveys
 from api.model import descriptor
-from api.model.descriptor import Package
-from api.model.files import (
-    ARCHIVE,
-    CHANGELOG,
-    CHANGES,
-    CITATION,
-    DATABASE,
-    DESCRIPTOR,
-    LICENSE,
-    README,
-    TEXTS,
-    WORKBOOK,
-)
+from api.model.files import ARCHIVE, CHANGES, CITATION, DATABASE, DESCRIPTOR, TEXTS, WORKBOOK
 from api.package import paths
 from api.release import charts
-from api.release.descriptions import citation, codebook, croissant, dcat, schema_org, validation
+from api.release.descriptions import citation, codebook, croissant, dcat, schema_org, templates, validation
 from api.release.descriptions.subject import Subject
 from api.release.formats import FORMATS, archive
 from api.store import manifest
@@ -32,11 +20,7 @@ from api.store import manifest
 JSON = Any
 Say = Callable[[str], None]
 # What catalogues and search engines read, all three JSON-LD.
-CATALOGUES = {
-    "croissant.json": croissant.document,
-    "dcat.jsonld": dcat.document,
-    "schema-org.jsonld": schema_org.document,
-}
+CATALOGUES = {"croissant.json": croissant, "dcat.jsonld": dcat, "schema-org.jsonld": schema_org}
 
 
 def write(
@@ -51,55 +35,35 @@ def write(
     `described` is the release's datapackage.json, `report` the result of validation, `texts` those of the package's
     folder by name. Nothing is taken from the clock, the machine or the folder's place.
     """
+    from api.release.formats import database, workbook
+
     package = descriptor.package(described)
     tables = surveys(package, folder)
     for survey in tables:
         say(f"writing the typed files of {survey.table.name}")
-        _typed(package, survey, folder)
+        for one in FORMATS.values():
+            if one.path and one.write is not None:
+                target = folder / one.file(survey.table)
+                target.parent.mkdir(exist_ok=True)
+                one.write(package, survey, target)
     say("writing package.sqlite and package.xlsx")
-    _whole(package, tables, folder)
+    database.write(package, tables, folder / DATABASE)
+    workbook.write(package, tables, folder / WORKBOOK)
     say("drawing the charts")
     charts.write(package, tables, folder)
     say("writing package.zip")
-    _save(folder, {**_texts(package), **texts})
-    since = [CHANGES] if described.get("lantern:previous") else []  # a zip carries no history: see history.py
-    archive.write(folder, [*_packed(described, texts), *since], folder / ARCHIVE, package.created)
+    own = {name: templates.render(f"texts/{name}", package=package) for name in TEXTS if name != CITATION}
+    _save(folder, {**own, CITATION: citation.cff(package), **texts})
+    # The zip holds all that a build takes from a package's folder, so that it can be built again; it carries no
+    # history (see history.py), but what changed since.
+    packed = [DESCRIPTOR, *TEXTS, *texts, *([CHANGES] if described.get("lantern:previous") else [])]
+    packed += [path for resource in described.get("resources") or [] for path in paths(resource)]
+    archive.write(folder, packed, folder / ARCHIVE, package.created)
     say("writing the descriptions")
     cited = {"citation.txt": citation.text(package), "citation.bib": citation.bibtex(package)}
     _save(folder, cited | codebook.write(package, tables) | validation.write(package, report))
     subject = Subject(package, tables, folder)
-    _save(folder, {name: manifest.dump(document(subject)) for name, document in CATALOGUES.items()})
-
-
-def _typed(package: Package, survey: Survey, folder: Path) -> None:
-    for one in FORMATS.values():
-        if one.path and one.write is not None:
-            target = folder / one.file(survey.table)
-            target.parent.mkdir(exist_ok=True)
-            one.write(package, survey, target)
-
-
-def _whole(package: Package, tables: Sequence[Survey], folder: Path) -> None:
-    from api.release.formats import database, workbook
-
-    database.write(package, tables, folder / DATABASE)
-    workbook.write(package, tables, folder / WORKBOOK)
-
-
-def _texts(package: Package) -> dict[str, str]:
-    """The texts that a release has even if the package brings none."""
-    return {
-        README: citation.readme(package),
-        CHANGELOG: citation.changelog(package),
-        LICENSE: citation.licence(package),
-        CITATION: citation.cff(package),
-    }
-
-
-def _packed(described: Mapping[str, JSON], texts: Mapping[str, str]) -> list[str]:
-    """The files of package.zip: all that a build takes from a package's folder, so that it can be built again."""
-    files = [path for resource in described.get("resources") or [] for path in paths(resource)]
-    return [DESCRIPTOR, *TEXTS, *texts, *files]
+    _save(folder, {name: manifest.dump(kind.document(subject)) for name, kind in CATALOGUES.items()})
 
 
 def _save(folder: Path, texts: Mapping[str, str]) -> None:

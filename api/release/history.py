@@ -12,11 +12,10 @@ changes.jsonl, which is all that a release takes from the version before.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from api import package
 from api.model.files import CHANGES, DESCRIPTOR, HISTORY
@@ -48,19 +47,15 @@ def earlier(folder: Path, version: str) -> tuple[Path, ...]:
         return ()
     folders = [path for path in shelf.iterdir() if path.is_dir() and order(path.name) < order(version)]
     for path in folders:
-        _check(path)
+        place = f"{HISTORY}/{path.name}"
+        try:
+            held = json.loads((path / DESCRIPTOR).read_bytes()).get("version")
+        except (OSError, ValueError, AttributeError) as error:
+            message = f"the previous version cannot be read: {error}"
+            raise PackageError(Finding("history", message, f"{place}/{DESCRIPTOR}")) from None
+        if held != path.name:
+            raise PackageError(Finding("history", f"the folder holds version {held}", place, expected=path.name))
     return tuple(sorted(folders, key=lambda path: order(path.name)))
-
-
-def _check(folder: Path) -> None:
-    try:
-        version = json.loads((folder / DESCRIPTOR).read_bytes()).get("version")
-    except (OSError, ValueError, AttributeError) as error:
-        message = f"the previous version cannot be read: {error}"
-        raise PackageError(Finding("history", message, f"{HISTORY}/{folder.name}/{DESCRIPTOR}")) from None
-    if version != folder.name:
-        message = f"the folder holds version {version}"
-        raise PackageError(Finding("history", message, f"{HISTORY}/{folder.name}", expected=folder.name))
 
 
 def previous(source: Source) -> Previous | None:
@@ -106,10 +101,3 @@ def plain(source: Source, scratch: Path) -> Side:
         paths[table.name] = scratch / f"{number}.csv"
         package.write_csv(source, table, paths[table.name])
     return Side(source.package, paths)
-
-
-def named(descriptor: Mapping[str, Any], version: str | None) -> dict[str, Any]:
-    """A descriptor that names the previous version, or none."""
-    if version is None:
-        return {key: value for key, value in descriptor.items() if key != PREVIOUS}
-    return {**descriptor, PREVIOUS: version}

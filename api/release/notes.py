@@ -7,17 +7,13 @@ from api.package import Source
 from api.package.reading import rows
 
 KINDS = ("correction", "clarification", "addition", "retraction", "reinstatement")
-_HEADING = re.compile(r"^##[ \t]+\[?v?(?P<version>[^\s\](]+).*$", re.MULTILINE)
+_HEADING = re.compile(r"^##[ \t]+\[?v?([^\s\](]+).*$", re.MULTILINE)
 
 
 def section(changelog: str, version: str) -> str:
     """The text under a version's heading (`## 1.1.0 …`), empty where there is none."""
-    heads = list(_HEADING.finditer(changelog))
-    for place, match in enumerate(heads):
-        if match["version"] == version:
-            end = heads[place + 1].start() if place + 1 < len(heads) else len(changelog)
-            return changelog[match.end() : end].strip()
-    return ""
+    _, *parts = _HEADING.split(changelog)
+    return next((text.strip() for of, text in zip(parts[::2], parts[1::2], strict=True) if of == version), "")
 
 
 def correction_kinds(source: Source) -> list[str]:

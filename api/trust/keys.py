@@ -4,10 +4,10 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -67,15 +67,10 @@ class Keyring:
                 f"the key {path} can be read by other users: chmod 600 it, and rotate it if they could read it"
             )
         data = path.read_bytes()
-        try:
-            return _signer(data, None)
-        except TypeError:  # what cryptography raises for a key that is encrypted
-            pass
-        if self.passphrase:
-            try:
-                return _signer(data, self.passphrase)
-            except ValueError:
-                pass
+        with suppress(TypeError):  # what cryptography raises for a key that is encrypted
+            return _signer(data, "")
+        with suppress(TypeError, ValueError):
+            return _signer(data, self.passphrase)
         if not sys.stdin.isatty():
             raise TrustError(f"the key {path} needs its passphrase: LANTERN_KEYS_PASSPHRASE is wrong or not set")
         try:
@@ -85,11 +80,9 @@ class Keyring:
 
     def new(self, role: str) -> CryptoSigner:
         """Make a key and write its file, readable by this user only; encrypted where there is a passphrase."""
-        private = Ed25519PrivateKey.generate()
+        private, secret = Ed25519PrivateKey.generate(), self.passphrase.encode()
         signer = CryptoSigner(private)
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if self.passphrase:
-            encryption = serialization.BestAvailableEncryption(self.passphrase.encode())
+        encryption = serialization.BestAvailableEncryption(secret) if secret else serialization.NoEncryption()
         pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_files.write(self.path(role, signer.public_key.keyid), pem, mode=0o600)
@@ -103,16 +96,16 @@ class Keyring:
             os.replace(path, self.folder / "retired" / path.name)
 
 
-def _signer(data: bytes, passphrase: str | None) -> CryptoSigner:
-    private = serialization.load_pem_private_key(data, passphrase.encode() if passphrase else None)
+def _signer(data: bytes, passphrase: str) -> CryptoSigner:
+    private = serialization.load_pem_private_key(data, passphrase.encode() or None)
     if not isinstance(private, Ed25519PrivateKey):
         raise TrustError("a key in the folder of keys is not an Ed25519 key")
     return CryptoSigner(private)
 
 
-def keyring(root: Path, values: Mapping[str, Any] | None = None) -> Keyring:
+def keyring(root: Path) -> Keyring:
     """The keys that the settings name for a store. Raises TrustError for a folder inside the store."""
-    values = values or settings.load()
+    values = settings.load()
     folder = Path(values["KEYS"]).expanduser() if values["KEYS"] else root.absolute().parent / "keys"
     if folder.absolute().is_relative_to(root.absolute()):
         raise TrustError(f"the keys must not be in the store, where they would be published: {folder}")

@@ -8,26 +8,23 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
-from tuf.api.serialization.json import JSONSerializer
 
 from api.model.files import RELEASE_INDEX
 from api.store import release_index
 
-READABLE = JSONSerializer(compact=False)
 FOLDER = "tuf"
 # Where a mirror keeps its upstream's metadata, which may be newer than what it has finished copying; see api.mirror.
 UPSTREAM = "upstream"
 PINNED = "pinned.root.json"  # in UPSTREAM: the root that the mirror trusted first
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What a store's timestamp points at. The signatures are not verified."""
 
     timestamp: Metadata[Timestamp]

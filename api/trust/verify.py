@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Signed, Targets
-from tuf.api.serialization import DeserializationError
+from tuf.api.metadata import Metadata, Root, Targets
 
 from api.model import filenames
 from api.model.files import MANIFEST, RELEASE_INDEX
@@ -29,12 +28,7 @@ class Verdict:
 
 
 def verify(
-    folder: Path,
-    *,
-    fingerprint: str = "",
-    strict: bool = False,
-    partial: bool = False,
-    now: datetime | None = None,
+    folder: Path, *, fingerprint: str = "", strict: bool = False, partial: bool = False, now: datetime | None = None
 ) -> Verdict:
     """Check everything in a folder; each error is a sentence in the verdict's `problems`.
 
@@ -44,18 +38,29 @@ def verify(
     """
     verdict = Verdict()
     try:
-        root = _chain(folder, fingerprint, verdict)
+        root, fingerprints = _walk(metadata.folder(folder))
+        if root is None:
+            raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/1.root.json)")
+        verdict.root = fingerprints[0]
+        pinned = folder / metadata.UPSTREAM / metadata.PINNED
+        wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else verdict.root)
+        if wanted not in fingerprints:
+            raise RepositoryError(f"the root {wanted} is not in its chain: somebody else signed it")
         state = metadata.state(folder)
         if state is None:
             raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/timestamp.json)")
         _signed(folder, root, state)
         entries = metadata.signed_listing(folder, state.targets.signed)
-    except (RepositoryError, DeserializationError, OSError, ValueError) as error:
+    except (RepositoryError, OSError, ValueError) as error:
         verdict.problems.append(f"the signed metadata is not valid: {error}")
         return verdict
-    _expiry(verdict, strict, now or datetime.now(UTC), root, state)
-    _covered(folder, state.targets.signed, verdict)
-    _releases(folder, entries, _pending(folder), verdict, partial)
+    (verdict.problems if strict else verdict.warnings).extend(
+        f"the {part.type} expired on {part.expires:%Y-%m-%d %H:%M} UTC: the copy is whole, but newer releases may exist"
+        for part in (root, state.targets.signed, state.snapshot.signed, state.timestamp.signed)
+        if part.is_expired(now)
+    )
+    verdict.problems += _uncovered(folder, state.targets.signed)
+    _releases(folder, entries, partial, verdict)
     return verdict
 
 
@@ -74,42 +79,19 @@ def _walk(folder: Path) -> tuple[Root | None, list[str]]:
     return trusted, fingerprints
 
 
-def _chain(folder: Path, fingerprint: str, verdict: Verdict) -> Root:
-    """The newest root. Raises where the trusted one is not in its chain."""
-    root, fingerprints = _walk(metadata.folder(folder))
-    if root is None:
-        raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/1.root.json)")
-    verdict.root = fingerprints[0]
-    pinned = folder / metadata.UPSTREAM / metadata.PINNED
-    wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else verdict.root)
-    if wanted not in fingerprints:
-        raise RepositoryError(f"the root {wanted} is not in its chain: somebody else signed it")
-    return root
-
-
 def _signed(folder: Path, root: Root, state: metadata.State) -> None:
     """The three online roles: signed by the root's keys, and each naming the next one's very bytes."""
-    for role, part in (("timestamp", state.timestamp), ("snapshot", state.snapshot), ("targets", state.targets)):
+    for role, part in state._asdict().items():
         root.verify_delegate(role, part.signed_bytes, part.signatures)
-    pointed = state.timestamp.signed.snapshot_meta
-    pointed.verify_length_and_hashes(metadata.role_path(folder, "snapshot", pointed.version).read_bytes())
-    described = state.snapshot.signed.meta["targets.json"]
-    described.verify_length_and_hashes(metadata.role_path(folder, "targets", described.version).read_bytes())
-    if (state.snapshot.signed.version, state.targets.signed.version) != (pointed.version, described.version):
+    snapshot, targets = state.timestamp.signed.snapshot_meta, state.snapshot.signed.meta["targets.json"]
+    for role, described in (("snapshot", snapshot), ("targets", targets)):
+        described.verify_length_and_hashes(metadata.role_path(folder, role, described.version).read_bytes())
+    if (state.snapshot.signed.version, state.targets.signed.version) != (snapshot.version, targets.version):
         raise RepositoryError("snapshot or targets are not of the version that was signed")
 
 
-def _expiry(verdict: Verdict, strict: bool, now: datetime, root: Root, state: metadata.State) -> None:
-    signed: tuple[Signed, ...] = (root, state.targets.signed, state.snapshot.signed, state.timestamp.signed)
-    (verdict.problems if strict else verdict.warnings).extend(
-        f"the {part.type} expired on {part.expires:%Y-%m-%d %H:%M} UTC: the copy is whole, but newer releases may exist"
-        for part in signed
-        if part.is_expired(now)
-    )
-
-
-def _covered(folder: Path, targets: Targets, verdict: Verdict) -> None:
-    """The signed files themselves; the list of releases under both names that readers use."""
+def _uncovered(folder: Path, targets: Targets) -> Iterator[str]:
+    """What is wrong with the signed files themselves; the list of releases is under both names that readers use."""
     for name, target in targets.targets.items():
         paths = [metadata.target_path(folder, name, target.hashes["sha256"])]
         for path in [*paths, folder / name] if name == RELEASE_INDEX else paths:
@@ -117,9 +99,9 @@ def _covered(folder: Path, targets: Targets, verdict: Verdict) -> None:
                 target.verify_length_and_hashes(path.read_bytes())
             except FileNotFoundError:
                 if (folder / name).parent.exists():  # else its release is missing, which is reported elsewhere
-                    verdict.problems.append(f"{path.relative_to(folder)} is missing")
+                    yield f"{path.relative_to(folder)} is missing"
             except RepositoryError:
-                verdict.problems.append(f"{path.relative_to(folder)} is altered: it is not what was signed")
+                yield f"{path.relative_to(folder)} is altered: it is not what was signed"
 
 
 def _pending(folder: Path) -> tuple[release_index.Entry, ...]:
@@ -132,24 +114,18 @@ def _pending(folder: Path) -> tuple[release_index.Entry, ...]:
             return ()
         root.verify_delegate("targets", targets.signed_bytes, targets.signatures)
         return metadata.signed_listing(folder, targets.signed)
-    except (OSError, ValueError, RepositoryError, DeserializationError):
+    except (RepositoryError, OSError, ValueError):
         return ()
 
 
-def _releases(
-    folder: Path,
-    entries: tuple[release_index.Entry, ...],
-    pending: tuple[release_index.Entry, ...],
-    verdict: Verdict,
-    partial: bool,
-) -> None:
-    signed = {entry.version: entry for entry in (*pending, *entries)}
-    gone = {entry.version: entry.withdrawn for entry in (*pending, *entries) if entry.withdrawn is not None}
+def _releases(folder: Path, entries: tuple[release_index.Entry, ...], partial: bool, verdict: Verdict) -> None:
+    known = (*_pending(folder), *entries)
+    signed = {entry.version: entry for entry in known}
+    gone = {entry.version: entry.withdrawn for entry in known if entry.withdrawn is not None}
     listed = {entry.version for entry in entries}
     base = folder / "releases"
-    for path in sorted(base.glob("*")):
-        if path.name not in signed:
-            verdict.problems.append(f"releases/{path.name} is not among the signed releases")
+    strangers = sorted(path.name for path in base.glob("*") if path.name not in signed)
+    verdict.problems += (f"releases/{name} is not among the signed releases" for name in strangers)
     for version, entry in signed.items():
         present = (base / version).is_dir() and filenames.reason_of_version(version) is None
         if version in gone and present:
@@ -165,8 +141,7 @@ def _errors(folder: Path, entry: release_index.Entry, verdict: Verdict) -> Itera
     try:
         raw = (folder / MANIFEST).read_bytes()
         if metadata.fingerprint(raw) != entry.manifest:
-            yield f"{MANIFEST} is altered: it is not what was signed"
-            return
+            raise manifest.BadManifest(f"{MANIFEST} is altered: it is not what was signed")
         contents = manifest.read(raw)
     except (OSError, manifest.BadManifest) as error:
         yield str(error)

@@ -1,28 +1,36 @@
-"""Checks beyond what frictionless does: each a frictionless check, switched on by what the descriptor says."""
+"""Checks beyond what frictionless does, switched on by what the descriptor says.
 
-from api.model.descriptor import Table
-from api.model.files import POSITIONS
-from api.package.checks.base import Context, TableCheck
-from api.package.checks.cells import Readable, UniqueKeys
-from api.package.checks.figures import Agrees, Evidence, Period, Preferred, Quantity, Wording
-from api.package.checks.relations import Conflicts, Sorted, Sums, has_conflicts, sums_of
+Each takes the table and a row of it as frictionless reads it; some also what they remember of earlier rows.
+"""
 
-__all__ = ["checks_of"]
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from api.model.findings import Finding
+from api.package.checks import cells, figures, relations
+from api.package.checks.base import Checked
+
+Check = Callable[..., Iterable[Finding]]
 
 
-def checks_of(context: Context, table: Table) -> list[TableCheck]:
-    """The checks that apply to a table."""
-    chosen: dict[type[TableCheck], bool] = {
-        Readable: True,
-        UniqueKeys: bool(table.schema.get("uniqueKeys")),
-        Sorted: context.strict and bool(table.primary_key),
-        Quantity: "value" in table.figure,
-        Period: "periodType" in table.figure,
-        Evidence: bool(table.figure),
-        Wording: "asStated" in table.figure,
-        Preferred: "standing" in table.figure,
-        Agrees: "agrees" in table.figure,
-        Conflicts: table.name == POSITIONS and has_conflicts(context.package),
-        Sums: bool(sums_of(context.package, table)),
-    }
-    return [check(context=context, table=table) for check, applies in chosen.items() if applies]
+def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
+    """The checks that apply to a table: of each row, and at the end."""
+    figure, sums, conflicts = checked.table.figure, relations.Sums(checked), relations.Conflicts(checked)
+    strict = checked.package.descriptor.get("lantern:strict") is True
+    of_rows: list[tuple[Check, bool]] = [
+        (partial(cells.readable, checked, cells.columns(checked.table, header)), True),
+        (partial(cells.unique_keys, checked, defaultdict(set)), bool(checked.table.schema.get("uniqueKeys"))),
+        (partial(relations.in_order, checked, []), strict and bool(checked.table.primary_key)),
+        (partial(figures.quantity, checked), "value" in figure),
+        (partial(figures.period, checked), "periodType" in figure),
+        (partial(figures.evidence, checked), bool(figure)),
+        (partial(figures.as_stated, checked), "asStated" in figure),
+        (partial(figures.preferred, checked, {}), "standing" in figure),
+        (partial(figures.agrees, checked, figures.referred(checked)), "agrees" in figure),
+        (conflicts.of_row, conflicts.apply),
+        (sums.of_row, bool(sums.rules)),
+    ]
+    at_end = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
+    return [check for check, applies in of_rows if applies], [check for check, applies in at_end if applies]

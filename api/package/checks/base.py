@@ -4,60 +4,37 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import attrs
-import frictionless
-
 from api.model import types
 from api.model.descriptor import Package, Table
-from api.model.findings import Finding, Level
-
-Rows = Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
+from api.model.findings import Finding
 
 
 @dataclass(frozen=True)
-class Context:
-    """The package that a table is part of; `rows` reads any of its tables as text, `file` names a table's file."""
+class Checked:
+    """The table that is checked, in its package; `rows` reads any table as text, `file` names a table's file."""
 
     package: Package
-    rows: Rows
+    table: Table
+    rows: Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
     file: Callable[[Table], str]
 
-    @property
-    def strict(self) -> bool:
-        return self.package.descriptor.get("lantern:strict") is True
-
-
-@attrs.define(kw_only=True, repr=False)
-class CheckError(frictionless.errors.DataError):
-    """A finding of our own checks, as frictionless has them return it."""
-
-    type = "lantern"
-    title = "Finding"
-    description = "A check of Lantern's found something."
-    template = "{note}"
-
-    finding: Finding
-
-
-def check_error(finding: Finding) -> CheckError:
-    return CheckError(note=finding.message, finding=finding)
-
-
-@attrs.define(kw_only=True, repr=False)
-class TableCheck(frictionless.Check):
-    """A check of one table."""
-
-    type = "lantern"
-
-    context: Context
-    table: Table
-
-    def at(
-        self, row: Any, field: str, type: str, message: str, expected: str | None = None, level: Level = "error"
-    ) -> CheckError:
+    def at(self, row: Any, field: str, type: str, message: str, expected: str | None = None) -> Finding:
         """A finding at one field of a row; one about several fields names the first."""
-        place = (self.context.file(self.table), self.table.name, row.row_number, field, key(self.table, row))
-        return check_error(Finding(type, message, *place, text(row, field), expected, level))
+        place = (self.file(self.table), self.table.name, row.row_number, field, key(self.table, row))
+        return Finding(type, message, *place, text(row, field), expected)
+
+    def fields(self, *parts: str) -> list[str]:
+        """The fields of the parts that lantern:figure names; a series has several."""
+        named = [self.table.figure[part] for part in parts if part in self.table.figure]
+        return [name for names in named for name in ([names] if isinstance(names, str) else names)]
+
+    def part(self, row: Any, part: str) -> Any:
+        field = self.table.figure.get(part)
+        return None if field is None else row[field]
+
+    def readable(self, row: Any, *parts: str) -> bool:
+        """Whether no cell of the parts has an error of its own: one mistake is reported once."""
+        return not row.error_cells or row.error_cells.keys().isdisjoint(self.fields(*parts))
 
 
 def text(row: Any, field: str) -> str:
@@ -74,14 +51,14 @@ def key(table: Table, row: Any) -> str | None:
     return ",".join(text(row, name) for name in table.primary_key)
 
 
+def key_of(table: Table, row: Mapping[str, str | None]) -> str:
+    """The same for a row that was read as text; fields of the key that the table lacks count as empty."""
+    return ",".join(row.get(name) or "" for name in table.primary_key)
+
+
 def value_of(table: Table, field: str, text: str | None) -> Any:
     """A cell's value, so that 1 and 1.0 are equal; text that cannot be read stays text."""
     try:
         return None if text is None else types.kind(table.field(field)).read(text)
     except ValueError:
         return text
-
-
-def key_of(table: Table, row: Mapping[str, str | None]) -> str:
-    """The same for a row that was read as text; fields of the key that the table lacks count as empty."""
-    return ",".join(row.get(name) or "" for name in table.primary_key)

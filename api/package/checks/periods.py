@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 
 FIRST_MODERN_FISCAL_YEAR = 1977  # until then US fiscal years began on 1 July
 DAY = timedelta(days=1)
@@ -30,30 +31,23 @@ def expectation(kind: str, year: int | None, start: Day, end: Day) -> str | None
     return None if (start, end) == (first, last) else f"{first} to {last}"
 
 
-def _years(first: tuple[int, int], last: tuple[int, int]) -> Callable[[Day, Day], bool]:
-    """Whether a period runs from one day of a year (month, day) to another, over any number of years."""
-    return lambda start, end: (
-        start is not None
-        and end is not None
-        and start <= end
-        and ((start.month, start.day), (end.month, end.day)) == (first, last)
-    )
+def _years(first: str, last: str, start: Day, end: Day) -> bool:
+    """Whether a period runs from one day of a year (month-day) to another, over any number of years."""
+    return bool(start and end and start <= end and (f"{start:%m-%d}", f"{end:%m-%d}") == (first, last))
 
 
 def _month(start: Day, end: Day) -> bool:
-    if start is None or end is None or (start.year, start.month) != (end.year, end.month):
-        return False
-    return start.day == 1 and (end + DAY).day == 1
+    return bool(start and end and f"{start:%Y-%m}" == f"{end:%Y-%m}" and start.day == 1 == (end + DAY).day)
 
 
 def _span(start: Day, end: Day) -> bool:
-    return (start or end) is not None and (start is None or end is None or start <= end)
+    return start <= end if start and end else bool(start or end)
 
 
 # What is expected of a kind that is not one year, and whether a first and a last day are that.
 KINDS: Mapping[str, tuple[str, Callable[[Day, Day], bool]]] = {
-    "fiscal_years": ("from a 1 October to a 30 September", _years((10, 1), (9, 30))),
-    "calendar_years": ("from a 1 January to a 31 December", _years((1, 1), (12, 31))),
+    "fiscal_years": ("from a 1 October to a 30 September", partial(_years, "10-01", "09-30")),
+    "calendar_years": ("from a 1 January to a 31 December", partial(_years, "01-01", "12-31")),
     "month": ("the first and the last day of one month", _month),
     "day": ("one day, as both first and last day", lambda start, end: start is not None and start == end),
     "span": ("at least one date, the first day not after the last", _span),

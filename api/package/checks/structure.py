@@ -2,23 +2,18 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from api.model.descriptor import Package, Table, file_stem
 from api.model.findings import Finding
 
 Words = tuple[str, str, str]  # of a finding: message, value, expected
-NUMBER, DATE = ("number", "integer"), ("date",)
 PART_TYPES: Mapping[str, tuple[str, ...]] = {
-    "value": NUMBER,
-    "low": NUMBER,
-    "high": NUMBER,
+    **dict.fromkeys(("value", "low", "high"), ("number", "integer")),
     "year": ("year", "integer"),
-    "periodStart": DATE,
-    "periodEnd": DATE,
+    **dict.fromkeys(("periodStart", "periodEnd"), ("date",)),
 }
-
 COLLECTIONS = ("list", "array", "object", "geojson")
 
 
@@ -28,11 +23,15 @@ def findings(package: Package, file: str, known: Sequence[str]) -> Iterator[Find
     for table in package.tables:
         for message, value, expected in _of_table(package, table, known):
             yield Finding("descriptor", message, file, table.name, value=value, expected=expected)
-    unread = set(known) - {table.name for table in package.tables}
     for rule in package.descriptor.get("lantern:sums") or []:
-        reason = _of_sum(package, rule)
-        if reason and rule["resource"] not in unread:
-            yield Finding("descriptor", reason, file, rule["resource"], expected="rows with numbers")
+        summed = package.table(rule["resource"])
+        if summed is None and rule["resource"] in known:
+            continue  # the table exists and cannot be read, which is reported
+        exists = summed is not None and rule["field"] in summed.index
+        if not (summed and exists and summed.primary_key):
+            what = "rows of a table without a key" if exists else "a table or field that does not exist"
+            message = f'the sum "{rule["name"]}" names {what}'
+            yield Finding("descriptor", message, file, rule["resource"], expected="rows with numbers")
 
 
 def sound(table: Table, known: Sequence[str]) -> bool:
@@ -68,22 +67,24 @@ def _of_table(package: Package, table: Table, known: Sequence[str]) -> Iterator[
             yield f'{count} fields have the name "{name}"', name, "a different name for each field"
         if not name:
             yield "a field has no name", name, "a name"
-    keys = {"primaryKey": [table.primary_key], "uniqueKeys": table.schema.get("uniqueKeys") or []}
-    for word, entries in keys.items():
-        for name in [name for entry in entries for name in entry if name not in table.index]:
-            yield f'{word} names a field "{name}" that does not exist', name, "a field of the table"
+    yield from _unknown("primaryKey", table.primary_key, table)
+    yield from _unknown("uniqueKeys", [name for key in table.schema.get("uniqueKeys") or [] for name in key], table)
+    yield from _unknown("lantern:indexes", chain(*table.descriptor.get("lantern:indexes") or []), table)
     for name in _unfit_for_keys(table):
         yield f'the field "{name}" of type {table.field(name).type} cannot be a key', name, "a field of single values"
     yield from _of_references(package, table, known)
-    yield from _of_parts(table)
     yield from _of_figure(package, table, known)
+
+
+def _unknown(who: str, names: Iterable[str], table: Table) -> Iterator[Words]:
+    for name in names:
+        if name not in table.index:
+            yield f'{who} names a field "{name}" that does not exist', name, "a field of the table"
 
 
 def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iterator[Words]:
     for key in table.foreign_keys:
-        for name in key.fields:
-            if name not in table.index:
-                yield f'a foreign key names a field "{name}" that does not exist', name, "a field of the table"
+        yield from _unknown("a foreign key", key.fields, table)
         if len(key.fields) != len(key.reference):
             names = ", ".join(key.fields)
             yield f"the foreign key {names} references a different number of fields", names, "one field for each"
@@ -91,40 +92,24 @@ def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iter
         if other is None and key.resource not in known:
             message = f'a foreign key references a table "{key.resource}" that does not exist'
             yield message, key.resource, "a table of the package"
-        for name in key.reference if other else ():
-            if other and name not in other.index:
-                message = f'a foreign key references a field "{name}" that "{key.resource}" does not have'
-                yield message, name, f"a field of {key.resource}"
-
-
-def _of_parts(table: Table) -> Iterator[Words]:
-    """Parts of a figure whose field has a type that cannot hold them."""
-    for part, types in PART_TYPES.items():
-        field = str(table.figure.get(part))
-        if field in table.index and table.field(field).type not in types:
-            yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
+        for name in [name for name in key.reference if other and name not in other.index]:
+            message = f'a foreign key references a field "{name}" that "{key.resource}" does not have'
+            yield message, name, f"a field of {key.resource}"
 
 
 def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator[Words]:
     figure = table.figure
+    for part, types in PART_TYPES.items():
+        field = str(figure.get(part))
+        if field in table.index and table.field(field).type not in types:
+            yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
     named = [name for name in figure.values() if isinstance(name, str)] + list(figure.get("series") or [])
-    for name in named:
-        if name not in table.index:
-            yield f'lantern:figure names a field "{name}" that does not exist', name, "a field of the table"
+    yield from _unknown("lantern:figure", named, table)
     for field, rule in (figure.get("agrees") or {}).items():
-        other = package.table(rule.get("resource", ""))
-        ends = ((rule.get("through"),), rule.get("resource"))
-        has_key = ends in [(key.fields, key.resource) for key in table.foreign_keys]
-        if other is None and rule.get("resource") in known:
+        other = package.table(rule["resource"])
+        if other is None and rule["resource"] in known:
             continue  # the table exists and cannot be read, which is reported
-        if field not in table.index or not has_key or not other or rule.get("field") not in other.index:
+        has_key = ((rule["through"],), rule["resource"]) in [(key.fields, key.resource) for key in table.foreign_keys]
+        if field not in table.index or not has_key or not other or rule["field"] not in other.index:
             message = f'lantern:figure says that "{field}" agrees with a field that cannot be found'
             yield message, field, "through, resource and field"
-
-
-def _of_sum(package: Package, rule: Mapping[str, Any]) -> str | None:
-    """Why a sum cannot be checked; None where its table, its field and a key exist."""
-    table = package.table(rule["resource"])
-    if table is None or rule["field"] not in table.index:
-        return f'the sum "{rule["name"]}" names a table or field that does not exist'
-    return None if table.primary_key else f'the sum "{rule["name"]}" names rows of a table without a key'

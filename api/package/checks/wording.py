@@ -7,11 +7,11 @@ never counts as the number without it; one without a percent sign may be a share
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 SCALES = {
-    **dict.fromkeys(("hundred",), 100),
+    "hundred": 100,
     **dict.fromkeys(("thousand", "thousands", "mil", "miles"), 1_000),
     **dict.fromkeys(("million", "millions", "millón", "millon", "millones"), 10**6),
     **dict.fromkeys(("billion", "billions"), 10**9),
@@ -27,8 +27,7 @@ GROUPED = r"\d{{1,3}}(?:(?P<group>[,.'’{space}])\d{{3}})(?:(?P=group)\d{{3}})*
 TOKEN = r"(?<!\w)(?:{grouped}|\d+(?:[.,]\d+)?)|(?<![\w.,])\.\d+|[^\W\d_]+|[^\w\s]"
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     text: str
     start: int
     end: int
@@ -38,8 +37,7 @@ class Token:
         return self.text[-1].isdigit()
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What one number in a phrase may mean, as a factor says: a scale, a percent sign, both or neither."""
 
     numbers: frozenset[Decimal]
@@ -50,15 +48,13 @@ class Reading:
 
 def numbers(phrase: str, in_percent: bool = False) -> frozenset[Decimal]:
     """Every number that a phrase states; percentages as shares of one, unless `in_percent` keeps them as written."""
-    spaced = _tokens(phrase, GROUPED.format(space=SPACE))
-    apart = _tokens(phrase, GROUPED.format(space=""))
-    return frozenset(n for tokens in (spaced, apart) for n in _numbers(tokens, in_percent))
+    return frozenset(n for space in (SPACE, "") for n in _numbers(_tokens(phrase, space), in_percent))
 
 
-def _tokens(phrase: str, grouped: str) -> list[Token]:
-    """Words, numbers and signs; the year of FY2007 is a number, the 16 of M16 is not."""
+def _tokens(phrase: str, space: str) -> list[Token]:
+    """Words, numbers (`space` may group digits) and signs; the year of FY2007 is a number, the 16 of M16 is not."""
     text = re.sub(r"\b(FY|CY)(?=\d)", r"\1 ", phrase, flags=re.IGNORECASE)
-    matches = re.finditer(TOKEN.format(grouped=grouped), text)
+    matches = re.finditer(TOKEN.format(grouped=GROUPED.format(space=space)), text)
     return [Token(match[0].lower(), match.start(), match.end()) for match in matches]
 
 
@@ -89,10 +85,8 @@ def _reading(tokens: list[Token], position: int) -> Reading | None:
     else:
         return None
     scale, end = _scale(tokens, after)
-    if scale > 1 and tokens[end - 1].text in CONTINUED:
-        longer = _longer(candidates, scale, tokens, end)
-        if longer:
-            return longer
+    if tokens[end - 1].text in CONTINUED and (longer := _longer(candidates, scale, tokens, end)):
+        return longer
     percent = _percent_end(tokens, end)
     factor = Decimal(scale) / (100 if percent else 1)
     return Reading(candidates, factor, percent is not None, percent or end)
@@ -113,28 +107,25 @@ def _longer(heads: frozenset[Decimal], scale: int, tokens: list[Token], end: int
 def _scale(tokens: list[Token], position: int) -> tuple[int, int]:
     """The product of the scale words that follow, and where they end: mil millones is a thousand million."""
     scale = 1
-    while position < len(tokens):
-        token = tokens[position]
-        hyphen = token.text == "-" and position + 1 < len(tokens) and tokens[position + 1].text in SCALES
-        if hyphen:
-            position += 1
+    for place in range(position, len(tokens)):
+        token, before, after = tokens[place], tokens[max(place - 1, 0)], tokens[place + 1 : place + 2]
+        if token.text == "-" and after and after[0].text in SCALES:
             continue
-        touches = position > 0 and tokens[position - 1].end == token.start and tokens[position - 1].is_number
+        touches = before.is_number and before.end == token.start
         factor = SCALES.get(token.text) or (ATTACHED.get(token.text) if touches else None)
         if factor is None:
-            break
+            return scale, place
         scale *= factor
-        position += 1
-    return scale, position
+    return scale, len(tokens)
 
 
 def _percent_end(tokens: list[Token], position: int) -> int | None:
-    following = tuple(token.text for token in tokens[position : position + 2])
-    if following[:1] == ("-",):
+    words = tuple(token.text for token in tokens[position : position + 2])
+    if words[:1] == ("-",):
         return _percent_end(tokens, position + 1)
-    if following[:1] and following[0] in PERCENT:
-        return position + 1
-    return position + 2 if following in PERCENT_IN_TWO else None
+    if words in PERCENT_IN_TWO:
+        return position + 2
+    return position + 1 if words and words[0] in PERCENT else None
 
 
 def _range_factor(number: Decimal, tokens: list[Token], position: int) -> Decimal:
@@ -151,11 +142,9 @@ def _written(text: str) -> frozenset[Decimal]:
     separators = re.findall(r"\D", text)
     groups = re.split(r"\D", text)
     plain = Decimal("".join(groups))
-    if not separators:
+    if not separators or separators[0] in "'’" and len(groups[-1]) == 3:  # Mexican: 1'234,567
         return frozenset({plain})
     decimal = Decimal("".join(groups[:-1]) + "." + groups[-1])
-    if separators[0] in "'’" and len(groups[-1]) == 3:  # Mexican: 1'234,567
-        return frozenset({plain})
     if len(set(separators)) > 1 or len(groups[-1]) != 3 or text.startswith(("0", ".")):
         return frozenset({decimal})
     return frozenset({plain, decimal}) if separators == ["."] else frozenset({plain})

@@ -2,23 +2,22 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import frictionless
 
-from api.model import descriptor
-from api.model.descriptor import Table
+from api.model.descriptor import Field, Table
 from api.model.findings import Finding, Level, Report, TableReport
-from api.package import checks, reading, translation, upgrade
-from api.package.checks import structure
-from api.package.checks.base import Context
+from api.package import reading, translation, upgrade
+from api.package.checks import checks_of, structure
+from api.package.checks.base import Checked
 from api.package.opening import PackageError, opened
-from api.package.reading import Source, bare, fed_field, paths
+from api.package.reading import Source, bare, paths
 from api.package.validation import corrections, files, results
 from api.package.validation.results import TableResult
 
@@ -42,8 +41,8 @@ def validate(path: Path, previous: Path | None = None, cache: Path | None = None
 
 
 def _report(source: Source, previous: Path | None, cache: Path | None) -> Report:
-    file, package = source.descriptor_path.name, source.package
-    structural = [*structure.findings(package, file, source.names)]
+    package = source.package
+    structural = [*structure.findings(package, source.descriptor_path.name, source.names)]
     unsound = {finding.resource for finding in structural}
     findings = [*source.findings, *structural, *_metadata(source, unsound), *files.altered(source)]
     strict = package.descriptor.get("lantern:strict") is True
@@ -81,45 +80,38 @@ def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]
 
 def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
     """What frictionless finds in the descriptor: in the package's own properties, then in each resource."""
-    file = source.descriptor_path.name
-    stand_in = {"name": "stand-in", "data": []}
-    yield from _of_descriptor({**source.package.descriptor, "resources": [stand_in]}, file, None)
-    for resource in source.package.descriptor["resources"]:
-        if resource["name"] not in unsound:
-            # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
-            judged = {**{k: v for k, v in resource.items() if k not in ("path", "data")}, "data": []}
-            yield from _of_descriptor({"$schema": upgrade.PACKAGE, "resources": [judged]}, file, resource["name"])
-
-
-def _of_descriptor(package: Mapping[str, Any], file: str, resource: str | None) -> Iterator[Finding]:
-    try:
-        frictionless.Package.from_descriptor(dict(package))
-    except frictionless.FrictionlessException as exception:
-        for error in exception.to_errors():
-            yield translation.of_descriptor(error, file, resource)
+    package = source.package.descriptor
+    judged = [(None, {**package, "resources": [{"name": "stand-in", "data": []}]})]
+    for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
+        # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
+        alone = {**{key: value for key, value in resource.items() if key not in ("path", "data")}, "data": []}
+        judged.append((resource["name"], {"$schema": upgrade.PACKAGE, "resources": [alone]}))
+    for name, described in judged:
+        try:
+            frictionless.Package.from_descriptor(described)
+        except frictionless.FrictionlessException as exception:
+            for error in exception.to_errors():
+                yield translation.of_descriptor(error, source.descriptor_path.name, name)
 
 
 # Tables
 
 
-def _results(
-    source: Source, tables: Sequence[Table], unsound: set[str | None], cache: Path | None
-) -> list[TableResult]:
+def _results(source: Source, tables: list[Table], unsound: set[str | None], cache: Path | None) -> list[TableResult]:
     """One result for each table: from the cache, or from reading it, in several processes where that pays."""
     keys = {table.name: results.key_of(source, table) for table in tables} if cache else {}
     by_name = {name: result for name, key in keys.items() if cache and (result := results.remembered(cache, key))}
     todo = [table for table in tables if table.name not in by_name]
-    arguments = [[source] * len(todo), [table.name for table in todo], [table.name not in unsound for table in todo]]
+    tasks = [(source, table.name, table.name not in unsound) for table in todo]
     size = sum((source.folder / path).stat().st_size for table in todo for path in paths(table.descriptor))
-    with ExitStack() as stack:
-        run: Callable[..., Iterable[TableResult]] = map
-        if len(todo) > 1 and size > WORTH_A_PROCESS:
-            processes = min(len(todo), multiprocessing.cpu_count())
-            context = multiprocessing.get_context("spawn")
-            run = stack.enter_context(ProcessPoolExecutor(processes, context)).map
-        by_name |= {table.name: result for table, result in zip(todo, run(_result, *arguments), strict=True)}
-    for table in todo:
-        result = by_name[table.name]
+    if len(todo) > 1 and size > WORTH_A_PROCESS:
+        processes = min(len(todo), multiprocessing.cpu_count())
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            found = list(pool.map(_result, *zip(*tasks, strict=True)))
+    else:
+        found = [_result(*task) for task in tasks]
+    for table, result in zip(todo, found, strict=True):
+        by_name[table.name] = result
         if cache and all(finding.level == "warning" for finding in result.findings):
             results.remember(cache, keys[table.name], result)
     return [by_name[table.name] for table in tables]
@@ -131,37 +123,27 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     assert table is not None
     if source.empty(table):
         return TableResult(0)
-    tally = _Tally(source.file(table), table)
-    rows = 0
+    checked = Checked(source.package, table, partial(_other_rows, source), source.file)
+    tally, rows = _Tally(source.file(table), table), 0
     try:
-        rows = _check_rows(source, table, sound, tally)
+        with _connected(source, table) as resource:
+            [baseline] = frictionless.Checklist().connect(resource)
+            tally.take(baseline.validate_start())
+            # Without a proper header a row's cells belong to no field, and each row would be wrong.
+            of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
+            for row in resource.row_stream:
+                tally.take(baseline.validate_row(row), row)
+                tally.add(finding for check in of_rows for finding in check(row))
+            tally.take(baseline.validate_end())
+            tally.add(finding for check in at_end for finding in check())
+            rows = int(resource.stats.rows or 0)
     except frictionless.FrictionlessException as exception:
         for error in exception.to_errors():
             if error.type in OF_DESCRIPTORS:
-                tally.add(translation.of_descriptor(error, source.descriptor_path.name, name))
+                tally.add([translation.of_descriptor(error, source.descriptor_path.name, name)])
             else:
                 tally.take([error])
     return TableResult(rows, tuple(_with_lines(source, tally.findings())))
-
-
-def _check_rows(source: Source, table: Table, sound: bool, tally: "_Tally") -> int:
-    context = Context(source.package, lambda name: _other_rows(source, name), source.file)
-    own = checks.checks_of(context, table) if sound else []
-    references = [other for key in _sound_keys(source, table) if (other := source.package.table(key.resource))]
-    others = {other.name: bare(other) for other in references if other.name != table.name}
-    resource = reading.table_resource(source, {**table.descriptor, "schema": _checked(source, table)}, *others.values())
-    connected = frictionless.Checklist(checks=list(own)).connect(resource)
-    with resource:
-        # Without a proper header a row's cells belong to no field, and each row would be wrong.
-        applied = connected if resource.header.valid else connected[:1]
-        for check in applied:
-            tally.take(check.validate_start())
-        for row in resource.row_stream:
-            for check in applied:
-                tally.take(check.validate_row(row), row)
-        for check in applied:
-            tally.take(check.validate_end())
-        return int(resource.stats.rows or 0)
 
 
 class _Tally:
@@ -173,15 +155,14 @@ class _Tally:
         self.counts: Counter[Level] = Counter()
 
     def take(self, errors: Iterable[Any], row: Any = None) -> None:
-        for error in errors:
-            self.add(translation.finding(error, self.table, self.file, row))
+        self.add(translation.finding(error, self.table, self.file, row) for error in errors)
 
-    def add(self, finding: Finding | None) -> None:
-        if finding is None or finding in self.first:
-            return
-        self.counts[finding.level] += 1
-        if self.counts[finding.level] <= MOST_SHOWN:
-            self.first[finding] = None
+    def add(self, findings: Iterable[Finding | None]) -> None:
+        for finding in findings:
+            if finding is not None and finding not in self.first:
+                self.counts[finding.level] += 1
+                if self.counts[finding.level] <= MOST_SHOWN:
+                    self.first[finding] = None
 
     def findings(self) -> Iterator[Finding]:
         yield from self.first
@@ -203,20 +184,29 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 # What frictionless is given
 
 
-def _checked(source: Source, table: Table) -> dict[str, Any]:
-    """A schema in which what frictionless would not enforce is put in a way that it does."""
-    return {
-        **bare(table)["schema"],
+def _connected(source: Source, table: Table) -> Any:
+    """A table beside those it refers to; what frictionless would not enforce is put in a way that it does."""
+    tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
+    keys = [  # whose ends exist; findings about the descriptor report the others
+        key
+        for key in table.foreign_keys
+        if key.resource in tables and len(key.fields) == len(key.reference)
+        if {*key.reference} <= tables[key.resource].index.keys() and {*key.fields} <= table.index.keys()
+    ]
+    schema = {
+        **table.schema,
         "fields": [_constrained(field, table) for field in table.fields],
         "primaryKey": [name for name in table.primary_key if name in table.index],
         "foreignKeys": [
             {"fields": [*key.fields], "reference": {"resource": key.resource, "fields": [*key.reference]}}
-            for key in _sound_keys(source, table)
+            for key in keys
         ],
     }
+    others = [bare(tables[name]) for name in {key.resource for key in keys} - {table.name}]
+    return reading.table_resource(source, {**table.descriptor, "schema": schema}, *others)
 
 
-def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
+def _constrained(field: Field, table: Table) -> dict[str, Any]:
     """Categories are the only values allowed (v2), and a key's fields are required (v1 and v2)."""
     constraints = dict(field.constraints)
     categories = field.descriptor.get("categories")
@@ -224,18 +214,7 @@ def _constrained(field: descriptor.Field, table: Table) -> dict[str, Any]:
         constraints["enum"] = [c["value"] if isinstance(c, Mapping) else c for c in categories]
     if field.name in table.primary_key:
         constraints["required"] = True
-    return {**fed_field(field), "constraints": constraints}
-
-
-def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
-    """The foreign keys whose ends exist; findings about the descriptor report the others."""
-    sound = []
-    for key in table.foreign_keys:
-        other = source.package.table(key.resource)
-        ends = other is not None and set(key.reference) <= other.index.keys() and set(key.fields) <= table.index.keys()
-        if ends and len(key.fields) == len(key.reference) and source.names.count(key.resource) == 1:
-            sound.append(key)
-    return sound
+    return {**field.descriptor, "constraints": constraints}
 
 
 # Line numbers
@@ -244,20 +223,12 @@ def _sound_keys(source: Source, table: Table) -> list[descriptor.ForeignKey]:
 def _with_lines(source: Source, findings: Iterable[Finding]) -> list[Finding]:
     """Findings at the lines where their rows begin: a cell may hold line ends, a table may be several files."""
     findings = list(findings)
-    rows: dict[str, set[int]] = {}
-    for finding in findings:
-        if finding.row is not None and finding.resource is not None:
-            rows.setdefault(finding.resource, set()).add(finding.row)
-    places = {(name, row): place for name, wanted in rows.items() for row, place in _places(source, name, wanted)}
-    moved = [(finding, places.get((finding.resource or "", finding.row or 0))) for finding in findings]
+    wanted = {(finding.resource, finding.row) for finding in findings if finding.row is not None}
+    places: dict[tuple[str | None, int | None], tuple[str, int]] = {}
+    for table in source.package.tables:
+        text = table.name in source.ready and upgrade.format_of(table.descriptor) in upgrade.TABULAR
+        if text and table.name in {name for name, _ in wanted}:
+            lines = enumerate(reading.lines(source, table), 1)
+            places |= {(table.name, n): source.place(table, line) for n, line in lines if (table.name, n) in wanted}
+    moved = [(finding, places.get((finding.resource, finding.row))) for finding in findings]
     return [replace(finding, file=place[0], row=place[1]) if place else finding for finding, place in moved]
-
-
-def _places(source: Source, name: str, wanted: set[int]) -> Iterator[tuple[int, tuple[str, int]]]:
-    """File and line of each of the wanted rows, where the table is kept as text."""
-    table = source.package.table(name)
-    if table is None or name not in source.ready or upgrade.format_of(table.descriptor) not in upgrade.TABULAR:
-        return
-    for row, line in enumerate(reading.lines(source, table), 1):
-        if row in wanted:
-            yield row, source.place(table, line)

@@ -12,6 +12,7 @@ from api.package.reading import Source, digest, rows
 TODO = "TODO"
 FIELDS = ("dataset", "record", "field", "version")
 Row = Mapping[str, str | None]
+Pair = tuple[str, int | None, Row, Row | None]  # key, number of the row in the new table, old row, new row
 
 
 def missing(new: Source, old: Source) -> Iterator[Finding]:
@@ -27,28 +28,20 @@ def missing(new: Source, old: Source) -> Iterator[Finding]:
         return
     if not set(FIELDS) <= ledger.index.keys():
         return
-    corrected = _corrected(new, ledger)
-    yield from _unwritten(new, ledger)
+    corrected: set[tuple[str | None, ...]] = set()
+    for number, row in rows(new, ledger):
+        if row["version"] == new.package.version:
+            corrected.add((row["dataset"], row["record"], row["field"]))
+        if row.get("reason") == TODO:  # as `lantern release` drafts it
+            message, expected = "the reason of the correction is still to be written", "why the figure changed"
+            place = (new.file(ledger), CORRECTIONS, number, "reason", key_of(ledger, row))
+            yield Finding("correction", message, *place, TODO, expected)
     for before in old.package.tables:
         after = new.package.table(before.name)
         if before.name == CORRECTIONS:
             yield from _shrunk(new, ledger, old, before)
         elif before.primary_key and not (after and _same(new, after, old, before)):
             yield from _uncorrected(new, after, old, before, corrected)
-
-
-def _corrected(source: Source, ledger: Table) -> set[tuple[str | None, ...]]:
-    version = source.package.version
-    return {(r["dataset"], r["record"], r["field"]) for _, r in rows(source, ledger) if r["version"] == version}
-
-
-def _unwritten(source: Source, ledger: Table) -> Iterator[Finding]:
-    """Drafted corrections (`lantern release`) that do not have a reason yet."""
-    for number, row in rows(source, ledger):
-        if row.get("reason") == TODO:
-            message, expected = "the reason of the correction is still to be written", "why the figure changed"
-            place = (source.file(ledger), CORRECTIONS, number, "reason", key_of(ledger, row))
-            yield Finding("correction", message, *place, TODO, expected)
 
 
 def _shrunk(new: Source, ledger: Table, old: Source, before: Table) -> Iterator[Finding]:
@@ -75,32 +68,27 @@ def _uncorrected(
             yield Finding("correction", message, file, name, key=key, expected=expected)
             continue
         for field in (field.name for field in before.fields if field.name in after.index):
-            one, other = was[field], now[field]
-            if one == other or (name, key, field) in corrected:
+            if was[field] == now[field] or (name, key, field) in corrected:
                 continue
-            if value_of(before, field, one) != value_of(after, field, other):
-                message = f"{name} {key}: {field} changed from {_quoted(one)} to {_quoted(other)} without a correction"
-                yield Finding("correction", message, file, name, number, field, key, other or "", expected)
+            if value_of(before, field, was[field]) != value_of(after, field, now[field]):
+                one, other = ("nothing" if row[field] is None else f'"{row[field]}"' for row in (was, now))
+                message = f"{name} {key}: {field} changed from {one} to {other} without a correction"
+                yield Finding("correction", message, file, name, number, field, key, now[field] or "", expected)
 
 
-def _pairs(
-    new: Source, after: Table | None, old: Source, before: Table
-) -> Iterator[tuple[str, int | None, Row, Row | None]]:
+def _pairs(new: Source, after: Table | None, old: Source, before: Table) -> Iterator[Pair]:
     """Each row of the earlier table with its successor; rows wait only until their partner is read.
 
     Both tables are read side by side: where they have nearly the same order, next to nothing is held in memory.
     """
     waiting_old: dict[str, Row] = {}
     waiting_new: dict[str, tuple[int, Row]] = {}
-    for one, other in zip_longest(rows(old, before), rows(new, after) if after else ()):
-        keys = []
-        if one is not None:
-            keys.append(key_of(before, one[1]))
-            waiting_old[keys[-1]] = one[1]
-        if other is not None and after is not None:
-            keys.append(key_of(after, other[1]))
-            waiting_new[keys[-1]] = other
-        for key in keys:
+    olds = ((key_of(before, row), row) for _, row in rows(old, before))
+    news = ((key_of(after, row), (number, row)) for number, row in rows(new, after)) if after else ()
+    for one, other in zip_longest(olds, news):
+        waiting_old.update([one] if one else [])
+        waiting_new.update([other] if other else [])
+        for key, _ in filter(None, (one, other)):
             if key in waiting_old and key in waiting_new:
                 number, now = waiting_new.pop(key)
                 yield key, number, waiting_old.pop(key), now
@@ -110,9 +98,6 @@ def _pairs(
 
 def _same(new: Source, after: Table, old: Source, before: Table) -> bool:
     """Whether two tables are surely equal, without reading their rows."""
-    alike = after.fields == before.fields and after.descriptor.get("dialect") == before.descriptor.get("dialect")
+    described = ("schema", "dialect", "encoding", "format")
+    alike = all(before.descriptor.get(key) == after.descriptor.get(key) for key in described)
     return alike and digest(new, after) == digest(old, before)
-
-
-def _quoted(text: str | None) -> str:
-    return "nothing" if text is None else f'"{text}"'

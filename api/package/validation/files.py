@@ -8,8 +8,6 @@ from pathlib import Path
 from api.model.findings import Finding
 from api.package.reading import Source, paths
 
-BLOCK = 2**20
-
 
 def undeclared(source: Source) -> Iterator[Finding]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
@@ -25,22 +23,17 @@ def undeclared(source: Source) -> Iterator[Finding]:
 
 def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
     """Deviations of a file from UTF-8 without a byte order mark, with LF line ends, also after the last line."""
-    line, last = 1, b"\n"
+    number, line = 0, b"\n"
     with file.open("rb") as stream:
-        block = stream.read(BLOCK)
-        if block.startswith(codecs.BOM_UTF8):
-            message = "the file begins with a byte order mark"
-            yield Finding("byte-order-mark", message, name, resource, 1, expected="none")
-        while block:
-            if b"\r" in block:
-                line += block[: block.index(b"\r")].count(b"\n")
-                yield Finding("line-end", "a line ends in CR", name, resource, line, expected="LF line ends")
+        for number, line in enumerate(stream, 1):
+            if number == 1 and line.startswith(codecs.BOM_UTF8):
+                message = "the file begins with a byte order mark"
+                yield Finding("byte-order-mark", message, name, resource, 1, expected="none")
+            if b"\r" in line:
+                yield Finding("line-end", "a line ends in CR", name, resource, number, expected="LF line ends")
                 return
-            line += block.count(b"\n")
-            last = block[-1:]
-            block = stream.read(BLOCK)
-    if last != b"\n":
-        yield Finding("line-end", "the last line has no line end", name, resource, line, expected="LF at the end")
+    if not line.endswith(b"\n"):
+        yield Finding("line-end", "the last line has no line end", name, resource, number, expected="LF at the end")
 
 
 def altered(source: Source) -> Iterator[Finding]:

@@ -26,10 +26,8 @@ def key_of(source: Source, table: Table) -> str:
     """A hash of all that a table's result depends on: code, descriptor, its bytes and those of tables it refers to."""
     package = source.package
     names = {key.resource for key in table.foreign_keys}
-    names |= {rule.get("resource") for rule in (table.figure.get("agrees") or {}).values()}
-    if table.name == POSITIONS:
-        names |= {other.name for other in package.tables}
-    others = [other for other in package.tables if other.name in names]
+    names |= {rule["resource"] for rule in (table.figure.get("agrees") or {}).values()}
+    others = [other for other in package.tables if other.name in names or table.name == POSITIONS]
     inputs = {
         "code": _code(),
         "package": {key: package.descriptor.get(key) for key in ("lantern:strict", "lantern:sums")},

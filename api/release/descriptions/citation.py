@@ -1,4 +1,4 @@
-"""How to cite a package: CITATION.cff, BibTeX, plain text; and the texts a package must have if it brings none."""
+"""How to cite a package: CITATION.cff, BibTeX, plain text."""
 
 import re
 from collections.abc import Mapping
@@ -81,12 +81,11 @@ def is_person(entry: Mapping[str, JSON]) -> bool:
 
 
 def _author(entry: Mapping[str, JSON]) -> dict[str, str]:
+    website = {"website": web(entry.get("path"))} if web(entry.get("path")) else {}
+    if not is_person(entry):
+        return {"name": name_of(entry), **website}
     keys = {"givenName": "given-names", "familyName": "family-names", "organization": "affiliation"}
-    if is_person(entry):
-        author = {key: str(entry[name]) for name, key in keys.items() if entry.get(name)}
-    else:
-        author = {"name": name_of(entry)}
-    return author | ({"website": web(entry.get("path"))} if web(entry.get("path")) else {})
+    return {key: str(entry[name]) for name, key in keys.items() if entry.get(name)} | website
 
 
 def doi(package: Package) -> str:
@@ -120,28 +119,3 @@ def bibtex(package: Package) -> str:
 def _tex(words: str) -> str:
     line = " ".join(words.split())
     return "".join(TEX.get(c, "\\" + c if c in "&%$#_{}" else c) for c in line)
-
-
-def readme(package: Package) -> str:
-    """A README for a package that brings none."""
-    tables = "".join(f"- `{table.path}`: {table.title}\n" for table in package.tables)
-    description = f"{package.description.strip()}\n\n" if package.description.strip() else ""
-    return (
-        f"# {package.title}\n\n{description}Version {package.version}, {package.created[:10]}. "
-        f"Licence: {package.license or 'none named'}.\n\n{tables}\n"
-        f"`datapackage.json` describes every field; `codebook.html` is for reading.\n\nCite as: {package.citation}\n"
-    )
-
-
-def changelog(package: Package) -> str:
-    return f"# Changes\n\n## {package.version} ({package.created[:10]})\n\nNo changes were described.\n"
-
-
-def licence(package: Package) -> str:
-    """Name, title and address of every licence the descriptor names."""
-    licences = [
-        "\n".join(str(entry[key]) for key in ("name", "title", "path") if entry.get(key))
-        for entry in package.descriptor.get("licenses") or []
-    ]
-    stated = "\n\n".join(licences) or "The package names no licence: ask its publisher before using it."
-    return f"{package.title}\n\n{stated}\n"

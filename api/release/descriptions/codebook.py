@@ -50,45 +50,15 @@ def write(package: Package, surveys: Sequence[Survey]) -> dict[str, str]:
     """codebook.md and codebook.html."""
     values = {
         "package": package,
+        "surveys": surveys,
         "cite": citation.text(package).strip(),
-        "tables": [_table(survey) for survey in surveys],
         "codes": _codes(surveys),
         "licenses": _named(package.descriptor.get("licenses")),
         "sources": _named(package.descriptor.get("sources")),
+        # what the templates ask of a field
+        **{"types": TYPES, "unit": unit, "rules": _rules, "categories": _categories, "text": _text},
     }
     return {name: templates.render(name, **values) for name in ("codebook.md", "codebook.html")}
-
-
-def _table(survey: Survey) -> dict[str, JSON]:
-    table = survey.table
-    return {
-        "name": table.name,
-        "title": table.title,
-        "description": table.description,
-        "path": table.path,
-        "rows": survey.rows,
-        "key": table.primary_key,
-        "unique": [[key] if isinstance(key, str) else key for key in table.schema.get("uniqueKeys") or []],
-        "foreign": table.foreign_keys,
-        "missing": table.missing_values,
-        "fields": [_field(table, field) for field in table.fields],
-    }
-
-
-def _field(table: Table, field: Field) -> dict[str, JSON]:
-    points = [key for key in table.foreign_keys if field.name in key.fields]
-    return {
-        "name": field.name,
-        "title": field.title,
-        "description": field.description,
-        "type": TYPES.get(field.type, field.type),
-        "written": "" if field.format in ("default", "any") else field.format,
-        "unit": unit(field),
-        "rules": _rules(field, table),
-        "codes": _categories(field),
-        "example": _text(field.example),
-        "points": [{"resource": k.resource, "field": k.reference[k.fields.index(field.name)]} for k in points],
-    }
 
 
 def _rules(field: Field, table: Table) -> list[str]:

@@ -1,8 +1,8 @@
 """Croissant 1.0, which machine-learning tools read. Paths are relative, so that it works in any copy of a release."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from api.model.descriptor import Field, Table
@@ -21,37 +21,34 @@ DATA_TYPES: Mapping[str, str] = {
 }
 # What readers of CSV take for a missing value by default.
 USUAL_MISSING = {"", "NA", "N/A", "NaN", "nan", "n/a", "null", "NULL"}
-
-
-@dataclass(frozen=True)
-class Ids:
-    """The ids of a table, its file and its fields: readers allow no white space and little else in them."""
-
-    table: str
-    file: str
-    fields: tuple[str, ...]
-
-
-def croissant_ids(tables: Sequence[Table]) -> list[Ids]:
-    names = unique(_id(table.name) for table in tables)
-    fields = [
-        [f"{name}/{field}" for field in unique(_id(field.name) for field in table.fields)]
-        for name, table in zip(names, tables, strict=True)
-    ]
-    taken = [*names, *(one for several in fields for one in several)]
-    files = unique((f"{name}.csv" for name in names), taken=taken)
-    return [Ids(n, file, tuple(of)) for n, file, of in zip(names, files, fields, strict=True)]
-
-
-def _id(name: str) -> str:
-    return re.sub(r"[^\w.-]", "_", name) or "_"
+# The context that the specification gives, in its order: most terms are Croissant's own.
+TERMS = """@language @vocab citeAs column conformsTo cr rai data dataType dct equivalentProperty examples extract field
+fileProperty fileObject fileSet format includes isLiveDataset jsonPath key md5 parentField path recordSet references
+regex repeated replace samplingRate sc separator source subField transform"""
+CROISSANT_CONTEXT: Mapping[str, JSON] = {term: f"cr:{term}" for term in TERMS.split()} | {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "sc": "https://schema.org/",
+}
 
 
 def document(subject: Subject) -> dict[str, JSON]:
     """Croissant 1.0: files with checksums, and a record set a table, read from the CSV files."""
     package = subject.package
     tables = [survey.table for survey in subject.surveys]
-    named = list(zip(tables, croissant_ids(tables), strict=True))
+    sets = _ids(table.name for table in tables)
+    columns = [
+        [f"{name}/{id}" for id in _ids(field.name for field in table.fields)]
+        for name, table in zip(sets, tables, strict=True)
+    ]
+    files = unique((f"{name}.csv" for name in sets), taken=[*sets, *chain(*columns)])
     return present(
         {
             "@context": CROISSANT_CONTEXT,
@@ -67,48 +64,51 @@ def document(subject: Subject) -> dict[str, JSON]:
             "citeAs": citation.bibtex(package),
             "creator": [agent(entry) for entry in citation.authors(package)],
             "keywords": package.descriptor.get("keywords"),
-            "distribution": [_file_object(subject, table, ids) for table, ids in named],
-            "recordSet": [_record_set(table, ids) for table, ids in named],
+            "distribution": [
+                {
+                    "@type": "cr:FileObject",
+                    "@id": file,
+                    "name": Path(table.path).name,
+                    "contentUrl": table.path,
+                    "contentSize": f"{subject.size(table.path)} B",
+                    "encodingFormat": "text/csv",
+                    "sha256": subject.sha256(table.path),
+                }
+                for table, file in zip(tables, files, strict=True)
+            ],
+            "recordSet": [_record_set(*named) for named in zip(tables, sets, files, columns, strict=True)],
         }
     )
 
 
-def _file_object(subject: Subject, table: Table, ids: Ids) -> dict[str, JSON]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": ids.file,
-        "name": Path(table.path).name,
-        "contentUrl": table.path,
-        "contentSize": f"{subject.size(table.path)} B",
-        "encodingFormat": "text/csv",
-        "sha256": subject.sha256(table.path),
-    }
+def _ids(names: Iterable[str]) -> list[str]:
+    """Ids as readers allow them: no white space and little else."""
+    return unique(re.sub(r"[^\w.-]", "_", name) or "_" for name in names)
 
 
-def _record_set(table: Table, ids: Ids) -> dict[str, JSON]:
+def _record_set(table: Table, name: str, file: str, columns: Sequence[str]) -> dict[str, JSON]:
+    """A table as rows of its CSV file; `name`, `file` and `columns` are the ids of the set, the file and the fields."""
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": column,
+            "name": field.name,
+            "description": ". ".join(p.rstrip(".") for p in (field.title, field.description) if p) or field.name,
+            "dataType": _data_type(table, field),
+            "source": {"fileObject": {"@id": file}, "extract": {"column": field.name}},
+        }
+        for field, column in zip(table.fields, columns, strict=True)
+    ]
     return present(
         {
             "@type": "cr:RecordSet",
-            "@id": ids.table,
+            "@id": name,
             "name": table.name,
             "description": table.description or table.title,
-            "key": [{"@id": ids.fields[table.index[name]]} for name in table.primary_key],
-            "field": [
-                _croissant_field(table, field, ids, name) for field, name in zip(table.fields, ids.fields, strict=True)
-            ],
+            "key": [{"@id": columns[table.index[key]]} for key in table.primary_key],
+            "field": fields,
         }
     )
-
-
-def _croissant_field(table: Table, field: Field, ids: Ids, name: str) -> dict[str, JSON]:
-    return {
-        "@type": "cr:Field",
-        "@id": name,
-        "name": field.name,
-        "description": _words(field),
-        "dataType": _data_type(table, field),
-        "source": {"fileObject": {"@id": ids.file}, "extract": {"column": field.name}},
-    }
 
 
 def _data_type(table: Table, field: Field) -> str:
@@ -117,48 +117,3 @@ def _data_type(table: Table, field: Field) -> str:
     if special or field.format not in ("default", "any") or not set(table.missing_values) <= USUAL_MISSING:
         return "sc:Text"
     return DATA_TYPES.get(field.type, "sc:Text")
-
-
-def _words(field: Field) -> str:
-    parts = [part.rstrip(".") for part in (field.title, field.description) if part]
-    return ". ".join(parts) or field.name
-
-
-CROISSANT_CONTEXT: Mapping[str, JSON] = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileProperty": "cr:fileProperty",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}

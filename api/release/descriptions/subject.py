@@ -71,16 +71,15 @@ def agent(entry: Mapping[str, JSON]) -> dict[str, JSON]:
     return present({"@type": kind, "name": citation.name_of(entry), "url": entry.get("path")})
 
 
-def coverage(surveys: Iterable[Survey]) -> tuple[str, str] | None:
-    """First and last day of the periods that tables of figures cover, where all of them are dates."""
+def coverage(surveys: Iterable[Survey]) -> list[str]:
+    """First and last day of the periods that tables of figures cover, where all of them are dates; else nothing."""
     days: list[str] = []
     for survey in surveys:
         table = survey.table
         names = [str(table.figure.get(key) or "") for key in ("periodStart", "periodEnd")]
-        if not all(name in table.index and table.field(name).type == "date" for name in names):
-            continue
-        places = [table.index[name] for name in names]
-        makers = [column.kind.read if place in places else str for place, column in enumerate(survey.columns)]
-        for row in records(survey, makers):
-            days += [row[place].isoformat() for place in places if row[place] is not None]
-    return (min(days), max(days)) if days else None
+        if all(name in table.index and table.field(name).type == "date" for name in names):
+            places = [table.index[name] for name in names]
+            makers = [column.kind.read if place in places else str for place, column in enumerate(survey.columns)]
+            for row in records(survey, makers):
+                days += [row[place].isoformat() for place in places if row[place] is not None]
+    return [min(days), max(days)] if days else []

@@ -1,34 +1,25 @@
 """The texts of a release that are made from templates; they load nothing from elsewhere."""
 
 import re
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-FOLDER = Path(__file__).resolve().parents[2] / "templates"
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).resolve().parents[2] / "templates"),
+    autoescape=select_autoescape(),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 def render(name: str, **values: Any) -> str:
     """A template, filled in."""
-    return _environment(name.endswith(".html")).get_template(name).render(**values)
-
-
-@cache
-def _environment(escaped: bool) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=escaped,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= _FILTERS
-    return environment
+    return ENVIRONMENT.get_template(name).render(**values)
 
 
 def plain(text: Any) -> str:
@@ -51,4 +42,4 @@ def anchor(*names: str) -> str:
     return ".".join(quote(name, safe="") for name in names)
 
 
-_FILTERS: Mapping[str, Any] = {"plain": plain, "code": code, "anchor": anchor}
+ENVIRONMENT.filters |= {"plain": plain, "code": code, "anchor": anchor}

@@ -11,8 +11,11 @@ from api.index.survey import Survey
 from api.model.descriptor import Package, Table, file_stem
 from api.query.find import Selection
 from api.release.formats import delimited, jsonlines
-from api.release.formats.limits import SHEET_CELLS, SHEET_ROWS
 
+# How much a sheet takes: larger tables are left out of workbooks, and larger results refused as XLSX, because
+# spreadsheets do not open them.
+SHEET_ROWS, SHEET_CELLS = 100_000, 2_000_000
+OPEN_XML = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Write = Callable[[Package, Survey, Path], None]
 Part = Callable[[Selection, Iterable[Sequence[int]]], Iterable[str]]
 
@@ -54,30 +57,14 @@ def _workbook(package: Package, survey: Survey, target: Path) -> None:
     workbook.write(package, [survey], target)
 
 
-def _sheet_rows(columns: int) -> int:
-    return min(SHEET_ROWS, SHEET_CELLS // columns)
-
-
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
         Format(
-            "jsonl",
-            "JSON Lines",
-            "application/jsonl",
-            "jsonl/{}.jsonl",
-            jsonlines.write,
-            jsonlines.part,
-            flat=False,
+            "jsonl", "JSON Lines", "application/jsonl", "jsonl/{}.jsonl", jsonlines.write, jsonlines.part, flat=False
         ),
         Format("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv", part=delimited.part, head=delimited.head),
-        Format(
-            "xlsx",
-            "XLSX",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            write=_workbook,
-            most=_sheet_rows,
-        ),
+        Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=lambda columns: min(SHEET_ROWS, SHEET_CELLS // columns)),
         Format("parquet", "Parquet", "application/vnd.apache.parquet", "parquet/{}.parquet", _parquet),
     )
 }

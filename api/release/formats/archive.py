@@ -1,5 +1,6 @@
 """Zip files whose bytes depend on their content alone: fixed times and modes, one order, one compression."""
 
+import shutil
 import zipfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import IO
 
 LEVEL = 6
 BLOCK = 2**20
-EARLIEST, LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+EARLIEST, LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 MODE = 0o100644
 
 
@@ -29,24 +30,19 @@ def repack(source: Path, target: Path, created: str) -> None:
 
 
 def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, size: int) -> None:
-    entry = zipfile.ZipInfo(name, _stamp(created))
+    """A zip file has whole seconds from 1980 on, and no zone: UTC."""
+    made = min(max(moment(created), EARLIEST), LATEST)
+    entry = zipfile.ZipInfo(name, (made.year, made.month, made.day, made.hour, made.minute, made.second))
     entry.create_system = 3
     entry.external_attr = MODE << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry._compresslevel = LEVEL  # type: ignore[attr-defined]
     entry.file_size = size
     with archive.open(entry, "w") as out:
-        while block := file.read(BLOCK):
-            out.write(block)
+        shutil.copyfileobj(file, out, BLOCK)
 
 
 def moment(created: str) -> datetime:
     """When a package was made, in UTC. Raises ValueError for a time that is not ISO 8601."""
     made = datetime.fromisoformat(created)
     return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
-
-
-def _stamp(created: str) -> tuple[int, int, int, int, int, int]:
-    """A zip file has whole seconds from 1980 on, and no zone: UTC."""
-    made = moment(created)
-    return min(max((made.year, made.month, made.day, made.hour, made.minute, made.second), EARLIEST), LATEST)

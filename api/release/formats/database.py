@@ -16,12 +16,13 @@ from typing import Any
 
 from api.index.survey import Column, Survey, number_text, records
 from api.model import types as values
-from api.model.descriptor import ForeignKey, Package, Table
+from api.model.descriptor import Package, Table
 from api.release.formats.names import reserved, unique
 
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
 SQLITE_VERSION = 3_038_000
 OWN = ("_package", "_tables", "_fields")
+PROPERTIES = ("name", "title", "description", "version", "created", "license", "license_path", "citation")
 DETAILS = """
 CREATE TABLE {} (property TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE {} ("table" TEXT PRIMARY KEY, dataset TEXT, title TEXT, description TEXT, "rows" INTEGER);
@@ -37,8 +38,8 @@ class Target:
 
     name: str
     survey: Survey
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
+    columns: Sequence[str]
+    types: Sequence[str]
 
     def of(self, fields: Sequence[str]) -> str:
         """The columns of some fields, quoted, for a key."""
@@ -47,46 +48,37 @@ class Target:
 
 def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     """Write the database; a foreign key that rows break (a validated package has none) is left out."""
-    left_out: set[tuple[str, int]] = set()
-    while broken := _write(package, surveys, path, left_out):
-        left_out |= broken
-    _settle(path)
-
-
-def _settle(path: Path) -> None:
-    """Take the SQLite library's version out of the file's header (bytes 96 to 99, informational only)."""
-    with path.open("r+b") as file:
+    targets = _targets(surveys)
+    keys = {target.name: _foreign_keys(target, targets) for target in targets.values()}
+    while broken := _write(package, targets, keys, path):
+        keys = {table: [key for key in of if (table, key) not in broken] for table, of in keys.items()}
+    with path.open("r+b") as file:  # bytes 96 to 99 of the header are for information only
         file.seek(96)
         file.write(SQLITE_VERSION.to_bytes(4, "big"))
 
 
 def _write(
-    package: Package, surveys: Sequence[Survey], path: Path, left_out: set[tuple[str, int]]
-) -> set[tuple[str, int]]:
+    package: Package, targets: Mapping[str, Target], keys: Mapping[str, Sequence[str]], path: Path
+) -> set[tuple[str, str]]:
+    """Write the file with these foreign keys of each table; those that rows break, with their table."""
     path.unlink(missing_ok=True)
-    targets = _targets(surveys)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
         for target in targets.values():
-            _fill(db, target, targets, left_out)
+            _fill(db, target, keys[target.name])
         _describe(db, package, targets)
         db.execute("COMMIT")
         broken = db.execute('SELECT DISTINCT "table", fkid FROM pragma_foreign_key_check').fetchall()
-    return {(str(table), _declared(targets, str(table), left_out)[-1 - number]) for table, number in broken}
+    return {(table, keys[table][-1 - number]) for table, number in broken}  # SQLite counts them from the last one
 
 
 def _targets(surveys: Sequence[Survey]) -> dict[str, Target]:
     """What each dataset becomes, by dataset."""
-    names = unique(_allowed(survey.table.name) for survey in surveys)
-    return {
-        survey.table.name: Target(
-            name,
-            survey,
-            tuple(unique(field.name.replace("\0", "") for field in survey.table.fields)),
-            tuple(map(stored, survey.columns)),
-        )
-        for name, survey in zip(names, surveys, strict=True)
-    }
+    targets = {}
+    for name, survey in zip(unique(_allowed(survey.table.name) for survey in surveys), surveys, strict=True):
+        columns = unique(field.name.replace("\0", "") for field in survey.table.fields)
+        targets[survey.table.name] = Target(name, survey, columns, [_stored(column) for column in survey.columns])
+    return targets
 
 
 def _allowed(name: str) -> str:
@@ -94,7 +86,7 @@ def _allowed(name: str) -> str:
     return "_" + name if name.casefold().startswith("sqlite_") else name.replace("\0", "")
 
 
-def stored(column: Column) -> str:
+def _stored(column: Column) -> str:
     """The SQLite type in which a column's values are exact."""
     kind = column.kind.type
     if kind in values.NUMERIC:
@@ -102,37 +94,22 @@ def stored(column: Column) -> str:
     return "INTEGER" if kind in ("boolean", "year") else "TEXT"
 
 
-def _fill(
-    db: sqlite3.Connection, target: Target, targets: Mapping[str, Target], left_out: set[tuple[str, int]]
-) -> None:
-    parts = [_column(target, i) for i in range(len(target.columns))]
-    table = target.survey.table
+def _fill(db: sqlite3.Connection, target: Target, foreign_keys: Sequence[str]) -> None:
+    """Make a table with its rows; a column is NOT NULL where the schema says so and the rows agree."""
+    table, parts = target.survey.table, []
+    for name, type, column in zip(target.columns, target.types, target.survey.columns, strict=True):
+        needed = column.field.required or column.field.name in table.primary_key
+        alone = column.field.constraints.get("unique") and table.primary_key != (column.field.name,)
+        given = " NOT NULL" if needed and not column.nulls else ""
+        parts.append(f"{_quoted(name)} {type}{given}{' UNIQUE' if alone else ''}")
     if table.primary_key:
         parts.append(f"PRIMARY KEY ({target.of(table.primary_key)})")
     parts += [f"UNIQUE ({target.of(names)})" for names in _unique_keys(table)]
-    for position in _declared(targets, target.name, left_out):
-        key = table.foreign_keys[position]
-        other = targets[key.resource]
-        parts.append(
-            f"FOREIGN KEY ({target.of(key.fields)}) REFERENCES {_quoted(other.name)} ({other.of(key.reference)})"
-        )
+    parts += foreign_keys
     db.execute(f"CREATE TABLE {_quoted(target.name)} (\n  " + ",\n  ".join(parts) + "\n)")
     marks = ", ".join("?" * len(target.columns))
     makers = [_maker(c, kind) for c, kind in zip(target.survey.columns, target.types, strict=True)]
     db.executemany(f"INSERT INTO {_quoted(target.name)} VALUES ({marks})", records(target.survey, makers))
-
-
-def _column(target: Target, position: int) -> str:
-    """A column's declaration; it is NOT NULL where the schema says so and the rows agree."""
-    column = target.survey.columns[position]
-    table = target.survey.table
-    needed = column.field.required or column.field.name in table.primary_key
-    words = [_quoted(target.columns[position]), target.types[position]]
-    if needed and not column.nulls:
-        words.append("NOT NULL")
-    if column.field.constraints.get("unique") and table.primary_key != (column.field.name,):
-        words.append("UNIQUE")
-    return " ".join(words)
 
 
 def _unique_keys(table: Table) -> Iterator[tuple[str, ...]]:
@@ -143,25 +120,20 @@ def _unique_keys(table: Table) -> Iterator[tuple[str, ...]]:
             yield names
 
 
-def _declared(targets: Mapping[str, Target], name: str, left_out: set[tuple[str, int]]) -> list[int]:
-    """The positions of a table's foreign keys that SQLite can hold: the other side must be a key itself."""
-    table = next(target.survey.table for target in targets.values() if target.name == name)
-    return [
-        position
-        for position, key in enumerate(table.foreign_keys)
-        if (name, position) not in left_out and _points_to_key(targets, key)
-    ]
+def _foreign_keys(target: Target, targets: Mapping[str, Target]) -> list[str]:
+    """The foreign keys that SQLite can hold: the other side must be a key itself."""
+    declared = []
+    for key in target.survey.table.foreign_keys:
+        other = targets.get(key.resource)
+        if other is not None and set(key.reference) in _keys(other.survey.table):
+            reference = f"{_quoted(other.name)} ({other.of(key.reference)})"
+            declared.append(f"FOREIGN KEY ({target.of(key.fields)}) REFERENCES {reference}")
+    return declared
 
 
-def _points_to_key(targets: Mapping[str, Target], key: ForeignKey) -> bool:
-    if key.resource not in targets:
-        return False
-    table = targets[key.resource].survey.table
-    if not all(name in table.index for name in key.reference):
-        return False
-    single = len(key.reference) == 1 and table.field(key.reference[0]).constraints.get("unique")
-    keys = [set(names) for names in (table.primary_key, *_unique_keys(table)) if names]
-    return bool(single) or set(key.reference) in keys
+def _keys(table: Table) -> list[set[str]]:
+    single = [{field.name} for field in table.fields if field.constraints.get("unique")]
+    return [*single, *(set(names) for names in (table.primary_key, *_unique_keys(table)) if names)]
 
 
 def _maker(column: Column, kind: str) -> Callable[[str], Any]:
@@ -171,9 +143,9 @@ def _maker(column: Column, kind: str) -> Callable[[str], Any]:
     if name in values.NUMERIC:
         if kind == "TEXT":
             return number_text(column)
-        if column.plain:
-            return _whole if kind == "INTEGER" else float
-        return (lambda cell: int(read(cell))) if kind == "INTEGER" else (lambda cell: float(read(cell)))
+        if kind == "INTEGER":
+            return (lambda cell: int(cell.partition(".")[0])) if column.plain else (lambda cell: int(read(cell)))
+        return float if column.plain else (lambda cell: float(read(cell)))
     if name in ("date", "time", "datetime"):
         return lambda cell: json.loads(json_text(read(cell)))
     if name in values.STRUCTURED:
@@ -181,31 +153,16 @@ def _maker(column: Column, kind: str) -> Callable[[str], Any]:
     return (lambda cell: int(read(cell))) if name == "boolean" else read
 
 
-def _whole(cell: str) -> int:
-    return int(cell.partition(".")[0])
-
-
 def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Target]) -> None:
-    own = reserved(OWN, [target.name for target in targets.values()])
-    db_names = [_quoted(name) for name in own]
-    for statement in DETAILS.format(*db_names).split(";")[:-1]:
+    own = [_quoted(name) for name in reserved(OWN, [target.name for target in targets.values()])]
+    for statement in DETAILS.format(*own).split(";")[:-1]:
         db.execute(statement)
-    properties = {
-        "name": package.name,
-        "title": package.title,
-        "description": package.description,
-        "version": package.version,
-        "created": package.created,
-        "license": package.license,
-        "license_path": package.license_path,
-        "citation": package.citation,
-    }
-    db.executemany(f"INSERT INTO {db_names[0]} VALUES (?, ?)", properties.items())
+    db.executemany(f"INSERT INTO {own[0]} VALUES (?, ?)", [(name, getattr(package, name)) for name in PROPERTIES])
     for target in targets.values():
         table = target.survey.table
         row = (target.name, table.name, table.title, table.description, target.survey.rows)
-        db.execute(f"INSERT INTO {db_names[1]} VALUES (?, ?, ?, ?, ?)", row)
-        db.executemany(f"INSERT INTO {db_names[2]} VALUES ({', '.join('?' * 12)})", _field_rows(target))
+        db.execute(f"INSERT INTO {own[1]} VALUES (?, ?, ?, ?, ?)", row)
+        db.executemany(f"INSERT INTO {own[2]} VALUES ({', '.join('?' * 12)})", _field_rows(target))
 
 
 def _field_rows(target: Target) -> Iterator[tuple[Any, ...]]:
@@ -216,20 +173,10 @@ def _field_rows(target: Target) -> Iterator[tuple[Any, ...]]:
         for name, other in zip(key.fields, key.reference, strict=False)
     }
     for position, field in enumerate(table.fields):
-        yield (
-            target.name,
-            position + 1,
-            target.columns[position],
-            field.name,
-            field.title,
-            field.type,
-            target.types[position],
-            field.description,
-            _json(field.example),
-            _json(field.constraints or None),
-            _json(field.descriptor.get("categories")),
-            points.get(field.name),
-        )
+        names = (target.name, position + 1, target.columns[position], field.name, field.title)
+        said = (field.example, field.constraints or None, field.descriptor.get("categories"))
+        types = (field.type, target.types[position])
+        yield (*names, *types, field.description, *map(_json, said), points.get(field.name))
 
 
 def _json(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from api.index import sqlite
 from api.model import csv_lines
@@ -11,19 +12,14 @@ from api.query.find import Selection
 
 def part(selection: Selection, batches: Iterable[Sequence[int]]) -> Iterator[str]:
     """Rows by number under the header, with the fields that the query picks."""
-    lines = _lines(selection, batches)
-    return lines if selection.query.fields is None else _columns(lines, selection.query.fields)
+    index, number, picked = selection.release.index, selection.layout.number, selection.query.fields
+    lines = chain([head(selection)], (sqlite.row_texts(index, number, "csv", rows, "") for rows in batches))
+    return lines if picked is None else _columns(lines, picked)
 
 
 def head(selection: Selection) -> str:
     """The header."""
     return selection.layout.header
-
-
-def _lines(selection: Selection, batches: Iterable[Sequence[int]]) -> Iterator[str]:
-    yield head(selection)
-    for numbers in batches:
-        yield sqlite.row_texts(selection.release.index, selection.layout.number, "csv", numbers, "")
 
 
 def _columns(pieces: Iterable[str], picked: tuple[int, ...]) -> Iterator[str]:

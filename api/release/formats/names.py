@@ -1,6 +1,7 @@
 """Names as a format allows them: unique without regard to case, not too long, free of what it forbids."""
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 
 def unique(names: Iterable[str], longest: int = 1_000, taken: Iterable[str] = (), mark: str = "_{}") -> list[str]:
@@ -20,13 +21,6 @@ def unique(names: Iterable[str], longest: int = 1_000, taken: Iterable[str] = ()
 
 
 def reserved(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:
-    """Names of our own that must not collide with those of the package: underscores are put before them until they do
-    not.
-    """
+    """Names of our own, with underscores before those that a package has too."""
     used = {name.casefold() for name in taken}
-    chosen = []
-    for name in wanted:
-        while name.casefold() in used:
-            name = "_" + name
-        chosen.append(name)
-    return chosen
+    return [next(own for own in ("_" * n + name for n in count()) if own.casefold() not in used) for name in wanted]

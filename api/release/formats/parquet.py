@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 
 from api.index.survey import Cells, Column, Survey, chunks
 from api.model import types
-from api.model.descriptor import Package
+from api.model.descriptor import Field, Package, Table
 
 GROUP_ROWS = 100_000
 GROUP_BYTES = 64 * 2**20
-PRECISIONS = (18, 38, 76)
+DECIMALS = {18: pa.decimal128, 38: pa.decimal128, 76: pa.decimal256}  # by their digits
 TYPES: Mapping[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "year": pa.int32(),
@@ -22,7 +22,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "time": pa.time64("us"),
     "datetime": pa.timestamp("us", tz="UTC"),
 }
-ITEMS: Mapping[str, pa.DataType] = {"string": pa.utf8(), "boolean": pa.bool_(), "number": pa.float64()}
+ITEMS: Mapping[str, pa.DataType] = {"boolean": pa.bool_(), "integer": pa.int64(), "number": pa.float64()}
 
 
 def write(package: Package, survey: Survey, target: Path) -> None:
@@ -51,33 +51,29 @@ def _groups(survey: Survey, schema: pa.Schema) -> Iterator[pa.Table]:
 
 
 def _schema(package: Package, survey: Survey) -> pa.Schema:
-    fields = [pa.field(c.field.name, data_type(c), metadata=_words(c)) for c in survey.columns]
-    properties = {
-        "title": survey.table.title,
-        "description": survey.table.description,
-        "package": package.title,
-        "version": package.version,
-        "license": package.license,
-        "citation": package.citation,
-        "table_schema": json.dumps(survey.table.schema, ensure_ascii=False),
-    }
-    return pa.schema(fields, metadata={key: text for key, text in properties.items() if text})
+    fields = [
+        pa.field(field.name, _type(column), metadata=_said(field, "title", "description", "type"))
+        for column, field in zip(survey.columns, survey.table.fields, strict=True)
+    ]
+    words = _said(survey.table, "title", "description") | {"package": package.title}
+    words |= _said(package, "version", "license", "citation")
+    return pa.schema(fields, metadata=words | {"table_schema": json.dumps(survey.table.schema, ensure_ascii=False)})
 
 
-def _words(column: Column) -> dict[str, str]:
-    field = column.field
-    properties = {"title": field.title, "description": field.description, "type": field.type}
-    return {key: text for key, text in properties.items() if text}
+def _said(thing: Field | Table | Package, *names: str) -> dict[str, str]:
+    """Those of its properties that say something."""
+    return {name: getattr(thing, name) for name in names if getattr(thing, name)}
 
 
-def data_type(column: Column) -> pa.DataType:
-    """The Arrow type that holds every value of a column as it is."""
+def _type(column: Column) -> pa.DataType:
+    """The Arrow type that holds every value of a column as it is; an item of a list that is a moment stays text."""
     kind = column.kind.type
     if kind in types.NUMERIC:
         return _number(column)
-    if kind == "list":
-        return _list(column)
-    return TYPES.get(kind, pa.utf8())
+    if kind != "list":
+        return TYPES.get(kind, pa.utf8())
+    item = str(column.field.descriptor.get("itemType") or "string")
+    return pa.utf8() if item == "integer" and not column.whole else pa.list_(ITEMS.get(item, pa.utf8()))
 
 
 def _number(column: Column) -> pa.DataType:
@@ -85,19 +81,10 @@ def _number(column: Column) -> pa.DataType:
     if column.kind.type == "integer" and column.whole:
         return pa.int64()
     needed = max(column.digits, 1) + column.scale
-    for precision in PRECISIONS:
+    for precision, decimal in DECIMALS.items():
         if needed <= precision:
-            make = pa.decimal256 if precision > 38 else pa.decimal128
-            return make(precision, column.scale)
+            return decimal(precision, column.scale)
     return pa.float64() if column.doubles else pa.utf8()
-
-
-def _list(column: Column) -> pa.DataType:
-    """A list of its items' type; an item that is a moment stays ISO 8601 text."""
-    item = str(column.field.descriptor.get("itemType") or "string")
-    if item == "integer":
-        return pa.list_(pa.int64()) if column.whole else pa.utf8()
-    return pa.list_(ITEMS.get(item, pa.utf8()))
 
 
 def _maker(survey: Survey, column: Column, kind: pa.DataType) -> Callable[[Cells], pa.Array]:

@@ -6,7 +6,7 @@ text is never taken for a formula or a link. The file is packed again so that it
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,7 @@ import xlsxwriter
 from api.index.survey import Column, Survey, records
 from api.model import types
 from api.model.descriptor import Package
-from api.release.formats import archive
-from api.release.formats.limits import SHEET_CELLS, SHEET_ROWS
+from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
 from api.release.formats.names import unique
 
 MOST_COLUMNS = 16_384
@@ -34,18 +33,12 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "wrap": {"text_wrap": True, "valign": "top"},
     "top": {"valign": "top"},
 }
-OPTIONS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-}
 
 
 def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     """Write the workbook."""
     work = path.with_suffix(".work")
-    book = xlsxwriter.Workbook(str(work), {**OPTIONS, "tmpdir": str(path.parent)})
+    book = xlsxwriter.Workbook(str(work), {"constant_memory": True, "tmpdir": str(path.parent)})
     created = archive.moment(package.created).replace(tzinfo=None)
     book.set_properties({"title": package.title, "author": package.publisher, "created": created})
     formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
@@ -85,22 +78,19 @@ def _contents(
 ) -> None:
     """The first sheet: what this is, how to cite it, and what each sheet holds."""
     sheet = book.add_worksheet(CONTENTS)
-    for column, width in enumerate((30, 32, 80, 12)):
-        sheet.set_column(column, column, width)
     sheet.write_string(0, 0, package.title, formats["title"])
     row = 0
     for row, (label, text) in enumerate(_facts(package, surveys), 1):
         sheet.write_string(row, 0, label, formats["top"])
         sheet.write_string(row, 1, _fitting(text))
     row += 2
-    for column, label in enumerate(("Sheet", "Title", "Description", "Rows")):
+    for column, (label, width) in enumerate((("Sheet", 30), ("Title", 32), ("Description", 80), ("Rows", 12))):
+        sheet.set_column(column, column, width)
         sheet.write_string(row, column, label, formats["head"])
     for survey in surveys:
         row += 1
-        table = survey.table
-        reason = too_large(survey)
-        words = table.description
-        if reason:
+        table, words = survey.table, survey.table.description
+        if reason := too_large(survey):
             words += f" [Left out: {reason}; {table.path} has them all.]"
             sheet.write_string(row, 0, f"(left out) {table.name}", formats["top"])
         else:
@@ -123,9 +113,13 @@ def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, s
 
 
 def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
+    # By default an empty text is no cell, and some texts are formulas, links or numbers.
+    sheet.add_write_handler(str, lambda sheet, row, column, text, _: sheet.write_string(row, column, text))
     sheet.freeze_panes(1, 0)
-    _widths(sheet, survey)
-    for column, field in enumerate(survey.table.fields):
+    texts = list(islice(records(survey, [str] * len(survey.columns), ""), 1_000))
+    for column, field in enumerate(survey.table.fields):  # wide enough for its name and the first texts, within reason
+        longest = max((len(row[column]) for row in texts), default=0)
+        sheet.set_column(column, column, min(WIDEST, max(NARROWEST, len(field.name) + 4, longest + 1)))
         sheet.write_string(0, column, _fitting(field.name), formats["head"])
     sheet.autofilter(0, 0, max(survey.rows, 1), len(survey.columns) - 1)
     makers = [_maker(column) for column in survey.columns]
@@ -133,26 +127,7 @@ def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
     for number, row in enumerate(records(survey, makers), 1):
         for column, value in enumerate(row):
             if value is not None:
-                _cell(sheet, number, column, value, looks[column])
-
-
-def _cell(sheet: Any, row: int, column: int, value: Any, look: Any) -> None:
-    if isinstance(value, str):
-        sheet.write_string(row, column, value)
-    elif isinstance(value, bool):
-        sheet.write_boolean(row, column, value)
-    elif isinstance(value, int | float):
-        sheet.write_number(row, column, value)
-    else:
-        sheet.write_datetime(row, column, value, look)
-
-
-def _widths(sheet: Any, survey: Survey) -> None:
-    """Wide enough for the names and the first thousand rows, within reason."""
-    texts = list(islice(records(survey, [str] * len(survey.columns), ""), 1_000))
-    for column, field in enumerate(survey.table.fields):
-        longest = max((len(row[column]) for row in texts), default=0)
-        sheet.set_column(column, column, min(WIDEST, max(NARROWEST, len(field.name) + 4, longest + 1)))
+                sheet.write(number, column, value, looks[column])
 
 
 def _maker(column: Column) -> Callable[[str], Any]:
@@ -163,9 +138,9 @@ def _maker(column: Column) -> Callable[[str], Any]:
         **dict.fromkeys(types.STRUCTURED, lambda value: _fitting(kind.json(value))),
         "boolean": bool,
         "year": int,
-        "date": _date,
-        "time": _time,
-        "datetime": _datetime,
+        "date": lambda day: day if day >= FIRST_DATE else day.isoformat(),
+        "time": lambda clock: clock.isoformat() if clock.microsecond else clock,
+        "datetime": _moment,
     }
     make = makers.get(kind.type, _fitting)
     return lambda cell: make(kind.read(cell))
@@ -184,15 +159,7 @@ def _number(number: Decimal, text: Callable[[Any], str]) -> float | str:
     return nearest if Decimal(f"{float(nearest):.15G}") == number else text(number)
 
 
-def _date(day: date) -> date | str:
-    return day if day >= FIRST_DATE else day.isoformat()
-
-
-def _time(moment: time) -> time | str:
-    return moment.isoformat() if moment.microsecond else moment
-
-
-def _datetime(moment: datetime) -> datetime | str:
+def _moment(moment: datetime) -> datetime | str:
     bare = moment.replace(tzinfo=None)
     return bare if bare.date() >= FIRST_DATE and not bare.microsecond else bare.isoformat() + "Z"
 
