@@ -20,7 +20,6 @@ from api.query.fields import COMMA, Names, Parameters, Separated, cut
 from api.query.find import Selection, access, select, total
 from api.query.groups import Measure, Row
 from api.query.parse import Query
-from api.query.reshape import field_head
 
 blueprint = Blueprint("aggregates", __name__)
 SHARED = picked("limit", "q", "version", "as_of")
@@ -108,7 +107,7 @@ def _facets(data_request: DataRequest) -> Body:
     for field in query.more["facet"]:
         rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
         counted = ",\n".join([f'{{"value":{value},"count":{count}}}' for value, count in rows])
-        data.append(f"{field_head(field)}[{counted}]")
+        data.append(f"{encode_basestring(field)}:[{counted}]")
     meta = {"count": len(data), "total": total(selection), "more": more}
     return _body(data_request, "{" + ",".join(data) + "}", meta)
 
@@ -134,7 +133,7 @@ def _aggregates(data_request: DataRequest) -> Body:
         _refuse_lies(selection, by, measure)
     rows, more = _groups(selection, by, measures, order)
     names = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
-    form = "{" + ",".join(field_head(name).replace("%", "%%") + "%s" for name in names) + "}"
+    form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
     data = [form % tuple(row) for row in rows]
     meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
     return _body(data_request, "[" + ",\n".join(data) + "]", meta)
@@ -179,7 +178,7 @@ def _group_json(selection: Selection, position: int, place: int, row_at: int) ->
     """
     field, layout, index = selection.table.fields[position], selection.layout, selection.release.index
     of_row = field.type in ("datetime", "duration", "time") or layout.columns[position].exact
-    head, truth = len(field_head(field.name)), field.type == "boolean"
+    head, truth = len(encode_basestring(field.name)) + 1, field.type == "boolean"
 
     def written(row: Row) -> str:
         stored = row[place]
