@@ -7,7 +7,7 @@ from flask import Flask
 from api import settings
 from api.http import errors, request, responses
 from api.http.cache import Cache
-from api.http.views import aggregates, catalogue, changes, conflicts, files, health, home, records, search, tuf
+from api.http.views import aggregates, catalogue, changes, conflicts, files, health, records, search
 from api.index import layout, making
 from api.openapi import views as documentation
 from api.store.releases import Store
@@ -25,9 +25,9 @@ def create_app(**overrides: Any) -> Flask:
     store = app.extensions["store"] = Store(app.config["STORE"], folder, making.Background())
     for part in (errors, request, responses):
         part.init_app(app)
-    for view in (catalogue, records, aggregates, search, conflicts, changes, files, tuf, health, home, documentation):
+    for view in (catalogue, records, aggregates, search, conflicts, changes, files, health, documentation):
         app.register_blueprint(view.blueprint)
-    # In front of Flask: no hook or extension sees what the cache answers from memory (api.http.cache).
-    inner = request.keep_escapes(app.wsgi_app)
-    app.wsgi_app = Cache(inner, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way to wrap it
+    app.register_blueprint(files.tuf)
+    # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
+    app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # as documented
     return app

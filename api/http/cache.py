@@ -18,28 +18,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from werkzeug.http import parse_etags
 
 from api.http.negotiation import best_encoding
+from api.http.request import keep_escapes
 from api.http.responses import IN_MEMORY, SHARED_HEADERS, VARY
 from api.store.releases import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-COMMON = (
-    ("Access-Control-Allow-Origin", "*"),
-    (
-        "Access-Control-Expose-Headers",
-        "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Link, "
-        "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "cross-origin"),
-)
-PREFLIGHT = (
-    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range, X-Request-Id"),
-    ("Access-Control-Max-Age", "86400"),
-)
+COMMON = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, "
+    "Last-Modified, Link, Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, If-None-Match, If-Range, Range, X-Request-Id",
+    "Access-Control-Max-Age": "86400",
+}
+KEPT = SHARED_HEADERS | COMMON.keys()  # anything else (a cookie, the rest of a rate limit) is for one reader
 OF_THE_BODY = frozenset({"Content-Type", "Content-Disposition", "Content-Length", "Content-Encoding"})  # a 304 has none
 OVERHEAD = 4_000  # bytes that the objects of an entry take, besides key and body
 Headers = list[tuple[str, str]]
@@ -99,7 +98,9 @@ class Cache:
             return None
         self.store.releases()
         if self.store.generation != self.generation:
-            self._forget()
+            with self.lock:
+                self.entries.clear()
+                self.size, self.generation = 0, self.store.generation
         target = environ.get("RAW_URI") or f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
         return target, environ.get("HTTP_ACCEPT", ""), best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
 
@@ -113,10 +114,11 @@ class Cache:
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             values.update({name.lower(): value for name, value in headers}, status=status)
-            common = COMMON + PREFLIGHT if environ["REQUEST_METHOD"] == "OPTIONS" else COMMON
-            sent[:] = [*headers, *[header for header in common if header[0].lower() not in values]]
+            common = COMMON | PREFLIGHT if environ["REQUEST_METHOD"] == "OPTIONS" else COMMON
+            sent[:] = [*headers, *[header for header in common.items() if header[0].lower() not in values]]
             return start_response(status, [*sent, own], exc_info)
 
+        keep_escapes(environ)
         body = self.app(environ, start)
         if key is None or environ["REQUEST_METHOD"] != "GET" or not self._may_keep(values):
             return body
@@ -125,7 +127,7 @@ class Cache:
         finally:
             if hasattr(body, "close"):
                 body.close()
-        headers = [header for header in sent if header[0] in SHARED_HEADERS]
+        headers = [header for header in sent if header[0] in KEPT]
         tag = values["etag"]
         plain = f'"{tag[1:-1].removesuffix(f"-{key[2]}")}"' if key[2] else tag
         size = OVERHEAD + len(content) + 2 * sum(map(len, key)) + sum([len(n) + len(v) for n, v in headers])
@@ -154,18 +156,10 @@ class Cache:
             while self.size > self.room and self.entries:
                 self.size -= self.entries.popitem(last=False)[1].size
 
-    def _forget(self) -> None:
-        with self.lock:
-            self.entries.clear()
-            self.size = 0
-            self.generation = self.store.generation
-
 
 def _named(header: str, tags: tuple[str, str]) -> str:
     """Which of the entity tags an If-None-Match header names; '' for none."""
     if header in tags:
         return header
     named = parse_etags(header)
-    if named.star_tag:
-        return tags[0]
     return next((tag for tag in tags if named.contains_weak(tag[1:-1])), "")

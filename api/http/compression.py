@@ -1,10 +1,11 @@
-"""Content encodings: bodies compressed at once or a piece at a time."""
+"""Bodies by the piece: compressed, kept in files."""
 
 import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any
+from io import IOBase
+from typing import IO, Any, TypeGuard
 
 import brotli
 import zstandard
@@ -29,27 +30,34 @@ ENCODINGS: dict[str, Callable[[int], Any]] = {
 }
 
 
-def compressed(body: bytes, encoding: str) -> bytes:
-    """A body, compressed at once."""
-    packer = ENCODINGS[encoding](len(body))
-    return bytes(packer.compress(body) + packer.flush())
+def compressed(pieces: Iterable[bytes], size: int, encoding: str) -> Iterator[bytes]:
+    """Pieces of so many bytes in all, compressed."""
+    packer = ENCODINGS[encoding](size)
+    yield from map(packer.compress, pieces)
+    yield packer.flush()
 
 
-def spooled(pieces: Iterable[bytes]) -> IO[bytes]:
-    """Pieces in a temporary file, open at its start."""
+def is_file(content: object) -> TypeGuard[IO[bytes]]:
+    return isinstance(content, IOBase)
+
+
+def pieces_of(content: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a body; an open file is closed after the last."""
+    if is_file(content):
+        with content:
+            yield from iter(lambda: content.read(PIECE), b"")
+    else:
+        yield from content
+
+
+def spooled(content: Iterable[bytes]) -> IO[bytes]:
+    """A body in a temporary file, open at its start; an open file as it is."""
+    if is_file(content):
+        return content
     spool: IO[bytes] = tempfile.TemporaryFile()
-    for piece in pieces:
-        spool.write(piece)
+    spool.writelines(content)
     spool.seek(0)
     return spool
-
-
-def compressed_pieces(file: IO[bytes], encoding: str) -> Iterator[bytes]:
-    """An open file, compressed piece by piece."""
-    packer = ENCODINGS[encoding](size_of(file))
-    while piece := file.read(PIECE):
-        yield packer.compress(piece)
-    yield packer.flush()
 
 
 def size_of(file: IO[bytes]) -> int:

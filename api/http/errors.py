@@ -96,8 +96,7 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
         "request_id": request.environ.get("lantern.request_id", ""),
     }
     body = json.dumps(document, ensure_ascii=False) + "\n"
-    response = make_response(body, status)
-    response.content_type = MEDIA_TYPE
+    response = Response(body, status, content_type=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
     if kind in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[kind]

@@ -1,7 +1,6 @@
 """XLSX and Parquet of some rows: written by another process, which may hold the libraries that take memory."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,8 +20,8 @@ _extracts = threading.BoundedSemaphore(2)
 
 def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows: int) -> IO[bytes]:
     """The selected rows, given as CSV in `pieces`, in a format: an open file that has no name."""
-    folder = Path(tempfile.mkdtemp(prefix="lantern-"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="lantern-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         target = folder / selection.table.path
         target.parent.mkdir()
         with target.open("wb") as out:
@@ -32,8 +31,6 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
             command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), format.name]
             subprocess.run(command, check=True, timeout=EXTRACT_SECONDS)
         return (folder / "extract").open("rb")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _described(selection: Selection, rows: int) -> dict[str, Any]:

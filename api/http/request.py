@@ -1,9 +1,9 @@
 """What a request asks for: which release, which dataset, which parameters; and how that is written as an address."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from flask import Flask, current_app, request
@@ -15,14 +15,12 @@ from api.http.negotiation import best_type
 from api.index import sqlite
 from api.model.descriptor import Table, table
 from api.model.nearest import nearest
-from api.query import parse
-from api.query.find import Selection, cursor_of
+from api.query import parameters, parse
+from api.query.fields import Parameters
+from api.query.find import cursor_of
 from api.query.parameters import no_parameters, release_parameters
 from api.query.parse import Control, Pairs, Query, encode
 from api.store.releases import Release, Store
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # A table without fields: what a resource is that has parameters but no filters.
 PLAIN = table({"name": "", "schema": {"fields": []}})
@@ -42,9 +40,24 @@ def store() -> Store:
     return cast(Store, current_app.extensions["store"])
 
 
+def picked(*names: str) -> Control:
+    """Those of the parameters of rows that have these names."""
+
+    def control(table: Table) -> Parameters:
+        known = parameters.control(table)
+        return {name: known[name] for name in names}
+
+    return control
+
+
 def refuse_parameters() -> None:
     """Raise QueryError where the request has any parameter: this address has none."""
     parse.read(PLAIN, _pairs(), no_parameters)
+
+
+def without_parameters(release: Release, *path: str) -> DataRequest:
+    """A request about a release, at the address made of these parts, which has no parameters."""
+    return DataRequest(release, PLAIN, Query(), address(*path))
 
 
 def of_release(*path: str, control: Control = release_parameters) -> DataRequest:
@@ -87,8 +100,7 @@ def dataset(release: Release, name: str) -> Table:
     """The table of a release by its name. Raises a not-found problem with the nearest name."""
     known = tables(release)
     if name not in known:
-        near = nearest(name, known)
-        hint = f" Did you mean {near!r}?" if near else ""
+        hint = f" Did you mean {near!r}?" if (near := nearest(name, known)) else ""
         raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
     return known[name]
 
@@ -129,7 +141,7 @@ def address(*parts: str) -> str:
 
 @lru_cache(maxsize=256)
 def _path(parts: tuple[str, ...]) -> str:
-    return "/" + "/".join(quoted(part) for part in parts)
+    return "/" + "/".join(map(quoted, parts))
 
 
 @lru_cache(maxsize=128)
@@ -149,18 +161,21 @@ def with_query(path: str, canonical: Pairs) -> str:
     return f"{path}?{text}" if text else path
 
 
+def altered(path: str, canonical: Pairs, *without: str, **added: str) -> str:
+    """A path with its parameters, without some and with others."""
+    rest = [entry for entry in canonical if entry[0] not in without]
+    return with_query(path, tuple(sorted([*rest, *added.items()])))
+
+
 def permalink(path: str, canonical: Pairs, release: Release) -> str:
     """The address that keeps giving this response: the same query of this version."""
-    rest = [entry for entry in canonical if entry[0] not in ("version", "as_of")]
-    return with_query(path, tuple(sorted([*rest, ("version", release.version)])))
+    return altered(path, canonical, "version", "as_of", version=release.version)
 
 
-def following(selection: Selection, last: int, path: str) -> str:
-    """The address of the page after the row with that number."""
-    query = selection.query
-    sealed = cursor_of(last.to_bytes(6, "big"), query, selection.release.tag, selection.table.name)
-    rest = [entry for entry in query.canonical if entry[0] != "cursor"]
-    return with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
+def following(data_request: DataRequest, place: bytes, resource: str) -> str:
+    """The address of the page after a place, which the cursor holds, in the rows of a resource."""
+    release, _, query, path = data_request
+    return altered(path, query.canonical, "cursor", cursor=cursor_of(place, query, release.tag, resource))
 
 
 def link_header(release: Release, links: Mapping[str, str | None]) -> str:
@@ -232,17 +247,12 @@ class Segments(PathConverter):
         return unquote(value)
 
 
-def keep_escapes(app: "WSGIApplication") -> "WSGIApplication":
-    """The application, given paths in which escaped slashes, commas and percent signs are still escaped."""
-
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
-        if "%2" in raw:
-            path = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
-            for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
-                path = path.replace(escape, "%25" + escape[1:])
-            decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-            environ["PATH_INFO"] = decoded.removeprefix(environ.get("SCRIPT_NAME", ""))
-        return app(environ, start_response)
-
-    return wrapped
+def keep_escapes(environ: dict[str, Any]) -> None:
+    """Put in the path of a WSGI request in which escaped slashes, commas and percent signs are still escaped."""
+    raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
+    if "%2" in raw:
+        path = raw if raw.startswith("/") else urlsplit(raw).path  # RFC 9112, 3.2.2: a target may name the host
+        for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
+            path = path.replace(escape, "%25" + escape[1:])
+        decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+        environ["PATH_INFO"] = decoded.removeprefix(environ.get("SCRIPT_NAME", ""))

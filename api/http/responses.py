@@ -6,23 +6,21 @@ gets its 304 before anything is looked up.
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import datetime
 from functools import lru_cache
-from io import IOBase
-from json.encoder import encode_basestring
-from typing import IO, Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, send_file
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound
+from werkzeug.http import http_date
 from werkzeug.wsgi import wrap_file
 
 from api import mirror
-from api.http.compression import COMPRESSED_FROM, compressed, compressed_pieces, size_of, spooled
-from api.http.json_text import compact
+from api.http.compression import COMPRESSED_FROM, compressed, is_file, pieces_of, size_of, spooled
 from api.http.negotiation import best_encoding
 from api.http.request import DataRequest, acceptable, base, header_text, link_header, permalink, store, with_query
 from api.model.files import MANIFEST, SUMS
@@ -30,22 +28,18 @@ from api.query import parse
 from api.store.releases import Release, Store
 
 JSON_TYPE = "application/json"
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # a value as JSON, without spaces
 CODE = "2"  # part of every entity tag: raised when the same query of the same release gives other bytes
 OWN_TYPES = {MANIFEST: JSON_TYPE, SUMS: "text/plain; charset=utf-8"}  # of the files that no manifest names
 IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
 VARY = "Accept, Accept-Encoding"
-# The headers that this module writes, and so all that api.http.cache may keep of a response: anything else
-# (a cookie, the rest of a rate limit) is for one reader.
-SHARED_HEADERS = frozenset(
-    {
-        *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
-        *("Cache-Control", "Vary", "X-Data-Version", "Link", "Repr-Digest", "Accept-Ranges"),
-        *("Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "X-Content-Type-Options", "Referrer-Policy"),
-        "Cross-Origin-Resource-Policy",
-    }
-)
+# The headers that this module writes, which are the same for every reader.
+SHARED_HEADERS = {
+    *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
+    *("Cache-Control", "Vary", "X-Data-Version", "Link", "Repr-Digest", "Accept-Ranges"),
+}
 
 
 def init_app(app: Flask) -> None:
@@ -91,24 +85,25 @@ def respond(
 
     `mark` names what the response depends on besides the release and the query.
     """
-    release, query, environ = data_request.release, data_request.query, request.environ
-    tag = etag(data_request, media_type, mark)
+    release, _, query, path = data_request
+    environ, written, copied = request.environ, parse.written(query.canonical), copied_from()
+    synced = copied.synced_at if copied else ""  # which responses tell
+    parts = (CODE, release.build, base(), synced, path, media_type, written, mark)
+    tag = hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
     encoding = best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     immutable = any(name == "version" for name, _ in query.canonical)
     if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
     content, links, length = make()
-    origin = original(with_query(data_request.path, query.canonical))
-    headers = _headers(release, immutable, {**links, "canonical": origin})
+    origin = original(f"{path}?{written}" if written else path)
+    headers = [*_headers(release, immutable), ("Link", link_header(release, {**links, "canonical": origin}))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
         headers.append(("Content-Disposition", disposition))
     return _sent(content, length, tag, encoding, headers)
 
 
-def release_file(
-    release: Release, path: str, immutable: bool, links: Mapping[str, str | None] | None = None
-) -> Response:
+def release_file(release: Release, path: str, immutable: bool, links: Mapping[str, str | None] = {}) -> Response:
     """A file of a release, byte for byte, as its manifest describes it; only what that names, and itself, is given out.
 
     Raises NotFound for anything else.
@@ -119,11 +114,14 @@ def release_file(
         raise NotFound
     tag = entry["sha256"] if entry else release.build
     media_type = entry["media_type"] if entry else OWN_TYPES[path]
-    headers = _headers(release, immutable, links or {})
+    headers = [*_headers(release, immutable)]
+    if link := link_header(release, links):
+        headers.append(("Link", link))
     small = target.stat().st_size <= IN_MEMORY and "Range" not in request.headers
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
+    published = datetime.fromisoformat(release.published_at)
     # Only the very date is meant: a release that was withdrawn gives way to an older one.
-    by_date = request.headers.get("If-Modified-Since") == http_date(release.published_at)
+    by_date = request.headers.get("If-Modified-Since") == http_date(published)
     known = _known(tag, encoding) or (f'"{tag}"' if by_date and "If-None-Match" not in request.headers else "")
     if known:  # before any range (RFC 9110, 13.2.2)
         return NotModified(status=304, headers=[*headers, ("ETag", known)])
@@ -134,12 +132,12 @@ def release_file(
     if request.method == "HEAD" or request.headers.get("If-Range", "").startswith("W/"):
         request.environ.pop("HTTP_RANGE", None)
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
-    published = datetime.fromisoformat(release.published_at)
     response = send_file(target, "application/octet-stream", etag=tag, last_modified=published, conditional=True)
     for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody needs the other
         response.headers.pop(name, None)
-    for name, value in [*headers, *([("Repr-Digest", _digest(bytes.fromhex(tag)))] if entry else [])]:
-        response.headers[name] = value
+    if entry:
+        headers.append(("Repr-Digest", _digest(bytes.fromhex(tag))))
+    response.headers.update(headers)
     return response
 
 
@@ -152,19 +150,19 @@ def _sent(
     digest: bool = False,
 ) -> Response:
     """The 200 (or the 304 to If-None-Match: *) with that content, compressed where it is large enough for it."""
-    if not isinstance(content, bytes) and length is None:
-        content = spooled(content)
-        length = size_of(content)
-    if not isinstance(content, bytes) and length is not None and length <= IN_MEMORY:
-        content = _read(content)
+    if not isinstance(content, bytes):
+        if length is None:
+            content = spooled(content)
+            length = size_of(content)
+        if length <= IN_MEMORY:
+            content = b"".join(pieces_of(content))
+        elif encoding:
+            content = spooled(compressed(pieces_of(content), length, encoding))
+            length = size_of(content)
     if isinstance(content, bytes):
         encoding = encoding if len(content) > COMPRESSED_FROM else ""
-        content = compressed(content, encoding) if encoding else content
+        content = b"".join(compressed([content], len(content), encoding)) if encoding else content
         length = len(content)
-    elif encoding:
-        with content if _is_file(content) else spooled(content) as plain:
-            content = spooled(compressed_pieces(plain, encoding))
-        length = size_of(content)
     named = f'"{tag}-{encoding}"' if encoding else f'"{tag}"'
     headers += [("ETag", named), ("Content-Length", str(length))]
     if encoding:
@@ -173,51 +171,20 @@ def _sent(
         headers.append(("Repr-Digest", _digest(hashlib.sha256(content).digest())))
     if request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*":
         return NotModified(status=304, headers=headers)
-    if _is_file(content):
+    if not isinstance(content, bytes) and is_file(content):
         return Response(wrap_file(request.environ, content), headers=headers, direct_passthrough=True)
     return Response([content] if isinstance(content, bytes) else content, headers=headers)
 
 
-def _is_file(content: object) -> TypeGuard[IO[bytes]]:
-    return isinstance(content, IOBase)
-
-
-def _read(content: Iterable[bytes]) -> bytes:
-    """All of some pieces, or of an open file, which is closed."""
-    if _is_file(content):
-        with content:
-            return bytes(content.read())
-    return b"".join(content)
-
-
-def _headers(release: Release, immutable: bool, links: Mapping[str, str | None] | None = None) -> list[tuple[str, str]]:
-    """The headers of a data response, but for those of its body. A 304 has no Link: the client keeps one."""
-    headers = [*_of_release(release, immutable)]
-    if links is not None and (link := link_header(release, links)):
-        headers.append(("Link", link))
-    return headers
-
-
 @lru_cache(maxsize=128)
-def _of_release(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
+def _headers(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
+    """The headers that all data responses of a release have. A 304 has no Link besides: the client keeps one."""
     return (
-        ("Last-Modified", http_date(release.published_at)),
+        ("Last-Modified", http_date(datetime.fromisoformat(release.published_at))),
         ("Cache-Control", IMMUTABLE if immutable else MUTABLE),
         ("Vary", VARY),
         ("X-Data-Version", header_text(release.version)),
     )
-
-
-# Entity tags and dates
-
-
-def etag(data_request: DataRequest, media_type: str, mark: str = "") -> str:
-    """The entity tag, without quotes: of the release, the request, and a mirror's last sync, which responses tell."""
-    copied = copied_from(store())
-    synced = copied.synced_at if copied else ""
-    written = parse.written(data_request.query.canonical)
-    parts = (CODE, data_request.release.build, base(), synced, data_request.path, media_type, written, mark)
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _known(tag: str, encoding: str) -> str:
@@ -237,93 +204,56 @@ def _digest(sha256: bytes) -> str:
     return f"sha-256=:{base64.b64encode(sha256).decode()}:"
 
 
-@lru_cache(maxsize=256)
-def http_date(moment: str) -> str:
-    """An ISO 8601 time as HTTP writes it (RFC 9110, 5.6.7)."""
-    parsed = datetime.fromisoformat(moment)
-    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    return format_datetime(parsed, usegmt=True)
-
-
 # The envelope
 
 
 def document(data_request: DataRequest, data: Any, meta: Mapping[str, Any], links: Mapping[str, Any]) -> Response:
     """The response whose data is small and put together in Python, in the envelope."""
     acceptable({"json": JSON_TYPE})
-    shown = {name: links[name] for name in ("describedby", "next") if isinstance(links.get(name), str)}
-
-    def make() -> Body:
-        return Body(envelope(data_request, compact(data), meta, links), shown)
-
-    return respond(data_request, make)
+    shown = {name: link for name, link in links.items() if name == "describedby"}
+    return respond(data_request, lambda: Body(envelope(data_request, compact(data), meta, links), shown))
 
 
 def envelope(
-    data_request: DataRequest, data: str | bytes, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
+    data_request: DataRequest, data: str, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
 ) -> bytes:
     """The one shape of a response: data, meta, links (and included, where there is something).
 
     The permalink is in `links` where `version` is no parameter of the address.
     """
     release, canonical = data_request.release, data_request.query.canonical
-    shown = [_member(name, value) for name, value in meta.items()]
-    first = shown.pop(0) + "," if "dataset" in meta else ""
-    rest = ",".join([*shown, _rights_meta(release), _mirror_meta()]).removesuffix(",")
-    every = {"self": with_query(data_request.path, canonical), **links}
-    every.setdefault("permalink", permalink(data_request.path, canonical, release))
-    where = ",".join([_member(name, link) for name, link in every.items()])
-    tail = f',\n"meta":{{{first}{_release_meta(release)},{rest}}},\n"links":{{{where}}}{more}}}\n'
-    return b"".join((b'{"data":', data if isinstance(data, bytes) else data.encode(), tail.encode()))
-
-
-def _member(name: str, value: Any) -> str:
-    """A member of a JSON object; text and small values are most of them, and need no encoder made."""
-    if type(value) is str:
-        return f"{_head(name)}{encode_basestring(value)}"
-    return _head(name) + ("null" if value is None else str(value) if type(value) is int else compact(value))
+    first, last = _about(release)
+    dataset = {"dataset": meta["dataset"]} if "dataset" in meta else {}
+    said = {**dataset, **first, **meta, **last}
+    if copied := copied_from():
+        names = ("upstream", "synced_at", "upstream_version", "stale_after")
+        said["mirror"] = {name: getattr(copied, name) for name in names}
+    where = {"self": with_query(data_request.path, canonical), **links}
+    where.setdefault("permalink", permalink(data_request.path, canonical, release))
+    return f'{{"data":{data},\n"meta":{compact(said)},\n"links":{compact(where)}{more}}}\n'.encode()
 
 
 @lru_cache(maxsize=256)
-def _head(name: str) -> str:
-    return f"{encode_basestring(name)}:"
-
-
-@lru_cache(maxsize=256)
-def _release_meta(release: Release) -> str:
-    """What every meta says of the release, as members of a JSON object."""
-    meta = {"version": release.version, "published_at": release.published_at}
-    meta |= {"withdrawn": release.withdrawn} if release.withdrawn is not None else {}
-    return compact(meta)[1:-1]
-
-
-@lru_cache(maxsize=256)
-def _rights_meta(release: Release) -> str:
-    """Licence and citation, as members of a JSON object."""
-    return compact({"license": release.package.license, "citation": release.package.citation})[1:-1]
+def _about(release: Release) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What every meta says of a release: first, and last."""
+    withdrawn = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
+    first = {"version": release.version, "published_at": release.published_at, **withdrawn}
+    return first, {"license": release.package.license, "citation": release.package.citation}
 
 
 # Mirrors
 
 
-def _mirror_meta() -> str:
-    """What a mirror says of itself in every meta, as a member of a JSON object; nothing where this is the origin."""
-    copied = copied_from(store())
-    if copied is None:
-        return ""
-    names = ("upstream", "synced_at", "upstream_version", "stale_after")
-    return compact({"mirror": {name: getattr(copied, name) for name in names}})[1:-1]
-
-
 def original(link: str) -> str:
     """The address of the same thing at the origin; on the origin itself, the link as it is."""
-    copied = copied_from(store())
+    copied = copied_from()
     return copied.upstream + link.removeprefix(base()) if copied else link
 
 
-def copied_from(store: Store) -> mirror.MirrorStatus | None:
+def copied_from() -> mirror.MirrorStatus | None:
     """Whose copy the store is, if it is one; looked up again when the store changes."""
-    return _copied_from(store, store.generation)
+    here = store()
+    return _copied_from(here, here.generation)
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,7 @@
 """Single rows: their addresses, how they are found by key, and the rows and conflicts that they lead to."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,19 +60,16 @@ def row_of(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, s
 def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str] | None:
     """The number and JSON of the row with a key, or at a position; None where there is none."""
     layout = sqlite.layouts(release.index)[table.name]
-    positions: tuple[int, ...] = ()
-    if not table.primary_key:
-        if not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 18):
-            return None
-        bound: list[Any] = [int(parts[0])]
-    elif len(parts) != len(table.primary_key):
-        return None
-    else:
-        positions = tuple(table.index[name] for name in table.primary_key)
-        try:
+    positions = tuple(table.index[name] for name in table.primary_key)
+    try:
+        if positions:
             bound = [_key(table, layout, i, part) for i, part in zip(positions, parts, strict=True)]
-        except ValueError:
+        elif re.fullmatch("[0-9]{1,17}", parts[0]):
+            bound = [int(parts[0])]
+        else:
             return None
+    except ValueError:
+        return None
     rows = run(release, by_value(layout, positions), {f"k{i}": value for i, value in enumerate(bound)})
     return (rows[0][0], sqlite.json_text(release.index, layout.number, rows[0])) if rows else None
 

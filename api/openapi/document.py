@@ -19,12 +19,12 @@ from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
 from api.openapi import parameters, responses, rows
 from api.openapi.operations import OPERATIONS, Operation
+from api.openapi.responses import EVERY, HEADERS_OF, STATUSES, filled, headers
 from api.query.parameters import no_parameters
 
 VERSION = "3.0.3"
 API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or responses do, not when the data do
 ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
-DATASET = "/v1/datasets/<"
 TAGS = {
     "service": "What the service offers, and search over all of it.",
     "releases": "Releases never change: their versions, files and differences.",
@@ -57,21 +57,24 @@ else is 405 with `Allow`. An unknown parameter is 400, never ignored.
 
 def document(app: Flask, package: Package) -> dict[str, Any]:
     """The document of a package as the app serves it; it depends on descriptor and schemas, not on rows or version."""
-    plugin = MarshmallowPlugin()
+    own = {table.name: f"{table.title}. {table.description}".strip() for table in package.tables}
     spec = APISpec(
         title=package.title,
         version=API_VERSION,
         openapi_version=VERSION,
-        plugins=[plugin],
+        plugins=[MarshmallowPlugin()],
         info=_info(package),
         servers=[{"url": app.config["BASE_URL"] or "/"}],
-        tags=_tags(package),
+        tags=[{"name": name, "description": words} for name, words in {**TAGS, **own}.items()],
     )
     slugs = _slugs(package.tables)
     _components(spec, package, slugs)
     for rule, operation, table in _places(app, package):
-        described = _operation(spec, plugin, app, rule, operation, table, slugs)
-        spec.path(_path(rule, table), operations={"get": described})
+        path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
+        path = path.replace("{name}", quote(table.name, safe="-._~:")) if table else path
+        view = app.view_functions[rule.endpoint]
+        described = _operation(spec, path, rule.endpoint, view.__doc__ or "", operation, table, slugs)
+        spec.path(path, operations={"get": described})
     parts: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
     return {name: parts[name] for name in ORDER}
 
@@ -80,21 +83,6 @@ def written(document: Mapping[str, Any]) -> str:
     """The document as YAML."""
     ordered = {**{name: document[name] for name in ORDER if name in document}, **document}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-
-
-def _places(app: Flask, package: Package) -> list[tuple[Rule, Operation, Table | None]]:
-    """What is described, in order: the service, each dataset with all its addresses, the rest."""
-    places = []
-    for rule in app.url_map.iter_rules():
-        operation = OPERATIONS.get(rule.endpoint)
-        if operation is None:
-            continue
-        for table in _tables(rule, operation, package):
-            of_dataset = table is not None and not operation.table
-            section = 1 if of_dataset else 0 if rule.rule in ("/v1/", "/v1/datasets") else 2
-            place = package.tables.index(table) if table is not None and of_dataset else 0
-            places.append(((section, place, not rule.rule.startswith("/v1"), rule.rule), (rule, operation, table)))
-    return [entry for _, entry in sorted(places, key=lambda pair: pair[0])]
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -112,34 +100,35 @@ _Dumper.add_representer(
 )
 
 
-def _path(rule: Rule, table: Table | None) -> str:
-    """A route as OpenAPI writes it: {variables}, and the name of its table in place of {name}."""
-    path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
-    return path.replace("{name}", quote(table.name, safe="-._~:")) if table else path
-
-
-def _tables(rule: Rule, operation: Operation, package: Package) -> Iterable[Table | None]:
-    """The tables that a route is described for, one by one; [None] for a route without a table."""
-    if operation.table:
-        return [table for table in package.tables if table.name == operation.table]
-    return package.tables if rule.rule.startswith(DATASET) else [None]
+def _places(app: Flask, package: Package) -> list[tuple[Rule, Operation, Table | None]]:
+    """What is described, in order: the service, each dataset with all its addresses, the rest."""
+    places = []
+    for rule in app.url_map.iter_rules():
+        operation = OPERATIONS.get(rule.endpoint)
+        if operation is None:
+            continue
+        of_dataset = rule.rule.startswith("/v1/datasets/<")
+        tables: Iterable[Table | None] = package.tables if of_dataset else [None]
+        if operation.table:
+            tables = [table for table in package.tables if table.name == operation.table]
+        section = 1 if of_dataset else 0 if rule.rule in ("/v1/", "/v1/datasets") else 2
+        for number, table in enumerate(tables):
+            place = (section, number, not rule.rule.startswith("/v1"), rule.rule)
+            places.append((place, (rule, operation, table)))
+    return [entry for _, entry in sorted(places, key=lambda pair: pair[0])]
 
 
 def _info(package: Package) -> dict[str, Any]:
     person: Mapping[str, Any] = next(iter(package.descriptor.get("contributors") or []), {})
+    contact = {"name": person.get("title"), "url": person.get("path"), "email": person.get("email")}
     license_url = package.license_path if package.license_path.startswith("http") else ""
-    parts: dict[str, dict[str, Any]] = {
-        "license": {"name": package.license, "url": license_url},
-        "contact": {"name": person.get("title"), "url": person.get("path"), "email": person.get("email")},
-    }
-    known = {name: {key: str(value) for key, value in part.items() if value} for name, part in parts.items()}
-    info = {"description": f"{package.description}\n\n{GUIDE}".strip() + "\n"}
-    return {**info, **{name: part for name, part in known.items() if part}}
-
-
-def _tags(package: Package) -> list[dict[str, str]]:
-    own = {table.name: f"{table.title}. {table.description}".strip() for table in package.tables}
-    return [{"name": name, "description": words} for name, words in {**TAGS, **own}.items()]
+    return filled(
+        {
+            "description": f"{package.description}\n\n{GUIDE}".strip() + "\n",
+            "license": filled({"name": package.license, "url": license_url}),
+            "contact": {name: str(value) for name, value in filled(contact).items()},
+        }
+    )
 
 
 def _slugs(tables: Iterable[Table]) -> dict[str, str]:
@@ -159,40 +148,37 @@ def _components(spec: APISpec, package: Package, slugs: Mapping[str, str]) -> No
     for table in package.tables:
         name = f"Row.{slugs[table.name]}"
         spec.components.schema(name, schema=rows.row(table))
-        _expandable(spec.components.schemas[name], table, slugs)
-        words = f"{table.description} Rows hold every field, null where empty, unless `fields` picks some.".strip()
-        spec.components.schemas[name] |= {"title": table.title, "description": words}
+        row: dict[str, Any] = spec.components.schemas[name]
+        for key in table.foreign_keys:
+            if len(key.fields) == 1 and key.resource in slugs:  # a value, or with `expand` the row that it names
+                value = row["properties"][key.fields[0]]
+                words = {word: value.pop(word) for word in ("title", "description", "example") if word in value}
+                either = [value, parameters.ref(f"Row.{slugs[key.resource]}")]
+                row["properties"][key.fields[0]] = {**words, "anyOf": either}
+        described = f"{table.description} Rows hold every field, null where empty, unless `fields` picks some."
+        row |= {"title": table.title, "description": described.strip()}
         responses.of_table(spec, table, slugs)
-
-
-def _expandable(row: dict[str, Any], table: Table, slugs: Mapping[str, str]) -> None:
-    """A foreign key is a value, or with `expand` the row it names."""
-    for key in table.foreign_keys:
-        if len(key.fields) == 1 and key.resource in slugs:
-            value = row["properties"][key.fields[0]]
-            words = {name: value.pop(name) for name in ("title", "description", "example") if name in value}
-            row["properties"][key.fields[0]] = {**words, "anyOf": [value, responses.ref(f"Row.{slugs[key.resource]}")]}
 
 
 def _operation(
     spec: APISpec,
-    plugin: MarshmallowPlugin,
-    app: Flask,
-    rule: Rule,
+    path: str,
+    endpoint: str,
+    words: str,
     operation: Operation,
     table: Table | None,
     slugs: Mapping[str, str],
 ) -> dict[str, Any]:
-    """One operation: words from the view, parameters from what reads them."""
+    """One operation: `words` are the view's, parameters come from what reads them."""
     slug = slugs[table.name] if table else ""
-    blueprint, _, view = rule.endpoint.rpartition(".")
-    words = (app.view_functions[rule.endpoint].__doc__ or view).strip()
+    blueprint, _, view = endpoint.rpartition(".")
+    words = (words or view).strip()
     control = operation.control or no_parameters
-    query, plain = (parameters.control(plugin, control(of), operation.required) for of in (table or PLAIN, PLAIN))
-    names = parameters.references(spec, (slug or blueprint, view), query, plain)
+    query, plain = (parameters.control(control(of), operation.required) for of in (table or PLAIN, PLAIN))
     if operation.filters and table:
-        names += parameters.references(spec, (slug, view), parameters.filters(table))
-    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", _path(rule, table))]
+        query += parameters.filters(table)
+    names = [parameters.reference(spec, (slug or blueprint, view), entry, entry in plain) for entry in query]
+    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", path)]
     return {
         "operationId": f"{slug}_{view}" if table and not operation.table else operation.name or view,
         "summary": f"{table.title}: {words.partition('.')[0].lower()}" if table else words.splitlines()[0].rstrip("."),
@@ -225,45 +211,39 @@ def _key(table: Table) -> tuple[str, str]:
 
 
 def _responses(operation: Operation, missing: bool, slug: str) -> dict[str, Any]:
-    """Every status that the operation can return."""
-    statuses: dict[int, Any] = {200: _success(operation, slug)}
+    """Every status that the operation can return; `missing`: what it names may not be there."""
+    name = f"{operation.response}.{slug}" if operation.response in ("Rows", "Record") else operation.response
+    media_types = operation.media or [media_type.partition(";")[0] for media_type in records.offered().values()]
+    statuses: dict[int, Any] = {
+        200: {
+            "description": "OK.",
+            "headers": headers(HEADERS_OF[operation.headers]),
+            "content": {media: {"schema": _schema(media, name)} for media in media_types},
+        }
+    }
     if operation.response == "Redirect":
-        headers = responses.headers(("Location", *responses.EVERY))
-        statuses = {302: {"description": responses.STATUSES[302], "headers": headers}}
+        statuses = {302: {"description": STATUSES[302], "headers": headers(("Location", *EVERY))}}
     if 206 in operation.also:
-        statuses[206] = {**statuses[200], "description": responses.STATUSES[206]}
+        statuses[206] = {**statuses[200], "description": STATUSES[206]}
     if operation.headers == "data":
-        statuses[304] = responses.ref("NotModified", "responses")
+        statuses[304] = "NotModified"
     elif operation.headers != "plain":
-        statuses[304] = {"description": responses.STATUSES[304], "headers": responses.headers(("ETag",))}
+        statuses[304] = {"description": STATUSES[304], "headers": headers(("ETag",))}
     problems = {*operation.also} - {206}
     if operation.control is not None:
-        statuses[414] = responses.ref("TooLong", "responses")
+        statuses[414] = "TooLong"
         problems |= {400, 406} if operation.headers == "data" else {400}
     if missing or operation.response == "Page":
         problems |= {404}
     if operation.filters:
         problems |= {503}
-    statuses |= {status: responses.ref(f"Problem{status}", "responses") for status in problems}
+    statuses |= {status: f"Problem{status}" for status in problems}
     return {str(status): statuses[status] for status in sorted(statuses)}
 
 
-def _success(operation: Operation, slug: str) -> dict[str, Any]:
-    own = operation.response in ("Rows", "Record")
-    name = f"{operation.response}.{slug}" if own else operation.response
-    headers = responses.headers(responses.HEADERS_OF[operation.headers])
-    content = {media: {"schema": _schema(media, name)} for media in operation.media or _row_types()}
-    return {"description": "OK.", "headers": headers, "content": content}
-
-
-def _schema(media: str, name: str) -> dict[str, Any]:
+def _schema(media: str, name: str) -> Any:
     if media == "*/*":
         return {}
     if media.startswith("application/vnd."):
         return {"type": "string", "format": "binary"}
-    return responses.ref(name) if media.endswith(("json", "yaml")) else {"type": "string"}
-
-
-def _row_types() -> list[str]:
-    """The media types that rows are offered in."""
-    return [media_type.partition(";")[0] for media_type in records.offered().values()]
+    return name if media.endswith(("json", "yaml")) else {"type": "string"}

@@ -22,22 +22,18 @@ def app(document: dict[str, Any], title: str, base: str) -> Flask:
     served = Flask("api", static_folder=None)
     served.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     served.json.ensure_ascii = False  # type: ignore[attr-defined]  # the same provider has this
-    Swagger(served, config=_config(title, base), template=document)
-    return served
-
-
-def _config(title: str, base: str) -> dict[str, Any]:
-    """flasgger's settings; `headers` and `auth` must be present, even if empty."""
-    return {
+    config = {
         "openapi": "3.0.3",  # else the document is called Swagger 2.0 as well
         "title": title,
         "specs": [{"endpoint": "openapi", "route": "/openapi.json"}],
         "specs_route": "/docs/",
         "static_url_path": "/docs/static",
         "static_folder": str(DIST),  # the Swagger UI that flasgger brings obeys ?url= (GHSA-qrmm-w75w-3wpx)
-        "headers": [],
+        "headers": [],  # this and `auth` must be present
         "auth": {},
         "hide_top_bar": True,
         "connect": base.partition("://")[2].partition("/")[0],  # the other host that "Try it out" may send requests to
         "ui_params": {"docExpansion": "none", "defaultModelsExpandDepth": -1, "filter": True, "deepLinking": True},
     }
+    Swagger(served, config=config, template=document)
+    return served

@@ -39,7 +39,7 @@ ANY = ("*/*",)
 
 # endpoint: operation; None for a route that is not described
 OPERATIONS: Mapping[str, Operation | None] = {
-    "home.home": Operation("Service", no_parameters, media=(*PAGE, JSON_TYPE)),
+    "catalogue.home": Operation("Service", no_parameters, media=(*PAGE, JSON_TYPE)),
     "catalogue.service": Operation("Service"),
     "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=(LINKSET_TYPE,)),
     "catalogue.datasets": Operation("Datasets"),

@@ -1,45 +1,45 @@
 """Parameters: from the marshmallow fields that load a query string to OpenAPI."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain, count
 from typing import Any
 
 from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields
 
 from api.model import types
 from api.model.descriptor import Table
 from api.openapi import rows
-from api.openapi.responses import Entry, ref
+from api.openapi.responses import Entry
 from api.query import parameters
 from api.query.fields import Separated, Value
 
 SEVERAL: Entry = {"style": "form", "explode": False}
+CONVERTER = OpenAPIConverter("3.0.3", lambda _: None, APISpec("", "", "3.0.3"))
 
 
-def references(spec: APISpec, owner: tuple[str, str], declared: list[Entry], plain: Sequence[Entry] = ()) -> list[str]:
-    """Names of component parameters with that content, added where they are new.
+def ref(name: str) -> Entry:
+    """A reference to a component schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
-    What is the same for every table (it is in `plain`) has its own name; the rest is prefixed with its table's name,
-    and with its view's where two views of a table differ.
+
+def reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool) -> str:
+    """The name of the component parameter with that content, which is added where it is new.
+
+    What is the same for every table (`shared`) has its own name; the rest is prefixed with its table's name, and with
+    its view's where two views of a table differ. `owner` are these two.
     """
-    return [_reference(spec, owner, entry, entry in plain) for entry in declared]
-
-
-def _reference(spec: APISpec, owner: tuple[str, str], entry: Entry, shared: bool) -> str:
-    clean = re.sub(r"[^A-Za-z0-9._-]", "_", entry["name"])
     slug, view = owner
-    names = [clean] if shared else []
-    names += [f"{slug}.{clean}", f"{slug}.{view}.{clean}"]
-    for name in chain(names, (f"{slug}.{clean}-{number}" for number in count(2))):
-        known = spec.components.parameters.get(name)
-        if known is None:
-            spec.components.parameter(name, "query", entry)
-        if known is None or known == entry:
-            return name
-    raise AssertionError("names never end")
+    clean = re.sub(r"[^A-Za-z0-9._-]", "_", entry["name"])
+    names = [*([clean] if shared else []), f"{slug}.{clean}", f"{slug}.{view}.{clean}"]
+    known = spec.components.parameters
+    more = (f"{slug}.{clean}-{number}" for number in count(2))
+    name = next(name for name in chain(names, more) if known.get(name, entry) == entry)
+    if name not in known:
+        spec.components.parameter(name, "query", entry)
+    return name
 
 
 def filters(table: Table) -> list[Entry]:
@@ -47,22 +47,15 @@ def filters(table: Table) -> list[Entry]:
     return [_filter(name, field) for name, field in parameters.filters(table).items()]
 
 
-def _filter(name: str, field: Value) -> Entry:
-    entry: Entry = {"name": name, "in": "query", "description": _words(field), **_shape(field)}
-    if field.operator.name == "eq":
-        constraints = rows.constraints(field.field)
-        entry |= {f"x-{k.removeprefix('x-')}": v for k, v in constraints.items() if k != "x-unique"}
-    return entry
-
-
-def _words(field: Value) -> str:
-    title = field.field.title or field.field.name
-    words = f"{title} {field.operator.words}."
-    if field.operator.name != "eq":
-        return words
-    words = f"{words} {field.field.description}".strip()
-    enum = field.field.constraints.get("enum")
-    return f"{words} Values: {', '.join(map(str, enum))}." if enum else words
+def _filter(name: str, value: Value) -> Entry:
+    field, words = value.field, f"{value.field.title or value.field.name} {value.operator.words}."
+    if value.operator.name != "eq":
+        return {"name": name, "in": "query", "description": words, **_shape(value)}
+    words = f"{words} {field.description}".strip()
+    if enum := field.constraints.get("enum"):
+        words += f" Values: {', '.join(map(str, enum))}."
+    more = {f"x-{k.removeprefix('x-')}": v for k, v in rows.constraints(field).items() if k != "x-unique"}
+    return {"name": name, "in": "query", "description": words, **_shape(value), **more}
 
 
 def _shape(field: Value) -> Entry:
@@ -75,20 +68,17 @@ def _shape(field: Value) -> Entry:
     return {"schema": ref(written)}
 
 
-def control(
-    plugin: MarshmallowPlugin, declared: Mapping[str, fields.Field[Any]], required: tuple[str, ...] = ()
-) -> list[Entry]:
+def control(declared: Mapping[str, fields.Field[Any]], required: tuple[str, ...] = ()) -> list[Entry]:
     """The parameters beside the filters, without lists of names that can have no entry."""
     return [
-        _control(plugin, name, field, field.required or name in required)
+        _control(name, field, field.required or name in required)
         for name, field in declared.items()
         if not isinstance(field, Separated) or field.known != ()
     ]
 
 
-def _control(plugin: MarshmallowPlugin, name: str, field: fields.Field[Any], required: bool) -> Entry:
-    assert plugin.converter is not None
-    schema = plugin.converter.field2property(field)
+def _control(name: str, field: fields.Field[Any], required: bool) -> Entry:
+    schema = CONVERTER.field2property(field)
     entry: Entry = {"name": name, "in": "query", "description": schema.pop("description", ""), "required": required}
     if isinstance(field, Separated) and field.known is not None:
         names = [*field.known, *(f"-{name}" for name in field.known if field.signed)]

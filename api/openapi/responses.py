@@ -1,6 +1,9 @@
-"""Responses as OpenAPI components: the envelope, its data, headers and problem documents."""
+"""Responses as OpenAPI components: the envelope, its data, headers and problem documents.
 
-from collections.abc import Mapping
+Where a component is expected, its name stands for a reference to it: apispec writes that.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apispec import APISpec
@@ -18,47 +21,46 @@ OBJECT: Entry = {"type": "object"}
 NULLABLE: Entry = {**TEXT, "nullable": True}
 
 
-def ref(name: str, kind: str = "schemas") -> Entry:
-    """A reference to a component."""
-    return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def array(items: Entry) -> Entry:
+def array(items: Entry | str) -> Entry:
     """An array of these."""
     return {"type": "array", "items": items}
 
 
-def members(required: Mapping[str, Entry], optional: Mapping[str, Entry] | None = None, words: str = "") -> Entry:
-    """An object with these properties, described by `words`; clients must ignore others."""
-    properties = {**required, **(optional or {})}
-    schema = {"description": words, "type": "object", "required": list(required), "properties": properties}
+def filled(schema: Entry) -> Entry:
+    """The entries that are not empty."""
     return {name: value for name, value in schema.items() if value}
+
+
+def members(required: Mapping[str, Any], optional: Mapping[str, Any] = {}, words: str = "") -> Entry:
+    """An object with these properties, described by `words`; clients must ignore others."""
+    properties = {**required, **optional}
+    return filled({"description": words, "type": "object", "required": list(required), "properties": properties})
 
 
 def entries(values: Entry | bool, words: str = "") -> Entry:
     """An object with any keys and such values, described by `words`."""
-    schema = {"description": words, "type": "object", "additionalProperties": values}
-    return {name: value for name, value in schema.items() if value}
+    return filled({"description": words, "type": "object", "additionalProperties": values})
 
 
-SUMMARY = {"name": TEXT, "title": TEXT, "description": TEXT, "rows": COUNT, "links": ref("Links")}
+SUMMARY = {"name": TEXT, "title": TEXT, "description": TEXT, "rows": COUNT, "links": "Links"}
 SHA256: Entry = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 FILE = {"path": TEXT, "bytes": COUNT, "sha256": SHA256, "media_type": TEXT}
+CHANGED = "How many rows of each dataset were added, changed and removed since the previous version."
 WITHDRAWN = {**NULLABLE, "description": "Why the release must not be used any more; null for one not withdrawn."}
+ERROR = members({"reason": TEXT}, {"parameter": TEXT, "field": TEXT, "did_you_mean": TEXT, "found": array({})})
 RELEASE = {
     "version": TEXT,
     "published_at": MOMENT,
     "previous": NULLABLE,
     "change_kinds": array(TEXT),
-    "changes": entries(
-        entries(COUNT), "How many rows of each dataset were added, changed and removed since the previous version."
-    ),
+    "changes": entries(entries(COUNT), CHANGED),
     "notes": {**TEXT, "description": "What the version's changelog says."},
     "withdrawn": WITHDRAWN,
     "rows": entries(COUNT),
     "bytes": COUNT,
-    "links": ref("Links"),
+    "links": "Links",
 }
+LISTED = members({"version": TEXT, "manifest": SHA256, "published_at": TEXT, "withdrawn": WITHDRAWN})
 # Component schemas that are the same for every package.
 SHARED: Mapping[str, Entry] = {
     "Meta": members(
@@ -89,11 +91,7 @@ SHARED: Mapping[str, Entry] = {
             "instance": {**TEXT, "description": "The path of the request."},
             "request_id": TEXT,
         },
-        {
-            "errors": array(
-                members({"reason": TEXT}, {"parameter": TEXT, "field": TEXT, "did_you_mean": TEXT, "found": array({})})
-            )
-        },
+        {"errors": array(ERROR)},
         "A problem document (RFC 9457). Types:\n\n"
         + "\n".join(f"- `{kind}` ({status}): {meaning}" for kind, (status, _, meaning) in TYPES.items()),
     ),
@@ -105,11 +103,7 @@ SHARED: Mapping[str, Entry] = {
         {"fields": array(OBJECT)}, {}, "A Table Schema (https://datapackage.org/standard/table-schema/)."
     ),
     "SignedReleases": members(
-        {
-            "releases": array(
-                members({"version": TEXT, "manifest": SHA256, "published_at": TEXT, "withdrawn": WITHDRAWN})
-            )
-        },
+        {"releases": array(LISTED)},
         words="The releases that the signature covers, newest first, each with the SHA-256 of its manifest.json.",
     ),
     "ApiCatalog": members(
@@ -121,7 +115,7 @@ SHARED: Mapping[str, Entry] = {
 # What `data` holds, by the name of the response; its component schema has the envelope around it.
 DATA: Mapping[str, Entry] = {
     "Service": members({"name": TEXT, "title": TEXT, "description": TEXT}),
-    "Datasets": array(ref("Summary")),
+    "Datasets": array("Summary"),
     "Dataset": members(
         {
             **SUMMARY,
@@ -133,7 +127,7 @@ DATA: Mapping[str, Entry] = {
             "downloads": array(members({**FILE, "href": ADDRESS})),
         }
     ),
-    "Releases": array(ref("Release")),
+    "Releases": array("Release"),
     "ReleaseWithFiles": members({**RELEASE, "files": array(members({**FILE, "href": ADDRESS}, {"rows": COUNT}))}),
     "Facets": entries(
         array(members({"value": {}, "count": COUNT})),
@@ -142,7 +136,7 @@ DATA: Mapping[str, Entry] = {
     "Groups": array(
         entries(True, "A group: the fields it is grouped by, and each measure under its name in the request.")
     ),
-    "Hits": array(members({"dataset": TEXT, "score": {"type": "number"}, "record": OBJECT, "links": ref("Links")})),
+    "Hits": array(members({"dataset": TEXT, "score": {"type": "number"}, "record": OBJECT, "links": "Links"})),
 }
 HEADERS: Mapping[str, tuple[Entry, str]] = {
     "ETag": (TEXT, "Identifies these bytes: send it as If-None-Match, and an unchanged response is a 304."),
@@ -190,10 +184,8 @@ EXAMPLES: Mapping[str, tuple[str, list[Entry]]] = {
 
 def components(spec: APISpec, instance: str) -> None:
     """Put in everything that is the same for every package; `instance` is the path in examples of problems."""
-    for name, schema in SHARED.items():
+    for name, schema in {**SHARED, **{name: envelope(data) for name, data in DATA.items()}}.items():
         spec.components.schema(name, schema)
-    for name, data in DATA.items():
-        spec.components.schema(name, envelope(data))
     for name, (schema, description) in HEADERS.items():
         required = name != "Retry-After"
         spec.components.header(name, {"description": description, "schema": schema, "required": required})
@@ -205,41 +197,39 @@ def components(spec: APISpec, instance: str) -> None:
 
 
 def _problem(status: int, instance: str) -> Entry:
-    kinds = [kind for kind, (own, _, _) in TYPES.items() if own == status] or ["invalid-parameter"]
-    examples = {kind: {"summary": TYPES[kind][1], "value": _example(kind, status, instance)} for kind in kinds}
+    examples = {}
+    for kind in [kind for kind, (own, _, _) in TYPES.items() if own == status] or ["invalid-parameter"]:
+        _, title, meaning = TYPES[kind]
+        detail, errors = EXAMPLES.get(kind, (meaning.partition(". ")[0].rstrip(".") + ".", []))
+        value = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, "instance": instance}
+        value |= {"errors": errors} if errors else {}
+        examples[kind] = {"summary": title, "value": {**value, "request_id": "0a1b2c3d4e5f-7"}}
     names = (*EVERY, "Retry-After") if status == 503 else EVERY
-    content = {MEDIA_TYPE: {"schema": ref("Problem"), "examples": examples}}
+    content = {MEDIA_TYPE: {"schema": "Problem", "examples": examples}}
     return {"description": STATUSES[status], "headers": headers(names), "content": content}
 
 
-def _example(kind: str, status: int, instance: str) -> Entry:
-    detail, errors = EXAMPLES.get(kind, (TYPES[kind][2].partition(". ")[0].rstrip(".") + ".", []))
-    common = {"type": f"/problems/{kind}", "title": TYPES[kind][1], "status": status, "detail": detail}
-    more = {"errors": errors} if errors else {}
-    return {**common, "instance": instance, **more, "request_id": "0a1b2c3d4e5f-7"}
-
-
-def headers(names: tuple[str, ...]) -> Entry:
+def headers(names: Iterable[str]) -> Entry:
     """References to headers."""
-    return {name: ref(name, "headers") for name in names}
+    return {name: name for name in names}
 
 
-def envelope(data: Entry, included: Entry | None = None) -> Entry:
+def envelope(data: Entry | str, included: Entry | None = None) -> Entry:
     """What a response holds: data, meta, links."""
     optional = {"included": included} if included else {}
-    return members({"data": data, "meta": ref("Meta"), "links": ref("Links")}, optional)
+    return members({"data": data, "meta": "Meta", "links": "Links"}, optional)
 
 
 def of_table(spec: APISpec, table: Table, slugs: Mapping[str, str]) -> None:
     """Put in the responses with rows of one table; api.openapi.document has put in the row itself."""
-    row, included = ref(f"Row.{slugs[table.name]}"), None
+    row, included = f"Row.{slugs[table.name]}", None
     if CONFLICTS in slugs:
-        conflicts = array(ref(f"Row.{slugs[CONFLICTS]}"))
+        conflicts = array(f"Row.{slugs[CONFLICTS]}")
         included = members({}, {"conflicts": conflicts}, "The conflicts that the rows take part in.")
     spec.components.schema(f"Rows.{slugs[table.name]}", envelope(array(row), included))
     spec.components.schema(f"Record.{slugs[table.name]}", envelope(row, included))
     if table.name == CONFLICTS:
-        position = ref(f"Row.{slugs[POSITIONS]}") if POSITIONS in slugs else OBJECT
+        position = f"Row.{slugs[POSITIONS]}" if POSITIONS in slugs else OBJECT
         figure = {"allOf": [position, members({}, {"figure": {**OBJECT, "nullable": True}})]}
         joined = {"allOf": [row, members({}, {"positions": array(figure)})]}
         spec.components.schema("Conflicts", envelope(array(joined)))

@@ -36,7 +36,11 @@ NUMERIC = ("integer", "number", "year")
 FORMATS = {"email": "email", "uri": "uri", "uuid": "uuid", "binary": "byte"}
 STANDARD = ("name", "type", "format", "title", "description", "example", "constraints", "missingValues")
 LEXICAL = ("decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues", "delimiter")  # of the CSV alone
-BOUNDS = ("minimum", "maximum")
+# Table Schema's bounds, each with the one of OpenAPI 3.0, where "exclusive" is true or false.
+BOUNDS = {
+    **{"minimum": "minimum", "maximum": "maximum"},
+    **{"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"},
+}
 SIZES = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
@@ -49,12 +53,8 @@ def row(table: Table) -> Schema:
 def _declared(field: Field) -> fields.Field[Any]:
     make, properties = TYPES.get(field.type, TYPES["any"])
     words = {"title": field.title or None, "description": field.description or None, "example": example(field)}
-    metadata = {
-        **properties,
-        **{name: value for name, value in words.items() if value is not None},
-        **constraints(field),
-        **custom(field),
-    }
+    metadata = {**properties, **{name: value for name, value in words.items() if value is not None}}
+    metadata |= constraints(field) | custom(field)
     if field.type == "string" and field.format in FORMATS:
         metadata["format"] = FORMATS[field.format]
     return make(data_key=field.name, allow_none=not field.required, metadata=metadata)
@@ -86,11 +86,11 @@ def constraints(field: Field) -> dict[str, Any]:
             values = [as_json(field, one) for one in value]
             entry["enum"] = values if field.required else [*values, None]
         elif name == "pattern":
-            entry["pattern" if field.type == "string" and _compiles(str(value)) else "x-pattern"] = _whole(str(value))
-        elif name in ("exclusiveMinimum", "exclusiveMaximum"):
-            entry |= _bound(field, name[9:].lower(), value) | {name: True}
+            entry |= _pattern(field, str(value))
         elif name in BOUNDS:
-            entry |= _bound(field, name, value)
+            bound, limit = BOUNDS[name], as_json(field, value)
+            entry[bound if field.type in NUMERIC and isinstance(limit, int | float) else f"x-{bound}"] = limit
+            entry |= {name: True} if name != bound else {}
         elif name in SIZES:
             entry[name if field.type in ("string", "any") else SIZES[name]] = value
         elif name == "unique" and value:
@@ -98,23 +98,15 @@ def constraints(field: Field) -> dict[str, Any]:
     return entry
 
 
-def _bound(field: Field, name: str, value: Any) -> dict[str, Any]:
-    bound = as_json(field, value)
-    return {name if field.type in NUMERIC and isinstance(bound, int | float) else f"x-{name}": bound}
-
-
-def _whole(pattern: str) -> str:
-    """The pattern for JSON Schema, where it may match a part of the text; in Table Schema it matches the whole."""
+def _pattern(field: Field, pattern: str) -> dict[str, str]:
+    """A pattern in JSON Schema, where it may match a part of the text; in Table Schema it matches the whole."""
     whole = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
-    return pattern if whole else f"^(?:{pattern})$"
-
-
-def _compiles(pattern: str) -> bool:
     try:
         re.compile(pattern)
+        name = "pattern" if field.type == "string" else "x-pattern"
     except re.error:
-        return False
-    return True
+        name = "x-pattern"
+    return {name: pattern if whole else f"^(?:{pattern})$"}
 
 
 def custom(field: Field) -> dict[str, Any]:

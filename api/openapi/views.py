@@ -9,31 +9,27 @@ import json
 import mimetypes
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
-from api.http.request import PLAIN, DataRequest, acceptable, address, base, refuse_parameters, store
+from api.http.request import acceptable, base, refuse_parameters, store, without_parameters
 from api.http.responses import JSON_TYPE, Body, respond
-from api.query.parse import Query
+from api.http.views.catalogue import HTML_TYPE
 from api.store.releases import Release
 
 blueprint = Blueprint("documentation", __name__)
 YAML_TYPE = "application/yaml"
-HTML_TYPE = "text/html; charset=utf-8"
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, eq=False)
-class Documentation:
-    """The documentation of one release: the bytes of its responses."""
+class Documentation(NamedTuple):
+    """The documentation of one release: the bytes of its responses, by path."""
 
     release: Release
     base: str
-    json: bytes
-    page: bytes
-    parts: Mapping[str, bytes]
+    bodies: Mapping[str, bytes]
 
 
 @blueprint.get("/openapi.json")
@@ -41,8 +37,7 @@ def as_json() -> Response:
     """The OpenAPI document as JSON."""
     refuse_parameters()
     acceptable({"json": JSON_TYPE})
-    made = documentation()
-    return _finish(made, made.json, JSON_TYPE, "openapi.json")
+    return _finish(documentation(), JSON_TYPE, "openapi.json")
 
 
 @blueprint.get("/openapi.yaml")
@@ -53,24 +48,23 @@ def as_yaml() -> Response:
     refuse_parameters()
     acceptable({"yaml": YAML_TYPE})
     made = documentation()
-    return _finish(made, document.written(json.loads(made.json)).encode(), YAML_TYPE, "openapi.yaml")
+    body = document.written(json.loads(made.bodies["openapi.json"])).encode()
+    return _finish(made._replace(bodies={"openapi.yaml": body}), YAML_TYPE, "openapi.yaml")
 
 
 @blueprint.get("/docs/")
 def page() -> Response:
     """The documentation as a page to read and try out; parameters of the address are ignored."""
-    made = documentation()
-    return _finish(made, made.page, HTML_TYPE, "docs", "")
+    return _finish(documentation(), HTML_TYPE, "docs/")
 
 
 @blueprint.get("/docs/<path:name>")
 def part(name: str) -> Response:
     """A script or style of the page."""
     made = documentation()
-    if name not in made.parts:
+    if f"docs/{name}" not in made.bodies:
         raise NotFound
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return _finish(made, made.parts[name], media_type, "docs", *name.split("/"))
+    return _finish(made, mimetypes.guess_type(name)[0] or "application/octet-stream", f"docs/{name}")
 
 
 def documentation() -> Documentation:
@@ -87,17 +81,17 @@ def documentation() -> Documentation:
 def _make(app: Flask, release: Release, base: str) -> Documentation:
     from api.openapi import document, interface
 
-    served = interface.app(document.document(app, release.package), release.package.title, base)
-    parts = {f"static/{name}": _body(served, f"/docs/static/{name}") for name in interface.FILES}
-    return Documentation(release, base, _body(served, "/openapi.json"), _body(served, "/docs/"), parts)
+    client = interface.app(document.document(app, release.package), release.package.title, base).test_client()
+    paths = ("openapi.json", "docs/", *(f"docs/static/{name}" for name in interface.FILES))
+    bodies = {}
+    for path in paths:
+        with client.get(f"/{path}") as response:
+            bodies[path] = response.data
+    return Documentation(release, base, bodies)
 
 
-def _body(served: Flask, path: str) -> bytes:
-    with served.test_client().get(path) as response:
-        return bytes(response.data)
-
-
-def _finish(made: Documentation, body: bytes, media_type: str, *path: str) -> Response:
-    """The entity tag names the bytes: they depend on the program as much as on the release."""
-    data_request = DataRequest(made.release, PLAIN, Query(), address(*path))
+def _finish(made: Documentation, media_type: str, path: str) -> Response:
+    """The response at a path; its entity tag names the bytes: they depend on the program as much as on the release."""
+    body = made.bodies[path]
+    data_request = without_parameters(made.release, *path.split("/"))
     return respond(data_request, lambda: Body(body), media_type, mark=hashlib.sha256(body).hexdigest())

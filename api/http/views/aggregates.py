@@ -8,23 +8,21 @@ from flask import Blueprint, Response
 from marshmallow import ValidationError
 
 from api.http.errors import ProblemError
-from api.http.json_text import Raw, raw_json
-from api.http.request import DataRequest, acceptable, address, of_dataset, with_query
+from api.http.request import DataRequest, acceptable, address, altered, of_dataset, picked
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
 from api.model import decimals, types
 from api.model.descriptor import Table
 from api.model.nearest import nearest
-from api.query import additivity, groups, parameters, parse, sql
-from api.query.additivity import Variation
+from api.query import additivity, groups, parse, sql
 from api.query.fields import COMMA, Names, Parameters, Separated, cut
 from api.query.find import Selection, access, select, total
 from api.query.groups import Measure, Row
 from api.query.parse import Query
 
 blueprint = Blueprint("aggregates", __name__)
-SHARED = ("limit", "q", "version", "as_of")
+SHARED = picked("limit", "q", "version", "as_of")
 COUNT = Measure("count", "count", -1)
 
 
@@ -43,20 +41,22 @@ class Measures(Separated):
         return tuple(self._measure(name) for name in names)
 
     def _measure(self, name: str) -> Measure:
-        function, colon, field = name.partition(":")
         if name == "count":
             return COUNT
-        if function == "count":
-            raise ValidationError({"reason": ["count takes no field: it counts rows"], "did_you_mean": "count"})
-        if function not in groups.FUNCTIONS:
-            near = nearest(function, groups.FUNCTIONS)
-            reason = f"{function[:60]!r} is not one of {', '.join(groups.FUNCTIONS)}"
-            raise ValidationError({"reason": [reason], "did_you_mean": near})
+        function, colon, field = name.partition(":")
         numeric = numeric_fields(self.table)
-        if not colon or field not in numeric:
+        near: str | None = "count"
+        if function == "count":
+            reason = "count takes no field: it counts rows"
+        elif function not in groups.FUNCTIONS:
+            reason = f"{function[:60]!r} is not one of {', '.join(groups.FUNCTIONS)}"
+            near = nearest(function, groups.FUNCTIONS)
+        elif not colon or field not in numeric:
             reason = f"expected {function}: and a numeric field" + (f" ({', '.join(numeric)})" if numeric else "")
-            raise ValidationError({"reason": [reason], "did_you_mean": nearest(field, numeric)})
-        return Measure(name, function, self.table.index[field])
+            near = nearest(field, numeric)
+        else:
+            return Measure(name, function, self.table.index[field])
+        raise ValidationError({"reason": [reason], "did_you_mean": near})
 
 
 def numeric_fields(table: Table) -> list[str]:
@@ -69,29 +69,24 @@ def groupable(table: Table) -> list[str]:
 
 def facet_control(table: Table) -> Parameters:
     """The parameters of facets, beside the filters."""
-    known = parameters.control(table)
-    facet = Names(
-        groupable(table), required=True, metadata={"description": "Fields to count the values of, comma-separated."}
-    )
-    return {"facet": facet, **{name: known[name] for name in SHARED}}
+    words = {"description": "Fields to count the values of, comma-separated."}
+    facet = Names(groupable(table), required=True, metadata=words)
+    return {"facet": facet, **SHARED(table)}
 
 
 def aggregate_control(table: Table) -> Parameters:
     """The parameters of aggregates, beside the filters."""
-    known = parameters.control(table)
+    by = "Fields to group by, comma-separated."
+    measure = (
+        f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
+        "written sum:field (default count)."
+    )
+    sort = "Groups and measures to sort by, comma-separated, a minus sign reverses one."
     return {
-        "group_by": Names(groupable(table), metadata={"description": "Fields to group by, comma-separated."}),
-        "measure": Measures(
-            table,
-            metadata={
-                "description": f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
-                "written sum:field (default count)."
-            },
-        ),
-        "sort": Separated(
-            metadata={"description": "Groups and measures to sort by, comma-separated, a minus sign reverses one."}
-        ),
-        **{name: known[name] for name in SHARED},
+        "group_by": Names(groupable(table), metadata={"description": by}),
+        "measure": Measures(table, metadata={"description": measure}),
+        "sort": Separated(metadata={"description": sort}),
+        **SHARED(table),
     }
 
 
@@ -108,11 +103,13 @@ def facets(name: str) -> Response:
 def _facets(data_request: DataRequest) -> Body:
     release, table, query, _ = data_request
     selection = select(release, table, query)
-    data, more = {}, {}
+    data, more = [], {}
     for field in query.more["facet"]:
         rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
-        data[field] = [{"value": Raw(row[0]), "count": Raw(row[1])} for row in rows]
-    return _body(data_request, raw_json(data), {"count": len(data), "total": total(selection), "more": more})
+        counted = ",\n".join([f'{{"value":{value},"count":{count}}}' for value, count in rows])
+        data.append(f"{encode_basestring(field)}:[{counted}]")
+    meta = {"count": len(data), "total": total(selection), "more": more}
+    return _body(data_request, "{" + ",".join(data) + "}", meta)
 
 
 @blueprint.get("/v1/datasets/<name>/aggregate")
@@ -157,11 +154,8 @@ def _order(table: Table, by: Sequence[int], measures: Sequence[Measure], query: 
         down = name.startswith("-") and name not in known
         bare = name[1:] if down else name
         if bare not in known:
-            raise parse.wrong(
-                "sort",
-                f"{bare[:60]!r} is not a group or measure of this response",
-                did_you_mean=nearest(bare, known),
-            )
+            reason = f"{bare[:60]!r} is not a group or measure of this response"
+            raise parse.wrong("sort", reason, did_you_mean=nearest(bare, known))
         order.append((known.index(bare), down))
     return tuple(order)
 
@@ -183,28 +177,24 @@ def _group_json(selection: Selection, position: int, place: int, row_at: int) ->
     `place` is the column of the value in a row of the engine, `row_at` that of the number of such a row.
     """
     field, layout, index = selection.table.fields[position], selection.layout, selection.release.index
-    kind = field.type
-    if kind in ("datetime", "duration", "time") or layout.columns[position].exact:
-        head = len(encode_basestring(field.name)) + 1
+    of_row = field.type in ("datetime", "duration", "time") or layout.columns[position].exact
+    head, truth = len(encode_basestring(field.name)) + 1, field.type == "boolean"
 
-        def whole(row: Row) -> str:
-            if row[place] is None:
-                return "null"
+    def written(row: Row) -> str:
+        stored = row[place]
+        if stored is None:
+            return "null"
+        if of_row:
             text = sqlite.json_text(index, layout.number, (row[row_at],))
             return text[1:-1].split(FIELD_SEPARATOR)[position][head:]
-
-        return whole
-    if kind == "boolean":
-        return lambda row: "null" if row[place] is None else "true" if row[place] else "false"
-
-    def compared(row: Row) -> str:
-        stored = row[place]
         if isinstance(stored, str):
             return encode_basestring(stored)
+        if truth:
+            return "true" if stored else "false"
         whole = isinstance(stored, float) and stored.is_integer() and abs(stored) < decimals.INT64
-        return "null" if stored is None else repr(int(stored) if whole else stored)
+        return repr(int(stored) if whole else stored)
 
-    return compared
+    return written
 
 
 def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, Any]:
@@ -224,26 +214,16 @@ def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) ->
     variations = additivity.variations(selection, by, measure)
     if not variations:
         return
-    listed = ", ".join(variation.field for variation in variations)
-    raise ProblemError(
-        "not-additive",
-        f"{measure.name} would mix figures that are not parts of one whole: {listed}.",
-        errors=[
-            {"field": v.field, "reason": v.reason, **({"found": list(v.values)} if v.values else {})}
-            for v in variations
-        ],
-        example=_example(selection, by, measure, variations),
-    )
-
-
-def _example(
-    selection: Selection, by: tuple[int, ...], measure: Measure, variations: Sequence[Variation]
-) -> str | None:
-    """An address that would work, if there is one."""
-    wider = additivity.wider(selection, by, measure, variations)
-    if wider is None:
-        return None
-    rest = [e for e in selection.query.canonical if e[0] not in ("group_by", "measure", "sort")]
-    names = ",".join(selection.table.fields[p].name.replace(",", COMMA) for p in wider)
-    path = address("v1", "datasets", selection.table.name, "aggregate")
-    return with_query(path, tuple(sorted([*rest, ("group_by", names), ("measure", measure.name)])))
+    errors = [
+        {"field": one.field, "reason": one.reason, **({"found": list(one.values)} if one.values else {})}
+        for one in variations
+    ]
+    example = None  # an address that would work, if there is one
+    if (wider := additivity.wider(selection, by, measure, variations)) is not None:
+        groups_by = ",".join(selection.table.fields[position].name.replace(",", COMMA) for position in wider)
+        path = address("v1", "datasets", selection.table.name, "aggregate")
+        changed = {"group_by": groups_by, "measure": measure.name}
+        example = altered(path, selection.query.canonical, *changed, "sort", **changed)
+    listed = ", ".join(one.field for one in variations)
+    detail = f"{measure.name} would mix figures that are not parts of one whole: {listed}."
+    raise ProblemError("not-additive", detail, errors=errors, example=example)

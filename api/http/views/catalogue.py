@@ -1,35 +1,64 @@
-"""The catalogue: the service document, datasets, their schemas, and the releases."""
+"""The catalogue: the home page, the service document, datasets, their schemas, and the releases."""
 
 import hashlib
+from collections.abc import Container
 from typing import Any
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response, redirect, render_template
 
-from api.http.json_text import compact
 from api.http.request import (
-    PLAIN,
-    DataRequest,
     acceptable,
     address,
     file_address,
     of_dataset,
     of_release,
+    permalink,
     refuse_parameters,
     store,
     tables,
+    without_parameters,
 )
-from api.http.responses import JSON_TYPE, Body, document, envelope, respond
+from api.http.responses import JSON_TYPE, Body, compact, copied_from, document, envelope, respond
 from api.index import sqlite
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST
-from api.query.parse import Query, encode
+from api.query.parse import encode
 from api.store.release_index import Entry
 from api.store.releases import Release, order
 
 blueprint = Blueprint("catalogue", __name__)
 CATALOG = (".well-known", "api-catalog")
+HTML_TYPE = "text/html; charset=utf-8"
 LINKSET_TYPE = "application/linkset+json"
 CATALOG_PROFILE = "https://www.rfc-editor.org/info/rfc9727"
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """A page that lists datasets, downloads and docs; or the service document, by Accept."""
+    refuse_parameters()
+    release = store().latest()
+    data_request = without_parameters(release, "")
+    if acceptable({"html": HTML_TYPE, "json": JSON_TYPE}) == "json":
+        links = {**service_links(release), "permalink": permalink(address("v1", ""), (), release)}
+        return document(data_request, about(release), {}, links)
+    return respond(data_request, lambda: Body(_page(release)), HTML_TYPE)
+
+
+def _page(release: Release) -> bytes:
+    package = release.package
+    layouts = sqlite.layouts(release.index)
+    datasets = [(table, layouts[table.name].rows, dataset_links(release, table)) for table in package.tables]
+    return render_template(
+        "home.html",
+        package=package,
+        release=release,
+        datasets=datasets,
+        links=service_links(release),
+        charts=package.descriptor.get("lantern:charts") or [],
+        address=address,
+        copied=copied_from(),
+    ).encode()
 
 
 @blueprint.get("/v1/")
@@ -45,18 +74,16 @@ def api_catalog() -> Response:
     refuse_parameters()
     acceptable({"linkset": LINKSET_TYPE})
     here, api = address(*CATALOG), address("v1", "")
+    descriptions = {"openapi.json": JSON_TYPE, "openapi.yaml": "application/yaml"}
     described = {
         "anchor": api,
-        "service-desc": [
-            {"href": address("openapi.json"), "type": JSON_TYPE},
-            {"href": address("openapi.yaml"), "type": "application/yaml"},
-        ],
+        "service-desc": [{"href": address(name), "type": kind} for name, kind in descriptions.items()],
         "service-doc": [{"href": address("docs", ""), "type": "text/html"}],
         "status": [{"href": address("healthz"), "type": JSON_TYPE}],
     }
     catalog = {"anchor": here, "item": [{"href": api, "type": JSON_TYPE}], "profile": [{"href": CATALOG_PROFILE}]}
     body = (compact({"linkset": [catalog, described]}) + "\n").encode()
-    data_request = DataRequest(_current(), PLAIN, Query(), here)
+    data_request = without_parameters(_current(), *CATALOG)
     media_type = f'{LINKSET_TYPE}; profile="{CATALOG_PROFILE}"'
     return respond(data_request, lambda: Body(body, {"api-catalog": here, "item": api}), media_type)
 
@@ -106,27 +133,22 @@ def _summary(release: Release, table: Table) -> dict[str, Any]:
 
 def dataset_links(release: Release, table: Table) -> dict[str, str]:
     """The addresses that belong to a dataset."""
-    path = address("v1", "datasets", table.name)
-    return {
-        "self": path,
-        "schema": f"{path}/schema",
-        "records": f"{path}/records",
-        "csv": file_address(release.version, table.path),
-    }
+    path, csv = address("v1", "datasets", table.name), file_address(release.version, table.path)
+    return {"self": path, "schema": f"{path}/schema", "records": f"{path}/records", "csv": csv}
 
 
 @blueprint.get("/v1/datasets/<name>")
 def dataset(name: str) -> Response:
     """A dataset's description: fields, sources, licence, downloads, citation."""
     data_request = of_dataset(name)
-    release, table, _, path = data_request
+    release, table, _, _ = data_request
     package = release.package
     stem = table.path.split("/")[-1].rpartition(".")[0]
     downloads = [
         {key: entry[key] for key in ("path", "media_type", "bytes", "sha256")}
-        | {"href": file_address(release.version, entry["path"])}
-        for entry in release.manifest["files"]
-        if entry["path"].split("/")[-1].rpartition(".")[0] == stem or entry["path"].startswith("package.")
+        | {"href": file_address(release.version, path)}
+        for path, entry in release.files.items()
+        if path.split("/")[-1].rpartition(".")[0] == stem or path.startswith("package.")
     ]
     data = {
         **_summary(release, table),
@@ -137,7 +159,7 @@ def dataset(name: str) -> Response:
         "citation": package.citation,
         "downloads": downloads,
     }
-    return document(data_request, data, {"dataset": table.name}, {"describedby": f"{path}/schema"})
+    return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})
 
 
 @blueprint.get("/v1/datasets/<name>/schema")
@@ -153,11 +175,12 @@ def releases() -> Response:
     """All releases, newest first, also those that were withdrawn."""
     refuse_parameters()
     here = store().releases()
-    gone = [entry for version, entry in store().withdrawn().items() if version not in {r.version for r in here}]
-    data = [*map(_release, here), *map(_gone, gone)]
+    known = {release.version for release in here}
+    data = [_release(release, known) for release in here]
+    data += [_gone(entry) for version, entry in store().withdrawn().items() if version not in known]
     data.sort(key=lambda entry: order(entry["version"]), reverse=True)
     acceptable({"json": JSON_TYPE})
-    data_request = DataRequest(_current(), PLAIN, Query(), address("v1", "releases"))
+    data_request = without_parameters(_current(), "v1", "releases")
     meta = {"count": len(data), "total": len(data)}
     usable = any(entry["withdrawn"] is None for entry in data)
     links = {"latest": address("v1", "releases", "latest") if usable else None, "permalink": data_request.path}
@@ -187,17 +210,17 @@ def release(version: str) -> Response:
     """One release: its files with bytes and SHA-256."""
     refuse_parameters()
     release = store().version(version)
-    data_request = DataRequest(release, PLAIN, Query(), address("v1", "releases", release.version))
+    data_request = without_parameters(release, "v1", "releases", release.version)
     files = [{**entry, "href": file_address(release.version, entry["path"])} for entry in release.manifest["files"]]
-    return document(data_request, {**_release(release), "files": files}, {}, {"permalink": data_request.path})
+    data = _release(release, {other.version for other in store().releases()})
+    return document(data_request, {**data, "files": files}, {}, {"permalink": data_request.path})
 
 
-def _release(release: Release) -> dict[str, Any]:
-    manifest = release.manifest
-    path = address("v1", "releases", release.version)
+def _release(release: Release, known: Container[str]) -> dict[str, Any]:
+    manifest, since = release.manifest, None
     previous: Any = manifest.get("previous")
-    here = previous in {other.version for other in store().releases()}
-    since = f"{address('v1', 'changes')}?since={encode(previous)}&until={encode(release.version)}" if here else None
+    if previous in known:
+        since = f"{address('v1', 'changes')}?since={encode(previous)}&until={encode(release.version)}"
     return {
         "version": release.version,
         "published_at": release.published_at,
@@ -209,7 +232,7 @@ def _release(release: Release) -> dict[str, Any]:
         "rows": {table.name: table.descriptor["rows"] for table in release.package.tables},
         "bytes": sum(entry["bytes"] for entry in manifest["files"]),
         "links": {
-            "self": path,
+            "self": address("v1", "releases", release.version),
             "manifest": file_address(release.version, MANIFEST),
             "changes": since,
         },
@@ -218,6 +241,7 @@ def _release(release: Release) -> dict[str, Any]:
 
 def _gone(entry: Entry) -> dict[str, Any]:
     """A withdrawn release of which nothing is left here."""
+    known = {"version": entry.version, "published_at": entry.published_at, "withdrawn": entry.withdrawn}
     empty: dict[str, Any] = {
         "previous": None,
         "change_kinds": [],
@@ -227,4 +251,4 @@ def _gone(entry: Entry) -> dict[str, Any]:
         "bytes": 0,
         "links": {},
     }
-    return {"version": entry.version, "published_at": entry.published_at, "withdrawn": entry.withdrawn, **empty}
+    return {**known, **empty}

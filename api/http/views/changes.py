@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,7 +12,7 @@ from flask import Blueprint, Response
 from marshmallow import fields, validate
 
 from api.http.errors import ProblemError
-from api.http.request import acceptable, address, dataset, of_dataset, of_release, store, tables, with_query
+from api.http.request import acceptable, address, dataset, of_dataset, of_release, store, with_query
 from api.http.responses import Body, respond
 from api.http.views.conflicts import corrected
 from api.index.layout import change_head
@@ -54,7 +55,7 @@ def changes() -> Response:
     chain = list(reversed([*_back(until, more.get("since"))]))
     name = more.get("dataset")
     spans = [(release, span) for release in chain if (span := _span(release, name))[1]]
-    if name is not None and not spans and name not in tables(until):
+    if name is not None and not spans:
         dataset(until, name)  # says which name is near
     size = sum(span[1] for _, span in spans)
     mark = hashlib.sha256("\0".join(release.build for release in chain).encode()).hexdigest()
@@ -82,26 +83,23 @@ def _back(until: Release, since: str | None) -> Iterator[Release]:
 
 def _span(release: Release, dataset: str | None) -> Span:
     """Where the records of a dataset (None: of all) are in a release's file of changes."""
-    if dataset is None:
-        entry = release.files.get(CHANGES)
-        return (0, entry["bytes"] if entry else 0)
-    return spans(release).get(dataset, (0, 0))
+    if CHANGES not in release.files:
+        return 0, 0
+    return (0, release.files[CHANGES]["bytes"]) if dataset is None else _spans(release).get(dataset, (0, 0))
 
 
 @lru_cache(maxsize=64)
-def spans(release: Release) -> Mapping[str, Span]:
+def _spans(release: Release) -> Mapping[str, Span]:
     """Where the records of each dataset are: one run each."""
+    heads = {change_head(release.version, name).encode(): name for name in release.manifest.get("changes", {})}
     runs: dict[str, Span] = {}
-    if CHANGES not in release.files:
-        return runs
-    heads = {name: change_head(release.version, name).encode() for name in release.manifest.get("changes", {})}
-    start, current = 0, ""
+    start, head = 0, b"\n"  # which no line begins with
     with (release.folder / CHANGES).open("rb") as file:
         for line in file:
-            if not current or not line.startswith(heads[current]):
-                current = next(name for name, text in heads.items() if line.startswith(text))
-                runs[current] = (start, 0)
-            runs[current] = (runs[current][0], runs[current][1] + len(line))
+            if not line.startswith(head):
+                head = next(one for one in heads if line.startswith(one))
+            first, length = runs.get(heads[head], (start, 0))
+            runs[heads[head]] = first, length + len(line)
             start += len(line)
     return runs
 
@@ -141,29 +139,24 @@ def _atom(release: Release, table: Table, query: Query, path: str) -> bytes:
     feed.updated(_moment(release.published_at))
     if package.license:
         feed.rights(package.license)
-    for row in _newest_first(release, table):
+    rows = [row for row, _ in every_row(release, table)]
+    for row in sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True):
         _entry(feed.add_entry(order="append"), row, package.name, corrected(release, row)[1])
     return bytes(feed.atom_str(pretty=True))
-
-
-def _newest_first(release: Release, table: Table) -> list[dict[str, Any]]:
-    rows = [row for row, _ in every_row(release, table)]
-    return sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True)
 
 
 def _entry(entry: Any, row: Mapping[str, Any], package: str, record: str | None) -> None:
     """One correction: the old value, the new one, and why; `record` is the address of its row."""
     text = {name: "" if value is None else str(value) for name, value in row.items()}
-    kind, field = text.get("kind", ""), text.get("field", "")
-    place = f"{text.get('dataset', '')} {text.get('record', '')}"
-    entry.id(_urn(package, CORRECTIONS, *text.values()) if "id" not in text else _urn(package, CORRECTIONS, text["id"]))
-    entry.title(f"{kind.capitalize()}: {place}" + (f", {field}" if field else ""))
-    entry.updated(_moment(text.get("date", "")))
-    entry.published(_moment(text.get("date", "")))
+    entry.id(_urn(package, CORRECTIONS, *([text["id"]] if "id" in text else text.values())))
+    text = defaultdict(str, text)
+    kind, field = text["kind"], text["field"]
+    entry.title(f"{kind.capitalize()}: {text['dataset']} {text['record']}" + (f", {field}" if field else ""))
+    entry.updated(_moment(text["date"]))
+    entry.published(_moment(text["date"]))
     entry.category(term=kind or "correction")
-    old, new = text.get("old") or "(nothing)", text.get("new") or "(nothing)"
-    change = f"{field}: {old} → {new}\n" if field else ""
-    entry.content(f"{text.get('reason', '')}\n{change}Since version {text.get('version', '')}.", type="text")
+    change = f"{field}: {text['old'] or '(nothing)'} → {text['new'] or '(nothing)'}\n" if field else ""
+    entry.content(f"{text['reason']}\n{change}Since version {text['version']}.", type="text")
     if record:
         entry.link(href=record)
 

@@ -6,21 +6,19 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from api.http.json_text import compact
-from api.http.request import DataRequest, acceptable, address, of_dataset, tables
-from api.http.responses import JSON_TYPE, Body, envelope, respond
+from api.http.request import acceptable, of_dataset, picked, tables
+from api.http.responses import JSON_TYPE, compact
 from api.http.rows import row_if_any, row_path
-from api.http.views.records import page, rows
+from api.http.views.records import page
 from api.index.layout import FIELD_SEPARATOR
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS
 from api.query import parameters
 from api.query.conflicts import conflicts
-from api.query.fields import Parameters
-from api.query.find import select
 from api.query.retractions import retraction
 from api.store.releases import Release
 
+control = picked("limit", "cursor", "sort", "q", "version", "as_of")  # a joined row is always whole
 blueprint = Blueprint("conflicts", __name__)
 
 
@@ -29,24 +27,13 @@ def all_conflicts() -> Response:
     """The conflicts, each with its positions and the figures they name."""
     data_request = of_dataset(CONFLICTS, CONFLICTS, control=control, filtered=True, below=False)
     acceptable({"json": JSON_TYPE})
-    return respond(data_request, lambda: _conflicts(data_request))
+    return page(data_request, _with_positions, including=False)
 
 
-def _conflicts(data_request: DataRequest) -> Body:
-    release, table, query, path = data_request
-    selection = select(release, table, query)
-    text, _, every, after = rows(selection, path)
+def _with_positions(release: Release, table: Table, lines: Sequence[str], _: Sequence[str]) -> list[str]:
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
-    data = [known.get(str(row.get(key)), json.dumps(row)) for row in json.loads(f"[{text}]")]
-    links = {"next": after, "describedby": address("v1", "datasets", CONFLICTS, "schema")}
-    meta = {"dataset": CONFLICTS, "count": len(data), "total": every}
-    return Body(envelope(data_request, "[\n" + ",\n".join(data) + "\n]" if data else "[]", meta, links), links)
-
-
-def control(table: Table) -> Parameters:
-    """A joined row is always whole."""
-    return {k: v for k, v in parameters.control(table).items() if k not in ("fields", "expand")}
+    return [known.get(str(row.get(key)), json.dumps(row)) for row in map(json.loads, lines)]
 
 
 @blueprint.get("/v1/corrections")

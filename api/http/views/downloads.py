@@ -4,12 +4,12 @@ A whole dataset is the release's own file. A part of one has the same lines; for
 another process (api.http.extracts).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from flask import Response, request
 
 from api.http import extracts
-from api.http.compression import size_of
 from api.http.errors import ProblemError
 from api.http.negotiation import best_encoding
 from api.http.request import DataRequest, address, following, with_query
@@ -29,23 +29,20 @@ def download(data_request: DataRequest, format: Format) -> Response:
     if not {name for name, _ in query.canonical} - {"version", "as_of"} and whole in release.files:
         links = {"describedby": schema, "canonical": original(with_query(path, query.canonical))}
         return release_file(release, whole, "version" in dict(query.canonical), links)
-    disposition = f'inline; filename="{_ascii(table.name)}.{format.name}"'
+    disposition = f'inline; filename="{re.sub("[^A-Za-z0-9._-]", "_", table.name)}.{format.name}"'
     return respond(data_request, lambda: _part(data_request, format, schema), format.media_type, disposition)
 
 
-def _ascii(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-
-
 def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
-    selection, path = select(data_request.release, data_request.table, data_request.query), data_request.path
-    query, after = selection.query, None
+    release, table, query, _ = data_request
+    selection, after = select(release, table, query), None
     whole = query.cursor is None and "limit" not in query.more
     found: Iterable[Sequence[int]] = batches(selection)
     if "limit" in query.more:
         rows = numbers(selection, query.limit + 1)
         found = [rows[: query.limit]]
-        after = following(selection, rows[query.limit - 1], path) if len(rows) > query.limit else None
+        last = len(rows) <= query.limit
+        after = None if last else following(data_request, rows[query.limit - 1].to_bytes(6, "big"), table.name)
     links = {"next": after, "describedby": schema}
     if format.part is not None:
         pieces = (text.encode() for text in format.part(selection, found))
@@ -53,21 +50,16 @@ def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
     if not whole:
         found = list(found)
     count = total(selection) if whole else sum(map(len, found))
-    columns = len(query.fields or data_request.table.fields)
-    if format.most is not None and count > format.most(columns):
-        raise ProblemError(
-            "not-acceptable",
-            f"A sheet holds at most {format.most(columns)} of these rows, and {count} match: add filters, or request "
-            "csv.",
-        )
-    file = extracts.extract(selection, format, (text.encode() for text in delimited.part(selection, found)), count)
-    return Body(file, links, size_of(file))
+    most = format.most and format.most(len(query.fields or table.fields))
+    if most is not None and count > most:
+        words = f"A sheet holds at most {most} of these rows, and {count} match: add filters, or request csv."
+        raise ProblemError("not-acceptable", words)
+    pieces = (text.encode() for text in delimited.part(selection, found))
+    return Body(extracts.extract(selection, format, pieces, count), links)
 
 
 def _length(selection: Selection, format: Format) -> int | None:
-    """The bytes of all rows of a selection, where they are many and go out as they stand: they are sent as they are
-    found.
-    """
+    """The bytes of all rows of a selection, where they are many and go out as they stand, as they are found."""
     query = selection.query
     if query.fields is not None or query.expand or best_encoding(request.headers.get("Accept-Encoding", "")):
         return None

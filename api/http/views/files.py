@@ -1,11 +1,21 @@
-"""The release's own files, byte for byte."""
+"""Files byte for byte: those of the releases, and the signed metadata for any TUF client (docs/MIRRORS.md)."""
 
-from flask import Blueprint, Response
+import hashlib
+import re
+from pathlib import Path
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
 
 from api.http.request import refuse_parameters, store
-from api.http.responses import release_file
+from api.http.responses import IMMUTABLE, JSON_TYPE, release_file
+from api.model.files import RELEASE_INDEX
 
 blueprint = Blueprint("files", __name__)
+tuf = Blueprint("tuf", __name__)
+# Names that never stand for other bytes, and those that do; nothing else below tuf/ is given out.
+_FIXED = re.compile(r"[0-9]+\.(root|targets|snapshot)\.json|targets/([^\0]+/)?[0-9a-f]{64}\.(releases|manifest)\.json")
+_MOVING = ("timestamp.json", "root.json")
 
 
 @blueprint.get("/releases/<version>/<path:path>")
@@ -13,3 +23,34 @@ def file(version: str, path: str) -> Response:
     """One file of a release; only what its manifest names (and the manifest itself) is given out."""
     refuse_parameters()
     return release_file(store().version(version), path, immutable=True)
+
+
+@tuf.get("/tuf/<path:name>")
+def metadata(name: str) -> Response:
+    """One file of the metadata; a client asks for timestamp.json first."""
+    refuse_parameters()
+    fixed = _FIXED.fullmatch(name) is not None
+    if not fixed and name not in _MOVING or ".." in name.split("/"):
+        raise NotFound
+    return _small(store().root / "tuf" / name, fixed)
+
+
+@tuf.get("/releases.json")
+def releases() -> Response:
+    """The list of releases that the signature covers, with those that were withdrawn."""
+    refuse_parameters()
+    return _small(store().root / RELEASE_INDEX, fixed=False)
+
+
+def _small(path: Path, fixed: bool) -> Response:
+    """A small JSON file, read whole: it may be replaced at any moment."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise NotFound from error
+    response = Response(body, content_type=JSON_TYPE)
+    response.set_etag(hashlib.sha256(body).hexdigest())
+    response.headers["Cache-Control"] = IMMUTABLE if fixed else "no-cache"
+    response.make_conditional(request)
+    response.headers.pop("Date", None)  # the server writes it
+    return response

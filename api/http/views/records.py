@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
-from api.http.request import DataRequest, acceptable, address, following, of_dataset
+from api.http.request import DataRequest, acceptable, address, following, of_dataset, picked
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
 from api.http.views.downloads import download
@@ -15,8 +15,7 @@ from api.model.descriptor import Table
 from api.model.files import CONFLICTS
 from api.query import find
 from api.query.conflicts import conflicts
-from api.query.fields import Parameters
-from api.query.find import Selection, select
+from api.query.find import select
 from api.query.parameters import control
 from api.query.parse import encode
 from api.query.reshape import reshape
@@ -24,6 +23,7 @@ from api.release.formats import FORMATS
 from api.store.releases import Release
 
 blueprint = Blueprint("records", __name__)
+row_control = picked("fields", "expand", "version", "as_of")
 Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
 
@@ -51,46 +51,38 @@ def _rows(name: str, kind: str, extension: str) -> Response:
     return page(data_request) if kind == "json" else download(data_request, FORMATS[kind])
 
 
-def page(data_request: DataRequest, join: Join | None = None) -> Response:
-    """A page of rows in the envelope; `join` adds to rows (whole, as shown) what they name."""
-    return respond(data_request, lambda: _page(data_request, join))
+def page(data_request: DataRequest, join: Join | None = None, including: bool = True) -> Response:
+    """A page of rows in the envelope; `join` adds to rows (whole, as shown) what they name.
+
+    `including`: the conflicts that they take part in stand beside them.
+    """
+    return respond(data_request, lambda: _page(data_request, join, including))
 
 
-def _page(data_request: DataRequest, join: Join | None) -> Body:
-    release, table, query, path = data_request
+def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body:
+    release, table, query, _ = data_request
     selection = select(release, table, query)
-    data, shown, every, after = rows(selection, path)
-    if data and (query.fields is not None or query.expand or join is not None):
-        text = reshape(selection, data) if query.fields is not None or query.expand else data
-        if join is not None:
-            text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
-        data = text
+    shown, data, more = find.page(selection)
+    every = len(shown) if not more and query.cursor is None else find.total(selection)
+    after = following(data_request, shown[-1].to_bytes(6, "big"), table.name) if more else None
+    text = reshape(selection, data) if query.fields is not None or query.expand else data
+    if data and join is not None:
+        text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(shown), "total": every}
     links = {"next": after, "describedby": schema}
-    content = f"[\n{data}\n]" if data else "[]"
-    return Body(envelope(data_request, content, meta, links, _included(release, table, shown)), links)
-
-
-def rows(selection: Selection, path: str) -> tuple[str, Sequence[int], int, str | None]:
-    """The page's rows as JSON, their numbers, how many rows there are in all, and the address of the next page if more
-    follow.
-    """
-    shown, text, more = find.page(selection)
-    every = len(shown) if not more and selection.query.cursor is None else find.total(selection)
-    return text, shown, every, following(selection, shown[-1], path) if more else None
+    content = f"[\n{text}\n]" if text else "[]"
+    included = _included(release, table, shown) if including else ""
+    return Body(envelope(data_request, content, meta, links, included), links)
 
 
 def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
     """The conflicts that rows of the page take part in, as a member of the envelope (without positions)."""
     known = conflicts(release)
-    of_row = known.of_row.get(table.name)
-    if not of_row:
+    if not (of_row := known.of_row.get(table.name)):
         return ""
     names = dict.fromkeys(name for number in numbers for name in of_row.get(number, ()))
-    if not names:
-        return ""
-    return ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
+    return "" if not names else ',\n"included":{"conflicts":[' + ",".join(known.alone[name] for name in names) + "]}"
 
 
 @blueprint.get("/v1/datasets/<name>/records/<raw:key>")
@@ -116,9 +108,3 @@ def _record(data_request: DataRequest, parts: Sequence[str]) -> Body:
     links |= {"collection": address("v1", "datasets", table.name, "records"), "describedby": schema}
     body = envelope(data_request, text, {"dataset": table.name}, links, _included(release, table, [number]))
     return Body(body, {"describedby": schema})
-
-
-def row_control(table: Table) -> Parameters:
-    """The parameters of one row."""
-    known = control(table)
-    return {name: known[name] for name in ("fields", "expand", "version", "as_of")}

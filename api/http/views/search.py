@@ -5,26 +5,18 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from api.http.json_text import Raw, raw_json
-from api.http.request import DataRequest, acceptable, of_release, with_query
-from api.http.responses import JSON_TYPE, Body, envelope, respond
+from api.http.request import DataRequest, acceptable, following, of_release, picked
+from api.http.responses import JSON_TYPE, Body, compact, envelope, respond
 from api.http.rows import key_path
 from api.index import sqlite
 from api.index.layout import texts
-from api.model.descriptor import Table
-from api.query import parameters, parse
-from api.query.fields import Parameters
-from api.query.find import cursor_of, match, place_of
+from api.query import parse
+from api.query.find import match, place_of
 from api.query.parse import Query
 from api.store.releases import Release
 
+control = picked("q", "limit", "cursor", "version", "as_of")
 blueprint = Blueprint("search", __name__)
-
-
-def control(table: Table) -> Parameters:
-    """The parameters of the search."""
-    known = parameters.control(table)
-    return {name: known[name] for name in ("q", "limit", "cursor", "version", "as_of")}
 
 
 @blueprint.get("/v1/search")
@@ -38,32 +30,26 @@ def search() -> Response:
 
 
 def _hits(data_request: DataRequest) -> Body:
-    release, _, query, path = data_request
+    release, _, query, _ = data_request
     ranked, counts = hits(release, query)
-    page = ranked[: query.limit]
-    data = [_hit(release, *entry) for entry in page]
-    after = None
-    if len(ranked) > query.limit:
-        sealed = cursor_of(json.dumps(page[-1]).encode(), query, release.tag, "search")
-        rest = [entry for entry in query.canonical if entry[0] != "cursor"]
-        after = with_query(path, tuple(sorted([*rest, ("cursor", sealed)])))
-    meta = {"count": len(data), "total": sum(counts.values()), "datasets": counts}
-    return Body(envelope(data_request, raw_json(data), meta, {"next": after}), {"next": after})
+    page, more = ranked[: query.limit], len(ranked) > query.limit
+    links = {"next": following(data_request, json.dumps(page[-1]).encode(), "search") if more else None}
+    meta = {"count": len(page), "total": sum(counts.values()), "datasets": counts}
+    data = ",\n".join([_hit(release, *entry) for entry in page])
+    return Body(envelope(data_request, f"[{data}]", meta, links), links)
 
 
 def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], dict[str, int]]:
     """Rank, dataset and row of each hit (one more than the page holds), and how many each dataset has."""
     assert query.q is not None
     searched = [(i, t) for i, t in enumerate(release.package.tables) if texts(t)]
-    words = match(query.q)
-    parts = [f"SELECT rank AS r, {i} AS d, rowid AS n FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]
-    counted = [f"SELECT count(*) FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]
-    if not parts:
+    if not searched:
         return [], {}
-    counts_sql = "SELECT " + ", ".join(f"({part})" for part in counted)
-    (numbers,) = sqlite.rows(release.index, counts_sql, [words] * len(parts))
+    bound: list[Any] = [match(query.q)] * len(searched)
+    counted = ", ".join(f"(SELECT count(*) FROM q{i} WHERE q{i} MATCH ?)" for i, _ in searched)
+    (numbers,) = sqlite.rows(release.index, f"SELECT {counted}", bound)
     counts = {table.name: n for (_, table), n in zip(searched, numbers, strict=True) if n}
-    bound: list[Any] = [words] * len(parts)
+    parts = [f"SELECT rank AS r, {i} AS d, rowid AS n FROM q{i} WHERE q{i} MATCH ?" for i, _ in searched]
     after = ""
     if query.cursor is not None:
         after = " WHERE (r, d, n) > (?, ?, ?)"
@@ -72,8 +58,8 @@ def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], 
     return sqlite.rows(release.index, sql, [*bound, query.limit + 1]), counts
 
 
-def _hit(release: Release, rank: float, number: int, row: int) -> dict[str, Any]:
+def _hit(release: Release, rank: float, number: int, row: int) -> str:
     table = release.package.tables[number]
     text = sqlite.json_text(release.index, number, (row,))
-    path = key_path(table, text, row)
-    return {"dataset": table.name, "score": round(-rank, 6), "record": Raw(text), "links": {"self": path}}
+    dataset, links = compact(table.name), compact({"self": key_path(table, text, row)})
+    return f'{{"dataset":{dataset},"score":{round(-rank, 6)},"record":{text},"links":{links}}}'
