@@ -19,7 +19,7 @@ from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
 from api.openapi import parameters, responses, rows
 from api.openapi.operations import OPERATIONS, Operation
-from api.openapi.responses import EVERY, HEADERS_OF, STATUSES, filled, headers
+from api.openapi.responses import EVERY, HEADERS_OF, NOT_MODIFIED, SHARED, filled, headers
 from api.query.parameters import no_parameters
 
 VERSION = "3.0.3"
@@ -41,18 +41,6 @@ VARIABLES = {
     "name": ("A file of the metadata.", "timestamp.json"),
     "kind": ("A type of problem.", "not-found"),
 }
-GUIDE = """\
-Read-only, without keys or cookies. Every address allows GET, HEAD (the same headers, no body) and OPTIONS; anything
-else is 405 with `Allow`. An unknown parameter is 400, never ignored.
-
-- **Filters** `field=value` and `field__operator=value`; comparisons leave nulls out, `field__isnull` finds them.
-- **Pages** follow `links.next` until it is null. Every sort ends in the key: pages never overlap or skip.
-- **Releases** `version` or `as_of` query an earlier release; `links.permalink` always returns this response.
-- **Caching** send `ETag` back as `If-None-Match`; an unchanged response is 304.
-- **Not in the schemas** `version` and `as_of` exclude each other; at most 40 filters and 4,000 characters of query; a
-  cursor is taken from `links.next`, never made up; a list has no value twice.
-- **Errors** are problem documents (RFC 9457), each with a `type` that explains it and the `request_id` to quote.
-"""
 
 
 def document(app: Flask, package: Package) -> dict[str, Any]:
@@ -124,7 +112,7 @@ def _info(package: Package) -> dict[str, Any]:
     license_url = package.license_path if package.license_path.startswith("http") else ""
     return filled(
         {
-            "description": f"{package.description}\n\n{GUIDE}".strip() + "\n",
+            "description": f"{package.description}\n\n{SHARED['info']['description']}".strip() + "\n",
             "license": filled({"name": package.license, "url": license_url}),
             "contact": {name: str(value) for name, value in filled(contact).items()},
         }
@@ -222,13 +210,14 @@ def _responses(operation: Operation, missing: bool, slug: str) -> dict[str, Any]
         }
     }
     if operation.response == "Redirect":
-        statuses = {302: {"description": STATUSES[302], "headers": headers(("Location", *EVERY))}}
+        found = "Found: the address is in Location."
+        statuses = {302: {"description": found, "headers": headers(("Location", *EVERY))}}
     if 206 in operation.also:
-        statuses[206] = {**statuses[200], "description": STATUSES[206]}
+        statuses[206] = {**statuses[200], "description": "The bytes that the Range header names."}
     if operation.headers == "data":
         statuses[304] = "NotModified"
     elif operation.headers != "plain":
-        statuses[304] = {"description": STATUSES[304], "headers": headers(("ETag",))}
+        statuses[304] = {**NOT_MODIFIED, "headers": headers(("ETag",))}
     problems = {*operation.also} - {206}
     if operation.control is not None:
         statuses[414] = "TooLong"
