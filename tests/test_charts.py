@@ -133,7 +133,7 @@ def test_the_png_is_twice_as_wide_as_the_svg_so_that_it_is_sharp(tmp_path: Path)
 def test_the_fonts_have_the_same_measures_everywhere(tmp_path: Path) -> None:
     root = ElementTree.parse(drawn(tmp_path, CHART) / "bars & more.svg").getroot()
     fonts = {element.get("font-family") for element in root.iter(f"{SVG}text")}
-    assert fonts == {charts.FONT}
+    assert fonts == {charts.CONFIG["font"]}
 
 
 def test_a_package_without_charts_gets_no_folder_of_them(tmp_path: Path) -> None:

@@ -28,46 +28,10 @@ WIDTH = 640
 # Characters that fit into the width, by the size of their letters.
 TITLE_LENGTH, SUBTITLE_LENGTH, SOURCE_LENGTH = 66, 98, 112
 MOST_ROWS = 5_000
-FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-INK, SOFT = "#1b1f24", "#5c6470"
-# Distinct for colour-blind readers and in grey: Okabe and Ito's palette, the vermilion darker.
-COLOURS = ["#0072B2", "#B84F00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
-CONFIG: Mapping[str, JSON] = {
-    "font": FONT,
-    "background": "white",
-    "padding": {"left": 16, "right": 16, "top": 14, "bottom": 12},
-    "view": {"stroke": None},
-    "range": {"category": COLOURS},
-    "axis": {
-        "labelColor": INK,
-        "titleColor": SOFT,
-        "labelFontSize": 13,
-        "titleFontSize": 13,
-        "titleFontWeight": "normal",
-        "gridColor": "#e6e2d8",
-        "domainColor": SOFT,
-        "tickColor": SOFT,
-        "labelPadding": 6,
-    },
-    "header": {"labelFontSize": 14, "labelFontWeight": "bold", "labelColor": INK, "titleColor": SOFT},
-    "legend": {"labelFontSize": 13, "titleFontSize": 13, "labelColor": INK, "titleColor": SOFT},
-    "text": {"font": FONT, "fontSize": 13, "color": INK},
-    "title": {
-        "anchor": "start",
-        "frame": "group",
-        "font": FONT,
-        "fontSize": 19,
-        "fontWeight": "bold",
-        "color": INK,
-        "offset": 18,
-        "lineHeight": 24,
-        "subtitleFont": FONT,
-        "subtitleFontSize": 14,
-        "subtitleColor": SOFT,
-        "subtitleLineHeight": 19,
-        "subtitlePadding": 8,
-    },
-}
+# The look, as Vega-Lite has it. Its colours are distinct for colour-blind readers and in grey: Okabe and Ito's palette,
+# the vermilion darker.
+CONFIG: Mapping[str, JSON] = json.loads(Path(__file__).with_name("chart_config.json").read_bytes())
+SOFT = CONFIG["axis"]["titleColor"]
 
 
 class ChartError(LanternError):
