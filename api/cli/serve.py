@@ -75,6 +75,7 @@ def index(config: Config) -> None:
     from api.index import making
 
     shelf = store(config)
+    _refuse_read_only(shelf.root, shelf.index, config["INDEX"])
     releases = shelf.releases()
     wrong = dict(shelf.problems)
     if not releases and not wrong:

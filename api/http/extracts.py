@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from api.index.sqlite import TooSlow, seconds_left
 from api.model.files import DESCRIPTOR
 from api.query.find import Selection
 from api.release.formats import Format
 
-EXTRACT_SECONDS = 120
+WAITED = "Writing these rows in this format takes longer than the server's time limit."
 # Two at a time: each is a process with libraries of some 100 MiB.
 _extracts = threading.BoundedSemaphore(2)
 
@@ -27,9 +28,15 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
         with target.open("wb") as out:
             out.writelines(pieces)
         (folder / DESCRIPTOR).write_text(json.dumps(_described(selection, rows)))
-        with _extracts:
+        if not _extracts.acquire(timeout=min(seconds_left(), threading.TIMEOUT_MAX)):
+            raise TooSlow(WAITED)
+        try:
             command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), format.name]
-            subprocess.run(command, check=True, timeout=EXTRACT_SECONDS)
+            subprocess.run(command, check=True, timeout=min(seconds_left(), threading.TIMEOUT_MAX))
+        except subprocess.TimeoutExpired as error:
+            raise TooSlow(WAITED) from error
+        finally:
+            _extracts.release()
         return (folder / "extract").open("rb")
 
 

@@ -40,23 +40,26 @@ def looked_at(index: Path) -> Known:
 
 
 def _hashed(index: Path) -> Known:
-    paths: tuple[str, ...] = (str(index / INDEX_LIST),)
+    paths: tuple[str, ...] = (str(index), str(index / INDEX_LIST))
     state = tuple(map(state_of, paths))
     try:
-        listing = json.loads(Path(paths[0]).read_bytes())
+        listing = json.loads(Path(paths[1]).read_bytes())
         files = [(str(index / entry["name"]), entry["bytes"], entry["sha256"]) for entry in listing["files"]]
         other = listing["format"] != index.parent.name
+        unlisted = {*os.listdir(index)} ^ {INDEX_LIST, *(entry["name"] for entry in listing["files"])}
     except OSError:
         return Known(paths, state, "is missing")
     except (ValueError, LookupError, TypeError) as error:
         return Known(paths, state, f"{DAMAGED}: {INDEX_LIST} cannot be read ({error!r})")
     if other:
         return Known(paths, state, f"is of the format {listing['format']!r}")
+    if unlisted or not files:
+        return Known(paths, state, f"{DAMAGED}: {', '.join(sorted(unlisted)) or INDEX_LIST} is not as it was made")
     paths += tuple(path for path, _, _ in files)
-    state += tuple(map(state_of, paths[1:]))
+    state += tuple(map(state_of, paths[2:]))
     changed = max((one[2] for one in state if one), default=0)
     time.sleep(min(max(changed / 1e9 + TICK - time.time(), 0), TICK))  # a later change has another time
-    for (path, size, sha256), one in zip(files, state[1:], strict=True):
+    for (path, size, sha256), one in zip(files, state[2:], strict=True):
         if one[:1] != (size,) or _digests(path) != sha256:
             return Known(paths, state, f"{DAMAGED}: {Path(path).name} is not as it was made")
     if tuple(map(state_of, paths)) != state:

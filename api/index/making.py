@@ -6,7 +6,9 @@ release into an empty one, so that what made a large one leaves no memory behind
 
 import json
 import logging
+import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from api.index import intact, sqlite, write
+from api.index import intact, write
+from api.index.sqlite import NoIndex, check
 from api.model import descriptor
 from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, INDEX_LIST
@@ -38,8 +41,8 @@ class NotMade(LanternError):
 def good(release: Release) -> bool:
     """Whether the index of a release is there and as it was made."""
     try:
-        sqlite.check(release.index)
-    except sqlite.NoIndex:
+        check(release.index)
+    except NoIndex:
         return False
     return True
 
@@ -122,6 +125,8 @@ def _write(release: Path, aside: Path) -> Path:
         write.write(descriptor.package(json.loads((release / DESCRIPTOR).read_bytes())), release, aside)
     except OSError:
         raise
+    except sqlite3.OperationalError as error:  # such as a full disk
+        raise OSError(f"{aside}: {error}") from error
     except Exception as error:  # whatever a stranger's file makes a reader fail with
         raise NotMade(f"its data cannot be indexed: {error!r}") from error
     return aside
@@ -152,12 +157,22 @@ def prune(folder: Path, keep: Iterable[Path]) -> list[str]:
     with alone(folder):
         for other in sorted(path for path in folder.parent.iterdir() if path.is_dir()):
             for index in sorted(path.parent for path in other.glob(f"*/{INDEX_LIST}")):
-                if index not in kept:
+                if index not in kept and _made_here(index):
                     shutil.rmtree(index)
                     removed.append(f"{other.name}/{index.name}")
             if removed and other != folder and all(map(_ours, other.iterdir())):
                 shutil.rmtree(other)
     return removed
+
+
+def _made_here(index: Path) -> bool:
+    """Whether a folder holds an index of the format that its parent is named after, and nothing else."""
+    try:
+        listing = json.loads((index / INDEX_LIST).read_bytes())
+        names = {INDEX_LIST, *(entry["name"] for entry in listing["files"])}
+        return bool(listing["format"] == index.parent.name and {*os.listdir(index)} <= names)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _ours(path: Path) -> bool:

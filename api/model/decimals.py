@@ -53,35 +53,28 @@ def stored(number: Decimal) -> int | float:
 
 
 def is_exact(number: Decimal) -> bool:
-    """Whether stored keeps the number as it is (so that comparing and adding are exact)."""
+    """Whether stored keeps the number as it is."""
     value = stored(number)
-    return isinstance(value, int) or (math.isfinite(value) and _meant(value) == number)
-
-
-def _meant(double: float) -> Decimal:
-    """The decimal that a double means: the shortest one, except for what SQLite takes for a 64-bit integer."""
-    return Decimal(double) if double.is_integer() and -INT64 <= double < INT64 else Decimal(repr(double))
+    return isinstance(value, int) or (math.isfinite(value) and Decimal(repr(value)) == number)
 
 
 def compared(number: Decimal, operator: str, whole: bool) -> int | float:
     """The value that stored numbers (`whole`: 64-bit integers, else doubles) are compared with in place of a number.
 
-    A number that is none of these equals none of them; for an order, its nearest neighbour on the right side that is
-    one takes its place.
+    A double is the shortest decimal that is read as it. A number that cannot be stored equals none that is; for an
+    order, its nearest neighbour on the right side that can be takes its place, infinity where there is none.
     """
-    exact = is_exact(number)
-    if exact and (whole or isinstance(stored(number), float) or float(number) == number):
-        return stored(number) if whole else float(number)
-    if operator not in ("lt", "lte", "gt", "gte"):
-        return math.inf
-    up = operator in ("lt", "gte")
+    up, ordered = operator in ("lt", "gte"), operator in ("lt", "lte", "gt", "gte")
+    if whole:
+        near = number.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+        if (ordered or near == number) and -INT64 <= near < INT64:
+            return int(near)
+        return math.copysign(math.inf, number)
     nearest = float(number)
-    if not math.isfinite(nearest) or (_meant(nearest) < number) == up:
-        nearest = math.nextafter(nearest, math.inf if up else -math.inf)
-    if abs(number) < 1 or not whole:
+    if math.isfinite(nearest) and Decimal(repr(nearest)) == number:
         return nearest
-    bounded = min(max(number, Decimal(-INT64)), Decimal(INT64 - 1))
-    neighbour = int(bounded.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
-    if up:
-        return min(nearest, neighbour) if neighbour >= number else nearest
-    return max(nearest, neighbour) if neighbour <= number else nearest
+    if not ordered:
+        return math.inf
+    if not math.isfinite(nearest) or (Decimal(repr(nearest)) < number) == up:
+        nearest = math.nextafter(nearest, math.inf if up else -math.inf)
+    return nearest

@@ -6,7 +6,7 @@ The fields that are declared here load the query string (api.query.parse) and ma
 
 from functools import lru_cache
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from api.model import types
 from api.model.descriptor import Field, Table
@@ -17,8 +17,15 @@ LIMIT_MAX = 1000
 FILTERS_MAX = 40
 QUERY_MAX = 4000
 TEXT_MAX = 500
+BEGINNINGS_MAX = 8
 SEPARATOR = "__"
 CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand")
+
+
+def _few_beginnings(text: str) -> None:
+    """Full text takes all rows of every word that begins so, and no engine can interrupt it meanwhile."""
+    if text.count("*") > BEGINNINGS_MAX:
+        raise ValidationError(f"expected at most {BEGINNINGS_MAX} words that end with a star")
 
 
 def control(table: Table) -> Parameters:
@@ -44,10 +51,10 @@ def control(table: Table) -> Parameters:
         ),
         "fields": Names(table.index, metadata={"description": "Only these fields, comma-separated."}),
         "q": fields.String(
-            validate=validate.Length(1, TEXT_MAX),
+            validate=[validate.Length(1, TEXT_MAX), _few_beginnings],
             metadata={
                 "description": "Full text over the text fields: all words, ignoring accents and case; "
-                '"a phrase" in quotes, the beginning of a word with a star.',
+                f'"a phrase" in quotes, the beginning of a word with a star (at most {BEGINNINGS_MAX}).',
             },
         ),
         "version": fields.String(
