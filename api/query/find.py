@@ -70,6 +70,14 @@ class Access(NamedTuple):
     uses: frozenset[int] | None = None
 
 
+class Question(NamedTuple):
+    """A statement for the numbers of rows, with what is bound to it."""
+
+    engine: Engine
+    sql: str
+    values: list[Any]
+
+
 def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """What a statement gives for values by name."""
     return statement.engine.rows(release.index, statement.sql, _values(statement, bound))
@@ -78,7 +86,7 @@ def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> lis
 def _values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
     """What is bound to a statement, out of values by name."""
     values = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
-    return [statement.engine.listed(value) if isinstance(value, list) else value for value in values]
+    return [statement.engine.listed(value) if isinstance(value, tuple) else value for value in values]
 
 
 def select(release: Release, table: Table, query: Query) -> Selection:
@@ -137,17 +145,13 @@ def access(selection: Selection) -> Access:
 
 def _counted(selection: Selection, statement: Statement) -> int:
     """What a statement counts, once for each set of values."""
-    names = [name for name in statement.names if name in selection.bound]
-    values = tuple([tuple(v) if isinstance(v := selection.bound[name], list) else v for name in names])
-    return _count(selection.release, selection.layout, statement, tuple(names), values)
+    values = tuple([(name, selection.bound[name]) for name in statement.names if name in selection.bound])
+    return _count(selection.release, selection.layout, statement, values)
 
 
 @lru_cache(maxsize=4_000)
-def _count(
-    release: Release, layout: Layout, statement: Statement, names: tuple[str, ...], values: tuple[Any, ...]
-) -> int:
-    bound = {n: list(v) if isinstance(v, tuple) else v for n, v in zip(names, values, strict=True)}
-    return int(run(release, statement, _given(release, layout, statement, bound))[0][0])
+def _count(release: Release, layout: Layout, statement: Statement, values: tuple[tuple[str, Any], ...]) -> int:
+    return int(run(release, statement, _given(release, layout, statement, dict(values)))[0][0])
 
 
 # Which rows
@@ -155,70 +159,65 @@ def _count(
 
 def numbers(selection: Selection, most: int) -> Sequence[int]:
     """The numbers of the first `most` rows in the order of the query, from behind the row that its cursor names."""
-    statement, bound, last = _found(selection, most)
-    if statement is None:
-        return range(last + 1, min(last + most, selection.layout.rows) + 1)
-    if statement.engine is SQLITE:
-        return sqlite.numbers(selection.release.index, statement.sql, _values(statement, bound))
-    return [number for (number,) in run(selection.release, statement, bound)]
+    return _numbers(selection, _found(selection, most))
+
+
+def _numbers(selection: Selection, found: Question | range) -> Sequence[int]:
+    if isinstance(found, range):
+        return found
+    if found.engine is SQLITE:
+        return sqlite.numbers(selection.release.index, found.sql, found.values)
+    return [number for (number,) in found.engine.rows(selection.release.index, found.sql, found.values)]
 
 
 def page(selection: Selection) -> tuple[Sequence[int], str, bool]:
     """The numbers and the JSON of a page's rows (separated by ROW_SEPARATOR), and whether more rows follow."""
     index, number, limit = selection.release.index, selection.layout.number, selection.query.limit
-    statement, bound, _ = _found(selection, limit + 1)
-    if statement is not None and statement.engine is SQLITE:
-        found, text = sqlite.page(index, number, statement.sql, _values(statement, bound))
-        more = len(found) > limit
-        return found[:limit], text.rpartition(ROW_SEPARATOR)[0] if more else text, more
-    some = numbers(selection, limit + 1)
-    return some[:limit], sqlite.json_text(index, number, some[:limit]), len(some) > limit
-
-
-def _found(selection: Selection, most: int) -> tuple[Statement | None, Mapping[str, Any], int]:
-    """What gives the numbers of the first `most` rows behind the cursor's: a statement and what is bound to it; None
-    where these are all rows in the order of their numbers, from behind the one that is given.
-    """
-    layout, plan = selection.layout, selection.plan
-    shape, bound, last = _behind(selection)
-    if plan.shape == Shape():
-        return None, bound, last
-    statement = sql.walk(layout, shape) if plan.walked else sql.page(layout, shape, *access(selection))
-    return statement, _given(selection.release, layout, statement, {**bound, sql.LIMIT: most}), last
-
-
-def _behind(selection: Selection) -> tuple[Shape, dict[str, Any], int]:
-    """The shape of the rows behind the row that the cursor names, the values bound for it, and that row's number."""
-    release, shape, bound = selection.release, selection.plan.shape, dict(selection.bound)
-    if selection.query.cursor is None:
-        return shape, bound, 0
-    last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
-    bound[sql.LAST] = last
-    rows = run(release, sql.keys(selection.layout, shape), bound)
-    if not rows:
-        raise parse.wrong("cursor", "does not belong to this query")
-    keys = rows[0][1:]
-    bound |= {f"k{place}": value for place, value in enumerate(keys)}
-    return replace(shape, after=tuple([value is None for value in keys])), bound, last
+    found = _found(selection, limit + 1)
+    if not isinstance(found, range) and found.engine is SQLITE:
+        some, text = sqlite.page(index, number, found.sql, found.values)
+        return some[:limit], text.rpartition(ROW_SEPARATOR)[0] if len(some) > limit else text, len(some) > limit
+    numbers = _numbers(selection, found)
+    return numbers[:limit], sqlite.json_text(index, number, numbers[:limit]), len(numbers) > limit
 
 
 def batches(selection: Selection) -> Iterator[Sequence[int]]:
     """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised
     where the first are not found in time.
     """
-    layout, plan, index = selection.layout, selection.plan, selection.release.index
-    shape, bound, last = _behind(selection)
+    found = _found(selection)
+    if isinstance(found, range):
+        yield from (found[at : at + NEXT_BATCH] for at in range(0, len(found), NEXT_BATCH))
+    elif found.engine is SQLITE:
+        yield _numbers(selection, found)
+    else:
+        for some in duckdb.batches(selection.release.index, found.sql, found.values, FIRST_BATCH, NEXT_BATCH):
+            yield [number for (number,) in some]
+
+
+def _found(selection: Selection, most: int | None = None) -> Question | range:
+    """What gives the numbers of the first `most` rows (or all) behind the cursor's; these numbers themselves where all
+    rows are asked for in their order.
+    """
+    release, layout, plan, shape = selection.release, selection.layout, selection.plan, selection.plan.shape
+    bound, last = dict(selection.bound), 0
+    if selection.query.cursor is not None:
+        last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
+        bound[sql.LAST] = last
+        rows = run(release, sql.keys(layout, shape), bound)
+        if not rows:
+            raise parse.wrong("cursor", "does not belong to this query")
+        keys = rows[0][1:]
+        bound |= {f"k{place}": value for place, value in enumerate(keys)}
+        shape = replace(shape, after=tuple([value is None for value in keys]))
     if plan.shape == Shape():
-        for start in range(last + 1, layout.rows + 1, NEXT_BATCH):
-            yield range(start, min(start + NEXT_BATCH, layout.rows + 1))
-        return
-    statement = sql.page(layout, shape, *access(selection), limited=False)
-    values = _values(statement, _given(selection.release, layout, statement, bound))
-    if statement.engine is SQLITE:
-        yield sqlite.numbers(index, statement.sql, values)
-        return
-    for some in duckdb.batches(index, statement.sql, values, FIRST_BATCH, NEXT_BATCH):
-        yield [number for (number,) in some]
+        return range(last + 1, layout.rows + 1)[:most]
+    if plan.walked and most is not None:
+        statement = sql.walk(layout, shape)
+    else:
+        statement = sql.page(layout, shape, *access(selection), limited=most is not None)
+    given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
+    return Question(statement.engine, statement.sql, _values(statement, given))
 
 
 def total(selection: Selection) -> int:

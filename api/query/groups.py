@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from api.index import layout as index_layout
 from api.index.layout import Column, Layout, rollup
-from api.index.sqlite import decimal
+from api.index.sqlite import EXACT, decimal
 from api.model import decimals
-from api.query.engines import EXACT, SQLITE, Engine, High, Low, Mean, Middle, Statement, Total, statement
+from api.query.engines import SQLITE, Engine, High, Low, Mean, Middle, Statement, Total, statement
 from api.query.find import Selection, access
 from api.query.indexes import rollup_pair
 from api.query.sql import LIMIT, Shape, Uses, column, conditions, free, number, source
