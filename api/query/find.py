@@ -7,8 +7,8 @@ rows, by a bounded count, or the table has no more; else DuckDB, which scans. (W
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from api.index import duckdb, sqlite
@@ -18,7 +18,7 @@ from api.model.descriptor import Table
 from api.query import indexes, parse, sql
 from api.query.engines import DUCKDB, SQLITE, Engine, Statement
 from api.query.parse import Query
-from api.query.sql import Shape
+from api.query.sql import Rows, Shape
 from api.store.releases import Release
 
 SEAL = 9  # bytes
@@ -27,25 +27,17 @@ FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(NamedTuple):
     """What follows from the form of a query, whatever its values.
 
     `where` is the shape of the filters alone; `walked`: an index holds the rows in their order; `rolled`: the statement
     that counts them by a rollup, if one does.
     """
 
-    layout: Layout
     shape: Shape
     where: Shape
     walked: bool
     rolled: Statement | None
-
-    @cached_property
-    def narrowing(self) -> list[tuple[frozenset[int], Statement]]:
-        """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
-        every = indexes.narrowing(self.layout, self.where.filters)
-        return [(places, sql.bounded(self.layout, self.where, places, FEW + 1)) for places in every]
 
 
 class Selection(NamedTuple):
@@ -61,13 +53,6 @@ class Selection(NamedTuple):
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         """What a statement gives for these values. Raises TooSlow where that is not done in time, and NoIndex."""
         return run(self.release, statement, _given(self.release, self.layout, statement, self.bound))
-
-
-class Access(NamedTuple):
-    """Which engine answers; for SQLite the places of the filters whose index it uses (None: as it likes)."""
-
-    engine: Engine
-    uses: frozenset[int] | None = None
 
 
 class Question(NamedTuple):
@@ -123,24 +108,31 @@ def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[
     where = Shape(filters, search)
     shape = replace(where, sort=sql.sort_of(layout, key, filters, sort))
     pair = indexes.rollup_pair(layout, where)
-    rolled = sql.rolled_count(layout, where, pair) if pair else None
-    return Plan(layout, shape, where, indexes.walked(layout, shape), rolled)
+    rolled = sql.count(Rows(layout, where, pair=pair)) if pair else None
+    return Plan(shape, where, indexes.walked(layout, shape), rolled)
 
 
 # Which engine
 
 
-def access(selection: Selection) -> Access:
+def access(selection: Selection) -> Rows:
     """How the rows under the filters are reached, where no rollup gives the answer."""
-    plan, layout = selection.plan, selection.layout
+    layout, where = selection.layout, selection.plan.where
     if layout.rows <= FEW:
-        return Access(SQLITE)
-    if plan.where.search and _counted(selection, sql.count(layout, Shape(search=True), SQLITE)) <= FEW:
-        return Access(SQLITE, frozenset())
-    for places, statement in plan.narrowing:
+        return Rows(layout, where)
+    if where.search and _counted(selection, sql.count(Rows(layout, Shape(search=True)))) <= FEW:
+        return Rows(layout, where, SQLITE, frozenset())
+    for places, statement in _narrowing(layout, where):
         if _counted(selection, statement) <= FEW:
-            return Access(SQLITE, places)
-    return Access(DUCKDB)
+            return Rows(layout, where, SQLITE, places)
+    return Rows(layout, where, DUCKDB)
+
+
+@lru_cache(maxsize=256)
+def _narrowing(layout: Layout, where: Shape) -> list[tuple[frozenset[int], Statement]]:
+    """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
+    every = indexes.narrowing(layout, where.filters)
+    return [(places, sql.bounded(layout, where, places, FEW + 1)) for places in every]
 
 
 def _counted(selection: Selection, statement: Statement) -> int:
@@ -215,7 +207,7 @@ def _found(selection: Selection, most: int | None = None) -> Question | range:
     if plan.walked and most is not None:
         statement = sql.walk(layout, shape)
     else:
-        statement = sql.page(layout, shape, *access(selection), limited=most is not None)
+        statement = sql.page(replace(access(selection), shape=shape), limited=most is not None)
     given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
     return Question(statement.engine, statement.sql, _values(statement, given))
 
@@ -227,17 +219,14 @@ def total(selection: Selection) -> int:
         return layout.rows
     if plan.rolled is not None:
         return _counted(selection, plan.rolled)
-    if plan.where == Shape(search=True):
-        return _counted(selection, sql.count(layout, plan.where, SQLITE))
-    return _counted(selection, sql.count(layout, plan.where, *access(selection)))
+    rows = Rows(layout, plan.where) if plan.where == Shape(search=True) else access(selection)
+    return _counted(selection, sql.count(rows))
 
 
 def size(selection: Selection, lines: str) -> int | None:
     """How many bytes the rows under the filters have as `lines` (csv, jsonl); None where they are few."""
-    engine, _ = access(selection)
-    if engine is SQLITE:
-        return None
-    return int(selection.rows(sql.size(selection.layout, selection.plan.where, lines))[0][0] or 0)
+    rows = access(selection)
+    return None if rows.engine is SQLITE else int(selection.rows(sql.size(rows, lines))[0][0] or 0)
 
 
 def match(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.index.layout import ROW_NUMBER, Layout, part, rollup
-from api.query.engines import DUCKDB, SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
+from api.query.engines import SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
 from api.query.fields import OPERATORS, Operand
 
 FULL_TEXT = "q"  # the names under which the words to search for, the limit and the last row's number are bound
@@ -86,11 +86,6 @@ def column(position: int) -> sa.ColumnElement[Any]:
     return sa.column(f"c{position}")
 
 
-def free(column: sa.ColumnElement[Any], uses: Uses) -> sa.ColumnElement[Any]:
-    """A column to sort or group by that does not tempt SQLite from the index it is to use."""
-    return column if uses is None else Unindexed(column)
-
-
 def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> Conditions:
     """The filters; comparing leaves nulls out by itself. `uses`: the places of those that SQLite takes from an index;
     None: as it likes.
@@ -108,20 +103,41 @@ def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> Conditions:
     return made
 
 
-def selected(
-    layout: Layout, shape: Shape, uses: Uses, *what: sa.ColumnElement[Any], of: Iterable[int] = ()
-) -> sa.Select[Any]:
-    """What is selected (`of` these fields) of the rows under the filters."""
-    tables = source(layout, [*shape.positions, *of])
-    return sa.select(*what).select_from(tables).where(*conditions(layout, shape, uses))
+@dataclass(frozen=True)
+class Rows:
+    """The rows under the filters of a query, and how they are reached: by which engine; `uses`: by the index of which
+    filters (their places) SQLite does, None: as it likes; `pair`: by the rollup of which fields instead.
+    """
+
+    layout: Layout
+    shape: Shape
+    engine: Engine = SQLITE
+    uses: Uses = None
+    pair: tuple[int, int] | None = None
+
+    def select(self, *what: sa.ColumnElement[Any], of: Iterable[int] = ()) -> sa.Select[Any]:
+        """What is selected of the rows; `of` these fields."""
+        rolled = sa.table(rollup(self.layout.number, self.pair)) if self.pair else None
+        tables = source(self.layout, [*self.shape.positions, *of]) if rolled is None else rolled
+        return sa.select(*what).select_from(tables).where(*conditions(self.layout, self.shape, self.uses))
+
+    def free(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """A column to sort or group by that does not tempt SQLite from the index it is to use."""
+        return column if self.uses is None else Unindexed(column)
+
+    @property
+    def counted(self) -> sa.ColumnElement[int]:
+        """How many they are."""
+        return sa.func.coalesce(sa.func.sum(sa.column("rows")), 0) if self.pair else sa.func.count()
 
 
 @lru_cache(maxsize=256)
-def count(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None) -> Statement:
-    """How many rows the filters leave."""
-    if shape == Shape(search=True):
-        return statement(engine, sa.select(sa.func.count()).select_from(_text(layout)).where(_matches(layout)))
-    return statement(engine, selected(layout, shape, uses, sa.func.count()))
+def count(rows: Rows) -> Statement:
+    """How many rows there are."""
+    if rows.shape == Shape(search=True):
+        words = _text(rows.layout)
+        return statement(SQLITE, sa.select(sa.func.count()).select_from(words).where(_matches(rows.layout)))
+    return statement(rows.engine, rows.select(rows.counted))
 
 
 def _text(layout: Layout) -> sa.TableClause:
@@ -141,33 +157,26 @@ def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> 
 
 
 @lru_cache(maxsize=256)
-def size(layout: Layout, shape: Shape, lines: str) -> Statement:
-    """How many bytes the lines of the rows under the filters have."""
-    return statement(DUCKDB, selected(layout, shape, None, sa.func.sum(sa.column(f"{lines}_bytes"))))
+def size(rows: Rows, lines: str) -> Statement:
+    """How many bytes the lines of the rows have, which DuckDB knows."""
+    return statement(rows.engine, rows.select(sa.func.sum(sa.column(f"{lines}_bytes"))))
 
 
 @lru_cache(maxsize=256)
-def without(layout: Layout, shape: Shape, positions: tuple[int, ...], engine: Engine, uses: Uses = None) -> Statement:
-    """How many rows under the filters have no value of each of these fields."""
+def without(rows: Rows, positions: tuple[int, ...]) -> Statement:
+    """How many rows have no value of each of these fields."""
     counts = [sa.func.count() - sa.func.count(column(position)) for position in positions]
-    return statement(engine, selected(layout, shape, uses, *counts, of=positions))
+    return statement(rows.engine, rows.select(*counts, of=positions))
 
 
 @lru_cache(maxsize=256)
-def rolled_count(layout: Layout, shape: Shape, pair: tuple[int, int]) -> Statement:
-    """How many rows the filters leave, by a rollup."""
-    rolled = sa.table(rollup(layout.number, pair))
-    counted: sa.ColumnElement[int] = sa.func.coalesce(sa.func.sum(sa.column("rows")), 0)
-    return statement(SQLITE, sa.select(counted).select_from(rolled).where(*conditions(layout, shape)))
-
-
-@lru_cache(maxsize=256)
-def page(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None, limited: bool = True) -> Statement:
+def page(rows: Rows, limited: bool = True) -> Statement:
     """The numbers of the rows, sorted: as many as the limit says, or all."""
-    rows = selected(layout, shape, uses, number(layout).label("n")).order_by(*_order(layout, shape.sort, uses))
+    layout, shape = rows.layout, rows.shape
+    found = rows.select(number(layout).label("n")).order_by(*_order(rows, shape.sort))
     if shape.after is not None:
-        rows = rows.where(sa.or_(*(sa.and_(*where) for where, _ in _ranges(layout, shape))))
-    return statement(engine, rows.limit(sa.bindparam(LIMIT)) if limited else rows)
+        found = found.where(sa.or_(*(sa.and_(*where) for where, _ in _ranges(layout, shape))))
+    return statement(rows.engine, found.limit(sa.bindparam(LIMIT)) if limited else found)
 
 
 @lru_cache(maxsize=256)
@@ -180,8 +189,9 @@ def walk(layout: Layout, shape: Shape) -> Statement:
         if shape.after is not None:
             found = found.where(rowid > sa.bindparam(LAST))
         return statement(SQLITE, found.limit(limit))
-    rows = selected(layout, shape, None, number(layout).label("n"))
-    ranges = [rows.where(*where).order_by(*_order(layout, rest)).limit(limit) for where, rest in _ranges(layout, shape)]
+    rows = Rows(layout, shape)
+    every = rows.select(number(layout).label("n")).limit(limit)
+    ranges = [every.where(*where).order_by(*_order(rows, rest)) for where, rest in _ranges(layout, shape)]
     if len(ranges) == 1:
         return statement(SQLITE, ranges[0])
     return statement(SQLITE, sa.union_all(*(sa.select(each.subquery().c.n) for each in ranges)).limit(limit))
@@ -223,11 +233,11 @@ def _numbered(sort: Sort) -> bool:
     return sort[-1:] != () and sort[-1][0] == ROW_NUMBER
 
 
-def _order(layout: Layout, sort: Sort, uses: Uses = None) -> list[sa.ColumnElement[Any]]:
+def _order(rows: Rows, sort: Sort) -> list[sa.ColumnElement[Any]]:
     """What rows are ordered by: the sort keys, then their number."""
     order: list[sa.ColumnElement[Any]] = []
     for position, down, nulls in sort if _numbered(sort) else (*sort, (ROW_NUMBER, False, False)):
-        key = free(_key(layout, position), uses)
+        key = rows.free(_key(rows.layout, position))
         key = key.desc() if down else key.asc()
         order.append(key.nulls_last() if nulls else key)
     return order
