@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.index import layout
 from api.index.layout import DUCKDB_FILE, Layout
-from api.index.sqlite import State, TooSlow, asked, decimal, seconds_left, unchanged
+from api.index.sqlite import NoIndex, State, TooSlow, asked, check, decimal, seconds_left
 from api.model import types
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int)
     while some:
         yield some
         some = found.fetchmany(size)
-        unchanged(index, state)
+        if check(index) != state:  # what was read meanwhile may be wrong
+            raise NoIndex(index, "was changed")
 
 
 # Writing

@@ -120,12 +120,6 @@ def asked(index: Path, ask: Callable[[State], Found]) -> Found:
     raise NoIndex(index, "is being changed")
 
 
-def unchanged(index: Path, state: State) -> None:
-    """Raises NoIndex where an index is not in that state any more: what was read of it may be wrong."""
-    if check(index) != state:
-        raise NoIndex(index, "was changed")
-
-
 # Reading
 
 

@@ -197,12 +197,11 @@ def _pairs(table: Table, distinct: Sequence[int], rows: int) -> list[tuple[int, 
     """The pairs of fields with a rollup, by position."""
     if rows < layout.ROLLUPS_FROM:
         return []
+    most = min(layout.FEW_VALUES, rows // 50)
     few = [
         position
         for position, field in enumerate(table.fields[: layout.PART])
-        if field.type not in types.STRUCTURED
-        and field.type not in ("number", "duration")
-        and 1 < distinct[position] <= min(layout.FEW_VALUES, rows // 50)
+        if field.type not in (*types.STRUCTURED, "number", "duration") and 1 < distinct[position] <= most
     ]
     return list(combinations(few[: layout.ROLLED], 2))
 

@@ -162,16 +162,11 @@ def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]
     )
 
 
-@lru_cache(maxsize=512)
-def _filter_names(table: Table) -> tuple[str, ...]:
-    return tuple(parameters.filters(table))
-
-
 def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
     errors = []
     for name in names[:UNKNOWN_NAMED]:
         head, separator, _ = name.rpartition(parameters.SEPARATOR)
-        names_known = _filter_names(table) if separator else (*table.index, *sorted(known))
+        names_known = tuple(parameters.filters(table)) if separator else (*table.index, *sorted(known))
         if separator and head in table.index:
             names_known = tuple(n for n in names_known if n.startswith(head + separator))
         errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))

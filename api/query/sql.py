@@ -117,8 +117,9 @@ class Rows:
 
     def select(self, *what: sa.ColumnElement[Any], of: Iterable[int] = ()) -> sa.Select[Any]:
         """What is selected of the rows; `of` these fields."""
-        rolled = sa.table(rollup(self.layout.number, self.pair)) if self.pair else None
-        tables = source(self.layout, [*self.shape.positions, *of]) if rolled is None else rolled
+        tables = source(self.layout, [*self.shape.positions, *of])
+        if self.pair is not None:
+            tables = sa.table(rollup(self.layout.number, self.pair))
         return sa.select(*what).select_from(tables).where(*conditions(self.layout, self.shape, self.uses))
 
     def free(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -135,17 +136,14 @@ class Rows:
 def count(rows: Rows) -> Statement:
     """How many rows there are."""
     if rows.shape == Shape(search=True):
-        words = _text(rows.layout)
-        return statement(SQLITE, sa.select(sa.func.count()).select_from(words).where(_matches(rows.layout)))
+        return statement(SQLITE, _searched(rows.layout, sa.func.count()))
     return statement(rows.engine, rows.select(rows.counted))
 
 
-def _text(layout: Layout) -> sa.TableClause:
-    return sa.table(f"q{layout.number}")
-
-
-def _matches(layout: Layout) -> sa.ColumnElement[bool]:
-    return Matches(sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT))
+def _searched(layout: Layout, what: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """What is selected of the rows that full text alone finds."""
+    matches = Matches(sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT))
+    return sa.select(what).select_from(sa.table(f"q{layout.number}")).where(matches)
 
 
 def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> Statement:
@@ -185,7 +183,7 @@ def walk(layout: Layout, shape: Shape) -> Statement:
     limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
     if shape.search:
         rowid: sa.ColumnElement[int] = sa.column("rowid", sa.Integer)
-        found = sa.select(rowid.label("n")).select_from(_text(layout)).where(_matches(layout)).order_by(rowid)
+        found = _searched(layout, rowid.label("n")).order_by(rowid)
         if shape.after is not None:
             found = found.where(rowid > sa.bindparam(LAST))
         return statement(SQLITE, found.limit(limit))
@@ -204,28 +202,25 @@ def _ranges(layout: Layout, shape: Shape) -> list[tuple[Conditions, Sort]]:
     next; of each range first the rows with a value of that key, then those without one: nulls come last.
     """
     sort, after, keys = shape.sort, shape.after, [_key(layout, position) for position, *_ in shape.sort]
+    if after is None:
+        if not sort or not sort[0][2]:
+            return [([], sort)]
+        (position, down, _), *rest = sort
+        return [([keys[0].is_not(None)], ((position, down, False), *rest)), ([keys[0].is_(None)], tuple(rest))]
     values: list[sa.BindParameter[Any]] = [sa.bindparam(f"k{depth}") for depth in range(len(sort))]
+    compared = zip(keys, values, after, strict=True)
+    ties = [key.is_(None) if null else key == value for key, value, null in compared]
     ranges: list[tuple[Conditions, Sort]] = []
-    ties: Conditions = []
-    if after is not None:
-        tying = zip(keys, values, after, strict=True)
-        ties = [key.is_(None) if null else key == value for key, value, null in tying]
-        if not _numbered(sort):
-            ranges.append(([*ties, number(layout) > sa.bindparam(LAST)], ()))
-    for depth in reversed(range(len(sort) if after is not None else min(len(sort), 1))):
-        (position, down, nulls), rest = sort[depth], sort[depth + 1 :]
-        key, value = keys[depth], values[depth]
-        beyond: Conditions
-        if after is None:
-            beyond = [key.is_not(None)] if nulls else []
-        elif after[depth]:
-            continue
-        else:
-            beyond = [key < value if down else key > value]
-        ranges.append(([*ties[:depth], *beyond], ((position, down, False), *rest)))
-        if nulls:
-            ranges.append(([*ties[:depth], key.is_(None)], rest))
-    return ranges or [([], ())]
+    if not _numbered(sort):
+        ranges.append(([*ties, number(layout) > sa.bindparam(LAST)], ()))
+    for depth, (position, down, nulls) in reversed(list(enumerate(sort))):
+        key, value, following = keys[depth], values[depth], sort[depth + 1 :]
+        if not after[depth]:
+            beyond = key < value if down else key > value
+            ranges.append(([*ties[:depth], beyond], ((position, down, False), *following)))
+            if nulls:
+                ranges.append(([*ties[:depth], key.is_(None)], following))
+    return ranges
 
 
 def _numbered(sort: Sort) -> bool:
