@@ -1,7 +1,7 @@
 """An index's DuckDB file: written from the SQLite file's rows, and read.
 
 The library is loaded when it is asked first: many servers never need it. A database is opened after the fork, once a
-process, read-only, without access to anything but its file; each thread has a cursor of its own.
+process, read-only, without access to anything but its file.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.index import layout
 from api.index.layout import DUCKDB_FILE, Layout
-from api.index.sqlite import State, TooSlow, asked, decimal, seconds_left, unchanged
+from api.index.sqlite import NoIndex, State, TooSlow, asked, check, decimal, seconds_left
 from api.model import types
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ LOCKED = {
 BYTES = ("csv_bytes", "jsonl_bytes")  # of a row's line in these files
 _WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _opening = threading.Lock()
-_databases: dict[Path, "DuckDBPyConnection"] = {}
-_local = threading.local()
 
 
 # Reading
@@ -52,35 +50,21 @@ def _file(index: Path, _: State) -> Path:
     return next(index.glob(DUCKDB_FILE)).absolute()
 
 
-def _cursor(path: Path) -> "DuckDBPyConnection":
-    """This thread's cursor over a file."""
-    cursors: dict[Path, DuckDBPyConnection] | None = getattr(_local, "cursors", None)
-    if cursors is None:
-        cursors = _local.cursors = {}
-    if path not in cursors:
-        if len(cursors) >= KEPT:
-            del cursors[next(iter(cursors))]
-        with _opening:
-            if path not in _databases:
-                _databases[path] = _open(path)
-            cursors[path] = _databases[path].cursor()
-    return cursors[path]
-
-
-def _open(path: Path) -> "DuckDBPyConnection":
+@lru_cache(maxsize=KEPT)
+def _database(path: Path) -> "DuckDBPyConnection":
     import duckdb
 
-    if len(_databases) >= KEPT:
-        del _databases[next(iter(_databases))]
     return duckdb.connect(str(path), read_only=True, config={**LOCKED})
 
 
 @contextmanager
 def _running(index: Path, state: State) -> Iterator["DuckDBPyConnection"]:
-    """A cursor that is interrupted when the time is over."""
+    """A cursor of its own for a question, interrupted when the time is over."""
     import duckdb
 
-    cursor, seconds = _cursor(_file(index, state)), seconds_left()
+    with _opening:  # one file is one database in a process
+        cursor = _database(_file(index, state)).cursor()
+    seconds = seconds_left()
     clock = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cursor.interrupt)
     clock.daemon = True
     clock.start()
@@ -116,7 +100,8 @@ def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int)
     while some:
         yield some
         some = found.fetchmany(size)
-        unchanged(index, state)
+        if check(index) != state:  # what was read meanwhile may be wrong
+            raise NoIndex(index, "was changed")
 
 
 # Writing
@@ -130,40 +115,32 @@ def write(db: sqlite3.Connection, layouts: Sequence[Layout], target: Path) -> No
     """
     import duckdb
 
-    path = target / DUCKDB_FILE.replace("*", secrets.token_hex(4))
+    path = str((target / DUCKDB_FILE.replace("*", secrets.token_hex(4))).absolute()).replace("'", "''")
     with duckdb.connect() as con:
-        con.execute(f"SET threads = 1; ATTACH '{_quoted(path)}' AS made (STORAGE_VERSION '{STORAGE}')")
+        con.execute(f"SET threads = 1; ATTACH '{path}' AS made (STORAGE_VERSION '{STORAGE}')")
         con.execute("USE made")
         for one in layouts:
             _table(con, db, one)
         con.execute("USE memory; DETACH made")
 
 
-def _quoted(path: Path) -> str:
-    return str(path.absolute()).replace("'", "''")
-
-
 def _table(con: "DuckDBPyConnection", db: sqlite3.Connection, one: Layout) -> None:
     """Copy the typed columns of one dataset, `eI` and the bytes of its rows' lines beside them."""
     count = len(one.columns)
     for start in range(0, max(count, 1), layout.PART):
-        name = layout.part(one.number, start)
+        name = source = layout.part(one.number, start)
         columns = {row[1]: _type(row[2], one, row[1]) for row in db.execute(f"PRAGMA table_info({name})")}
-        apart = [i for i in range(start, min(start + layout.PART, count)) if one.columns[i].apart]
-        source, sizes = name, []
+        selected = list(columns)
         if not start:
             source = f"{name} JOIN j{one.number} USING (n)"
-            sizes = [
-                "length(CAST(csv AS BLOB))",
-                f"length(CAST(json AS BLOB)) - {count - 2}",
-            ]  # without tabs, with a newline
+            # of JSON Lines without the tabs, but with a newline
+            selected += ["length(CAST(csv AS BLOB))", f"length(CAST(json AS BLOB)) - {count - 2}"]
             columns |= dict.fromkeys(BYTES, "INTEGER")
-        declared = columns | {f"e{i}": "BIGNUM" for i in apart}
-        con.execute(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in declared.items())})")
-        selected = [column for column in columns if column not in BYTES] + sizes
-        found = db.execute(f"SELECT {', '.join(selected)} FROM {source} ORDER BY n")
+        apart = [i for i in range(start, min(start + layout.PART, count)) if one.columns[i].apart]
         units = [(list(columns).index(f"c{i}"), one.columns[i].scale) for i in apart]
-        _copy(con, found, name, declared, units)
+        columns |= {f"e{i}": "BIGNUM" for i in apart}
+        con.execute(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})")
+        _copy(con, db.execute(f"SELECT {', '.join(selected)} FROM {source} ORDER BY n"), name, columns, units)
 
 
 def _type(declared: str, one: Layout, name: str) -> str:
@@ -179,7 +156,7 @@ def _copy(
     con: "DuckDBPyConnection",
     found: sqlite3.Cursor,
     name: str,
-    declared: Mapping[str, str],
+    columns: Mapping[str, str],
     units: Sequence[tuple[int, int]],
 ) -> None:
     """Copy rows some at a time, as Arrow tables; `units`: the place and scale of each column that is kept as whole
@@ -188,12 +165,12 @@ def _copy(
     import pyarrow as pa
 
     arrow = {"INTEGER": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
-    kinds = [arrow.get(kind, pa.utf8()) for kind in declared.values()]
+    kinds = [arrow.get(kind, pa.utf8()) for kind in columns.values()]
     while some := found.fetchmany(BATCH):
         values = list(zip(*some, strict=True))
         values += [tuple(_units(value, scale) for value in values[place]) for place, scale in units]
         arrays = [pa.array(column, kind) for column, kind in zip(values, kinds, strict=True)]
-        con.register("batch", pa.table(arrays, names=list(declared)))
+        con.register("batch", pa.table(arrays, names=list(columns)))
         con.execute(f"INSERT INTO {name} SELECT * FROM batch")
         con.unregister("batch")
 

@@ -13,11 +13,10 @@ the bytes of a row's line in CSV and in JSON Lines.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from api.model import types
 from api.model.descriptor import Table
@@ -30,9 +29,7 @@ FIELD_SEPARATOR = ",\t"  # nor a raw tab: a row can be cut into its fields
 ITEM_SEPARATOR = "\x1f"  # nor this
 ROW_NUMBER = -1  # in place of a field's position: the row's number
 PART = 900  # fields a table
-FEW = (
-    5_000  # rows that are sooner looked at one by one in SQLite than scanned in DuckDB (DECISIONS: the rule of engines)
-)
+FEW = 5_000  # rows that SQLite sooner looks at one by one than DuckDB scans (DECISIONS: the rule of engines)
 CROWD = 200  # rows of one value that may be sorted while an index is walked
 # Tables of this size have rollups, one for each pair among the first ROLLED fields of at most FEW_VALUES values.
 ROLLUPS_FROM, FEW_VALUES, ROLLED = 5_000, 1_000, 4
@@ -86,15 +83,10 @@ def dump(layout: Layout) -> str:
 
 def read(text: str) -> Layout:
     """A layout from its text."""
-    found: Mapping[str, Any] = json.loads(text)
-    return Layout(
-        number=found["number"],
-        rows=found["rows"],
-        columns=tuple(Column(**column) for column in found["columns"]),
-        rollups=tuple((a, b) for a, b in found["rollups"]),
-        indexes=tuple(map(tuple, found["indexes"])),
-        header=found["header"],
-    )
+    found = json.loads(text)
+    columns = tuple(Column(**column) for column in found["columns"])
+    rollups, indexes = (tuple(map(tuple, found[name])) for name in ("rollups", "indexes"))
+    return Layout(**{**found, "columns": columns, "rollups": rollups, "indexes": indexes})
 
 
 @lru_cache(maxsize=1_000)

@@ -12,10 +12,10 @@ import statistics
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Context, Decimal
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,7 +29,7 @@ State = tuple[tuple[int, ...], ...]
 KEPT = 8
 TRIES = 3
 STEPS_BETWEEN_CHECKS = 100_000
-_EXACT = Context(prec=2000)
+EXACT = Context(prec=2000)
 _local = threading.local()
 _until: ContextVar[float] = ContextVar("until", default=math.inf)
 _known: "dict[Path, Known]" = {}
@@ -120,12 +120,6 @@ def asked(index: Path, ask: Callable[[State], Found]) -> Found:
     raise NoIndex(index, "is being changed")
 
 
-def unchanged(index: Path, state: State) -> None:
-    """Raises NoIndex where an index is not in that state any more: what was read of it may be wrong."""
-    if check(index) != state:
-        raise NoIndex(index, "was changed")
-
-
 # Reading
 
 
@@ -149,8 +143,8 @@ def _connection(index: Path, state: State) -> sqlite3.Connection:
 def _open(index: Path) -> sqlite3.Connection:
     uri = (index / SQLITE_FILE).absolute().as_uri() + "?mode=ro&immutable=1"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
-    for name, aggregate in AGGREGATES.items():
-        db.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # their step takes one argument
+    for name, of in AGGREGATES.items():
+        db.create_aggregate(name, 1, partial(_Aggregate, of))  # type: ignore[arg-type]  # a step takes one argument
     db.execute("PRAGMA query_only=1")
     db.execute("PRAGMA cache_size=-2000")
     return db
@@ -232,63 +226,30 @@ def decimal(stored: types.Stored) -> Decimal:
     return Decimal(repr(stored)) if isinstance(stored, float) else Decimal(stored or 0)
 
 
-class _Numbers:
-    """An aggregate over the numbers of a column, of which SQLite has none that is exact."""
+class _Aggregate:
+    """An aggregate over the numbers of a column, of which SQLite has none that is exact: `of` gives it from them."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: Callable[[list[Decimal]], types.Stored]) -> None:
+        self.of = of
         self.numbers: list[Decimal] = []
 
     def step(self, value: types.Stored) -> None:
         if value is not None:
             self.numbers.append(decimal(value))
 
-    def total(self) -> Decimal:
-        total = Decimal(0)
-        for number in self.numbers:
-            total = _EXACT.add(total, number)
-        return total
+    def finalize(self) -> types.Stored:
+        return self.of(self.numbers) if self.numbers else None
 
 
-class _ExactSum(_Numbers):
-    """Their sum, as text that sorts as numbers do."""
-
-    def finalize(self) -> str | None:
-        return decimals.sortable(self.total()) if self.numbers else None
+def _sum(numbers: list[Decimal]) -> Decimal:
+    return reduce(EXACT.add, numbers, Decimal(0))
 
 
-class _Mean(_Numbers):
-    """Their mean as a double, to sort by."""
-
-    def finalize(self) -> float | None:
-        return float(_EXACT.divide(self.total(), Decimal(len(self.numbers)))) if self.numbers else None
-
-
-class _Low(_Numbers):
-    """The lower of the two numbers in the middle, as text that sorts as numbers do; where one is, that one."""
-
-    middle: Callable[[list[Decimal]], Decimal] = staticmethod(statistics.median_low)
-
-    def finalize(self) -> str | None:
-        return decimals.sortable(type(self).middle(self.numbers)) if self.numbers else None
-
-
-class _High(_Low):
-    """The higher of the two."""
-
-    middle = staticmethod(statistics.median_high)
-
-
-class _Middle(_Numbers):
-    """The mean of the two as a double, to sort by."""
-
-    def finalize(self) -> float | None:
-        return float(statistics.median(self.numbers)) if self.numbers else None
-
-
-AGGREGATES = {
-    "exact_sum": _ExactSum,
-    "exact_mean": _Mean,
-    "middle_low": _Low,
-    "middle_high": _High,
-    "middle": _Middle,
+# Exact ones as text that sorts as numbers do; the means, of all and of the two in the middle, as doubles to sort by.
+AGGREGATES: Mapping[str, Callable[[list[Decimal]], types.Stored]] = {
+    "exact_sum": lambda numbers: decimals.sortable(_sum(numbers)),
+    "exact_mean": lambda numbers: float(EXACT.divide(_sum(numbers), Decimal(len(numbers)))),
+    "middle_low": lambda numbers: decimals.sortable(statistics.median_low(numbers)),
+    "middle_high": lambda numbers: decimals.sortable(statistics.median_high(numbers)),
+    "middle": lambda numbers: float(statistics.median(numbers)),
 }

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,24 +62,13 @@ class Survey:
     def maker(self, column: Column, make: Callable[[str], Any], absent: Any = None) -> Callable[[Cells], Sequence[Any]]:
         """How a column's cells become values: each text once where texts recur; `absent` for a missing value."""
         missing = column.field.missing
-        if column.repeats:
-            memo = _Memo(make, missing, absent)
-            return lambda cells: list(map(memo.__getitem__, cells))
-        if not column.nulls:
-            return lambda cells: list(map(make, cells))
-        return lambda cells: [absent if cell in missing else make(cell) for cell in cells]
 
+        def made(cell: str) -> Any:
+            return absent if cell in missing else make(cell)
 
-class _Memo(dict[str, Any]):
-    """What a cell's text becomes, made once for texts that recur; missing values are in it from the start."""
-
-    def __init__(self, make: Callable[[str], Any], missing: Sequence[str], absent: Any) -> None:
-        super().__init__(dict.fromkeys(missing, absent))
-        self.make = make
-
-    def __missing__(self, cell: str) -> Any:
-        made = self[cell] = self.make(cell)
-        return made
+        one = made if column.nulls else make
+        one = cache(one) if column.repeats else one
+        return lambda cells: list(map(one, cells))
 
 
 def surveys(package: Package, folder: Path) -> list[Survey]:
@@ -186,10 +176,8 @@ def _look_at_texts(column: Column, cells: set[str]) -> None:
 
 
 def _look_at_lists(column: Column, cells: set[str]) -> None:
-    for cell in cells:
-        column.whole = column.whole and all(
-            isinstance(item, int) and -decimals.INT64 <= item < decimals.INT64 for item in column.kind.read(cell)
-        )
+    items = (item for cell in cells for item in column.kind.read(cell))
+    column.whole = column.whole and all(isinstance(i, int) and -decimals.INT64 <= i < decimals.INT64 for i in items)
 
 
 _LOOKS: Mapping[str, Callable[[Column, set[str]], None]] = {

@@ -4,22 +4,21 @@ The columns that are compared hold what api.model.types stores; each row's JSON 
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from itertools import combinations
+from itertools import combinations, islice
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
 from api.index import duckdb, layout
 from api.index.layout import FIELD_SEPARATOR, ITEM_SEPARATOR, SQLITE_FILE, Column, Layout, texts
-from api.index.survey import Survey, raw_rows, read_cells, surveys
+from api.index.survey import DOUBLE_DIGITS, Survey, raw_rows, read_cells, surveys
 from api.model import decimals, types
 from api.model.descriptor import Package, Table
 
 KEPT_CELLS = 50_000
 DIGITS_64 = 18  # that a 64-bit integer holds whatever they are
-DIGITS_DOUBLE = 15
 
 
 class Cells(dict[str, tuple[types.Stored, str, str | None]]):
@@ -35,7 +34,8 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
         self.exact = not (column.whole or column.doubles)
         self.store = decimals.sortable if self.exact else self.kind.store
         self.head = ("{" if position == 0 else FIELD_SEPARATOR) + encode_basestring(column.field.name) + ":"
-        self.text, self.list = position in texts(survey.table), self.kind.type == "list"
+        self.list = self.kind.type == "list"
+        self.folds = self.list or position in texts(survey.table)
         self.folded = False
 
     def __missing__(self, cell: str) -> tuple[types.Stored, str, str | None]:
@@ -52,7 +52,7 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
     def _fold(self, value: Any, stored: types.Stored) -> str | None:
         if self.list:
             return ITEM_SEPARATOR.join(["", *map(types.canonical, value), ""])
-        folded = str(stored).casefold() if self.text else stored
+        folded = str(stored).casefold() if self.folds else stored
         return str(folded) if folded != stored else None
 
 
@@ -76,13 +76,12 @@ def _table(db: sqlite3.Connection, number: int, survey: Survey) -> Layout:
     """Fill, sort and index the tables of one dataset."""
     table, cells = survey.table, [Cells(survey, position) for position in range(len(survey.columns))]
     parts = [range(at, min(at + layout.PART, len(cells))) for at in range(0, len(cells), layout.PART)]
-    folds = [[i for i in part if cells[i].text or cells[i].list] for part in parts]
-    for part, fold in zip(parts, folds, strict=True):
+    for part in parts:
         declared = [f"c{i} {'TEXT' if cells[i].exact else cells[i].kind.column}" for i in part]
-        declared += [f"f{i} TEXT" for i in fold]
+        declared += [f"f{i} TEXT" for i in part if cells[i].folds]
         db.execute(f"CREATE TABLE {layout.part(number, part[0])} (n INTEGER PRIMARY KEY, {', '.join(declared)})")
     db.execute(f"CREATE TABLE j{number} (n INTEGER PRIMARY KEY, json TEXT NOT NULL, csv TEXT NOT NULL)")
-    _fill(db, number, survey, cells, list(zip(parts, folds, strict=True)))
+    _fill(db, number, survey, cells, parts)
     _sort(db, number, table, [layout.part(number, part[0]) for part in parts] + [f"j{number}"])
     _search(db, number, table)
     distinct, most = _spread(db, number, survey)
@@ -99,48 +98,27 @@ def _table(db: sqlite3.Connection, number: int, survey: Survey) -> Layout:
     return Layout(number, survey.rows, tuple(columns), tuple(pairs), tuple(indexes), header)
 
 
-def _fill(
-    db: sqlite3.Connection,
-    number: int,
-    survey: Survey,
-    cells: Sequence[Cells],
-    parts: Sequence[tuple[range, list[int]]],
-) -> None:
-    """Insert the rows in the order of the file, some at a time into all tables."""
-    names = [*(layout.part(number, part[0]) for part, _ in parts), f"j{number}"]
-    widths = [*(1 + len(part) + len(fold) for part, fold in parts), 3]
-    inserts = [
-        f"INSERT INTO {name} VALUES ({', '.join('?' * width)})" for name, width in zip(names, widths, strict=True)
-    ]
-    for rows in _rows(survey, cells, parts):
-        for insert, values in zip(inserts, rows, strict=True):
-            db.executemany(insert, values)
-
-
-def _rows(
-    survey: Survey, cells: Sequence[Cells], parts: Sequence[tuple[range, list[int]]]
-) -> Iterator[list[list[tuple[Any, ...]]]]:
-    """The rows of each table of a dataset, a thousand at a time."""
-    made: list[list[tuple[Any, ...]]] = [[] for _ in range(len(parts) + 1)]
+def _fill(db: sqlite3.Connection, number: int, survey: Survey, cells: Sequence[Cells], parts: Sequence[range]) -> None:
+    """Insert the rows in the order of the file, a thousand at a time into all tables."""
     with survey.path.open("rb") as file:
-        lines = raw_rows(file)
-        next(lines, None)
-        for n, (line, row) in enumerate(zip(lines, read_cells(survey.path), strict=True), 1):
-            entries = [cell[text] for cell, text in zip(cells, row, strict=True)]
-            for place, (part, fold) in enumerate(parts):
-                values = entries if len(parts) == 1 else entries[part.start : part.stop]
-                made[place].append((n, *[entry[0] for entry in values], *[entries[i][2] for i in fold]))
-            made[-1].append((n, "".join([entry[1] for entry in entries]) + "}", line))
-            if not n % 1_000:
-                yield made
-                made = [[] for _ in made]
-    yield made
+        lines = islice(raw_rows(file), 1, None)
+        read = enumerate(zip(lines, read_cells(survey.path), strict=True), 1)
+        made = ((n, line, [cell[text] for cell, text in zip(cells, row, strict=True)]) for n, (line, row) in read)
+        while some := list(islice(made, 1_000)):
+            for part in parts:
+                folds = [i for i in part if cells[i].folds]
+                insert = f"INSERT INTO {layout.part(number, part[0])} VALUES (?{', ?' * (len(part) + len(folds))})"
+                place = slice(part.start, part.stop)
+                values = [(n, *[one[0] for one in row[place]], *[row[i][2] for i in folds]) for n, _, row in some]
+                db.executemany(insert, values)
+            rows = [(n, "".join([one[1] for one in row]) + "}", line) for n, line, row in some]
+            db.executemany(f"INSERT INTO j{number} VALUES (?, ?, ?)", rows)
 
 
 def _column(survey: Survey, cells: Cells, most: int) -> Column:
     column, numeric = cells.column, cells.kind.type in types.NUMERIC
     # Up to 15 digits a double times 10^scale is the whole number that is meant.
-    units = column.scale == 0 if column.whole else column.digits + column.scale <= DIGITS_DOUBLE
+    units = column.scale == 0 if column.whole else column.digits + column.scale <= DOUBLE_DIGITS
     fits = column.digits + column.scale + len(str(survey.rows)) <= DIGITS_64
     adds = numeric and not cells.exact and units and fits
     return Column(
@@ -160,11 +138,7 @@ def _sort(db: sqlite3.Connection, number: int, table: Table, names: Sequence[str
     keys = [f"c{table.index[name]}" for name in table.primary_key]
     if not keys:
         return
-    source = f"t{number}" + "".join(
-        f" JOIN {name} USING (n)"
-        for name in dict.fromkeys(layout.part(number, table.index[k]) for k in table.primary_key)
-        if name != f"t{number}"
-    )
+    source = _joined(number, [0, *(table.index[name] for name in table.primary_key)])
     order = ", ".join(f"{key} NULLS LAST" for key in keys)
     db.execute(
         f"CREATE TEMP TABLE moved AS SELECT row_number() OVER (ORDER BY {order}, n) AS n, n AS was FROM {source}"
@@ -183,6 +157,12 @@ def _sort(db: sqlite3.Connection, number: int, table: Table, names: Sequence[str
     db.execute("DROP TABLE moved")
 
 
+def _joined(number: int, positions: Sequence[int]) -> str:
+    """The tables that hold these fields, as SQL joins them."""
+    first, *others = dict.fromkeys(layout.part(number, position) for position in positions)
+    return first + "".join(f" JOIN {name} USING (n)" for name in others)
+
+
 def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
     """Full text over the text fields, accents folded; it holds positions only, not the texts again."""
     positions = texts(table)
@@ -192,10 +172,7 @@ def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
     db.execute(
         f"CREATE VIRTUAL TABLE q{number} USING fts5({names}, content='', tokenize='unicode61 remove_diacritics 2')"
     )
-    every = dict.fromkeys(layout.part(number, i) for i in positions)
-    source, *others = every
-    joined = source + "".join(f" JOIN {name} USING (n)" for name in others)
-    db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM {joined}")
+    db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM {_joined(number, positions)}")
 
 
 def _spread(db: sqlite3.Connection, number: int, survey: Survey) -> tuple[list[int], list[int]]:
@@ -220,12 +197,11 @@ def _pairs(table: Table, distinct: Sequence[int], rows: int) -> list[tuple[int, 
     """The pairs of fields with a rollup, by position."""
     if rows < layout.ROLLUPS_FROM:
         return []
+    most = min(layout.FEW_VALUES, rows // 50)
     few = [
         position
         for position, field in enumerate(table.fields[: layout.PART])
-        if field.type not in types.STRUCTURED
-        and field.type not in ("number", "duration")
-        and 1 < distinct[position] <= min(layout.FEW_VALUES, rows // 50)
+        if field.type not in (*types.STRUCTURED, "number", "duration") and 1 < distinct[position] <= most
     ]
     return list(combinations(few[: layout.ROLLED], 2))
 
@@ -254,21 +230,11 @@ def _rollups(
     if not pairs:
         return
     adding = [i for i, field in enumerate(table.fields[: layout.PART]) if columns[i].adds]
-    sums = [
-        text
-        for i in adding
-        for text in (
-            f"count(c{i}) AS k{i}",
-            f"sum({layout.whole(f'c{i}', columns[i].scale)}) AS s{i}",
-            f"min(c{i}) AS a{i}",
-            f"max(c{i}) AS z{i}",
-        )
-    ]
-    again = [
-        text
-        for i in adding
-        for text in (f"sum(k{i}) AS k{i}", f"sum(s{i}) AS s{i}", f"min(a{i}) AS a{i}", f"max(z{i}) AS z{i}")
-    ]
+    sums, again = [], []
+    for i in adding:
+        whole = layout.whole(f"c{i}", columns[i].scale)
+        sums += [f"count(c{i}) AS k{i}", f"sum({whole}) AS s{i}", f"min(c{i}) AS a{i}", f"max(c{i}) AS z{i}"]
+        again += [f"sum(k{i}) AS k{i}", f"sum(s{i}) AS s{i}", f"min(a{i}) AS a{i}", f"max(z{i}) AS z{i}"]
     used = sorted({position for pair in pairs for position in pair})
     by = ", ".join(f"c{p}" for p in used)
     every = ", ".join([by, "count(*) AS rows", "min(n) AS n", *sums])

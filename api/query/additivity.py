@@ -6,7 +6,7 @@ one whole; with `lantern:additiveIf`, that the row a foreign key leads to must a
 periods overlap, the result is a list of what varies instead of a number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from api.index import sqlite
 from api.index.layout import Layout
 from api.model.descriptor import Field, Package, Table
-from api.query.engines import Engine, Statement, statement
+from api.query.engines import Statement, statement
 from api.query.find import Selection, access
 from api.query.groups import Measure
-from api.query.sql import Shape, Uses, column, conditions, free, number, source
+from api.query.sql import Rows, column, number, source
 from api.store.releases import Release
 
 WITHIN = "lantern:additiveWithin"
@@ -38,24 +38,21 @@ class Variation:
 
 def variations(selection: Selection, groups: Sequence[int], measure: Measure) -> list[Variation]:
     """Why the measure must not be taken of these groups; nothing when it may."""
-    release, table, by, reached = selection.release, selection.table, tuple(groups), access(selection)
-    check, names = _check(release, selection.layout, selection.plan.where, table, by, measure, *reached)
+    table, by, rows = selection.table, tuple(groups), access(selection)
+    check, names = _check(selection.release, rows, table, by, measure)
     (row,) = selection.rows(check)
-    varying = [name for name, varies in zip(names, row, strict=False) if varies]
-    if varying:
-        return [_variation(selection, measure, name, table.index[name] in groups) for name in varying]
-    overlap = _overlap(selection.layout, selection.plan.where, table, by, measure, *reached)
+    found = []
+    for name in (name for name, varies in zip(names, row, strict=False) if varies):
+        position = table.index[name]
+        values = [_plain(value) for (value,) in selection.rows(_values(rows, measure, position))]
+        reason = "its values must never be added" if position in groups or len(values) == 1 else "varies"
+        found.append(Variation(name, reason, tuple(values)))
+    if found:
+        return found
+    overlap = _overlap(rows, table, by, measure)
     if overlap is None or not selection.rows(overlap):
         return []
-    ends = (table.figure["periodStart"], table.figure["periodEnd"])
-    return [Variation(name, "periods overlap or are not known") for name in ends]
-
-
-def _variation(selection: Selection, measure: Measure, name: str, grouped: bool) -> Variation:
-    position = selection.table.index[name]
-    rows = selection.rows(_values(selection.layout, selection.plan.where, measure, position, *access(selection)))
-    reason = "its values must never be added" if grouped or len(rows) == 1 else "varies"
-    return Variation(name, reason, tuple(_plain(value) for (value,) in rows))
+    return [Variation(table.figure[key], "periods overlap or are not known") for key in ("periodStart", "periodEnd")]
 
 
 def _plain(value: Any) -> Any:
@@ -64,17 +61,17 @@ def _plain(value: Any) -> Any:
 
 
 @lru_cache(maxsize=128)
-def _values(layout: Layout, where: Shape, measure: Measure, position: int, engine: Engine, uses: Uses) -> Statement:
+def _values(rows: Rows, measure: Measure, position: int) -> Statement:
     """Some of the values that a field has among the rows that are measured."""
-    value = free(column(position), uses).label("value")
-    found = sa.select(value).distinct().select_from(source(layout, [*where.positions, position, measure.position]))
-    found = found.where(*_measured(layout, where, measure, uses)).order_by(sa.literal_column("value").nulls_first())
-    return statement(engine, found.limit(sa.literal_column(str(EXAMPLES))))
+    value = rows.free(column(position)).label("value")
+    found = _measured(rows, measure, value, of=[position]).distinct()
+    found = found.order_by(sa.literal_column("value").nulls_first())
+    return statement(rows.engine, found.limit(sa.literal_column(str(EXAMPLES))))
 
 
-def _measured(layout: Layout, where: Shape, measure: Measure, uses: Uses) -> list[sa.ColumnElement[bool]]:
-    """The rows under the filters that have a value: only they count."""
-    return [*conditions(layout, where, uses), column(measure.position).is_not(None)]
+def _measured(rows: Rows, measure: Measure, *what: sa.ColumnElement[Any], of: Iterable[int]) -> sa.Select[Any]:
+    """What is selected of the rows that have a value: only they count."""
+    return rows.select(*what, of=[*of, measure.position]).where(column(measure.position).is_not(None))
 
 
 def wider(
@@ -100,14 +97,7 @@ def guarded(field: Field) -> bool:
 
 @lru_cache(maxsize=128)
 def _check(
-    release: Release,
-    layout: Layout,
-    where: Shape,
-    table: Table,
-    groups: tuple[int, ...],
-    measure: Measure,
-    engine: Engine,
-    uses: Uses,
+    release: Release, rows: Rows, table: Table, groups: tuple[int, ...], measure: Measure
 ) -> tuple[Statement, list[str]]:
     """One row: whether each field that must not vary does so in any group; and these fields, in order.
 
@@ -116,24 +106,20 @@ def _check(
     descriptor, layouts = table.fields[measure.position].descriptor, sqlite.layouts(release.index)
     within = [name for name in descriptor.get(WITHIN, ()) if name in table.index and table.index[name] not in groups]
     checks = {name: _varies(column(table.index[name])) for name in within}
-    used = [*where.positions, *groups, measure.position, *(table.index[name] for name in checks)]
     condition = descriptor.get(IF) or {}
-    through = str(condition.get("through"))
-    joined = through in table.index and condition["resource"] in layouts
-    tables = source(layout, [*used, table.index[through]] if joined else used)
-    if joined:
+    through, target = str(condition.get("through")), None
+    if through in table.index and condition["resource"] in layouts:
         target = _target(release.package, layouts, table, condition)
-        tables = tables.outerjoin(target, target.c.reference == column(table.index[through]))
         refusing = sa.case((target.c.value.is_distinct_from(str(condition["equals"])), 1), else_=0)
         refused = sa.and_(sa.func.count() > 1, sa.func.max(refusing) == 1)
         checks[through] = sa.or_(checks[through], refused) if through in checks else refused
     flags = [sa.case((check, 1), else_=0).label(f"x{i}") for i, check in enumerate(checks.values())]
-    inner = sa.select(*(flags or [sa.literal_column("0").label("x0")])).select_from(tables)
-    inner = inner.where(*_measured(layout, where, measure, uses)).group_by(
-        *(free(column(position), uses) for position in groups)
-    )
-    every = inner.subquery()
-    return statement(engine, sa.select(*(sa.func.max(flag) for flag in every.c))), list(checks)
+    used = [*groups, *(table.index[name] for name in checks)]
+    inner = _measured(rows, measure, *(flags or [sa.literal_column("0").label("x0")]), of=used)
+    if target is not None:
+        inner = inner.join(target, target.c.reference == column(table.index[through]), isouter=True)
+    every = inner.group_by(*(rows.free(column(position)) for position in groups)).subquery()
+    return statement(rows.engine, sa.select(*(sa.func.max(flag) for flag in every.c))), list(checks)
 
 
 def _varies(value: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -154,18 +140,19 @@ def _target(package: Package, layouts: Mapping[str, Layout], table: Table, condi
 
 
 @lru_cache(maxsize=128)
-def _overlap(
-    layout: Layout, where: Shape, table: Table, groups: tuple[int, ...], measure: Measure, engine: Engine, uses: Uses
-) -> Statement | None:
+def _overlap(rows: Rows, table: Table, groups: tuple[int, ...], measure: Measure) -> Statement | None:
     """A row where two periods in a group overlap or cannot be told apart; None for a table without periods."""
     start, end, year = (table.index.get(table.figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))
     if start is None or end is None:
         return None
-    first, last = free(column(start), uses), free(column(end), uses)
+    first, last = rows.free(column(start)), rows.free(column(end))
     named: sa.ColumnElement[Any] = sa.null() if year is None else column(year)
-    by = [free(column(position), uses) for position in groups]
-    ordered = [first.nulls_first(), number(layout)]
-    periods = sa.select(
+    by = [rows.free(column(position)) for position in groups]
+    ordered = [first.nulls_first(), number(rows.layout)]
+    used = [*groups, start, end, *([] if year is None else [year])]
+    periods = _measured(
+        rows,
+        measure,
         first.label("first"),
         last.label("last"),
         named.label("year"),
@@ -173,12 +160,11 @@ def _overlap(
         sa.func.count().over(partition_by=[*by, named]).label("beside"),
         sa.func.count().over(partition_by=by).label("every"),
         sa.func.count(named).over(partition_by=by).label("named"),
+        of=used,
     )
-    used = [*where.positions, *groups, measure.position, start, end, *([] if year is None else [year])]
-    periods = periods.select_from(source(layout, used)).where(*_measured(layout, where, measure, uses))
     of = periods.subquery().c
     # A row that has but a year is known not to overlap only where all have a year, each another one.
     unknown = sa.or_(of.year.is_(None), of.beside > 1, of.named < of.every)
     undated = sa.and_(sa.or_(of.first.is_(None), of.last.is_(None)), of.every > 1, unknown)
     found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(sa.or_(of.first <= of.before, undated))
-    return statement(engine, found.limit(sa.literal_column("1")))
+    return statement(rows.engine, found.limit(sa.literal_column("1")))

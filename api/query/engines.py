@@ -6,7 +6,8 @@ engine.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from api.index import duckdb, sqlite
 from api.index.layout import Column
 from api.model import types
-
-EXACT = Context(prec=2000)
 
 
 class DuckDBDialect(PGDialect):
@@ -45,25 +44,25 @@ class Engine:
     """
 
     dialect: sa.Dialect
-    listed: Callable[[list[Any]], Any]
+    listed: Callable[[tuple[Any, ...]], Any]
     rows: Callable[[Path, str, Sequence[Any]], list[tuple[Any, ...]]]
     number: Callable[[Any, Column], Decimal]
 
 
-def _json(values: list[Any]) -> str:
+def _json(values: Sequence[Any]) -> str:
     """A list as JSON, which has no infinity (a number that equals no stored one, as no text does)."""
     return types.canonical(["infinity" if one == float("inf") else one for one in values])
 
 
 def _of_units(value: Any, column: Column) -> Decimal:
     """Whole numbers of 10^-scale come as text, being of any size."""
-    return EXACT.scaleb(Decimal(value), -column.scale) if isinstance(value, str) else sqlite.decimal(value)
+    return sqlite.EXACT.scaleb(Decimal(value), -column.scale) if isinstance(value, str) else sqlite.decimal(value)
 
 
 SQLITE = Engine(ConditionsAsTheyAre(paramstyle="qmark"), _json, sqlite.rows, lambda value, _: sqlite.decimal(value))
 DUCKDB = Engine(
     DuckDBDialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]  # PGDialect's is not annotated
-    lambda value: value,
+    list,
     duckdb.rows,
     _of_units,
 )
@@ -94,8 +93,12 @@ def statement(engine: Engine, selected: sa.sql.expression.SelectBase) -> Stateme
 class Element(FunctionElement[Any]):
     """What the engines write differently. `forms`: for each dialect, "" for all others, SQL with {} for each clause."""
 
-    inherit_cache = True
-    forms: Mapping[str, str]
+    inherit_cache = False  # the forms are no part of a key
+
+    def __init__(self, forms: Mapping[str, str], type: sa.types.TypeEngine[Any], *clauses: Any) -> None:
+        super().__init__(*clauses)
+        self.forms = forms
+        self.type = type
 
 
 @compiles(Element)
@@ -104,85 +107,39 @@ def _written(element: Element, compiler: SQLCompiler, **options: Any) -> str:
     return form.format(*(compiler.process(clause, **options) for clause in element.clauses))
 
 
-class Unindexed(Element):
-    """A column that SQLite must not look up in an index: https://sqlite.org/optoverview.html ."""
+ANY, TRUTH = sa.types.NULLTYPE, sa.Boolean()
+DOUBLE: sa.types.TypeEngine[Any] = sa.Double()
 
-    name, forms = "unindexed", {"sqlite": "+{}", "": "{}"}
+# A column that SQLite must not look up in an index: https://sqlite.org/optoverview.html
+Unindexed = partial(Element, {"sqlite": "+{}", "": "{}"}, ANY)
 
+# Whether a text holds another, or begins with it (given twice); whether a column has one of the values of a list.
+Holds = partial(Element, {"sqlite": "(instr({}, {}) > 0)", "": "(strpos({}, {}) > 0)"}, TRUTH)
+Begins = partial(Element, {"sqlite": "(substr({0}, 1, length({1})) = {2})", "": "starts_with({0}, {1})"}, TRUTH)
+OneOf = partial(Element, {"sqlite": "({} IN (SELECT value FROM json_each({})))", "": "({} = ANY({}))"}, TRUTH)
 
-class Holds(Element):
-    """Whether a text holds another."""
-
-    name, forms, type = "holds", {"sqlite": "(instr({}, {}) > 0)", "": "(strpos({}, {}) > 0)"}, sa.Boolean()
-
-
-class Begins(Element):
-    """Whether a text begins with another (given twice)."""
-
-    name, type = "begins", sa.Boolean()
-    forms = {"sqlite": "(substr({0}, 1, length({1})) = {2})", "": "starts_with({0}, {1})"}
-
-
-class OneOf(Element):
-    """Whether a column has one of the values of a list."""
-
-    name, type = "one_of", sa.Boolean()
-    forms = {"sqlite": "({} IN (SELECT value FROM json_each({})))", "": "({} = ANY({}))"}
-
-
-class Found(Element):
-    """Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which
-    has no full text of its own, takes a byte for each row, 1 for those that SQLite found.
-    """
-
-    name, type = "found", sa.Boolean()
-    forms = {
+# Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which has no
+# full text of its own, takes a byte for each row, 1 for those that SQLite found.
+Found = partial(
+    Element,
+    {
         "sqlite": "({0} IN (SELECT rowid FROM {1} WHERE {1} MATCH {2}))",
         "duckdb": "(get_bit(CAST({2} AS BIT), {0} * 8 + 7) = 1)",
         "": "({0} IN (SELECT n FROM {1} WHERE words @@ to_tsquery('simple', {2})))",
-    }
+    },
+    TRUTH,
+)
+# Whether a row of full text, by its name, matches what is searched for.
+Matches = partial(Element, {"sqlite": "({} MATCH {})", "": "({0}.words @@ to_tsquery('simple', {1}))"}, TRUTH)
 
-
-class Matches(Element):
-    """Whether a row of full text matches what is searched for."""
-
-    name, type = "matches", sa.Boolean()
-    forms = {"sqlite": "({} MATCH {})", "": "({0}.words @@ to_tsquery('simple', {1}))"}
-
-
-DOUBLE = "CAST(CAST({} AS TEXT) || {{2}} AS DOUBLE PRECISION)"  # 300 digits are no double, but 1e300 is
-
-
-class Total(Element):
-    """The exact sum of a column's numbers: the column (SQLite), and the same as whole numbers (the others)."""
-
-    name, forms = "total", {"sqlite": "exact_sum({0})", "": "sum({1})"}
-
-
-class Mean(Element):
-    """Their mean as a double, to sort by: the same, and what turns the digits of whole numbers into the number."""
-
-    name, type = "mean", sa.Double()
-    forms = {"sqlite": "exact_mean({0})", "": f"({DOUBLE.format('sum({1})')} / count({{1}}))"}
-
-
-class Low(Element):
-    """The lower of a column's two middle numbers."""
-
-    name, forms = "low", {"sqlite": "middle_low({0})", "": "percentile_disc(0.5) WITHIN GROUP (ORDER BY {1})"}
-
-
-class High(Element):
-    """The higher of them."""
-
-    name, forms = "high", {"sqlite": "middle_high({0})", "": "percentile_disc(0.5) WITHIN GROUP (ORDER BY {1} DESC)"}
-
-
-class Middle(Element):
-    """Their sum as a double, to sort by: as for `Mean`."""
-
-    name, type = "middle", sa.Double()
-    forms = {
-        "sqlite": "middle({0})",
-        "": f"({DOUBLE.format(Low.forms[''])} + {DOUBLE.format(High.forms[''])})",
-    }
+# Figures of a column's numbers: given the column (for SQLite), the same as whole numbers of 10^-scale (for the others)
+# and, for a double, the text that makes digits of these the number: 300 digits are no double, but 1e300 is.
+_SUM = "sum({1})"
+_LOWER, _HIGHER = (f"percentile_disc(0.5) WITHIN GROUP (ORDER BY {{1}}{down})" for down in ("", " DESC"))
+_NEAREST = "CAST(CAST({} AS TEXT) || {{2}} AS DOUBLE PRECISION)".format
+# The exact sum, the lower and the higher of the two in the middle; to sort by, the mean and the sum of the middle two.
+Total = partial(Element, {"sqlite": "exact_sum({0})", "": _SUM}, ANY)
+Low = partial(Element, {"sqlite": "middle_low({0})", "": _LOWER}, ANY)
+High = partial(Element, {"sqlite": "middle_high({0})", "": _HIGHER}, ANY)
+Mean = partial(Element, {"sqlite": "exact_mean({0})", "": f"({_NEAREST(_SUM)} / count({{1}}))"}, DOUBLE)
+Middle = partial(Element, {"sqlite": "middle({0})", "": f"({_NEAREST(_LOWER)} + {_NEAREST(_HIGHER)})"}, DOUBLE)

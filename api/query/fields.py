@@ -3,7 +3,6 @@
 The OpenAPI document is made from the same fields (api.openapi.parameters).
 """
 
-import operator
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from datetime import date
@@ -65,11 +64,11 @@ def stored(value: Any, kind: types.Kind, column: Column, name: str = "eq") -> ty
     return kind.store(value)
 
 
-def _bind_list(value: Any, kind: types.Kind, column: Column, _: str) -> list[types.Stored]:
+def _bind_list(value: Any, kind: types.Kind, column: Column, _: str) -> tuple[types.Stored, ...]:
     """A list of one type: of whole numbers those that can be equal to one."""
     values = [stored(one, kind, column) for one in value]
-    whole: list[types.Stored] = [one for one in values if not isinstance(one, float)]
-    return whole if column.whole and whole else values
+    whole = [one for one in values if not isinstance(one, float)]
+    return tuple(whole if column.whole and whole else values)
 
 
 def _bind_contains(value: Any, kind: types.Kind, *_: Any) -> str:
@@ -79,31 +78,6 @@ def _bind_contains(value: Any, kind: types.Kind, *_: Any) -> str:
     return str(value).casefold()
 
 
-def _compare(compare: Callable[[Any, Any], Any]) -> "Condition":
-    return lambda operand, value: compare(operand.column, value)
-
-
-def _in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    return OneOf(operand.column, value)
-
-
-def _not_in(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    return sa.not_(OneOf(operand.column, value))
-
-
-def _contains(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    return Holds(operand.folded, value)
-
-
-def _startswith(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    return Begins(operand.folded, value, value)
-
-
-def _is_null(operand: Operand, value: Any) -> sa.ColumnElement[bool]:
-    return operand.column.is_(None) if value else operand.column.is_not(None)
-
-
-Condition = Callable[[Operand, Any], sa.ColumnElement[bool]]
 SCALARS = frozenset(types.TYPES) - frozenset(types.STRUCTURED)
 ORDERED = SCALARS - {"boolean"}
 LISTABLE = SCALARS | {"geopoint"}
@@ -123,7 +97,7 @@ class Operator(NamedTuple):
     name: str
     words: str
     types: frozenset[str]
-    sql: Condition
+    sql: Callable[[Operand, Any], sa.ColumnElement[bool]]
     read: Callable[[types.Kind, str], Any] = _read_one
     bind: Callable[[Any, types.Kind, Column, str], Any] = stored
     many: bool = False
@@ -132,35 +106,50 @@ class Operator(NamedTuple):
     written: str = ""
 
 
+_LIST: Any = {"read": _read_list, "bind": _bind_list, "many": True}
+_FOLDED: Any = {"bind": _bind_contains, "folded": True}
+_COMMAS = "comma-separated; a comma inside a value is written %2C"
 ANY = frozenset(types.TYPES)
-OPERATORS: dict[str, Operator] = {
-    one.name: one
-    for one in (
-        Operator("eq", "is this", ANY, _compare(operator.eq)),
-        Operator("ne", "differs from this (nulls are left out)", ANY, _compare(operator.ne)),
-        Operator("lt", "is less than this", ORDERED, _compare(operator.lt)),
-        Operator("lte", "is at most this", ORDERED, _compare(operator.le)),
-        Operator("gt", "is greater than this", ORDERED, _compare(operator.gt)),
-        Operator("gte", "is at least this", ORDERED, _compare(operator.ge)),
-        Operator(
-            "in",
-            "is one of these, comma-separated; a comma inside a value is written %2C",
-            LISTABLE,
-            _in,
-            _read_list,
-            _bind_list,
-            many=True,
-        ),
-        Operator(
-            "not_in", "is none of these (nulls are left out)", LISTABLE, _not_in, _read_list, _bind_list, many=True
-        ),
-        Operator(
-            "contains", "contains this, ignoring case", TEXTS | {"list"}, _contains, bind=_bind_contains, folded=True
-        ),
-        Operator("startswith", "begins with this, ignoring case", TEXTS, _startswith, bind=_bind_contains, folded=True),
-        Operator("isnull", "is null (true) or is not (false)", ANY, _is_null, _read_flag, literal=True, written="Flag"),
-    )
-}
+_OPERATORS = (
+    Operator("eq", "is this", ANY, lambda row, value: row.column == value),
+    Operator("ne", "differs from this (nulls are left out)", ANY, lambda row, value: row.column != value),
+    Operator("lt", "is less than this", ORDERED, lambda row, value: row.column < value),
+    Operator("lte", "is at most this", ORDERED, lambda row, value: row.column <= value),
+    Operator("gt", "is greater than this", ORDERED, lambda row, value: row.column > value),
+    Operator("gte", "is at least this", ORDERED, lambda row, value: row.column >= value),
+    Operator("in", f"is one of these, {_COMMAS}", LISTABLE, lambda row, value: OneOf(row.column, value), **_LIST),
+    Operator(
+        "not_in",
+        "is none of these (nulls are left out)",
+        LISTABLE,
+        lambda row, value: ~OneOf(row.column, value),
+        **_LIST,
+    ),
+    Operator(
+        "contains",
+        "contains this, ignoring case",
+        TEXTS | {"list"},
+        lambda row, value: Holds(row.folded, value),
+        **_FOLDED,
+    ),
+    Operator(
+        "startswith",
+        "begins with this, ignoring case",
+        TEXTS,
+        lambda row, value: Begins(row.folded, value, value),
+        **_FOLDED,
+    ),
+    Operator(
+        "isnull",
+        "is null (true) or is not (false)",
+        ANY,
+        lambda row, value: row.column.is_(None) if value else row.column.is_not(None),
+        _read_flag,
+        literal=True,
+        written="Flag",
+    ),
+)
+OPERATORS = {one.name: one for one in _OPERATORS}
 
 
 def operators(field: Field) -> list[Operator]:

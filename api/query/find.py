@@ -7,8 +7,8 @@ rows, by a bounded count, or the table has no more; else DuckDB, which scans. (W
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from api.index import duckdb, sqlite
@@ -18,7 +18,7 @@ from api.model.descriptor import Table
 from api.query import indexes, parse, sql
 from api.query.engines import DUCKDB, SQLITE, Engine, Statement
 from api.query.parse import Query
-from api.query.sql import Shape
+from api.query.sql import Rows, Shape
 from api.store.releases import Release
 
 SEAL = 9  # bytes
@@ -27,25 +27,17 @@ FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(NamedTuple):
     """What follows from the form of a query, whatever its values.
 
     `where` is the shape of the filters alone; `walked`: an index holds the rows in their order; `rolled`: the statement
     that counts them by a rollup, if one does.
     """
 
-    layout: Layout
     shape: Shape
     where: Shape
     walked: bool
     rolled: Statement | None
-
-    @cached_property
-    def narrowing(self) -> list[tuple[frozenset[int], Statement]]:
-        """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
-        every = indexes.narrowing(self.layout, self.where.filters)
-        return [(places, sql.bounded(self.layout, self.where, places, FEW + 1)) for places in every]
 
 
 class Selection(NamedTuple):
@@ -63,11 +55,12 @@ class Selection(NamedTuple):
         return run(self.release, statement, _given(self.release, self.layout, statement, self.bound))
 
 
-class Access(NamedTuple):
-    """Which engine answers; for SQLite the places of the filters whose index it uses (None: as it likes)."""
+class Question(NamedTuple):
+    """A statement for the numbers of rows, with what is bound to it."""
 
     engine: Engine
-    uses: frozenset[int] | None = None
+    sql: str
+    values: list[Any]
 
 
 def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -78,7 +71,7 @@ def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> lis
 def _values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
     """What is bound to a statement, out of values by name."""
     values = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
-    return [statement.engine.listed(value) if isinstance(value, list) else value for value in values]
+    return [statement.engine.listed(value) if isinstance(value, tuple) else value for value in values]
 
 
 def select(release: Release, table: Table, query: Query) -> Selection:
@@ -115,39 +108,42 @@ def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[
     where = Shape(filters, search)
     shape = replace(where, sort=sql.sort_of(layout, key, filters, sort))
     pair = indexes.rollup_pair(layout, where)
-    rolled = sql.rolled_count(layout, where, pair) if pair else None
-    return Plan(layout, shape, where, indexes.walked(layout, shape), rolled)
+    rolled = sql.count(Rows(layout, where, pair=pair)) if pair else None
+    return Plan(shape, where, indexes.walked(layout, shape), rolled)
 
 
 # Which engine
 
 
-def access(selection: Selection) -> Access:
+def access(selection: Selection) -> Rows:
     """How the rows under the filters are reached, where no rollup gives the answer."""
-    plan, layout = selection.plan, selection.layout
+    layout, where = selection.layout, selection.plan.where
     if layout.rows <= FEW:
-        return Access(SQLITE)
-    if plan.where.search and _counted(selection, sql.count(layout, Shape(search=True), SQLITE)) <= FEW:
-        return Access(SQLITE, frozenset())
-    for places, statement in plan.narrowing:
+        return Rows(layout, where)
+    if where.search and _counted(selection, sql.count(Rows(layout, Shape(search=True)))) <= FEW:
+        return Rows(layout, where, SQLITE, frozenset())
+    for places, statement in _narrowing(layout, where):
         if _counted(selection, statement) <= FEW:
-            return Access(SQLITE, places)
-    return Access(DUCKDB)
+            return Rows(layout, where, SQLITE, places)
+    return Rows(layout, where, DUCKDB)
+
+
+@lru_cache(maxsize=256)
+def _narrowing(layout: Layout, where: Shape) -> list[tuple[frozenset[int], Statement]]:
+    """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
+    every = indexes.narrowing(layout, where.filters)
+    return [(places, sql.bounded(layout, where, places, FEW + 1)) for places in every]
 
 
 def _counted(selection: Selection, statement: Statement) -> int:
     """What a statement counts, once for each set of values."""
-    names = [name for name in statement.names if name in selection.bound]
-    values = tuple([tuple(v) if isinstance(v := selection.bound[name], list) else v for name in names])
-    return _count(selection.release, selection.layout, statement, tuple(names), values)
+    values = tuple([(name, selection.bound[name]) for name in statement.names if name in selection.bound])
+    return _count(selection.release, selection.layout, statement, values)
 
 
 @lru_cache(maxsize=4_000)
-def _count(
-    release: Release, layout: Layout, statement: Statement, names: tuple[str, ...], values: tuple[Any, ...]
-) -> int:
-    bound = {n: list(v) if isinstance(v, tuple) else v for n, v in zip(names, values, strict=True)}
-    return int(run(release, statement, _given(release, layout, statement, bound))[0][0])
+def _count(release: Release, layout: Layout, statement: Statement, values: tuple[tuple[str, Any], ...]) -> int:
+    return int(run(release, statement, _given(release, layout, statement, dict(values)))[0][0])
 
 
 # Which rows
@@ -155,70 +151,65 @@ def _count(
 
 def numbers(selection: Selection, most: int) -> Sequence[int]:
     """The numbers of the first `most` rows in the order of the query, from behind the row that its cursor names."""
-    statement, bound, last = _found(selection, most)
-    if statement is None:
-        return range(last + 1, min(last + most, selection.layout.rows) + 1)
-    if statement.engine is SQLITE:
-        return sqlite.numbers(selection.release.index, statement.sql, _values(statement, bound))
-    return [number for (number,) in run(selection.release, statement, bound)]
+    return _numbers(selection, _found(selection, most))
+
+
+def _numbers(selection: Selection, found: Question | range) -> Sequence[int]:
+    if isinstance(found, range):
+        return found
+    if found.engine is SQLITE:
+        return sqlite.numbers(selection.release.index, found.sql, found.values)
+    return [number for (number,) in found.engine.rows(selection.release.index, found.sql, found.values)]
 
 
 def page(selection: Selection) -> tuple[Sequence[int], str, bool]:
     """The numbers and the JSON of a page's rows (separated by ROW_SEPARATOR), and whether more rows follow."""
     index, number, limit = selection.release.index, selection.layout.number, selection.query.limit
-    statement, bound, _ = _found(selection, limit + 1)
-    if statement is not None and statement.engine is SQLITE:
-        found, text = sqlite.page(index, number, statement.sql, _values(statement, bound))
-        more = len(found) > limit
-        return found[:limit], text.rpartition(ROW_SEPARATOR)[0] if more else text, more
-    some = numbers(selection, limit + 1)
-    return some[:limit], sqlite.json_text(index, number, some[:limit]), len(some) > limit
-
-
-def _found(selection: Selection, most: int) -> tuple[Statement | None, Mapping[str, Any], int]:
-    """What gives the numbers of the first `most` rows behind the cursor's: a statement and what is bound to it; None
-    where these are all rows in the order of their numbers, from behind the one that is given.
-    """
-    layout, plan = selection.layout, selection.plan
-    shape, bound, last = _behind(selection)
-    if plan.shape == Shape():
-        return None, bound, last
-    statement = sql.walk(layout, shape) if plan.walked else sql.page(layout, shape, *access(selection))
-    return statement, _given(selection.release, layout, statement, {**bound, sql.LIMIT: most}), last
-
-
-def _behind(selection: Selection) -> tuple[Shape, dict[str, Any], int]:
-    """The shape of the rows behind the row that the cursor names, the values bound for it, and that row's number."""
-    release, shape, bound = selection.release, selection.plan.shape, dict(selection.bound)
-    if selection.query.cursor is None:
-        return shape, bound, 0
-    last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
-    bound[sql.LAST] = last
-    rows = run(release, sql.keys(selection.layout, shape), bound)
-    if not rows:
-        raise parse.wrong("cursor", "does not belong to this query")
-    keys = rows[0][1:]
-    bound |= {f"k{place}": value for place, value in enumerate(keys)}
-    return replace(shape, after=tuple([value is None for value in keys])), bound, last
+    found = _found(selection, limit + 1)
+    if not isinstance(found, range) and found.engine is SQLITE:
+        some, text = sqlite.page(index, number, found.sql, found.values)
+        return some[:limit], text.rpartition(ROW_SEPARATOR)[0] if len(some) > limit else text, len(some) > limit
+    numbers = _numbers(selection, found)
+    return numbers[:limit], sqlite.json_text(index, number, numbers[:limit]), len(numbers) > limit
 
 
 def batches(selection: Selection) -> Iterator[Sequence[int]]:
     """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised
     where the first are not found in time.
     """
-    layout, plan, index = selection.layout, selection.plan, selection.release.index
-    shape, bound, last = _behind(selection)
+    found = _found(selection)
+    if isinstance(found, range):
+        yield from (found[at : at + NEXT_BATCH] for at in range(0, len(found), NEXT_BATCH))
+    elif found.engine is SQLITE:
+        yield _numbers(selection, found)
+    else:
+        for some in duckdb.batches(selection.release.index, found.sql, found.values, FIRST_BATCH, NEXT_BATCH):
+            yield [number for (number,) in some]
+
+
+def _found(selection: Selection, most: int | None = None) -> Question | range:
+    """What gives the numbers of the first `most` rows (or all) behind the cursor's; these numbers themselves where all
+    rows are asked for in their order.
+    """
+    release, layout, plan, shape = selection.release, selection.layout, selection.plan, selection.plan.shape
+    bound, last = dict(selection.bound), 0
+    if selection.query.cursor is not None:
+        last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
+        bound[sql.LAST] = last
+        rows = run(release, sql.keys(layout, shape), bound)
+        if not rows:
+            raise parse.wrong("cursor", "does not belong to this query")
+        keys = rows[0][1:]
+        bound |= {f"k{place}": value for place, value in enumerate(keys)}
+        shape = replace(shape, after=tuple([value is None for value in keys]))
     if plan.shape == Shape():
-        for start in range(last + 1, layout.rows + 1, NEXT_BATCH):
-            yield range(start, min(start + NEXT_BATCH, layout.rows + 1))
-        return
-    statement = sql.page(layout, shape, *access(selection), limited=False)
-    values = _values(statement, _given(selection.release, layout, statement, bound))
-    if statement.engine is SQLITE:
-        yield sqlite.numbers(index, statement.sql, values)
-        return
-    for some in duckdb.batches(index, statement.sql, values, FIRST_BATCH, NEXT_BATCH):
-        yield [number for (number,) in some]
+        return range(last + 1, layout.rows + 1)[:most]
+    if plan.walked and most is not None:
+        statement = sql.walk(layout, shape)
+    else:
+        statement = sql.page(replace(access(selection), shape=shape), limited=most is not None)
+    given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
+    return Question(statement.engine, statement.sql, _values(statement, given))
 
 
 def total(selection: Selection) -> int:
@@ -228,17 +219,14 @@ def total(selection: Selection) -> int:
         return layout.rows
     if plan.rolled is not None:
         return _counted(selection, plan.rolled)
-    if plan.where == Shape(search=True):
-        return _counted(selection, sql.count(layout, plan.where, SQLITE))
-    return _counted(selection, sql.count(layout, plan.where, *access(selection)))
+    rows = Rows(layout, plan.where) if plan.where == Shape(search=True) else access(selection)
+    return _counted(selection, sql.count(rows))
 
 
 def size(selection: Selection, lines: str) -> int | None:
     """How many bytes the rows under the filters have as `lines` (csv, jsonl); None where they are few."""
-    engine, _ = access(selection)
-    if engine is SQLITE:
-        return None
-    return int(selection.rows(sql.size(selection.layout, selection.plan.where, lines))[0][0] or 0)
+    rows = access(selection)
+    return None if rows.engine is SQLITE else int(selection.rows(sql.size(rows, lines))[0][0] or 0)
 
 
 def match(text: str) -> str:

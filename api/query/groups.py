@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.index import layout as index_layout
-from api.index.layout import Column, Layout, rollup
-from api.index.sqlite import decimal
+from api.index.layout import Column
+from api.index.sqlite import EXACT, decimal
 from api.model import decimals
-from api.query.engines import EXACT, SQLITE, Engine, High, Low, Mean, Middle, Statement, Total, statement
+from api.query.engines import Engine, High, Low, Mean, Middle, Statement, Total, statement
 from api.query.find import Selection, access
 from api.query.indexes import rollup_pair
-from api.query.sql import LIMIT, Shape, Uses, column, conditions, free, number, source
+from api.query.sql import LIMIT, Rows, column, number
 
 FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
 ADDING = ("sum", "avg")
@@ -57,72 +57,50 @@ def grouping(selection: Selection, groups: tuple[int, ...], measures: tuple[Meas
     if all(m.position < 0 or (m.function != "median" and layout.columns[m.position].adds) for m in measures):
         pair = rollup_pair(layout, where, groups)
         if pair is not None:
-            return _grouping(layout, where, groups, measures, order, SQLITE, None, pair)
-    return _grouping(layout, where, groups, measures, order, *access(selection))
+            return _grouping(Rows(layout, where, pair=pair), groups, measures, order)
+    return _grouping(access(selection), groups, measures, order)
 
 
 @lru_cache(maxsize=256)
-def _grouping(
-    layout: Layout,
-    where: Shape,
-    groups: tuple[int, ...],
-    measures: tuple[Measure, ...],
-    order: Order,
-    engine: Engine,
-    uses: Uses,
-    pair: tuple[int, int] | None = None,
-) -> Grouping:
+def _grouping(rows: Rows, groups: tuple[int, ...], measures: tuple[Measure, ...], order: Order) -> Grouping:
     columns = {f"g{place}": column(position) for place, position in enumerate(groups)}
-    columns["n"] = sa.func.min(sa.column("n") if pair else number(layout))
+    columns["n"] = sa.func.min(sa.column("n") if rows.pair else number(rows.layout))
     for place, measure in enumerate(measures):
-        parts = (_rolled if pair else _parts)(measure, layout)
-        columns |= {f"{part}{place}": sql for part, sql in parts.items()}
-    used = [*where.positions, *groups, *(m.position for m in measures if m.position >= 0)]
-    tables = sa.table(rollup(layout.number, pair)) if pair else source(layout, used)
-    selected = sa.select(*(sql.label(name) for name, sql in columns.items())).select_from(tables)
-    selected = selected.where(*conditions(layout, where, uses)).group_by(
-        *(free(column(position), uses) for position in groups)
-    )
+        columns |= {f"{part}{place}": sql for part, sql in _parts(measure, rows).items()}
+    used = [*groups, *(m.position for m in measures if m.position >= 0)]
+    found = rows.select(*(sql.label(name) for name, sql in columns.items()), of=used)
+    found = found.group_by(*(rows.free(column(position)) for position in groups))
     keys = [f"g{place}" for place in range(len(groups))]
     names = [*keys, *(f"m{place}" for place in range(len(measures)))]
     for name, down in [*((names[place], down) for place, down in order), *((key, False) for key in keys)]:
         key: sa.ColumnElement[Any] = sa.literal_column(name)
-        selected = selected.order_by((key.desc() if down else key.asc()).nulls_last())
+        found = found.order_by((key.desc() if down else key.asc()).nulls_last())
     at = {name: place for place, name in enumerate(columns)}
-    made = statement(engine, selected.limit(sa.bindparam(LIMIT)))
-    return Grouping(made, at["n"], tuple(_writer(m, layout, at, place, engine) for place, m in enumerate(measures)))
+    made = statement(rows.engine, found.limit(sa.bindparam(LIMIT)))
+    return Grouping(made, at["n"], tuple(_writer(m, rows, at, place) for place, m in enumerate(measures)))
 
 
-def _parts(measure: Measure, layout: Layout) -> Parts:
+def _parts(measure: Measure, rows: Rows) -> Parts:
     """The columns of one measure: `m` is what is sorted by; with the others it gives the exact number."""
     position, function = measure.position, measure.function
     if position < 0:
-        return {"m": sa.func.count()}
-    detail, value = layout.columns[position], column(position)
+        return {"m": rows.counted}
+    detail, value = rows.layout.columns[position], column(position)
     if function in ("min", "max"):
-        return {"m": sa.func.min(value) if function == "min" else sa.func.max(value)}
+        least, most = (sa.column(f"{name}{position}") if rows.pair else value for name in ("a", "z"))
+        return {"m": sa.func.min(least) if function == "min" else sa.func.max(most)}
+    if rows.pair:
+        return _adding(function, sa.func.sum(sa.column(f"s{position}")), sa.func.sum(sa.column(f"k{position}")))
     numbers = sa.column(f"e{position}") if detail.apart else value
     power: sa.ColumnElement[str] = sa.literal_column(f"'e-{detail.scale}'" if detail.apart else "''")
     if function == "median":
         return {"m": Middle(value, numbers, power), "u": Low(value, numbers), "w": High(value, numbers)}
     counted = sa.func.count(value)
     if detail.apart:
-        total: sa.ColumnElement[Any] = Total(value, numbers)
+        total = Total(value, numbers)
         return {"m": total} if function == "sum" else {"m": Mean(value, numbers, power), "s": total, "k": counted}
     whole: sa.ColumnElement[int] = sa.literal_column(index_layout.whole(f"c{position}", detail.scale))
     return _adding(function, sa.func.sum(whole), counted)
-
-
-def _rolled(measure: Measure, _: Layout) -> Parts:
-    """The same from the rows of a rollup."""
-    position, function = measure.position, measure.function
-    if position < 0:
-        return {"m": sa.func.coalesce(sa.func.sum(sa.column("rows")), 0)}
-    if function == "min":
-        return {"m": sa.func.min(sa.column(f"a{position}"))}
-    if function == "max":
-        return {"m": sa.func.max(sa.column(f"z{position}"))}
-    return _adding(function, sa.func.sum(sa.column(f"s{position}")), sa.func.sum(sa.column(f"k{position}")))
 
 
 def _adding(function: str, total: sa.ColumnElement[Any], counted: sa.ColumnElement[Any]) -> Parts:
@@ -131,9 +109,7 @@ def _adding(function: str, total: sa.ColumnElement[Any], counted: sa.ColumnEleme
     return {"m": sa.cast(total, sa.Double) / sa.func.nullif(counted, 0), "s": total, "k": counted}
 
 
-def _writer(
-    measure: Measure, layout: Layout, at: Mapping[str, int], place: int, engine: Engine
-) -> Callable[[Row], str]:
+def _writer(measure: Measure, rows: Rows, at: Mapping[str, int], place: int) -> Callable[[Row], str]:
     """How a measure's value becomes JSON: exact; an average to 15 digits; null without values.
 
     `at` has each column's place in a row.
@@ -141,7 +117,7 @@ def _writer(
     main, function = at[f"m{place}"], measure.function
     if measure.position < 0:
         return lambda row: str(row[main])
-    detail = layout.columns[measure.position]
+    detail, engine = rows.layout.columns[measure.position], rows.engine
     low, high, total, counted = (at.get(f"{part}{place}", main) for part in ("u", "w", "s", "k"))
 
     def value(row: Row) -> Decimal:

@@ -4,6 +4,7 @@ The fields that are declared here load the query string (api.query.parse) and ma
 (api.openapi.parameters), so the two cannot disagree.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from marshmallow import ValidationError, fields, validate
@@ -88,7 +89,8 @@ def resolve(table: Table, name: str) -> tuple[Field, Operator] | None:
     return None
 
 
-def filters(table: Table) -> dict[str, Value]:
+@lru_cache(maxsize=512)
+def filters(table: Table) -> Mapping[str, Value]:
     """Every filter parameter of a dataset by name."""
     every: dict[str, Value] = {}
     for field in table.fields:

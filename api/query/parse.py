@@ -18,7 +18,6 @@ from api.query import parameters
 from api.query.fields import COMMA, Operator, Parameters, Separated, Value
 
 UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
-_PLAIN = re.compile(r"[ -$&-*,-~]*").fullmatch  # no escape, and all ASCII
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 Control = Callable[[Table], Parameters]
 Pairs = tuple[tuple[str, str], ...]
@@ -82,8 +81,6 @@ def pairs(query_string: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=256)
 def _pair(part: str) -> tuple[str, str]:
     name, _, value = part.partition("=")
-    if _PLAIN(part):
-        return name, value
     try:
         name, value = name.encode("latin-1").decode(), value.encode("latin-1").decode()
         name = unquote_plus(name, errors="strict")
@@ -165,16 +162,11 @@ def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]
     )
 
 
-@lru_cache(maxsize=512)
-def _filter_names(table: Table) -> tuple[str, ...]:
-    return tuple(parameters.filters(table))
-
-
 def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
     errors = []
     for name in names[:UNKNOWN_NAMED]:
         head, separator, _ = name.rpartition(parameters.SEPARATOR)
-        names_known = _filter_names(table) if separator else (*table.index, *sorted(known))
+        names_known = tuple(parameters.filters(table)) if separator else (*table.index, *sorted(known))
         if separator and head in table.index:
             names_known = tuple(n for n in names_known if n.startswith(head + separator))
         errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))
@@ -229,22 +221,10 @@ def _canonical(form: Form, raw: Mapping[str, str], more: Mapping[str, Any]) -> P
 
 def written(canonical: Iterable[tuple[str, str]]) -> str:
     """Parameters as a query string, commas inside a list's values written as %2C again."""
-    return "&".join(map(_piece, canonical))
+    return "&".join([f"{encode(name)}={encode(value)}" for name, value in canonical])
 
 
-@lru_cache(maxsize=256)
-def _piece(entry: tuple[str, str]) -> str:
-    return f"{encode(entry[0])}={encode(entry[1])}"
-
-
-_READABLE = re.compile(r"[A-Za-z0-9._~,:/-]*").fullmatch
-
-
+@lru_cache(maxsize=512)
 def encode(text: str) -> str:
     """A value in a link: what RFC 3986 allows unescaped in a query stays readable."""
-    return text if _READABLE(text) else _escaped(text)
-
-
-@lru_cache(maxsize=256)
-def _escaped(text: str) -> str:
     return "%2C".join(quote(part, safe="-._~,:/") for part in text.split(COMMA))

@@ -38,7 +38,7 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
     if not raw:
         return
     layout = sqlite.layouts(release.index)[target.name]
-    named = {"keys": json.loads("[" + ",".join(sorted(raw)) + "]")}
+    named = {"keys": tuple(json.loads("[" + ",".join(sorted(raw)) + "]"))}
     numbers = dict(run(release, _referred(layout, target.index[key.reference[0]]), named))
     texts = sqlite.json_text(release.index, layout.number, list(numbers.values())).split(ROW_SEPARATOR)
     objects = dict(zip(numbers, texts, strict=False))

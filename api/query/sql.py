@@ -4,8 +4,8 @@ SQLAlchemy Core writes a statement once for each shape of query (which fields, o
 its text is kept and run with bound parameters.
 
 A page is found in one of two ways. Where an index holds the rows in the order of the query it is walked (`walk`), in
-one or more ranges: the rows that tie with the last one seen and come after it, then the rows beyond it, then the nulls;
-so it costs the same at any depth. Else the rows under the filters are sorted (`page`).
+one or more ranges (`_ranges`), so that it costs the same at any depth. Else the rows under the filters are sorted
+(`page`).
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.index.layout import ROW_NUMBER, Layout, part, rollup
-from api.query.engines import DUCKDB, SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
+from api.query.engines import SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
 from api.query.fields import OPERATORS, Operand
 
 FULL_TEXT = "q"  # the names under which the words to search for, the limit and the last row's number are bound
@@ -25,6 +25,7 @@ LAST = "last"
 Filters = tuple[tuple[int, str, Any], ...]
 Sort = tuple[tuple[int, bool, bool], ...]
 Uses = frozenset[int] | None
+Conditions = list[sa.ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
@@ -85,40 +86,64 @@ def column(position: int) -> sa.ColumnElement[Any]:
     return sa.column(f"c{position}")
 
 
-def free(column: sa.ColumnElement[Any], uses: Uses) -> sa.ColumnElement[Any]:
-    """A column to sort or group by that does not tempt SQLite from the index it is to use."""
-    return column if uses is None else Unindexed(column)
-
-
-def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> list[sa.ColumnElement[bool]]:
+def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> Conditions:
     """The filters; comparing leaves nulls out by itself. `uses`: the places of those that SQLite takes from an index;
     None: as it likes.
     """
     made = []
     for place, (position, name, literal) in enumerate(shape.filters):
-        compared = column(position) if uses is None or place in uses else Unindexed(column(position))
-        folded: Any = sa.func.coalesce(sa.column(f"f{position}"), compared) if OPERATORS[name].folded else None
-        operator = OPERATORS[name]
-        value: Any = literal if operator.literal else sa.bindparam(f"v{place}")
+        operator, compared = OPERATORS[name], column(position)
+        if uses is not None and place not in uses:
+            compared = Unindexed(compared)
+        folded: Any = sa.func.coalesce(sa.column(f"f{position}"), compared) if operator.folded else None
+        value = literal if operator.literal else sa.bindparam(f"v{place}")
         made.append(operator.sql(Operand(compared, folded), value))
     if shape.search:
         made.append(Found(number(layout), sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT)))
     return made
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows under the filters of a query, and how they are reached: by which engine; `uses`: by the index of which
+    filters (their places) SQLite does, None: as it likes; `pair`: by the rollup of which fields instead.
+    """
+
+    layout: Layout
+    shape: Shape
+    engine: Engine = SQLITE
+    uses: Uses = None
+    pair: tuple[int, int] | None = None
+
+    def select(self, *what: sa.ColumnElement[Any], of: Iterable[int] = ()) -> sa.Select[Any]:
+        """What is selected of the rows; `of` these fields."""
+        tables = source(self.layout, [*self.shape.positions, *of])
+        if self.pair is not None:
+            tables = sa.table(rollup(self.layout.number, self.pair))
+        return sa.select(*what).select_from(tables).where(*conditions(self.layout, self.shape, self.uses))
+
+    def free(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """A column to sort or group by that does not tempt SQLite from the index it is to use."""
+        return column if self.uses is None else Unindexed(column)
+
+    @property
+    def counted(self) -> sa.ColumnElement[int]:
+        """How many they are."""
+        return sa.func.coalesce(sa.func.sum(sa.column("rows")), 0) if self.pair else sa.func.count()
+
+
 @lru_cache(maxsize=256)
-def count(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None) -> Statement:
-    """How many rows the filters leave."""
-    if shape == Shape(search=True):
-        words = sa.table(f"q{layout.number}")
-        found = sa.select(sa.func.count()).select_from(words).where(_matches(layout))
-        return statement(engine, found)
-    found = sa.select(sa.func.count()).select_from(source(layout, shape.positions))
-    return statement(engine, found.where(*conditions(layout, shape, uses)))
+def count(rows: Rows) -> Statement:
+    """How many rows there are."""
+    if rows.shape == Shape(search=True):
+        return statement(SQLITE, _searched(rows.layout, sa.func.count()))
+    return statement(rows.engine, rows.select(rows.counted))
 
 
-def _matches(layout: Layout) -> Matches:
-    return Matches(sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT))
+def _searched(layout: Layout, what: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """What is selected of the rows that full text alone finds."""
+    matches = Matches(sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT))
+    return sa.select(what).select_from(sa.table(f"q{layout.number}")).where(matches)
 
 
 def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> Statement:
@@ -130,48 +155,84 @@ def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> 
 
 
 @lru_cache(maxsize=256)
-def size(layout: Layout, shape: Shape, lines: str) -> Statement:
-    """How many bytes the lines of the rows under the filters have."""
-    found: sa.Select[Any] = sa.select(sa.func.sum(sa.column(f"{lines}_bytes"))).select_from(
-        source(layout, shape.positions)
-    )
-    return statement(DUCKDB, found.where(*conditions(layout, shape)))
+def size(rows: Rows, lines: str) -> Statement:
+    """How many bytes the lines of the rows have, which DuckDB knows."""
+    return statement(rows.engine, rows.select(sa.func.sum(sa.column(f"{lines}_bytes"))))
 
 
 @lru_cache(maxsize=256)
-def without(layout: Layout, shape: Shape, positions: tuple[int, ...], engine: Engine, uses: Uses = None) -> Statement:
-    """How many rows under the filters have no value of each of these fields."""
+def without(rows: Rows, positions: tuple[int, ...]) -> Statement:
+    """How many rows have no value of each of these fields."""
     counts = [sa.func.count() - sa.func.count(column(position)) for position in positions]
-    found = sa.select(*counts).select_from(source(layout, [*shape.positions, *positions]))
-    return statement(engine, found.where(*conditions(layout, shape, uses)))
+    return statement(rows.engine, rows.select(*counts, of=positions))
 
 
 @lru_cache(maxsize=256)
-def rolled_count(layout: Layout, shape: Shape, pair: tuple[int, int]) -> Statement:
-    """How many rows the filters leave, by a rollup."""
-    rolled = sa.table(rollup(layout.number, pair))
-    counted: sa.ColumnElement[int] = sa.func.coalesce(sa.func.sum(sa.column("rows")), 0)
-    return statement(SQLITE, sa.select(counted).select_from(rolled).where(*conditions(layout, shape)))
-
-
-@lru_cache(maxsize=256)
-def page(layout: Layout, shape: Shape, engine: Engine, uses: Uses = None, limited: bool = True) -> Statement:
+def page(rows: Rows, limited: bool = True) -> Statement:
     """The numbers of the rows, sorted: as many as the limit says, or all."""
-    where = conditions(layout, shape, uses)
+    layout, shape = rows.layout, rows.shape
+    found = rows.select(number(layout).label("n")).order_by(*_order(rows, shape.sort))
     if shape.after is not None:
-        where.append(_beyond(layout, shape))
-    order = _order(layout, shape.sort, uses)
-    selected = sa.select(number(layout).label("n")).select_from(source(layout, shape.positions)).where(*where)
-    selected = selected.order_by(*order)
-    return statement(engine, selected.limit(sa.bindparam(LIMIT)) if limited else selected)
+        found = found.where(sa.or_(*(sa.and_(*where) for where, _ in _ranges(layout, shape))))
+    return statement(rows.engine, found.limit(sa.bindparam(LIMIT)) if limited else found)
 
 
-def _order(layout: Layout, sort: Sort, uses: Uses = None) -> list[sa.ColumnElement[Any]]:
+@lru_cache(maxsize=256)
+def walk(layout: Layout, shape: Shape) -> Statement:
+    """The numbers of the rows, as an index holds them."""
+    limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
+    if shape.search:
+        rowid: sa.ColumnElement[int] = sa.column("rowid", sa.Integer)
+        found = _searched(layout, rowid.label("n")).order_by(rowid)
+        if shape.after is not None:
+            found = found.where(rowid > sa.bindparam(LAST))
+        return statement(SQLITE, found.limit(limit))
+    rows = Rows(layout, shape)
+    every = rows.select(number(layout).label("n")).limit(limit)
+    ranges = [every.where(*where).order_by(*_order(rows, rest)) for where, rest in _ranges(layout, shape)]
+    if len(ranges) == 1:
+        return statement(SQLITE, ranges[0])
+    return statement(SQLITE, sa.union_all(*(sa.select(each.subquery().c.n) for each in ranges)).limit(limit))
+
+
+def _ranges(layout: Layout, shape: Shape) -> list[tuple[Conditions, Sort]]:
+    """The ranges of rows that a page is taken from, in order, each with what sorts its rows.
+
+    After a row come those that tie with it in all sort keys, then those that tie in fewer and are beyond it in the
+    next; of each range first the rows with a value of that key, then those without one: nulls come last.
+    """
+    sort, after, keys = shape.sort, shape.after, [_key(layout, position) for position, *_ in shape.sort]
+    if after is None:
+        if not sort or not sort[0][2]:
+            return [([], sort)]
+        (position, down, _), *rest = sort
+        return [([keys[0].is_not(None)], ((position, down, False), *rest)), ([keys[0].is_(None)], tuple(rest))]
+    values: list[sa.BindParameter[Any]] = [sa.bindparam(f"k{depth}") for depth in range(len(sort))]
+    compared = zip(keys, values, after, strict=True)
+    ties = [key.is_(None) if null else key == value for key, value, null in compared]
+    ranges: list[tuple[Conditions, Sort]] = []
+    if not _numbered(sort):
+        ranges.append(([*ties, number(layout) > sa.bindparam(LAST)], ()))
+    for depth, (position, down, nulls) in reversed(list(enumerate(sort))):
+        key, value, following = keys[depth], values[depth], sort[depth + 1 :]
+        if not after[depth]:
+            beyond = key < value if down else key > value
+            ranges.append(([*ties[:depth], beyond], ((position, down, False), *following)))
+            if nulls:
+                ranges.append(([*ties[:depth], key.is_(None)], following))
+    return ranges
+
+
+def _numbered(sort: Sort) -> bool:
+    """Whether the last key of a sort is the row's number."""
+    return sort[-1:] != () and sort[-1][0] == ROW_NUMBER
+
+
+def _order(rows: Rows, sort: Sort) -> list[sa.ColumnElement[Any]]:
     """What rows are ordered by: the sort keys, then their number."""
     order: list[sa.ColumnElement[Any]] = []
-    numbered = sort if sort and sort[-1][0] == ROW_NUMBER else (*sort, (ROW_NUMBER, False, False))
-    for position, down, nulls in numbered:
-        key = free(_key(layout, position), uses)
+    for position, down, nulls in sort if _numbered(sort) else (*sort, (ROW_NUMBER, False, False)):
+        key = rows.free(_key(rows.layout, position))
         key = key.desc() if down else key.asc()
         order.append(key.nulls_last() if nulls else key)
     return order
@@ -181,100 +242,12 @@ def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
     return number(layout) if position == ROW_NUMBER else column(position)
 
 
-def _beyond(layout: Layout, shape: Shape) -> sa.ColumnElement[bool]:
-    """The rows after the last one of the page before: they tie with it in some sort keys and follow in the next."""
-    assert shape.after is not None
-    ties, some = _ties(layout, shape), []
-    for depth, ((position, down, nulls), null) in enumerate(zip(shape.sort, shape.after, strict=True)):
-        if not null:
-            key, value = _key(layout, position), _value(depth)
-            after = key < value if down else key > value
-            some.append(sa.and_(*ties[:depth], sa.or_(after, key.is_(None)) if nulls else after))
-    if not shape.sort or shape.sort[-1][0] != ROW_NUMBER:
-        some.append(sa.and_(*ties, number(layout) > sa.bindparam(LAST)))
-    return sa.or_(*some)
-
-
-def _value(depth: int) -> sa.BindParameter[Any]:
-    """The last row's value of a sort key."""
-    return sa.bindparam(f"k{depth}")
-
-
-def _ties(layout: Layout, shape: Shape) -> list[sa.ColumnElement[bool]]:
-    """That a row has the values of the last one, for each sort key."""
-    assert shape.after is not None
-    keys = [_key(layout, position) for position, *_ in shape.sort]
-    ties = enumerate(zip(keys, shape.after, strict=True))
-    return [key.is_(None) if null else key == _value(depth) for depth, (key, null) in ties]
-
-
-@lru_cache(maxsize=256)
-def walk(layout: Layout, shape: Shape) -> Statement:
-    """The numbers of the rows, as an index holds them."""
-    limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
-    if shape.search:
-        words = sa.table(f"q{layout.number}")
-        where: list[sa.ColumnElement[bool]] = [_matches(layout)]
-        rowid: sa.ColumnElement[int] = sa.column("rowid", sa.Integer)
-        if shape.after is not None:
-            where.append(rowid > sa.bindparam(LAST))
-        return statement(
-            SQLITE, sa.select(rowid.label("n")).select_from(words).where(*where).order_by(rowid).limit(limit)
-        )
-    ranges = [each.limit(limit) for each in _ranges(layout, shape)]
-    if len(ranges) == 1:
-        return statement(SQLITE, ranges[0])
-    return statement(SQLITE, sa.union_all(*(sa.select(each.subquery().c.n) for each in ranges)).limit(limit))
-
-
-def _ranges(layout: Layout, shape: Shape) -> list[sa.Select[Any]]:
-    """The page's ranges in order; after a row, those that tie with it in the most sort keys come first."""
-    sort, after, where = shape.sort, shape.after, conditions(layout, shape)
-    if after is None:
-        return _keyed(layout, where, shape, sort, [])
-    ties = _ties(layout, shape)
-    ranges: list[sa.Select[Any]] = []
-    if not sort or sort[-1][0] != ROW_NUMBER:
-        ranges.append(_range(layout, [*where, *ties, number(layout) > sa.bindparam(LAST)], shape, ()))
-    for depth in reversed(range(len(sort))):
-        if not after[depth]:
-            key, value, down = _key(layout, sort[depth][0]), _value(depth), sort[depth][1]
-            beyond = [key < value if down else key > value]
-            ranges += _keyed(layout, [*where, *ties[:depth]], shape, sort[depth:], beyond)
-    return ranges
-
-
-def _keyed(
-    layout: Layout,
-    where: list[sa.ColumnElement[bool]],
-    shape: Shape,
-    sort: Sort,
-    beyond: list[sa.ColumnElement[bool]],
-) -> list[sa.Select[Any]]:
-    """The rows with a value of the first sort key (with `beyond`, only those after the last row's), then those without
-    one: nulls come last.
-    """
-    if not sort:
-        return [_range(layout, where, shape, ())]
-    (position, down, nulls), rest = sort[0], sort[1:]
-    valued = beyond or ([column(position).is_not(None)] if nulls else [])
-    ranges = [_range(layout, [*where, *valued], shape, ((position, down, False), *rest))]
-    return [*ranges, _range(layout, [*where, column(position).is_(None)], shape, rest)] if nulls else ranges
-
-
-def _range(layout: Layout, where: list[sa.ColumnElement[bool]], shape: Shape, sort: Sort) -> sa.Select[Any]:
-    found = sa.select(number(layout).label("n")).select_from(source(layout, shape.positions))
-    return found.where(*where).order_by(*_order(layout, sort))
-
-
 @lru_cache(maxsize=256)
 def keys(layout: Layout, shape: Shape) -> Statement:
     """A row's number (bound as the last row's) and its values of the sort keys."""
     names = [number(layout), *(_key(layout, position) for position, *_ in shape.sort)]
-    selected = (
-        sa.select(*names).select_from(source(layout, shape.positions)).where(number(layout) == sa.bindparam(LAST))
-    )
-    return statement(SQLITE, selected)
+    found = sa.select(*names).select_from(source(layout, shape.positions))
+    return statement(SQLITE, found.where(number(layout) == sa.bindparam(LAST)))
 
 
 @lru_cache(maxsize=256)

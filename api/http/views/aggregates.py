@@ -203,7 +203,7 @@ def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, An
     positions = tuple(sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position].nulls}))
     if not positions:
         return {}
-    (counted,) = selection.rows(sql.without(layout, selection.plan.where, positions, *access(selection)))
+    (counted,) = selection.rows(sql.without(access(selection), positions))
     return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, counted, strict=True)}}
 
 
