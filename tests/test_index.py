@@ -396,3 +396,14 @@ def test_an_index_made_again_is_taken_over_by_a_running_server_without_a_refusal
     for _ in range(3):
         assert lantern("index", "--store", store).exit_code == 0
         assert client.get(ROWS).data == first
+
+
+def test_only_indexes_are_removed(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder beside them that has an index.json too, as websites have, is none."""
+    for text in ("{}", '{"format": "website", "files": []}'):
+        site = store / "index/website/public"
+        site.mkdir(parents=True, exist_ok=True)
+        (site / "index.json").write_text(text)
+        (site / "article.html").write_text("words")
+        assert lantern("index", "--store", store).exit_code == 0
+        assert (site / "article.html").read_text() == "words"

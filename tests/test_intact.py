@@ -14,6 +14,7 @@ import pytest
 import running
 from packages import table, write
 
+from api.index import sqlite
 from api.release.build import build
 
 QUESTIONS = (
@@ -158,3 +159,17 @@ def until(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", ["tables-00000000.duckdb", "{}.wal", "more"])
+def test_a_file_that_the_list_does_not_name_makes_an_index_a_damaged_one(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    build(write(tmp_path / "package", table("t", ["id"], [["a"]])), tmp_path / "store")
+    (index,) = tmp_path.glob("store/index/*/1.0.0-*")
+    (made,) = index.glob("*.duckdb")
+    sqlite.check(index)
+    (index / name.format(made.name)).write_bytes(made.read_bytes())
+    with pytest.raises(sqlite.NoIndex, match="is damaged"):
+        sqlite.check(index)
+    assert "is damaged" in caplog.text

@@ -269,6 +269,7 @@ def licensed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FlaskC
         listed = json.loads(manifest.read_text())
         entry = next(one for one in listed["files"] if one["path"] == descriptor.name)
         entry["sha256"] = hashlib.sha256(descriptor.read_bytes()).hexdigest()
+        entry["bytes"] = descriptor.stat().st_size
         manifest.write_text(json.dumps(listed))
         making.make(open_release(descriptor.parent, layout.folder(folder / "store", "")))
         return app_of(folder / "store").test_client()

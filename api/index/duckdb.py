@@ -129,7 +129,8 @@ def _table(con: "DuckDBPyConnection", db: sqlite3.Connection, one: Layout) -> No
     count = len(one.columns)
     for start in range(0, max(count, 1), layout.PART):
         name = source = layout.part(one.number, start)
-        columns = {row[1]: _type(row[2], one, row[1]) for row in db.execute(f"PRAGMA table_info({name})")}
+        columns = {row[1]: TYPES.get(row[2], "VARCHAR") for row in db.execute(f"PRAGMA table_info({name})")}
+        columns["n"] = "INTEGER"
         selected = list(columns)
         if not start:
             source = f"{name} JOIN j{one.number} USING (n)"
@@ -143,13 +144,8 @@ def _table(con: "DuckDBPyConnection", db: sqlite3.Connection, one: Layout) -> No
         _copy(con, db.execute(f"SELECT {', '.join(selected)} FROM {source} ORDER BY n"), name, columns, units)
 
 
-def _type(declared: str, one: Layout, name: str) -> str:
-    """DuckDB's type for a column, by the type that it has in SQLite."""
-    if name == "n":
-        return "INTEGER"
-    if declared == "NUMERIC":
-        return "BIGINT" if one.columns[int(name[1:])].whole else "DOUBLE"
-    return "BIGINT" if declared == "INTEGER" else "VARCHAR"
+# DuckDB's type for a column, by the type that it has in SQLite; the type of all others is VARCHAR.
+TYPES = {"NUMERIC": "BIGINT", "INTEGER": "BIGINT", "REAL": "DOUBLE"}
 
 
 def _copy(

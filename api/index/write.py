@@ -31,8 +31,9 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
         super().__init__()
         column = self.column = survey.columns[position]
         self.kind = column.kind
-        self.exact = not (column.whole or column.doubles)
-        self.store = decimals.sortable if self.exact else self.kind.store
+        self.exact, doubles = not (column.whole or column.doubles), self.kind.type in types.NUMERIC and not column.whole
+        self.store = decimals.sortable if self.exact else float if doubles else self.kind.store
+        self.declared = "TEXT" if self.exact else "REAL" if doubles else self.kind.column
         self.head = ("{" if position == 0 else FIELD_SEPARATOR) + encode_basestring(column.field.name) + ":"
         self.list = self.kind.type == "list"
         self.folds = self.list or position in texts(survey.table)
@@ -77,7 +78,7 @@ def _table(db: sqlite3.Connection, number: int, survey: Survey) -> Layout:
     table, cells = survey.table, [Cells(survey, position) for position in range(len(survey.columns))]
     parts = [range(at, min(at + layout.PART, len(cells))) for at in range(0, len(cells), layout.PART)]
     for part in parts:
-        declared = [f"c{i} {'TEXT' if cells[i].exact else cells[i].kind.column}" for i in part]
+        declared = [f"c{i} {cells[i].declared}" for i in part]
         declared += [f"f{i} TEXT" for i in part if cells[i].folds]
         db.execute(f"CREATE TABLE {layout.part(number, part[0])} (n INTEGER PRIMARY KEY, {', '.join(declared)})")
     db.execute(f"CREATE TABLE j{number} (n INTEGER PRIMARY KEY, json TEXT NOT NULL, csv TEXT NOT NULL)")
@@ -166,13 +167,12 @@ def _joined(number: int, positions: Sequence[int]) -> str:
 def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
     """Full text over the text fields, accents folded; it holds positions only, not the texts again."""
     positions = texts(table)
-    if not positions:
-        return
-    names = ", ".join(f"c{i}" for i in positions)
+    names = ", ".join(f"c{i}" for i in positions) or "nothing"  # in which nothing is found
     db.execute(
         f"CREATE VIRTUAL TABLE q{number} USING fts5({names}, content='', tokenize='unicode61 remove_diacritics 2')"
     )
-    db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM {_joined(number, positions)}")
+    if positions:
+        db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM {_joined(number, positions)}")
 
 
 def _spread(db: sqlite3.Connection, number: int, survey: Survey) -> tuple[list[int], list[int]]:

@@ -69,7 +69,7 @@ def compared(number: Decimal, operator: str, whole: bool) -> int | float:
         near = number.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
         if (ordered or near == number) and -INT64 <= near < INT64:
             return int(near)
-        return math.copysign(math.inf, number)
+        return math.copysign(math.inf, number) if ordered else math.inf
     nearest = float(number)
     if math.isfinite(nearest) and Decimal(repr(nearest)) == number:
         return nearest

@@ -274,7 +274,7 @@ _KINDS: Mapping[str, _Row] = {
     "date": ("TEXT", _DAY, str, '"{}"'.format, "Day"),
     "time": ("TEXT", _CLOCK, str, '"{}"'.format, "Clock"),
     "datetime": ("TEXT", _MOMENT, _moment_key, lambda value: f'"{_moment_key(value)}Z"', "Moment"),
-    "duration": ("NUMERIC", _duration, duration_seconds, encode_basestring, "Duration"),
+    "duration": ("REAL", _duration, duration_seconds, encode_basestring, "Duration"),
     "object": ("TEXT", _structured(dict, "a JSON object"), canonical, canonical, "Object"),
     "array": ("TEXT", _structured(list, "a JSON array"), canonical, canonical, "Array"),
     "geojson": ("TEXT", _structured(dict, "a GeoJSON object"), canonical, canonical, "Object"),

@@ -57,7 +57,7 @@ def variations(selection: Selection, groups: Sequence[int], measure: Measure) ->
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it: a whole number is no fraction."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(sqlite.decimal(value)) if isinstance(value, float) and value.is_integer() else value
 
 
 @lru_cache(maxsize=128)

@@ -1,6 +1,7 @@
 """Rows as a query wants them: only some fields, foreign keys as the rows they name."""
 
 import json
+from contextlib import suppress
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
@@ -9,8 +10,10 @@ import sqlalchemy as sa
 
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR, Layout
+from api.model import types
 from api.model.descriptor import Table
 from api.query.engines import SQLITE, OneOf, Statement, statement
+from api.query.fields import stored
 from api.query.find import Selection, run
 from api.query.sql import column, number, source
 from api.store.releases import Release
@@ -37,15 +40,19 @@ def _expand(release: Release, table: Table, position: int, lines: list[list[str]
     raw = {parts[position][len(head) :] for parts in lines} - {"null"}
     if not raw:
         return
-    layout = sqlite.layouts(release.index)[target.name]
-    named = {"keys": tuple(json.loads("[" + ",".join(sorted(raw)) + "]"))}
-    numbers = dict(run(release, _referred(layout, target.index[key.reference[0]]), named))
+    layout, place = sqlite.layouts(release.index)[target.name], target.index[key.reference[0]]
+    kind, keys = types.kind(target.fields[place]), dict[str, Any]()
+    for text in sorted(raw):
+        with suppress(ValueError):  # of another type than the key, so that it names no row
+            parsed = kind.parse(json.loads(text) if text.startswith('"') else text)
+            keys[text] = stored(parsed, kind, layout.columns[place])
+    numbers = dict(run(release, _referred(layout, place), {"keys": tuple(keys.values())}))
     texts = sqlite.json_text(release.index, layout.number, list(numbers.values())).split(ROW_SEPARATOR)
     objects = dict(zip(numbers, texts, strict=False))
     for parts in lines:
         text = parts[position][len(head) :]
         if text != "null":
-            parts[position] = head + objects.get(json.loads(text), text)
+            parts[position] = head + objects.get(keys.get(text), text)
 
 
 @lru_cache(maxsize=128)

@@ -191,8 +191,7 @@ def _group_json(selection: Selection, position: int, place: int, row_at: int) ->
             return encode_basestring(stored)
         if truth:
             return "true" if stored else "false"
-        whole = isinstance(stored, float) and stored.is_integer() and abs(stored) < decimals.INT64
-        return repr(int(stored) if whole else stored)
+        return decimals.to_json(sqlite.decimal(stored)) if isinstance(stored, float) else str(stored)
 
     return written
 
