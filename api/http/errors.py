@@ -51,8 +51,8 @@ TYPES: Mapping[str, tuple[int, str, str]] = {
     "rate-limited": (429, "Too many requests", "Wait as long as Retry-After says, or download the release."),
     "too-slow": (
         503,
-        "Query timeout",
-        "The query exceeded the server's time limit. Add filters, or download the release.",
+        "Query too large",
+        "The query exceeded the server's limit of time or memory. Add filters, or download the release.",
     ),
     "not-ready": (503, "Not ready", "What the server asks is being made. Try again when Retry-After says."),
     "internal": (500, "Internal error", "The server failed to process a valid request. Please report the request_id."),
