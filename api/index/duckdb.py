@@ -30,6 +30,7 @@ LOCKED = {
     "access_mode": "READ_ONLY",
     "threads": "1",  # the server's threads are those that run questions
     "memory_limit": MEMORY,
+    "temp_directory": "",  # nothing is spilled: a server writes no files beside an index
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
