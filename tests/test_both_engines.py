@@ -128,7 +128,7 @@ def test_both_engines_give_the_same_answer(client: FlaskClient, path: str) -> No
     ("engine", "endless"),
     [
         (sqlite, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c"),
-        (duckdb, "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range < b.range"),
+        (duckdb, "SELECT sum(hash(range)) FROM range(1000000000000)"),
     ],
     ids=["SQLite", "DuckDB"],
 )
