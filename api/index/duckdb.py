@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KEPT = 4
 BATCH = 100_000  # rows that are written at once
-MEMORY = "160MB"
+MEMORY = "112MB"
 STORAGE = "v1.4.0"  # the version of DuckDB from which on the files can be read
 LOCKED = {
     "access_mode": "READ_ONLY",
