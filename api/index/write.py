@@ -36,8 +36,7 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
         self.declared = "TEXT" if self.exact else "REAL" if doubles else self.kind.column
         self.head = ("{" if position == 0 else FIELD_SEPARATOR) + encode_basestring(column.field.name) + ":"
         self.list = self.kind.type == "list"
-        self.folds = self.list or position in texts(survey.table)
-        self.folded = False
+        self.folds = self.list or (column.folds and position in texts(survey.table))
 
     def __missing__(self, cell: str) -> tuple[types.Stored, str, str | None]:
         entry: tuple[types.Stored, str, str | None] = (None, self.head + "null", None)
@@ -45,7 +44,6 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
             value = self.kind.read(cell)
             stored = self.store(value)
             entry = (stored, self.head + self.kind.json(value), self._fold(value, stored))
-            self.folded = self.folded or entry[2] is not None
         if len(self) < KEPT_CELLS:
             self[cell] = entry
         return entry
@@ -130,7 +128,7 @@ def _column(survey: Survey, cells: Cells, most: int) -> Column:
         adds=adds,
         apart=numeric and not adds,
         most=most,
-        folded=cells.folded,
+        folded=cells.folds,
     )
 
 

@@ -29,10 +29,10 @@ Parameters = Mapping[str, fields.Field[Any]]
 
 
 class Operand(NamedTuple):
-    """What an operator reads of a row: the compared column and, if it is `folded`, the one with case folded."""
+    """What an operator reads of a row: the compared column, and the same with case folded."""
 
     column: sa.ColumnElement[Any]
-    folded: sa.ColumnElement[str] | None
+    folded: sa.ColumnElement[Any]
 
 
 def _read_one(kind: types.Kind, text: str) -> Any:

@@ -95,7 +95,8 @@ def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> Conditions:
         operator, compared = OPERATORS[name], column(position)
         if uses is not None and place not in uses:
             compared = Unindexed(compared)
-        folded: Any = sa.func.coalesce(sa.column(f"f{position}"), compared) if operator.folded else None
+        has_folded = layout.columns[position].folded
+        folded: Any = sa.func.coalesce(sa.column(f"f{position}"), compared) if has_folded else compared
         value = literal if operator.literal else sa.bindparam(f"v{place}")
         made.append(operator.sql(Operand(compared, folded), value))
     if shape.search:
