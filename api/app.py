@@ -29,5 +29,5 @@ def create_app(**overrides: Any) -> Flask:
         app.register_blueprint(view.blueprint)
     app.register_blueprint(files.tuf)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
-    app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # as documented
+    app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way
     return app

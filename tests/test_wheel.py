@@ -90,7 +90,7 @@ def test_another_server_makes_a_workbook_in_a_folder_with_a_strangers_modules(la
 def test_a_large_package_is_built_by_processes_that_import_nothing_of_a_stranger(
     lantern: Path, elsewhere: Path
 ) -> None:
-    """From 20 MB on tables are validated, and serving files made, by processes of their own."""
+    """From 20 MB on tables are validated, and their index made, by processes of their own."""
     text = "word " * 6_000
     tables = [packages.table(name, ["id:integer", "text"], [[i, text] for i in range(380)]) for name in ("one", "two")]
     package = packages.write(elsewhere / "large", *tables, created="2026-01-01T00:00:00Z")

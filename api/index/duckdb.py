@@ -4,6 +4,7 @@ The library is loaded when it is asked first: many servers never need it. A data
 process, read-only, without access to anything but its file.
 """
 
+import os
 import secrets
 import sqlite3
 import threading
@@ -52,7 +53,7 @@ def _file(index: Path, _: State) -> Path:
 
 
 @lru_cache(maxsize=KEPT)
-def _database(path: Path) -> "DuckDBPyConnection":
+def _database(path: Path, _process: int) -> "DuckDBPyConnection":
     import duckdb
 
     return duckdb.connect(str(path), read_only=True, config={**LOCKED})
@@ -64,7 +65,7 @@ def _running(index: Path, state: State) -> Iterator["DuckDBPyConnection"]:
     import duckdb
 
     with _opening:  # one file is one database in a process
-        cursor = _database(_file(index, state)).cursor()
+        cursor = _database(_file(index, state), os.getpid()).cursor()
     seconds = seconds_left()
     clock = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cursor.interrupt)
     clock.daemon = True
