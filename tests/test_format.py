@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import sqlite3
 from pathlib import Path
 
+import pyarrow
 import pytest
 from packages import table, write
 
@@ -68,6 +70,12 @@ def test_the_format_has_its_digests_and_they_are_kept(release: Path) -> None:
     manifest = json.loads((release / "manifest.json").read_bytes())
     assert manifest["format"] == FORMAT == max(DIGESTS)
     assert digests(release) == DIGESTS[FORMAT]
+
+
+def test_the_manifest_names_what_made_the_files(release: Path) -> None:
+    made_with = json.loads((release / "manifest.json").read_bytes())["made_with"]
+    assert list(made_with) == ["pyarrow", "XlsxWriter", "vl-convert-python", "SQLite", "zlib"]
+    assert made_with["pyarrow"] == pyarrow.__version__ and made_with["SQLite"] == sqlite3.sqlite_version
 
 
 def test_a_second_build_gives_every_byte_again(release: Path, tmp_path: Path) -> None:

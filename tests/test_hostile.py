@@ -303,7 +303,7 @@ def is_problem(document: Any, status: int, request_id: str) -> bool:
     return (
         kind in TYPES
         and document["status"] == status
-        and document["title"] == TYPES[kind][1]
+        and document["title"] == TYPES[kind]["title"]
         and isinstance(document["detail"], str)
         and isinstance(document["instance"], str)
         and document["request_id"] == request_id

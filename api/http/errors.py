@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
 
+from api.index import making
 from api.index.sqlite import NoIndex, TooSlow
 from api.model.errors import LanternError
 from api.query.parse import QueryError
@@ -17,46 +19,8 @@ MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("lantern")
 blueprint = Blueprint("problems", __name__)
 
-# type: (status, title, what it means and what to do)
-TYPES: Mapping[str, tuple[int, str, str]] = {
-    "unknown-parameter": (
-        400,
-        "Unknown query parameter",
-        "This resource has no such parameter. errors[].did_you_mean is the closest valid name; /docs/ lists all.",
-    ),
-    "invalid-parameter": (
-        400,
-        "Invalid query parameter",
-        "A parameter has an invalid value: errors[] names each one and what was expected.",
-    ),
-    "conflicting-parameters": (
-        400,
-        "Conflicting query parameters",
-        "Two parameters exclude each other: give only one of those in errors[].",
-    ),
-    "not-found": (404, "Not found", "There is nothing at this address. /v1/ links to everything."),
-    "gone": (
-        410,
-        "Gone",
-        "The row was published and later retracted; the retraction says why and remains in /v1/corrections.",
-    ),
-    "not-acceptable": (406, "Not acceptable", "detail lists the media types that are available here."),
-    "method-not-allowed": (405, "Method not allowed", "Only GET, HEAD and OPTIONS are supported, as Allow says."),
-    "not-additive": (
-        409,
-        "These values must not be added",
-        "The sum or average would mix figures that are not parts of one whole: different units or measures, "
-        "overlapping periods, or competing figures. errors[] names the fields that vary; filter or group by them.",
-    ),
-    "rate-limited": (429, "Too many requests", "Wait as long as Retry-After says, or download the release."),
-    "too-slow": (
-        503,
-        "Query too large",
-        "The query exceeded the server's limit of time or memory. Add filters, or download the release.",
-    ),
-    "not-ready": (503, "Not ready", "What the server asks is being made. Try again when Retry-After says."),
-    "internal": (500, "Internal error", "The server failed to process a valid request. Please report the request_id."),
-}
+# By type: status, title, and what it means and what to do.
+TYPES: Mapping[str, Mapping[str, Any]] = json.loads(Path(__file__).with_name("problems.json").read_bytes())
 
 
 # Errors of Flask and Werkzeug that have a type here; the type of any other is about:blank (RFC 9457, 4.2.1).
@@ -84,11 +48,11 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
 
     For a `kind` of "" the type is about:blank, and the title is in `more`.
     """
-    usual, title, _ = TYPES.get(kind, (500, "", ""))
-    status = code or usual
+    of_type = TYPES.get(kind, {"status": 500, "title": ""})
+    status = code or of_type["status"]
     document = {
         "type": f"{current_app.config['BASE_URL']}/problems/{kind}" if kind else "about:blank",
-        "title": title,
+        "title": of_type["title"],
         "status": status,
         "detail": detail,
         "instance": request.path,
@@ -119,10 +83,12 @@ def init_app(app: Flask) -> None:
 
 
 def _no_index(error: NoIndex) -> Response:
-    """The index is made again; nothing of what was read of it is sent."""
+    """The index is made again; nothing of what was read of it is sent. The answer says why it is not there."""
     store: Store = current_app.extensions["store"]
-    store.missing([release for release in store.releases() if release.index == error.index])
-    return problem("not-ready", f"{error}. It is being made.")
+    releases = [release for release in store.releases() if release.index == error.index]
+    store.missing(releases)
+    why = "; ".join([str(error), *(making.reason(release) for release in releases)])
+    return problem("not-ready", f"{why}.")
 
 
 def _http(error: HTTPException) -> Response:
@@ -155,6 +121,6 @@ def explain(kind: str) -> Response:
     """What a problem type means."""
     if kind not in TYPES:
         raise NotFound
-    status, title, meaning = TYPES[kind]
-    words = {"kind": kind, "status": status, "title": title, "meaning": meaning}
-    return make_response(render_template("problem.html", **words, docs=f"{current_app.config['BASE_URL']}/docs/"))
+    return make_response(
+        render_template("problem.html", kind=kind, **TYPES[kind], docs=f"{current_app.config['BASE_URL']}/docs/")
+    )

@@ -51,7 +51,7 @@ def components(spec: APISpec, instance: str) -> None:
     data = {name: envelope(held) for name, held in SHARED["x-data"].items()}
     for name, schema in {**COMPONENTS["schemas"], **data}.items():
         spec.components.schema(name, schema)
-    kinds = "\n".join(f"- `{kind}` ({status}): {meaning}" for kind, (status, _, meaning) in TYPES.items())
+    kinds = "\n".join(f"- `{kind}` ({of['status']}): {of['meaning']}" for kind, of in TYPES.items())
     spec.components.schemas["Problem"]["description"] += f" Types:\n\n{kinds}"
     for name, header in COMPONENTS["headers"].items():
         spec.components.header(name, header)
@@ -65,8 +65,8 @@ def components(spec: APISpec, instance: str) -> None:
 def _examples(status: int, instance: str) -> Entry:
     """An example of each type of problem with this status (invalid-parameter where none has it)."""
     examples = {}
-    for kind in [kind for kind, (own, _, _) in TYPES.items() if own == status] or ["invalid-parameter"]:
-        _, title, meaning = TYPES[kind]
+    for kind in [kind for kind, of in TYPES.items() if of["status"] == status] or ["invalid-parameter"]:
+        title, meaning = TYPES[kind]["title"], TYPES[kind]["meaning"]
         here = {"detail": meaning.partition(". ")[0].rstrip(".") + ".", "instance": instance}
         here |= SHARED["x-problems"].get(kind, {})
         value = {"type": f"/problems/{kind}", "title": title, "status": status, **here, "request_id": "0a1b2c3d4e5f-7"}

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from api.index import sqlite
 from api.index.layout import Layout
 from api.model.descriptor import Field, Package, Table
-from api.query.engines import Statement, statement
+from api.query.engines import SHAPES, Statement, statement
 from api.query.find import Selection, access
 from api.query.groups import Measure
 from api.query.sql import Rows, column, number, source
@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
     return int(sqlite.decimal(value)) if isinstance(value, float) and value.is_integer() else value
 
 
-@lru_cache(maxsize=128)
+@lru_cache(SHAPES)
 def _values(rows: Rows, measure: Measure, position: int) -> Statement:
     """Some of the values that a field has among the rows that are measured."""
     value = rows.free(column(position)).label("value")
@@ -95,7 +95,7 @@ def guarded(field: Field) -> bool:
     return WITHIN in field.descriptor or IF in field.descriptor
 
 
-@lru_cache(maxsize=128)
+@lru_cache(SHAPES)
 def _check(
     release: Release, rows: Rows, table: Table, groups: tuple[int, ...], measure: Measure
 ) -> tuple[Statement, list[str]]:
@@ -139,7 +139,7 @@ def _target(package: Package, layouts: Mapping[str, Layout], table: Table, condi
     return sa.select(*pair).select_from(source(layouts[target.name], [reference, value])).subquery("target")
 
 
-@lru_cache(maxsize=128)
+@lru_cache(SHAPES)
 def _overlap(rows: Rows, table: Table, groups: tuple[int, ...], measure: Measure) -> Statement | None:
     """A row where two periods in a group overlap or cannot be told apart; None for a table without periods."""
     start, end, year = (table.index.get(table.figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))

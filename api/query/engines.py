@@ -22,6 +22,8 @@ from api.index import duckdb, sqlite
 from api.index.layout import Column
 from api.model import types
 
+SHAPES = 1_000  # shapes of each kind whose statements are kept: SQLAlchemy writes one in a millisecond
+
 
 class DuckDBDialect(PGDialect):
     """PostgreSQL's, under a name by which elements can tell the two apart."""

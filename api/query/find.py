@@ -16,7 +16,7 @@ from api.index.layout import FEW, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
 from api.query import indexes, parse, sql
-from api.query.engines import DUCKDB, SQLITE, Engine, Statement
+from api.query.engines import DUCKDB, SHAPES, SQLITE, Engine, Statement
 from api.query.parse import Query
 from api.query.sql import Rows, Shape
 from api.store.releases import Release
@@ -98,11 +98,10 @@ def _given(release: Release, layout: Layout, statement: Statement, bound: Mappin
     """The values for a statement: DuckDB is given which rows full text finds."""
     if statement.engine is SQLITE or sql.FULL_TEXT not in bound:
         return bound
-    found = sqlite.found_by_text(release.index, layout, bound[sql.FULL_TEXT])
-    return {**bound, sql.FULL_TEXT: found}
+    return {**bound, sql.FULL_TEXT: sqlite.found_by_text(release.index, layout, bound[sql.FULL_TEXT])}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Plan:
     key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
     where = Shape(filters, search)
@@ -120,7 +119,8 @@ def access(selection: Selection) -> Rows:
     layout, where = selection.layout, selection.plan.where
     if layout.rows <= FEW:
         return Rows(layout, where)
-    if where.search and _counted(selection, sql.count(Rows(layout, Shape(search=True)))) <= FEW:
+    words = selection.bound.get(sql.FULL_TEXT)
+    if words and sqlite.found_by_text(selection.release.index, layout, words).count(1) <= FEW:
         return Rows(layout, where, SQLITE, frozenset())
     for places, statement in _narrowing(layout, where):
         if _counted(selection, statement) <= FEW:
@@ -128,7 +128,7 @@ def access(selection: Selection) -> Rows:
     return Rows(layout, where, DUCKDB)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def _narrowing(layout: Layout, where: Shape) -> list[tuple[frozenset[int], Statement]]:
     """The filters that some index takes together, by place, with the statement that counts their rows up to FEW."""
     every = indexes.narrowing(layout, where.filters)

@@ -1,7 +1,7 @@
 """Groups and their measures → SQL, and its rows → JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from api.index import layout as index_layout
 from api.index.layout import Column
 from api.index.sqlite import EXACT, decimal
 from api.model import decimals
-from api.query.engines import Engine, High, Low, Mean, Middle, Statement, Total, statement
+from api.query.engines import SHAPES, Engine, High, Low, Mean, Middle, Statement, Total, statement
 from api.query.find import Selection, access
 from api.query.indexes import rollup_pair
 from api.query.sql import LIMIT, Rows, column, number
@@ -54,14 +54,20 @@ def grouping(selection: Selection, groups: tuple[int, ...], measures: tuple[Meas
     A rollup is asked where it has all that is filtered, grouped by and measured.
     """
     layout, where = selection.layout, selection.plan.where
+    pair = None
     if all(m.position < 0 or (m.function != "median" and layout.columns[m.position].adds) for m in measures):
         pair = rollup_pair(layout, where, groups)
-        if pair is not None:
-            return _grouping(Rows(layout, where, pair=pair), groups, measures, order)
-    return _grouping(access(selection), groups, measures, order)
+    rows = Rows(layout, where, pair=pair) if pair else access(selection)
+    # One statement serves the same measures in every order.
+    listed = tuple(sorted(measures, key=str))
+    places = [listed.index(measure) for measure in measures]
+    first = len(groups)
+    moved = tuple([(place if place < first else first + places[place - first], down) for place, down in order])
+    made = _grouping(rows, groups, listed, moved)
+    return replace(made, measures=tuple([made.measures[place] for place in places]))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def _grouping(rows: Rows, groups: tuple[int, ...], measures: tuple[Measure, ...], order: Order) -> Grouping:
     columns = {f"g{place}": column(position) for place, position in enumerate(groups)}
     columns["n"] = sa.func.min(sa.column("n") if rows.pair else number(rows.layout))

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from api.index.layout import CROWD, ROW_NUMBER, Layout
+from api.query.engines import SHAPES
 from api.query.fields import OPERATORS
 from api.query.sql import Filters, Shape
 
@@ -52,7 +53,7 @@ def _walks(layout: Layout, shape: Shape, positions: tuple[int, ...]) -> bool:
     return len(rest) == 1 and sort[:1] != () and sort[0][0] == rest[0] and layout.columns[rest[0]].most <= CROWD
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def rollup_pair(layout: Layout, shape: Shape, groups: tuple[int, ...] = ()) -> tuple[int, int] | None:
     """The pair of fields whose rollup covers all fields that are filtered and grouped by, if there is one."""
     used = {position for position, _, _ in shape.filters} | set(groups)

@@ -132,7 +132,7 @@ class Form:
     lists: frozenset[str]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]) -> Form:
     """The schema of just the parameters that a query has: marshmallow visits every declared field at each load."""
     known = control(table)

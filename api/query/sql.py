@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.index.layout import ROW_NUMBER, Layout, part, rollup
-from api.query.engines import SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
+from api.query.engines import SHAPES, SQLITE, Engine, Found, Matches, Statement, Unindexed, statement
 from api.query.fields import OPERATORS, Operand
 
 FULL_TEXT = "q"  # the names under which the words to search for, the limit and the last row's number are bound
@@ -133,7 +133,7 @@ class Rows:
         return sa.func.coalesce(sa.func.sum(sa.column("rows")), 0) if self.pair else sa.func.count()
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def count(rows: Rows) -> Statement:
     """How many rows there are."""
     if rows.shape == Shape(search=True):
@@ -155,20 +155,20 @@ def bounded(layout: Layout, shape: Shape, places: frozenset[int], most: int) -> 
     return statement(SQLITE, sa.select(sa.func.count()).select_from(counted))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def size(rows: Rows, lines: str) -> Statement:
     """How many bytes the lines of the rows have, which DuckDB knows."""
     return statement(rows.engine, rows.select(sa.func.sum(sa.column(f"{lines}_bytes"))))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def without(rows: Rows, positions: tuple[int, ...]) -> Statement:
     """How many rows have no value of each of these fields."""
     counts = [sa.func.count() - sa.func.count(column(position)) for position in positions]
     return statement(rows.engine, rows.select(*counts, of=positions))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def page(rows: Rows, limited: bool = True) -> Statement:
     """The numbers of the rows, sorted: as many as the limit says, or all."""
     layout, shape = rows.layout, rows.shape
@@ -178,7 +178,7 @@ def page(rows: Rows, limited: bool = True) -> Statement:
     return statement(rows.engine, found.limit(sa.bindparam(LIMIT)) if limited else found)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def walk(layout: Layout, shape: Shape) -> Statement:
     """The numbers of the rows, as an index holds them."""
     limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
@@ -243,7 +243,7 @@ def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
     return number(layout) if position == ROW_NUMBER else column(position)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def keys(layout: Layout, shape: Shape) -> Statement:
     """A row's number (bound as the last row's) and its values of the sort keys."""
     names = [number(layout), *(_key(layout, position) for position, *_ in shape.sort)]
@@ -251,7 +251,7 @@ def keys(layout: Layout, shape: Shape) -> Statement:
     return statement(SQLITE, found.where(number(layout) == sa.bindparam(LAST)))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(SHAPES)
 def by_value(layout: Layout, positions: tuple[int, ...]) -> Statement:
     """The number of the row with these values (bound as k0, k1, …) of fields; without any, with that number."""
     where = [column(position) == sa.bindparam(f"k{i}") for i, position in enumerate(positions)]

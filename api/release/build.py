@@ -7,10 +7,13 @@ releases the store holds.
 
 import os
 import shutil
+import sqlite3
 import tempfile
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,9 @@ from api.store import atomic_files, manifest, release_index, releases
 VALIDATED = "validated"  # the folder in which a store remembers valid tables
 PLACE = "build-"  # how the folders of builds under way begin
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
+# What writes the files of a release beside this program: with other versions the bytes of the same content may differ.
+LIBRARIES = ("pyarrow", "XlsxWriter", "vl-convert-python")
+OWN_LIBRARIES = {"SQLite": sqlite3.sqlite_version, "zlib": zlib.ZLIB_RUNTIME_VERSION}
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
 
 
@@ -223,6 +229,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "format": manifest.FORMAT,
         "version": model.version,
         "previous": version.previous.version if version.previous else None,
+        "made_with": {**{name: metadata.version(name) for name in LIBRARIES}, **OWN_LIBRARIES},
         "published_at": _published_at(model),
         "change_kinds": _kinds(version, counts),
         "changes": counts,
