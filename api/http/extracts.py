@@ -5,13 +5,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from api.index.sqlite import TooSlow, seconds_left
+from api.model.descriptor import Table
 from api.model.files import DESCRIPTOR
 from api.query.find import Selection
+from api.query.foreign import Foreign
 from api.release.formats import Format
 
 WAITED = "Writing these rows in this format takes longer than the server's time limit."
@@ -43,11 +45,21 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
 def _described(selection: Selection, rows: int) -> dict[str, Any]:
     """A descriptor of the one table, with the picked fields and no references to tables that are missing."""
     table, picked = selection.table, selection.query.fields
-    positions = picked if picked is not None else range(len(table.fields))
-    names = {table.fields[i].name for i in positions}
+    shown = [_field(table, one) for one in (range(len(table.fields)) if picked is None else picked)]
+    names = {field["name"] for field in shown}
     schema = {k: v for k, v in table.schema.items() if k not in ("foreignKeys", "lantern:figure")}
-    schema["fields"] = [table.fields[i].descriptor for i in positions]
+    schema["fields"] = shown
     if not set(table.primary_key) <= names:
         schema.pop("primaryKey", None)
     resource = {**table.descriptor, "path": table.path, "schema": schema, "rows": rows}
     return {**selection.release.package.descriptor, "resources": [resource]}
+
+
+def _field(table: Table, picked: int | Foreign) -> Mapping[str, Any]:
+    """The descriptor of a picked field: of one that a foreign key leads to, values recur and may be missing."""
+    if isinstance(picked, int):
+        return table.fields[picked].descriptor
+    field = picked.field
+    return {"name": picked.name, "type": field.type, "format": field.format, "missingValues": [*field.missing]} | {
+        name: value for name, value in field.descriptor.items() if name not in ("name", "constraints", "missingValues")
+    }

@@ -52,7 +52,7 @@ def picked(*names: str) -> Control:
 
 def refuse_parameters() -> None:
     """Raise QueryError where the request has any parameter: this address has none."""
-    parse.read(PLAIN, _pairs(), no_parameters)
+    parse.read(PLAIN, _pairs(), no_parameters, filtered=False)
 
 
 def without_parameters(release: Release, *path: str) -> DataRequest:
@@ -62,7 +62,7 @@ def without_parameters(release: Release, *path: str) -> DataRequest:
 
 def of_release(*path: str, control: Control = release_parameters) -> DataRequest:
     """A request about a release as a whole, at the address made of these parts."""
-    query = parse.read(PLAIN, _pairs(), control)
+    query = parse.read(PLAIN, _pairs(), control, filtered=False)
     return DataRequest(_release(query.canonical), PLAIN, query, address(*path))
 
 
@@ -77,7 +77,7 @@ def of_dataset(
     release = _release(pairs)
     table = dataset(release, name)
     start = ("v1", "datasets", table.name) if below else ("v1",)
-    return DataRequest(release, table, parse.read(table, pairs, control, filtered), address(*start, *path))
+    return DataRequest(release, table, parse.read(table, pairs, control, filtered, release), address(*start, *path))
 
 
 def _pairs() -> list[tuple[str, str]]:
@@ -92,7 +92,7 @@ def _release(pairs: Sequence[tuple[str, str]]) -> Release:
     named = [(name, value) for name, value in pairs if name in ("version", "as_of")]
     if not named:
         return store().latest()
-    chosen = parse.read(PLAIN, named, release_parameters).more
+    chosen = parse.read(PLAIN, named, release_parameters, filtered=False).more
     return store().as_of(chosen["as_of"]) if "as_of" in chosen else store().version(chosen["version"])
 
 

@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Context, Decimal
 from functools import lru_cache, partial, reduce
@@ -202,6 +202,12 @@ def row_texts(index: Path, number: int, column: str, numbers: Sequence[int], bet
     sql = f"SELECT group_concat(text, ?) FROM (SELECT j{number}.{column} AS text FROM {source})"
     ((text,),) = rows(index, sql, (between, *given))
     return text or ""
+
+
+def texts(index: Path, number: int, column: str, numbers: Iterable[int]) -> dict[int, str]:
+    """The text (`column` json or csv) of each of these rows of a dataset, by number."""
+    sql = f"SELECT n, {column} FROM j{number} WHERE n IN (SELECT value FROM json_each(?))"
+    return dict(rows(index, sql, [json.dumps(list(numbers))]))
 
 
 def json_text(index: Path, number: int, numbers: Sequence[int]) -> str:

@@ -35,7 +35,8 @@ class Column:
 
     `width`: characters of the longest cell; `digits` and `scale`: the most digits before and after the decimal point;
     `whole`: all are 64-bit integers; `doubles`: a double holds each number; `plain`: every number is written in digits
-    that Python and Arrow read as they are; `repeats`: few different texts; `folds`: folding case changes some text.
+    that Python and Arrow read as they are; `repeats`: few different texts; `folds`: folding case changes some text;
+    `commas`: some text has a comma.
     """
 
     field: Field
@@ -49,6 +50,7 @@ class Column:
     doubles: bool = True
     plain: bool = True
     folds: bool = False
+    commas: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ def survey(table: Table, path: Path) -> Survey:
                 column.width = max(column.width, max(map(len, fresh)))
                 if look is not None:
                     look(column, fresh)
-                elif not column.folds:
-                    column.folds = any(cell != cell.casefold() for cell in fresh)
+                else:
+                    column.folds = column.folds or any(cell != cell.casefold() for cell in fresh)
+                    column.commas = column.commas or any("," in cell for cell in fresh)
                 if column.repeats:
                     seen |= fresh
                     column.repeats = len(seen) <= REMEMBERED

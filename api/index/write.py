@@ -129,6 +129,7 @@ def _column(survey: Survey, cells: Cells, most: int) -> Column:
         apart=numeric and not adds,
         most=most,
         folded=cells.folds,
+        commas=column.commas,
     )
 
 

@@ -3,10 +3,12 @@
 The OpenAPI document is made from the same fields (api.openapi.parameters).
 """
 
+import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,13 +18,16 @@ from api.index.layout import ITEM_SEPARATOR, Column
 from api.model import decimals, types
 from api.model.descriptor import Field
 from api.model.nearest import nearest
-from api.query.engines import Begins, Holds, OneOf
+from api.query.engines import Begins, Ends, Holds, OneOf
 
 IN_MAX = 200
 # A comma that was percent-encoded, until the list that holds it has been split: a lone surrogate, which no UTF-8 text
 # decodes to.
 COMMA = "\udc2c"
 Parameters = Mapping[str, fields.Field[Any]]
+CHOICES_NAMED = 12
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+ -][0-9]{2}:?[0-9]{2})?").fullmatch
 
 
 # Operators
@@ -42,19 +47,24 @@ def _read_one(kind: types.Kind, text: str) -> Any:
         raise ValidationError(f"{text[:60]!r} is not {error}") from None
 
 
-def _read_list(kind: types.Kind, text: str) -> list[Any]:
-    if not text:
+def _read_list(kind: types.Kind, parts: list[str]) -> list[Any]:
+    if parts == [""]:
         raise ValidationError("expected at least one value")
-    parts = split(text)
     if len(parts) > IN_MAX:
         raise ValidationError(f"expected at most {IN_MAX} values, found {len(parts)}")
     return [_read_one(kind, part) for part in parts]
 
 
+def _read_two(kind: types.Kind, parts: list[str]) -> list[Any]:
+    if len(parts) != 2:
+        raise ValidationError(f"expected two values, the least and the greatest, found {len(parts)}")
+    return [_read_one(kind, part) for part in parts]
+
+
 def _read_flag(_: types.Kind, text: str) -> bool:
-    if text not in ("true", "false"):
+    if text.lower() not in ("true", "false"):
         raise ValidationError("expected true or false")
-    return text == "true"
+    return text.lower() == "true"
 
 
 def stored(value: Any, kind: types.Kind, column: Column, name: str = "eq") -> types.Stored:
@@ -87,36 +97,48 @@ TEXTS = frozenset({"string", "any"})
 class Operator(NamedTuple):
     """All that the program knows of one operator of filters.
 
-    `words` end the sentence "field …"; `types` are the field types that have it. `read` turns a parameter's text into a
-    value (it raises ValidationError saying what was expected); `bind` turns the value into what is bound to the
-    statement; `sql` is the condition. `many`: the text is a comma-separated list. `literal`: the value is part of the
+    `words` end the sentence "field …"; `types` are the field types that have it. `read` turns a parameter's text (of
+    `many` operators the parts of the list) into a value; it raises ValidationError saying what was expected. `bind`
+    turns the value into what is bound to the statement; `sql` is the condition. `literal`: the value is part of the
     statement. `folded`: it reads more than the compared column. `written` names the form (api.model.types.WRITTEN) of
-    the text, where it is not that of the type.
+    the text, where it is not that of the type. `chooses`: a value outside the field's `enum` is a mistake. `parts`: it
+    stands for these operators, each with one of its values.
     """
 
     name: str
     words: str
     types: frozenset[str]
     sql: Callable[[Operand, Any], sa.ColumnElement[bool]]
-    read: Callable[[types.Kind, str], Any] = _read_one
+    read: Callable[[types.Kind, Any], Any] = _read_one
     bind: Callable[[Any, types.Kind, Column, str], Any] = stored
     many: bool = False
     literal: bool = False
     folded: bool = False
     written: str = ""
+    chooses: bool = False
+    parts: tuple[str, ...] = ()
 
 
-_LIST: Any = {"read": _read_list, "bind": _bind_list, "many": True}
+_LIST: Any = {"read": _read_list, "bind": _bind_list, "many": True, "chooses": True}
 _FOLDED: Any = {"bind": _bind_contains, "folded": True}
-_COMMAS = "comma-separated; a comma inside a value is written %2C"
+_COMMAS = "comma-separated, or the parameter repeated"
 ANY = frozenset(types.TYPES)
 _OPERATORS = (
-    Operator("eq", "is this", ANY, lambda row, value: row.column == value),
-    Operator("ne", "differs from this (nulls are left out)", ANY, lambda row, value: row.column != value),
+    Operator("eq", "is this", ANY, lambda row, value: row.column == value, chooses=True),
+    Operator("ne", "differs from this (nulls are left out)", ANY, lambda row, value: row.column != value, chooses=True),
     Operator("lt", "is less than this", ORDERED, lambda row, value: row.column < value),
     Operator("lte", "is at most this", ORDERED, lambda row, value: row.column <= value),
     Operator("gt", "is greater than this", ORDERED, lambda row, value: row.column > value),
     Operator("gte", "is at least this", ORDERED, lambda row, value: row.column >= value),
+    Operator(
+        "between",
+        "is between these two, both included",
+        ORDERED,
+        lambda row, value: sa.and_(row.column >= value[0], row.column <= value[1]),
+        _read_two,
+        many=True,
+        parts=("gte", "lte"),
+    ),
     Operator("in", f"is one of these, {_COMMAS}", LISTABLE, lambda row, value: OneOf(row.column, value), **_LIST),
     Operator(
         "not_in",
@@ -133,12 +155,27 @@ _OPERATORS = (
         **_FOLDED,
     ),
     Operator(
+        "not_contains",
+        "does not contain this, ignoring case (nulls are left out)",
+        TEXTS | {"list"},
+        lambda row, value: ~Holds(row.folded, value),
+        **_FOLDED,
+    ),
+    Operator(
         "startswith",
         "begins with this, ignoring case",
         TEXTS,
         lambda row, value: Begins(row.folded, value, value),
         **_FOLDED,
     ),
+    Operator(
+        "endswith",
+        "ends with this, ignoring case",
+        TEXTS,
+        lambda row, value: Ends(row.folded, value, value),
+        **_FOLDED,
+    ),
+    Operator("iexact", "is this, ignoring case", TEXTS, lambda row, value: row.folded == value, **_FOLDED),
     Operator(
         "isnull",
         "is null (true) or is not (false)",
@@ -170,12 +207,42 @@ class Value(fields.Field[Any]):
         self.operator = operator
         self.kind = types.kind(field)
 
-    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return self.operator.read(self.kind, value)
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        found = self.operator.read(self.kind, value)
+        if self.operator.chooses and (known := choices(self.field)) is not None:
+            for text, one in zip(value, found, strict=True) if self.operator.many else ((value, found),):
+                if one not in known:
+                    raise _no_choice(self.field, text)
+        return found
+
+
+@lru_cache(maxsize=1_000)
+def choices(field: Field) -> frozenset[Any] | None:
+    """The values that the `enum` of a field allows; None for a field without one that can be read."""
+    enum, kind = field.constraints.get("enum"), types.kind(field)
+    if enum is None or field.type in types.STRUCTURED:
+        return None
+    try:
+        return frozenset(kind.read(one) if isinstance(one, str) else kind.parse(types.canonical(one)) for one in enum)
+    except ValueError:
+        return None
+
+
+def _no_choice(field: Field, text: str) -> ValidationError:
+    listed = [str(one) for one in field.constraints["enum"]]
+    known = ", ".join(listed) if len(listed) <= CHOICES_NAMED else f"the {len(listed)} values of its enum"
+    return ValidationError({"reason": [f"{text[:60]!r} is not one of {known}"], "did_you_mean": nearest(text, listed)})
+
+
+class Repeated(fields.Field[Any]):
+    """A parameter that may be given several times, each time with one text; a list of texts."""
+
+    def _deserialize(self, value: list[str], attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
+        return tuple(value)
 
 
 class Separated(fields.Field[Any]):
-    """A comma-separated list, as it was written: escaped commas are COMMA.
+    """A comma-separated list, as it was written: escaped commas are COMMA; a repeated parameter is one list.
 
     `known` are the names that it may hold, where these are known; `signed` ones may begin with a minus sign.
     """
@@ -185,12 +252,13 @@ class Separated(fields.Field[Any]):
 
 
 class Names(Separated):
-    """A comma-separated list of field names."""
+    """A comma-separated list of field names; `foreign`: also of those that foreign keys lead to."""
 
-    def __init__(self, known: Iterable[str], signed: bool = False, **options: Any) -> None:
+    def __init__(self, known: Iterable[str], signed: bool = False, foreign: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.known = tuple(known)
         self.signed = signed
+        self.foreign = foreign
 
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
         known = self.known or ()
@@ -216,15 +284,17 @@ class Whole(fields.Integer):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Day(fields.Date):
-    """A day as YYYY-MM-DD and nothing else."""
+class Moment(fields.Field[Any]):
+    """A day as YYYY-MM-DD, or a date and time as ISO 8601 has it (UTC without an offset)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        with suppress(ValueError):
-            day = date.fromisoformat(value)
-            if str(day) == value:
-                return day
-        raise ValidationError("expected a day, such as 2026-11-30")
+        with suppress(ValueError, OverflowError):
+            if _DAY(value):
+                return date.fromisoformat(value)
+            if _TIME(value):
+                moment = datetime.fromisoformat(value.replace(" ", "+"))  # which is how a plus sign arrives
+                return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        raise ValidationError("expected a day or a date and time, such as 2026-11-30 or 2026-11-30T12:00:00Z")
 
 
 def split(value: str) -> list[str]:

@@ -15,9 +15,9 @@ from api.index import duckdb, sqlite
 from api.index.layout import FEW, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
-from api.query import indexes, parse, sql
+from api.query import engines, indexes, parse, sql
 from api.query.engines import DUCKDB, SHAPES, SQLITE, Engine, Statement
-from api.query.parse import Query
+from api.query.parse import Alternatives, Query
 from api.query.sql import Rows, Shape
 from api.store.releases import Release
 
@@ -65,27 +65,45 @@ class Question(NamedTuple):
 
 def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """What a statement gives for values by name."""
-    return statement.engine.rows(release.index, statement.sql, _values(statement, bound))
-
-
-def _values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
-    """What is bound to a statement, out of values by name."""
-    values = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
-    return [statement.engine.listed(value) if isinstance(value, tuple) else value for value in values]
+    return engines.run(release.index, statement, bound)
 
 
 def select(release: Release, table: Table, query: Query) -> Selection:
     """What a query selects."""
     layout = sqlite.layouts(release.index)[table.name]
-    filters = tuple([(place, one.name, value if one.literal else None) for place, one, value in query.filters])
-    plan = _plan(table, layout, filters, query.sort, query.q is not None)
-    return Selection(release, table, layout, query, plan, _bound(table, layout, query))
+    filters = tuple([(place, one.name, value if one.literal else None) for place, one, value, _ in query.filters])
+    others, bound = _others(release, table, query.others) if query.others else ((), {})
+    plan = _plan(table, layout, filters, others, query.sort, query.q is not None)
+    return Selection(release, table, layout, query, plan, {**_bound(table, layout, query), **bound})
+
+
+def _others(release: Release, table: Table, groups: Sequence[Alternatives]) -> tuple[sql.Others, dict[str, Any]]:
+    """The shape of the conditions that no index takes, and the values that they bind, by name."""
+    layouts, bound, made = sqlite.layouts(release.index), dict[str, Any](), []
+    for group in groups:
+        alternatives = []
+        for conditions in group:
+            alternative = []
+            for position, operator, value, leads in conditions:
+                of, far = leads.table if leads else table, None
+                if leads:
+                    pairs = zip(leads.key.fields, leads.key.reference, strict=True)
+                    keys = tuple([(table.index[here], of.index[there]) for here, there in pairs])
+                    far = sql.Far(layouts[of.name], keys)
+                name = f"w{len(bound)}"
+                kind, column = types.kind(of.fields[position]), layouts[of.name].columns[position]
+                bound[name] = None if operator.literal else operator.bind(value, kind, column, operator.name)
+                literal = value if operator.literal else None
+                alternative.append(sql.Other(position, operator.name, literal, far, name))
+            alternatives.append(tuple(alternative))
+        made.append(tuple(alternatives))
+    return tuple(made), bound
 
 
 def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
     """The values that a query binds, by name."""
     bound: dict[str, Any] = {sql.LIMIT: query.limit + 1}
-    for place, (position, operator, value) in enumerate(query.filters):
+    for place, (position, operator, value, _) in enumerate(query.filters):
         if not operator.literal:
             kind = types.kind(table.fields[position])
             bound[f"v{place}"] = operator.bind(value, kind, layout.columns[position], operator.name)
@@ -102,9 +120,16 @@ def _given(release: Release, layout: Layout, statement: Statement, bound: Mappin
 
 
 @lru_cache(SHAPES)
-def _plan(table: Table, layout: Layout, filters: sql.Filters, sort: tuple[tuple[int, bool], ...], search: bool) -> Plan:
+def _plan(
+    table: Table,
+    layout: Layout,
+    filters: sql.Filters,
+    others: sql.Others,
+    sort: tuple[tuple[int, bool], ...],
+    search: bool,
+) -> Plan:
     key = table.index[table.primary_key[0]] if len(table.primary_key) == 1 else None
-    where = Shape(filters, search)
+    where = Shape(filters, others, search)
     shape = replace(where, sort=sql.sort_of(layout, key, filters, sort))
     pair = indexes.rollup_pair(layout, where)
     rolled = sql.count(Rows(layout, where, pair=pair)) if pair else None
@@ -209,7 +234,7 @@ def _found(selection: Selection, most: int | None = None) -> Question | range:
     else:
         statement = sql.page(replace(access(selection), shape=shape), limited=most is not None)
     given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
-    return Question(statement.engine, statement.sql, _values(statement, given))
+    return Question(statement.engine, statement.sql, engines.values(statement, given))
 
 
 def total(selection: Selection) -> int:

@@ -27,6 +27,8 @@ def narrowing(layout: Layout, filters: Filters) -> list[frozenset[int]]:
 
 def walked(layout: Layout, shape: Shape) -> bool:
     """Whether an index, or the rows' numbers, or full text, holds the rows of a query in its order."""
+    if shape.others:
+        return False
     if shape.search:
         return not shape.filters and not shape.sort
     if not shape.filters and [position for position, *_ in shape.sort] in ([], [ROW_NUMBER]):
@@ -57,6 +59,6 @@ def _walks(layout: Layout, shape: Shape, positions: tuple[int, ...]) -> bool:
 def rollup_pair(layout: Layout, shape: Shape, groups: tuple[int, ...] = ()) -> tuple[int, int] | None:
     """The pair of fields whose rollup covers all fields that are filtered and grouped by, if there is one."""
     used = {position for position, _, _ in shape.filters} | set(groups)
-    if shape.search or not used or any(OPERATORS[name].folded for _, name, _ in shape.filters):
+    if shape.search or shape.others or not used or any(OPERATORS[name].folded for _, name, _ in shape.filters):
         return None
     return next((pair for pair in layout.rollups if used <= set(pair)), None)

@@ -6,12 +6,15 @@ The fields that are declared here load the query string (api.query.parse) and ma
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from marshmallow import ValidationError, fields, validate
 
 from api.model import types
-from api.model.descriptor import Field, Table
-from api.query.fields import OPERATORS, Day, Names, Operator, Parameters, Value, Whole, operators
+from api.model.descriptor import Field, Package, Table
+from api.query import foreign
+from api.query.fields import OPERATORS, Moment, Names, Operator, Parameters, Repeated, Value, Whole, operators
+from api.query.foreign import Foreign
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -20,7 +23,8 @@ QUERY_MAX = 4000
 TEXT_MAX = 500
 BEGINNINGS_MAX = 8
 SEPARATOR = "__"
-CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand")
+CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand", "or", "where")
+OR, WHERE = "or", "where"
 
 
 def _few_beginnings(text: str) -> None:
@@ -50,7 +54,14 @@ def control(table: Table) -> Parameters:
                 "Nulls come last; every sort ends in the primary key.",
             },
         ),
-        "fields": Names(table.index, metadata={"description": "Only these fields, comma-separated."}),
+        "fields": Names(
+            table.index,
+            foreign=True,
+            metadata={
+                "description": "Only these fields, comma-separated; `key.field` is a field of the row that a foreign "
+                "key names, one step away.",
+            },
+        ),
         "q": fields.String(
             validate=[validate.Length(1, TEXT_MAX), _few_beginnings],
             metadata={
@@ -61,7 +72,9 @@ def control(table: Table) -> Parameters:
         "version": fields.String(
             validate=validate.Length(1, 60), metadata={"description": "Query this release instead of the latest."}
         ),
-        "as_of": Day(metadata={"description": "Query the release that was the latest on this day (UTC)."}),
+        "as_of": Moment(
+            metadata={"description": "Query the release that was the latest on this day or at this time (UTC)."}
+        ),
         "expand": Names(foreign, metadata={"description": "Foreign keys to give as objects, comma-separated."}),
     }
 
@@ -70,6 +83,18 @@ def release_parameters(table: Table) -> Parameters:
     """The parameters of an address that speaks of one release."""
     known = control(table)
     return {name: known[name] for name in ("version", "as_of")}
+
+
+def conditions() -> Parameters:
+    """The parameters of every address that filters which hold conditions, beside the filters themselves."""
+    written = (
+        "`field=value` or `field__operator=value` (name up to the first `=`; `key.field` goes through a foreign key)"
+    )
+    one_of = f"{written}. Any of these conditions may hold; all other filters must too."
+    return {
+        OR: Repeated(metadata={"description": f"A condition, repeatable: {one_of}"}),
+        WHERE: Repeated(metadata={"description": f"A filter in another form, repeatable: {written}."}),
+    }
 
 
 def no_parameters(_: Table) -> Parameters:
@@ -89,6 +114,30 @@ def resolve(table: Table, name: str) -> tuple[Field, Operator] | None:
     return None
 
 
+class Condition(NamedTuple):
+    """What the name of a filter says: a field, of this table or of one that a foreign key leads to, and an operator."""
+
+    field: Field
+    operator: Operator
+    position: int
+    foreign: Foreign | None = None
+
+
+@lru_cache(maxsize=2_000)
+def condition(package: Package | None, table: Table, name: str) -> Condition | None:
+    """The condition that a parameter names, or None; the table's own fields come first."""
+    if found := resolve(table, name):
+        return Condition(*found, table.index[found[0].name])
+    if package is None or foreign.DOT not in name:
+        return None
+    head, _, last = name.rpartition(SEPARATOR)
+    for written, operator in ((name, "eq"), (head, last)):
+        leads = foreign.resolve(package, table, written)
+        if leads and (one := next((one for one in operators(leads.field) if one.name == operator), None)):
+            return Condition(leads.field, one, leads.position, leads)
+    return None
+
+
 @lru_cache(maxsize=512)
 def filters(table: Table) -> Mapping[str, Value]:
     """Every filter parameter of a dataset by name."""
@@ -101,8 +150,3 @@ def filters(table: Table) -> Mapping[str, Value]:
             if resolve(table, name) == (field, one):
                 every.setdefault(name, Value(field, one))
     return every
-
-
-def holds_commas(field: Field) -> bool:
-    """Whether a value of a field may hold a comma, so that a list of them may hold escaped ones."""
-    return any(one.folded for one in operators(field)) or field.type == "geopoint"

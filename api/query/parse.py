@@ -3,43 +3,61 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from marshmallow import Schema, ValidationError
+from marshmallow.fields import Field
 
-from api.model.descriptor import Table
+from api.model.descriptor import Package, Table
 from api.model.errors import LanternError
 from api.model.nearest import nearest
-from api.query import parameters
-from api.query.fields import COMMA, Operator, Parameters, Separated, Value
+from api.query import foreign, lists, parameters
+from api.query.fields import COMMA, OPERATORS, Names, Operator, Parameters, Repeated, Separated, Value, operators
+from api.query.foreign import Foreign
+from api.query.parameters import Condition
+from api.store.releases import Release
 
 UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
 _ESCAPED_COMMA = re.compile("%2[Cc]")
+BRACKETS = "[]"
 Control = Callable[[Table], Parameters]
 Pairs = tuple[tuple[str, str], ...]
 
 
 class Filter(NamedTuple):
-    """One condition: the field's position, the operator and the value, read by the field's type."""
+    """One condition: the field's position, the operator and the value, read by the field's type.
+
+    `foreign`: the field is one of the rows that a foreign key leads to.
+    """
 
     position: int
     operator: Operator
     value: Any
+    foreign: Foreign | None = None
+
+
+Alternatives = tuple[tuple[Filter, ...], ...]
 
 
 class Query(NamedTuple):
-    """A query of a dataset. `more` has all parameters but filters; `canonical` is the one way to write it."""
+    """A query of a dataset.
+
+    `filters` are conditions on its own fields, of which all must hold. Besides, of each of `others` one alternative
+    must, with all its conditions. `fields` are positions, or fields that foreign keys lead to. `more` has all
+    parameters but filters; `canonical` is the one way to write the query.
+    """
 
     filters: tuple[Filter, ...] = ()
+    others: tuple[Alternatives, ...] = ()
     sort: tuple[tuple[int, bool], ...] = ()
     limit: int = parameters.LIMIT_DEFAULT
     cursor: str | None = None
     q: str | None = None
-    fields: tuple[int, ...] | None = None
+    fields: tuple[int | Foreign, ...] | None = None
     expand: tuple[int, ...] = ()
     more: Mapping[str, Any] = MappingProxyType({})
     canonical: Pairs = ()
@@ -61,21 +79,15 @@ def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
 
 
 def pairs(query_string: str) -> list[tuple[str, str]]:
-    """The parameters of a raw query string, decoded; a comma escaped as %2C is COMMA.
+    """The parameters of a raw query string, decoded, in their order; a comma escaped as %2C is COMMA.
 
     WSGI passes a character for each byte: what a client did not escape is UTF-8 too.
-    Raises QueryError for text that is not UTF-8, a query string that is too long, and a parameter that is repeated.
+    Raises QueryError for text that is not UTF-8, and for a query string that is too long.
     """
     if len(query_string) > parameters.QUERY_MAX:
         reason = f"the query string has {len(query_string)} characters, at most {parameters.QUERY_MAX} are read"
         raise QueryError("invalid-parameter", reason, [_error("", reason)])
-    decoded: dict[str, str] = {}
-    for part in filter(None, query_string.split("&")):
-        name, value = _pair(part)
-        if name in decoded:
-            raise wrong(name[:60], "given more than once")
-        decoded[name] = value
-    return list(decoded.items())
+    return [_pair(part) for part in filter(None, query_string.split("&"))]
 
 
 @lru_cache(maxsize=256)
@@ -98,68 +110,157 @@ def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
-def read(table: Table, pairs: Sequence[tuple[str, str]], control: Control, filtered: bool = True) -> Query:
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What follows from the names of a query's parameters, whatever their values.
+
+    `called`: the name of the parameter that each name means (`name[]` is another way to write a list). `names` are the
+    schema's own keys, each with the parameter's name: any field name works, and marshmallow takes a dot in a key for a
+    path. `filters` are the conditions; `controls` the other parameters; `lists` those of both that may be repeated,
+    `repeated` those that keep each text apart.
+    """
+
+    schema: Schema
+    called: Mapping[str, str]
+    names: tuple[tuple[str, str], ...]
+    filters: Mapping[str, Condition]
+    controls: tuple[str, ...]
+    lists: frozenset[str]
+    repeated: frozenset[str]
+
+
+def read(
+    table: Table,
+    pairs: Sequence[tuple[str, str]],
+    control: Control,
+    filtered: bool = True,
+    release: Release | None = None,
+) -> Query:
     """The query of a table that parameters express; `control` declares the parameters beside the filters.
 
-    Without `filtered` filters are unknown parameters. Raises QueryError with every invalid parameter.
+    Without `filtered` filters are unknown parameters. `release` says where foreign keys lead to and whether a comma may
+    be part of a value. Raises QueryError with every invalid parameter.
     """
-    form = _form(table, control, filtered, tuple([name for name, _ in pairs]))
-    raw = {name: value if name in form.lists else value.replace(COMMA, ",") for name, value in pairs}
+    given = _by_name(pairs, filtered)
+    form = _form(table, control, filtered, release.package if release else None, tuple(given))
+    raw: dict[str, list[str]] = {}
+    for name, texts in given.items():
+        raw.setdefault(form.called[name], []).extend(texts)
+    several = [name for name, texts in raw.items() if len(texts) > 1 and name not in form.lists]
+    if several:
+        raise _repeated(table, several[0], raw[several[0]])
+    ready = {name: _ready(table, release, form, name, texts) for name, texts in raw.items()}
     try:
-        loaded = form.schema.load(raw)
+        loaded = form.schema.load(ready)
     except ValidationError as error:
         raise _invalid(error.messages_dict) from None
     values = {name: loaded[key] for key, name in form.names}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
         raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
-    return _query(table, form, raw, values)
+    either = [_condition(table, release, text) for text in values.get(parameters.OR, ())]
+    if len(form.filters) + len(either) > parameters.FILTERS_MAX:
+        raise wrong(parameters.OR if either else [*form.filters][-1], f"more than {parameters.FILTERS_MAX} filters")
+    return _query(table, release, form, ready, values, tuple(either))
 
 
-@dataclass(frozen=True, eq=False)
-class Form:
-    """What follows from the names of a query's parameters, whatever their values.
+def _ready(table: Table, release: Release | None, form: Form, name: str, texts: list[str]) -> str | list[str]:
+    """A parameter's texts as its field takes them."""
+    found = form.filters.get(name)
+    if found and found.operator.many:
+        return lists.cut(release, table, found, texts)
+    if name in form.repeated:
+        return texts
+    return ",".join(texts) if name in form.lists else texts[0].replace(COMMA, ",")
 
-    `names` are the schema's own keys, each with the parameter's name: any field name works, and marshmallow takes a dot
-    in a key for a path. `filters` are the conditions, with position and operator; `controls` the other parameters;
-    `lists` those of both that keep escaped commas.
-    """
 
-    schema: Schema
-    names: tuple[tuple[str, str], ...]
-    filters: tuple[tuple[str, int, Operator], ...]
-    controls: tuple[str, ...]
-    lists: frozenset[str]
+def _by_name(pairs: Sequence[tuple[str, str]], filtered: bool) -> dict[str, list[str]]:
+    """The texts of each parameter; what `where` holds is a parameter like any other."""
+    given: dict[str, list[str]] = {}
+    for name, text in pairs:
+        if filtered and name.removesuffix(BRACKETS) == parameters.WHERE:
+            name, text = _split(parameters.WHERE, text)
+        given.setdefault(name, []).append(text)
+    return given
+
+
+def _split(parameter: str, text: str) -> tuple[str, str]:
+    """The name and the value of a condition. Raises QueryError for what is none."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        said = text.replace(COMMA, ",")[:60]
+        raise wrong(
+            parameter, f"expected field=value or field__operator=value, found {said!r}; one condition each time"
+        )
+    return name.replace(COMMA, ","), value
+
+
+def _repeated(table: Table, name: str, texts: Sequence[str]) -> QueryError:
+    """A parameter that is no list was repeated."""
+    found, reason = parameters.resolve(table, name), "given more than once"
+    if found and OPERATORS["in"] in operators(found[0]) and found[1].name == "eq":
+        listed = f"{found[0].name}{parameters.SEPARATOR}in"
+        return wrong(name[:60], f"{reason}: for any of several values write {listed}={','.join(texts).replace(COMMA, '%2C')[:60]}")
+    return wrong(name[:60], reason)
 
 
 @lru_cache(maxsize=512)
-def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]) -> Form:
+def _form(table: Table, control: Control, filtered: bool, package: Package | None, names: tuple[str, ...]) -> Form:
     """The schema of just the parameters that a query has: marshmallow visits every declared field at each load."""
-    known = control(table)
-    declared = dict(known)
-    for name in names if filtered else ():
-        condition = parameters.resolve(table, name) if name not in known else None
-        if condition is not None:
-            declared[name] = Value(*condition)
-    unknown = [name for name in names if name not in declared]
+    known = {**control(table), **(parameters.conditions() if filtered else {})}
+    declared, conditions, called = dict(known), dict[str, Condition](), dict[str, str]()
+    for given in names:
+        for name in (given, given.removesuffix(BRACKETS)):
+            found = parameters.condition(package, table, name) if filtered and name not in known else None
+            if found is not None and (name == given or found.operator.many):
+                conditions[name], declared[name] = found, Value(found.field, found.operator)
+            if name in declared and (name == given or _is_list(declared[name])):
+                called[given] = name
+                break
+    unknown = [name for name in names if name not in called]
     if unknown:
         raise _unknown(table, unknown, frozenset(known))
-    used = {name: declared[name] for name in sorted(names)}
-    conditions = {name: field for name, field in used.items() if isinstance(field, Value)}
-    if len(conditions) > parameters.FILTERS_MAX:
-        raise wrong(names[-1], f"more than {parameters.FILTERS_MAX} filters")
-    lists = {name for name, field in conditions.items() if field.operator.many and parameters.holds_commas(field.field)}
-    lists |= {name for name, field in used.items() if isinstance(field, Separated)}
+    used = {name: declared[name] for name in sorted({*called.values()})}
     for name, field in used.items():
         field.data_key = name
+        if isinstance(field, Names) and field.foreign and package:
+            field.known = (*(field.known or ()), *foreign.names(package, table))
     keys = tuple((f"p{place}", name) for place, name in enumerate(used))
     return Form(
         schema=Schema.from_dict({key: used[name] for key, name in keys}, name="Query")(),
+        called=called,
         names=keys,
-        filters=tuple((name, table.index[one.field.name], one.operator) for name, one in conditions.items()),
+        filters={name: conditions[name] for name in used if name in conditions},
         controls=tuple(name for name in used if name not in conditions),
-        lists=frozenset(lists),
+        lists=frozenset(name for name, field in used.items() if _is_list(field)),
+        repeated=frozenset(name for name, field in used.items() if isinstance(field, Repeated)),
     )
+
+
+def _is_list(field: Field[Any]) -> bool:
+    """Whether a parameter may be repeated."""
+    return isinstance(field, Separated | Repeated) or isinstance(field, Value) and field.operator.many
+
+
+def _condition(table: Table, release: Release | None, text: str) -> tuple[Filter, ...]:
+    """The conditions that one alternative of `or` means. Raises QueryError."""
+    name, value = _split(parameters.OR, text)
+    found = parameters.condition(release.package if release else None, table, name)
+    if found is None:
+        near = nearest(name, parameters.filters(table))
+        raise wrong(parameters.OR, f"{name[:60]!r} is not a filter of this resource", did_you_mean=near)
+    parts = lists.cut(release, table, found, [value]) if found.operator.many else value.replace(COMMA, ",")
+    try:
+        return _filters(found, Value(found.field, found.operator).deserialize(parts))
+    except ValidationError as error:
+        raise _invalid({parameters.OR: error.messages}) from None
+
+
+def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
+    """The filters that a condition stands for."""
+    operator, rest = found.operator, (found.position, found.foreign)
+    every = zip(map(OPERATORS.get, operator.parts), value, strict=True) if operator.parts else [(operator, value)]
+    return tuple([Filter(rest[0], one or operator, part, rest[1]) for one, part in every])
 
 
 def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
@@ -184,20 +285,39 @@ def _invalid(messages_of: Mapping[str, Any]) -> QueryError:
     return QueryError("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
 
 
-def _query(table: Table, form: Form, raw: Mapping[str, str], values: Mapping[str, Any]) -> Query:
+def _query(
+    table: Table,
+    release: Release | None,
+    form: Form,
+    ready: Mapping[str, Any],
+    values: Mapping[str, Any],
+    either: Alternatives,
+) -> Query:
     more = {name: values[name] for name in form.controls}
     by = more.get("sort", ())
+    filters = [one for name, found in form.filters.items() for one in _filters(found, values[name])]
+    far = [((one,),) for one in filters if one.foreign]
     return Query(
-        filters=tuple([Filter(position, operator, values[name]) for name, position, operator in form.filters]),
+        filters=tuple([one for one in filters if not one.foreign]),
+        others=(*far, *((either,) if either else ())),
         sort=tuple([_key(table, name) for name in by]) if isinstance(by, tuple) else (),
         limit=more.get("limit", parameters.LIMIT_DEFAULT),
         cursor=more.get("cursor"),
         q=more.get("q"),
-        fields=tuple([table.index[name] for name in more["fields"]]) if "fields" in more else None,
+        fields=_picked(table, release, more["fields"]) if "fields" in more else None,
         expand=tuple([table.index[name] for name in more.get("expand", ())]),
         more=more,
-        canonical=_canonical(form, raw, more),
+        canonical=_canonical(form, ready, more),
     )
+
+
+def _picked(table: Table, release: Release | None, names: Sequence[str]) -> tuple[int | Foreign, ...]:
+    """The fields that names pick: positions, or what foreign keys lead to."""
+    picked: list[int | Foreign] = []
+    for name in names:
+        leads = None if name in table.index or release is None else foreign.resolve(release.package, table, name)
+        picked.append(leads or table.index[name])
+    return tuple(picked)
 
 
 def _key(table: Table, name: str) -> tuple[int, bool]:
@@ -206,17 +326,20 @@ def _key(table: Table, name: str) -> tuple[int, bool]:
     return table.index[name[1:] if down else name], down
 
 
-def _canonical(form: Form, raw: Mapping[str, str], more: Mapping[str, Any]) -> Pairs:
+def _canonical(form: Form, ready: Mapping[str, Any], more: Mapping[str, Any]) -> Pairs:
     """The parameters in one order and spelling, defaults left out."""
-    spelled = {name: raw[name] for _, name in form.names}
-    for name, value in more.items():
-        if isinstance(value, tuple):
-            spelled[name] = ",".join([str(part).replace(",", COMMA) for part in value])
-        elif isinstance(value, date | int):
-            spelled[name] = str(value)  # a day in ISO 8601
-        if name == "limit" and value == parameters.LIMIT_DEFAULT:
-            del spelled[name]
-    return tuple(spelled.items())
+    spelled: list[tuple[str, str]] = []
+    for _, name in form.names:
+        value = more.get(name, ready[name])
+        if name in form.repeated:
+            spelled += [(name, text) for text in sorted({*value})]
+        elif isinstance(value, tuple | list):
+            spelled.append((name, ",".join([str(part).replace(",", COMMA) for part in value])))
+        elif isinstance(value, datetime):
+            spelled.append((name, value.replace(tzinfo=None).isoformat() + "Z"))
+        elif name != "limit" or value != parameters.LIMIT_DEFAULT:
+            spelled.append((name, str(value)))
+    return tuple(spelled)
 
 
 def written(canonical: Iterable[tuple[str, str]]) -> str:

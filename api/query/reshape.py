@@ -1,6 +1,7 @@
 """Rows as a query wants them: only some fields, foreign keys as the rows they name."""
 
 import json
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -15,18 +16,54 @@ from api.model.descriptor import Table
 from api.query.engines import SQLITE, OneOf, Statement, statement
 from api.query.fields import stored
 from api.query.find import Selection, run
-from api.query.sql import column, number, source
+from api.query.foreign import Foreign
+from api.query.sql import Far, column, led_to, number, source
 from api.store.releases import Release
 
 
-def reshape(selection: Selection, text: str) -> str:
-    """Rows with only the fields that the query picks, foreign keys as objects where it expands them."""
+def reshape(selection: Selection, numbers: Sequence[int], text: str) -> str:
+    """Rows, by number and as JSON, with only the fields that the query picks, foreign keys as objects where it expands
+    them.
+    """
     release, table, _, query, *_ = selection
     lines = [row[1:-1].split(FIELD_SEPARATOR) for row in text.split(ROW_SEPARATOR)] if text else []
     for position in query.expand:
         _expand(release, table, position, lines)
-    picked = query.fields if query.fields is not None else range(len(table.fields))
-    return ROW_SEPARATOR.join("{" + FIELD_SEPARATOR.join(parts[i] for i in picked) + "}" for parts in lines)
+    columns: list[Sequence[str]] = list(zip(*lines, strict=True))
+    picked = range(len(table.fields)) if query.fields is None else query.fields
+    shown = [columns[i] if isinstance(i, int) else _foreign_json(selection, numbers, i) for i in picked if lines]
+    return ROW_SEPARATOR.join("{" + FIELD_SEPARATOR.join(row) + "}" for row in zip(*shown, strict=True))
+
+
+def _foreign_json(selection: Selection, numbers: Sequence[int], leads: Foreign) -> list[str]:
+    """A field of the rows that a foreign key leads to, for rows by number: name and value as JSON."""
+
+    def value(row: str) -> str:
+        return row[1:-1].split(FIELD_SEPARATOR)[leads.position][len(field_head(leads.field.name)) :]
+
+    head = field_head(leads.name)
+    return [head + text for text in foreign_cells(selection, numbers, leads, "json", value, "null")]
+
+
+def foreign_cells(
+    selection: Selection,
+    numbers: Sequence[int],
+    leads: Foreign,
+    column: str,
+    cell: Callable[[str], str],
+    absent: str,
+) -> list[str]:
+    """What `cell` makes of the text (`column` json or csv) of the row that a foreign key leads to, for each of these
+    rows; `absent` where it leads to none.
+    """
+    release, table, layout = selection.release, selection.table, selection.layout
+    there = sqlite.layouts(release.index)[leads.table.name]
+    pairs = zip(leads.key.fields, leads.key.reference, strict=True)
+    keys = tuple([(table.index[here], leads.table.index[far]) for here, far in pairs])
+    led = dict(run(release, led_to(layout, Far(there, keys)), {"numbers": tuple(numbers)}))
+    texts = sqlite.texts(release.index, there.number, column, {*led.values()})
+    cells = {number: cell(text) for number, text in texts.items()}
+    return [cells[led[number]] if number in led else absent for number in numbers]
 
 
 def _expand(release: Release, table: Table, position: int, lines: list[list[str]]) -> None:

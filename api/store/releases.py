@@ -232,12 +232,17 @@ class Store:
         reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
         raise NotInStore(reason)
 
-    def as_of(self, day: date) -> Release:
-        """The newest release published on or before a day (UTC) and not withdrawn. Raises NotInStore before it."""
+    def as_of(self, moment: date | datetime) -> Release:
+        """The newest release published by the end of a day (UTC), or by a moment, and not withdrawn.
+
+        Raises NotInStore before the first.
+        """
         for release in self.releases():
-            if release.published_at[:10] <= day.isoformat() and release.withdrawn is None:
+            published = datetime.fromisoformat(release.published_at)
+            past = published <= moment if isinstance(moment, datetime) else published.date() <= moment
+            if past and release.withdrawn is None:
                 return release
-        raise NotInStore(f"nothing was published on or before {day.isoformat()}")
+        raise NotInStore(f"nothing was published on or before {moment.isoformat()}")
 
 
 def _names(folder: Path) -> list[Path]:

@@ -65,7 +65,7 @@ def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body
     shown, data, more = find.page(selection)
     every = len(shown) if not more and query.cursor is None else find.total(selection)
     after = following(data_request, shown[-1].to_bytes(6, "big"), table.name) if more else None
-    text = reshape(selection, data) if query.fields is not None or query.expand else data
+    text = reshape(selection, shown, data) if query.fields is not None or query.expand else data
     if data and join is not None:
         text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
@@ -103,7 +103,7 @@ def _record(data_request: DataRequest, parts: Sequence[str]) -> Body:
     if taken:
         links[CONFLICTS] = f"{address('v1', CONFLICTS)}?id__in=" + ",".join(map(encode, taken))
     if query.fields is not None or query.expand:
-        text = reshape(select(release, table, query), text)
+        text = reshape(select(release, table, query), [number], text)
     schema = address("v1", "datasets", table.name, "schema")
     links |= {"collection": address("v1", "datasets", table.name, "records"), "describedby": schema}
     body = envelope(data_request, text, {"dataset": table.name}, links, _included(release, table, [number]))

@@ -20,7 +20,7 @@ def part(selection: Selection, batches: Iterable[Sequence[int]]) -> Iterator[str
     for numbers in batches:
         text = sqlite.json_text(index, number, numbers)
         if text and (query.fields is not None or query.expand):
-            text = reshape(selection, text)
+            text = reshape(selection, numbers, text)
         if text:
             yield text.replace(ROW_SEPARATOR, "\n").replace("\t", "") + "\n"
 
