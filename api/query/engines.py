@@ -89,17 +89,6 @@ def statement(engine: Engine, selected: sa.sql.expression.SelectBase) -> Stateme
     return Statement(engine, str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
 
 
-def run(index: Path, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """What a statement gives for values by name. Raises TooSlow where that is not done in time, and NoIndex."""
-    return statement.engine.rows(index, statement.sql, values(statement, bound))
-
-
-def values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
-    """What is bound to a statement, out of values by name."""
-    found = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
-    return [statement.engine.listed(value) if isinstance(value, tuple) else value for value in found]
-
-
 # Elements of statements
 
 
