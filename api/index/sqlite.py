@@ -251,11 +251,14 @@ def _sum(numbers: list[Decimal]) -> Decimal:
     return reduce(EXACT.add, numbers, Decimal(0))
 
 
-# Exact ones as text that sorts as numbers do; the means, of all and of the two in the middle, as doubles to sort by.
+def _middle(numbers: list[Decimal]) -> Decimal:
+    """The sum of the two in the middle, or twice the one."""
+    return EXACT.add(statistics.median_low(numbers), statistics.median_high(numbers))
+
+
+# Exact ones as text that sorts as numbers do; the mean as a double to sort by.
 AGGREGATES: Mapping[str, Callable[[list[Decimal]], types.Stored]] = {
     "exact_sum": lambda numbers: decimals.sortable(_sum(numbers)),
     "exact_mean": lambda numbers: float(EXACT.divide(_sum(numbers), Decimal(len(numbers)))),
-    "middle_low": lambda numbers: decimals.sortable(statistics.median_low(numbers)),
-    "middle_high": lambda numbers: decimals.sortable(statistics.median_high(numbers)),
-    "middle": lambda numbers: float(statistics.median(numbers)),
+    "middle": lambda numbers: decimals.sortable(_middle(numbers)),
 }

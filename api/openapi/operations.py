@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.http.views import aggregates, changes, conflicts, records, search
+from api.http.views import aggregates, changes, conflicts, facets, records, search
 from api.http.views.catalogue import LINKSET_TYPE
+from api.http.views.listed import OFFERED
 from api.query import parameters
 from api.query.parameters import no_parameters, release_parameters
 from api.query.parse import Control
@@ -34,6 +35,7 @@ class Operation:
 
 
 ROWS: tuple[str, ...] = ()  # whatever rows are offered in
+GROUPS = tuple(media_type.partition(";")[0] for media_type in OFFERED.values())
 PAGE = ("text/html",)
 ANY = ("*/*",)
 
@@ -48,8 +50,10 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "records.records": Operation("Rows", parameters.control, filters=True, media=ROWS),
     "records.records_as": Operation("Rows", parameters.control, filters=True, media=ROWS),
     "records.record": Operation("Record", records.row_control, also=(410,)),
-    "aggregates.facets": Operation("Facets", aggregates.facet_control, filters=True),
-    "aggregates.aggregates": Operation("Groups", aggregates.aggregate_control, filters=True, also=(409,)),
+    "facets.facets": Operation("Facets", facets.control, filters=True, media=GROUPS),
+    "facets.facets_as": Operation("Facets", facets.control, filters=True, media=GROUPS),
+    "aggregates.aggregates": Operation("Groups", aggregates.control, filters=True, also=(409,), media=GROUPS),
+    "aggregates.aggregates_as": Operation("Groups", aggregates.control, filters=True, also=(409,), media=GROUPS),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
     "conflicts.all_conflicts": Operation("Conflicts", conflicts.control, filters=True, table="conflicts"),
     "conflicts.all_corrections": Operation("Rows", parameters.control, filters=True, table="corrections"),

@@ -3,7 +3,8 @@
 A field may say, with the custom property `lantern:additiveWithin`, within which other fields its values are parts of
 one whole; with `lantern:additiveIf`, that the row a foreign key leads to must allow adding; and the schema's
 `lantern:figure` says which fields hold the period. For a sum or average over rows that differ in such a field, or whose
-periods overlap, the result is a list of what varies instead of a number.
+periods overlap, the result is a list of what varies instead of a number. Grouping by a field fixes it; grouping by a
+part of a date does not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,8 @@ from api.index.layout import Layout
 from api.model.descriptor import Field, Package, Table
 from api.query.engines import SHAPES, Statement, statement
 from api.query.find import Selection, access
-from api.query.groups import Measure
+from api.query.measures import Group, Measure
+from api.query.measures import groups as groupable
 from api.query.sql import Rows, column, number, source
 from api.store.releases import Release
 
@@ -36,7 +38,7 @@ class Variation:
     values: tuple[Any, ...] = ()
 
 
-def variations(selection: Selection, groups: Sequence[int], measure: Measure) -> list[Variation]:
+def variations(selection: Selection, groups: Sequence[Group], measure: Measure) -> list[Variation]:
     """Why the measure must not be taken of these groups; nothing when it may."""
     table, by, rows = selection.table, tuple(groups), access(selection)
     check, names = _check(selection.release, rows, table, by, measure)
@@ -45,7 +47,7 @@ def variations(selection: Selection, groups: Sequence[int], measure: Measure) ->
     for name in (name for name, varies in zip(names, row, strict=False) if varies):
         position = table.index[name]
         values = [_plain(value) for (value,) in selection.rows(_values(rows, measure, position))]
-        reason = "its values must never be added" if position in groups or len(values) == 1 else "varies"
+        reason = "its values must never be added" if position in _fixed(by) or len(values) == 1 else "varies"
         found.append(Variation(name, reason, tuple(values)))
     if found:
         return found
@@ -53,6 +55,16 @@ def variations(selection: Selection, groups: Sequence[int], measure: Measure) ->
     if overlap is None or not selection.rows(overlap):
         return []
     return [Variation(table.figure[key], "periods overlap or are not known") for key in ("periodStart", "periodEnd")]
+
+
+def _fixed(groups: Iterable[Group]) -> set[int]:
+    """The fields that have one value in each group."""
+    return {group.position for group in groups if not group.part}
+
+
+def _free(rows: Rows, groups: Iterable[Group]) -> list[sa.ColumnElement[Any]]:
+    """What rows are grouped by."""
+    return [rows.free(sa.literal_column(group.sql)) for group in groups]
 
 
 def _plain(value: Any) -> Any:
@@ -75,14 +87,14 @@ def _measured(rows: Rows, measure: Measure, *what: sa.ColumnElement[Any], of: It
 
 
 def wider(
-    selection: Selection, groups: Sequence[int], measure: Measure, varied: Sequence[Variation]
-) -> tuple[int, ...] | None:
+    selection: Selection, groups: Sequence[Group], measure: Measure, varied: Sequence[Variation]
+) -> tuple[Group, ...] | None:
     """Groups that would work: by what varies too, then by the period too, at last by the key too; None without any."""
-    table, tried = selection.table, tuple(groups)
+    table, tried, known = selection.table, tuple(groups), groupable(selection.table)
     varying = [variation.field for variation in varied if variation.reason == "varies"]
     period = [table.figure[key] for key in ("periodType", "periodStart", "periodEnd") if key in table.figure]
     for names in (varying, period, table.primary_key):
-        more = [table.index[name] for name in names if name in table.index]
+        more = [known[name] for name in names if name in known and name in table.index]
         wide = tuple(dict.fromkeys([*tried, *more]))
         if wide != tried and not variations(selection, wide, measure):
             return wide
@@ -97,14 +109,15 @@ def guarded(field: Field) -> bool:
 
 @lru_cache(SHAPES)
 def _check(
-    release: Release, rows: Rows, table: Table, groups: tuple[int, ...], measure: Measure
+    release: Release, rows: Rows, table: Table, groups: tuple[Group, ...], measure: Measure
 ) -> tuple[Statement, list[str]]:
     """One row: whether each field that must not vary does so in any group; and these fields, in order.
 
     Groups of one row can hold no bad sum.
     """
     descriptor, layouts = table.fields[measure.position].descriptor, sqlite.layouts(release.index)
-    within = [name for name in descriptor.get(WITHIN, ()) if name in table.index and table.index[name] not in groups]
+    fixed = _fixed(groups)
+    within = [name for name in descriptor.get(WITHIN, ()) if name in table.index and table.index[name] not in fixed]
     checks = {name: _varies(column(table.index[name])) for name in within}
     condition = descriptor.get(IF) or {}
     through, target = str(condition.get("through")), None
@@ -114,11 +127,11 @@ def _check(
         refused = sa.and_(sa.func.count() > 1, sa.func.max(refusing) == 1)
         checks[through] = sa.or_(checks[through], refused) if through in checks else refused
     flags = [sa.case((check, 1), else_=0).label(f"x{i}") for i, check in enumerate(checks.values())]
-    used = [*groups, *(table.index[name] for name in checks)]
+    used = [*(group.position for group in groups), *(table.index[name] for name in checks)]
     inner = _measured(rows, measure, *(flags or [sa.literal_column("0").label("x0")]), of=used)
     if target is not None:
         inner = inner.join(target, target.c.reference == column(table.index[through]), isouter=True)
-    every = inner.group_by(*(rows.free(column(position)) for position in groups)).subquery()
+    every = inner.group_by(*_free(rows, groups)).subquery()
     return statement(rows.engine, sa.select(*(sa.func.max(flag) for flag in every.c))), list(checks)
 
 
@@ -140,16 +153,16 @@ def _target(package: Package, layouts: Mapping[str, Layout], table: Table, condi
 
 
 @lru_cache(SHAPES)
-def _overlap(rows: Rows, table: Table, groups: tuple[int, ...], measure: Measure) -> Statement | None:
+def _overlap(rows: Rows, table: Table, groups: tuple[Group, ...], measure: Measure) -> Statement | None:
     """A row where two periods in a group overlap or cannot be told apart; None for a table without periods."""
     start, end, year = (table.index.get(table.figure.get(key, "")) for key in ("periodStart", "periodEnd", "year"))
     if start is None or end is None:
         return None
     first, last = rows.free(column(start)), rows.free(column(end))
     named: sa.ColumnElement[Any] = sa.null() if year is None else column(year)
-    by = [rows.free(column(position)) for position in groups]
+    by = _free(rows, groups)
     ordered = [first.nulls_first(), number(rows.layout)]
-    used = [*groups, start, end, *([] if year is None else [year])]
+    used = [*(group.position for group in groups), start, end, *([] if year is None else [year])]
     periods = _measured(
         rows,
         measure,

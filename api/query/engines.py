@@ -6,7 +6,7 @@ engine.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from api.index import duckdb, sqlite
 from api.index.layout import Column
-from api.model import types
+from api.model import decimals, types
 
 SHAPES = 1_000  # shapes of each kind whose statements are kept: SQLAlchemy writes one in a millisecond
 
@@ -41,14 +41,16 @@ class ConditionsAsTheyAre(SQLiteDialect):
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """One engine: how statements are written for it, how a list is bound, how it is asked, and what number a result of
-    `Total`, `Low` or `High` is.
+    """One engine: how statements are written for it, how a list is bound, how it is asked, what number a result of
+    `Total` or `Middle` is, and what such a result is compared with (`Big`): the least and the greatest that equal a
+    number, the greater one first where none does.
     """
 
     dialect: sa.Dialect
     listed: Callable[[tuple[Any, ...]], Any]
     rows: Callable[[Path, str, Sequence[Any]], list[tuple[Any, ...]]]
     number: Callable[[Any, Column], Decimal]
+    edges: Callable[[Decimal, Column], tuple[str, str]]
 
 
 def _json(values: Sequence[Any]) -> str:
@@ -57,16 +59,28 @@ def _json(values: Sequence[Any]) -> str:
 
 
 def _of_units(value: Any, column: Column) -> Decimal:
-    """Whole numbers of 10^-scale come as text, being of any size."""
-    return sqlite.EXACT.scaleb(Decimal(value), -column.scale) if isinstance(value, str) else sqlite.decimal(value)
+    """Whole numbers of 10^-scale, those of any size as text."""
+    return sqlite.EXACT.scaleb(Decimal(value), -column.scale)
 
 
-SQLITE = Engine(ConditionsAsTheyAre(paramstyle="qmark"), _json, sqlite.rows, lambda value, _: sqlite.decimal(value))
+def _in_units(number: Decimal, column: Column) -> tuple[str, str]:
+    units = sqlite.EXACT.scaleb(number, column.scale)
+    return str(int(units.to_integral_value(ROUND_CEILING))), str(int(units.to_integral_value(ROUND_FLOOR)))
+
+
+SQLITE = Engine(
+    ConditionsAsTheyAre(paramstyle="qmark"),
+    _json,
+    sqlite.rows,
+    lambda value, _: sqlite.decimal(value),
+    lambda number, _: (decimals.sortable(number),) * 2,
+)
 DUCKDB = Engine(
     DuckDBDialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]  # PGDialect's is not annotated
     list,
     duckdb.rows,
     _of_units,
+    _in_units,
 )
 
 
@@ -147,10 +161,10 @@ Matches = partial(Element, {"sqlite": "({} MATCH {})", "": "({0}.words @@ to_tsq
 # and, for a double, the text that makes digits of these the number: 300 digits are no double, but 1e300 is.
 _SUM = "sum({1})"
 _LOWER, _HIGHER = (f"percentile_disc(0.5) WITHIN GROUP (ORDER BY {{1}}{down})" for down in ("", " DESC"))
-_NEAREST = "CAST(CAST({} AS TEXT) || {{2}} AS DOUBLE PRECISION)".format
-# The exact sum, the lower and the higher of the two in the middle; to sort by, the mean and the sum of the middle two.
+_MEAN = f"(CAST(CAST({_SUM} AS TEXT) || {{2}} AS DOUBLE PRECISION) / count({{1}}))"
+# The exact sum, and that of the two in the middle; the mean, to sort by.
 Total = partial(Element, {"sqlite": "exact_sum({0})", "": _SUM}, ANY)
-Low = partial(Element, {"sqlite": "middle_low({0})", "": _LOWER}, ANY)
-High = partial(Element, {"sqlite": "middle_high({0})", "": _HIGHER}, ANY)
-Mean = partial(Element, {"sqlite": "exact_mean({0})", "": f"({_NEAREST(_SUM)} / count({{1}}))"}, DOUBLE)
-Middle = partial(Element, {"sqlite": "middle({0})", "": f"({_NEAREST(_LOWER)} + {_NEAREST(_HIGHER)})"}, DOUBLE)
+Middle = partial(Element, {"sqlite": "middle({0})", "": f"({_LOWER} + {_HIGHER})"}, ANY)
+Mean = partial(Element, {"sqlite": "exact_mean({0})", "": _MEAN}, DOUBLE)
+# A bound value that is compared with the first two.
+Big = partial(Element, {"sqlite": "{}", "duckdb": "CAST({} AS BIGNUM)", "": "CAST({} AS NUMERIC)"}, ANY)

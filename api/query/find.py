@@ -68,6 +68,17 @@ def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> lis
     return statement.engine.rows(release.index, statement.sql, _values(statement, bound))
 
 
+def pieces(selection: Selection, statement: Statement) -> Iterator[list[tuple[Any, ...]]]:
+    """What a statement of which nothing bounds the number of rows gives for the values of a selection, some at a time;
+    TooSlow is raised where the first are not found in time.
+    """
+    given = _given(selection.release, selection.layout, statement, selection.bound)
+    if statement.engine is DUCKDB:
+        values = _values(statement, given)
+        return duckdb.batches(selection.release.index, statement.sql, values, FIRST_BATCH, NEXT_BATCH)
+    return iter([run(selection.release, statement, given)])
+
+
 def _values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
     """What is bound to a statement, out of values by name."""
     values = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
@@ -154,7 +165,7 @@ def access(selection: Selection) -> Rows:
     if words and sqlite.found_by_text(selection.release.index, layout, words).count(1) <= FEW:
         return Rows(layout, where, SQLITE, frozenset())
     for places, statement in _narrowing(layout, where):
-        if _counted(selection, statement) <= FEW:
+        if counted(selection, statement) <= FEW:
             return Rows(layout, where, SQLITE, places)
     return Rows(layout, where, DUCKDB)
 
@@ -166,7 +177,7 @@ def _narrowing(layout: Layout, where: Shape) -> list[tuple[frozenset[int], State
     return [(places, sql.bounded(layout, where, places, FEW + 1)) for places in every]
 
 
-def _counted(selection: Selection, statement: Statement) -> int:
+def counted(selection: Selection, statement: Statement) -> int:
     """What a statement counts, once for each set of values."""
     values = tuple([(name, selection.bound[name]) for name in statement.names if name in selection.bound])
     return _count(selection.release, selection.layout, statement, values)
@@ -249,9 +260,9 @@ def total(selection: Selection) -> int:
     if plan.where == Shape():
         return layout.rows
     if plan.rolled is not None:
-        return _counted(selection, plan.rolled)
+        return counted(selection, plan.rolled)
     rows = Rows(layout, plan.where) if plan.where == Shape(search=True) else access(selection)
-    return _counted(selection, sql.count(rows))
+    return counted(selection, sql.count(rows))
 
 
 def size(selection: Selection, lines: str) -> int | None:

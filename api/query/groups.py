@@ -1,142 +1,162 @@
-"""Groups and their measures → SQL, and its rows → JSON."""
+"""Groups of rows with their measures: query → SQL, and what it gives → JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from api.index import layout as index_layout
-from api.index.layout import Column
-from api.index.sqlite import EXACT, decimal
-from api.model import decimals
-from api.query.engines import SHAPES, Engine, High, Low, Mean, Middle, Statement, Total, statement
-from api.query.find import Selection, access
+from api.query import functions, having
+from api.query.engines import SHAPES, Statement, statement
+from api.query.find import Selection, access, counted, pieces
+from api.query.having import Condition
 from api.query.indexes import rollup_pair
-from api.query.sql import LIMIT, Rows, column, number
+from api.query.measures import Group, Measure
+from api.query.spelling import spelled
+from api.query.sql import LIMIT, Rows
 
-FUNCTIONS = ("count", "sum", "avg", "min", "max", "median")
-ADDING = ("sum", "avg")
-DIGITS = Context(prec=15)
-Row = Sequence[Any]
+SKIP = "skip"  # the name under which the number of groups that come before is bound
 Order = tuple[tuple[int, bool], ...]
-Parts = dict[str, sa.ColumnElement[Any]]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A function of a field; `name` is how the query and the response name it. position -1: rows."""
+class Shape:
+    """All of a question for groups that changes the SQL; `order` sorts by place, first groups, then measures."""
 
-    name: str
-    function: str
-    position: int
+    rows: Rows
+    groups: tuple[Group, ...]
+    measures: tuple[Measure, ...]
+    order: Order
+    having: tuple[having.Shape, ...]
 
-    def __str__(self) -> str:
-        return self.name
 
-
-@dataclass(frozen=True, eq=False)
-class Grouping:
-    """The statement that gives a row a group (the group's values first), which of its columns has the number of one of
-    the group's rows, and how each measure is written as JSON.
+class Grouping(NamedTuple):
+    """A question for groups, ready to be asked: the selection binds what `having` compares with; `places` are those of
+    the measures as they were asked for, in `shape`.
     """
 
-    statement: Statement
-    row_at: int
-    measures: tuple[Callable[[Row], str], ...]
+    selection: Selection
+    shape: Shape
+    places: tuple[int, ...]
 
 
-def grouping(selection: Selection, groups: tuple[int, ...], measures: tuple[Measure, ...], order: Order) -> Grouping:
-    """How the rows of a selection are grouped. `order` sorts by place: first the groups, then the measures.
+def grouping(
+    selection: Selection,
+    groups: tuple[Group, ...],
+    measures: tuple[Measure, ...] = (),
+    order: Order = (),
+    conditions: Sequence[Condition] = (),
+) -> Grouping:
+    """How the rows of a selection are grouped, measured and sorted; `order` sorts by place: first the groups, then the
+    measures.
 
     A rollup is asked where it has all that is filtered, grouped by and measured.
     """
-    layout, where = selection.layout, selection.plan.where
-    pair = None
-    if all(m.position < 0 or (m.function != "median" and layout.columns[m.position].adds) for m in measures):
-        pair = rollup_pair(layout, where, groups)
-    rows = Rows(layout, where, pair=pair) if pair else access(selection)
+    rows = _rows(selection, groups, measures)
     # One statement serves the same measures in every order.
     listed = tuple(sorted(measures, key=str))
-    places = [listed.index(measure) for measure in measures]
+    places = tuple([listed.index(measure) for measure in measures])
     first = len(groups)
     moved = tuple([(place if place < first else first + places[place - first], down) for place, down in order])
-    made = _grouping(rows, groups, listed, moved)
-    return replace(made, measures=tuple([made.measures[place] for place in places]))
+    shape = Shape(rows, groups, listed, moved, tuple([having.shape(one) for one in conditions]))
+    bound = {**selection.bound, **having.bound(conditions, selection.table, rows)}
+    return Grouping(selection._replace(bound=bound), shape, places)
+
+
+def _rows(selection: Selection, groups: Sequence[Group], measures: Sequence[Measure]) -> Rows:
+    """How the rows are reached. A rollup has of its own two fields all, and of those that add the totals."""
+    layout, where = selection.layout, selection.plan.where
+    used, totals = {group.position for group in groups}, True
+    for measure in measures:
+        if measure.function in ("min", "max", "count_distinct"):
+            adds = measure.function != "count_distinct" and layout.columns[measure.position].adds
+            used |= set() if adds else {measure.position}
+        elif measure.position >= 0:
+            totals = totals and measure.function != "median" and layout.columns[measure.position].adds
+    pair = rollup_pair(layout, where, tuple(sorted(used))) if totals else None
+    return Rows(layout, where, pair=pair) if pair else access(selection)
+
+
+def some(grouping: Grouping, skip: int, most: int) -> list[Row]:
+    """At most so many groups behind the first `skip`. All are computed again for it, whatever its place."""
+    selection, shape, _ = grouping
+    asked = selection._replace(bound={**selection.bound, SKIP: skip, LIMIT: most})
+    return asked.rows(_listing(shape, limited=True).statement)
+
+
+def every(grouping: Grouping, skip: int) -> Iterator[list[Row]]:
+    """All groups behind the first `skip`, piece by piece."""
+    selection, shape, _ = grouping
+    asked = selection._replace(bound={**selection.bound, SKIP: skip})
+    return pieces(asked, _listing(shape, limited=False).statement)
+
+
+def total(grouping: Grouping, first: int | None = None) -> int:
+    """How many groups there are; of their `first` so many values, how many that differ."""
+    return counted(grouping.selection, _counting(grouping.shape, first))
+
+
+def texts(grouping: Grouping, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """The values and measures of groups as JSON, in the order of the query."""
+    selection, shape, places = grouping
+    written = [
+        spelled(selection, group.position, group.part)([row[place] for row in rows])
+        for place, group in enumerate(shape.groups)
+    ]
+    at = _listing(shape, limited=True).at
+    for place in places:
+        write, here = functions.texts(shape.measures[place], selection, shape.rows), at[place]
+        written.append(write([row[here] for row in rows]))
+    return list(zip(*written, strict=True))
+
+
+class Listing(NamedTuple):
+    """The statement that gives a row a group: the group's values, then the columns of each measure, at these places."""
+
+    statement: Statement
+    at: tuple[slice, ...]
 
 
 @lru_cache(SHAPES)
-def _grouping(rows: Rows, groups: tuple[int, ...], measures: tuple[Measure, ...], order: Order) -> Grouping:
-    columns = {f"g{place}": column(position) for place, position in enumerate(groups)}
-    columns["n"] = sa.func.min(sa.column("n") if rows.pair else number(rows.layout))
-    for place, measure in enumerate(measures):
-        columns |= {f"{part}{place}": sql for part, sql in _parts(measure, rows).items()}
-    used = [*groups, *(m.position for m in measures if m.position >= 0)]
-    found = rows.select(*(sql.label(name) for name, sql in columns.items()), of=used)
-    found = found.group_by(*(rows.free(column(position)) for position in groups))
-    keys = [f"g{place}" for place in range(len(groups))]
-    names = [*keys, *(f"m{place}" for place in range(len(measures)))]
-    for name, down in [*((names[place], down) for place, down in order), *((key, False) for key in keys)]:
+def _listing(shape: Shape, limited: bool) -> Listing:
+    found, at = _grouped(shape)
+    keys = [f"g{place}" for place in range(len(shape.groups))]
+    names = [*keys, *(f"m{place}" for place in range(len(shape.measures)))]
+    for name, down in [*((names[place], down) for place, down in shape.order), *((key, False) for key in keys)]:
         key: sa.ColumnElement[Any] = sa.literal_column(name)
         found = found.order_by((key.desc() if down else key.asc()).nulls_last())
-    at = {name: place for place, name in enumerate(columns)}
-    made = statement(rows.engine, found.limit(sa.bindparam(LIMIT)))
-    return Grouping(made, at["n"], tuple(_writer(m, rows, at, place) for place, m in enumerate(measures)))
+    found = found.offset(sa.bindparam(SKIP))
+    return Listing(statement(shape.rows.engine, found.limit(sa.bindparam(LIMIT)) if limited else found), at)
 
 
-def _parts(measure: Measure, rows: Rows) -> Parts:
-    """The columns of one measure: `m` is what is sorted by; with the others it gives the exact number."""
-    position, function = measure.position, measure.function
-    if position < 0:
-        return {"m": rows.counted}
-    detail, value = rows.layout.columns[position], column(position)
-    if function in ("min", "max"):
-        least, most = (sa.column(f"{name}{position}") if rows.pair else value for name in ("a", "z"))
-        return {"m": sa.func.min(least) if function == "min" else sa.func.max(most)}
-    if rows.pair:
-        return _adding(function, sa.func.sum(sa.column(f"s{position}")), sa.func.sum(sa.column(f"k{position}")))
-    numbers = sa.column(f"e{position}") if detail.apart else value
-    power: sa.ColumnElement[str] = sa.literal_column(f"'e-{detail.scale}'" if detail.apart else "''")
-    if function == "median":
-        return {"m": Middle(value, numbers, power), "u": Low(value, numbers), "w": High(value, numbers)}
-    counted = sa.func.count(value)
-    if detail.apart:
-        total = Total(value, numbers)
-        return {"m": total} if function == "sum" else {"m": Mean(value, numbers, power), "s": total, "k": counted}
-    whole: sa.ColumnElement[int] = sa.literal_column(index_layout.whole(f"c{position}", detail.scale))
-    return _adding(function, sa.func.sum(whole), counted)
+@lru_cache(SHAPES)
+def _counting(shape: Shape, first: int | None) -> Statement:
+    found = _grouped(shape)[0].subquery("counted")
+    if first is not None:
+        found = sa.select(*list(found.c)[:first]).distinct().subquery("several")
+    return statement(shape.rows.engine, sa.select(sa.func.count()).select_from(found))
 
 
-def _adding(function: str, total: sa.ColumnElement[Any], counted: sa.ColumnElement[Any]) -> Parts:
-    if function == "sum":
-        return {"m": total}
-    return {"m": sa.cast(total, sa.Double) / sa.func.nullif(counted, 0), "s": total, "k": counted}
-
-
-def _writer(measure: Measure, rows: Rows, at: Mapping[str, int], place: int) -> Callable[[Row], str]:
-    """How a measure's value becomes JSON: exact; an average to 15 digits; null without values.
-
-    `at` has each column's place in a row.
-    """
-    main, function = at[f"m{place}"], measure.function
-    if measure.position < 0:
-        return lambda row: str(row[main])
-    detail, engine = rows.layout.columns[measure.position], rows.engine
-    low, high, total, counted = (at.get(f"{part}{place}", main) for part in ("u", "w", "s", "k"))
-
-    def value(row: Row) -> Decimal:
-        if function == "median":
-            both = EXACT.add(engine.number(row[low], detail), engine.number(row[high], detail))
-            return EXACT.divide(both, Decimal(2))
-        if function == "avg":
-            return DIGITS.divide(_total(row[total], detail, engine), Decimal(row[counted]))
-        return _total(row[main], detail, engine) if function == "sum" else decimal(row[main])
-
-    return lambda row: "null" if row[main] is None else decimals.to_json(value(row))
-
-
-def _total(stored: Any, detail: Column, engine: Engine) -> Decimal:
-    """A sum as a number."""
-    return EXACT.scaleb(Decimal(int(stored)), -detail.scale) if detail.adds else engine.number(stored, detail)
+def _grouped(shape: Shape) -> tuple[sa.Select[Any], tuple[slice, ...]]:
+    """The groups under the conditions, and the place of each measure's columns."""
+    rows = shape.rows
+    columns: dict[str, sa.ColumnElement[Any]]
+    columns = {f"g{place}": sa.literal_column(group.sql) for place, group in enumerate(shape.groups)}
+    at = []
+    for place, measure in enumerate(shape.measures):
+        parts = functions.parts(measure, rows)
+        at.append(slice(len(columns), len(columns) + len(parts)))
+        columns |= {f"{part}{place}": sql for part, sql in parts.items()}
+    used = [group.position for group in shape.groups]
+    used += [measure.position for measure in shape.measures if measure.position >= 0]
+    found = rows.select(*(sql.label(name) for name, sql in columns.items()), of=used)
+    found = found.group_by(*(rows.free(sa.literal_column(group.sql)) for group in shape.groups))
+    if shape.having:  # in a query around it: not every SQLite has HAVING without groups
+        inner = found.subquery("grouped")
+        found = sa.select(*inner.c)
+        for place, condition in enumerate(shape.having):
+            main = inner.c[f"m{shape.measures.index(condition[0])}"]
+            found = found.where(having.sql(place, condition, main, rows))
+    return found, tuple(at)

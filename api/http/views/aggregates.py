@@ -1,154 +1,161 @@
-"""Facets and aggregates of a dataset's rows."""
+"""Aggregates of a dataset's rows: groups with their measures, and wide series."""
 
-from collections.abc import Callable, Mapping, Sequence
-from json.encoder import encode_basestring
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
-from marshmallow import ValidationError
 
 from api.http.errors import ProblemError
-from api.http.request import DataRequest, acceptable, address, altered, of_dataset, picked
-from api.http.responses import JSON_TYPE, Body, envelope, respond
-from api.index import sqlite
-from api.index.layout import FIELD_SEPARATOR
-from api.model import decimals, types
+from api.http.request import DataRequest, acceptable, address, altered, following, of_dataset, picked
+from api.http.responses import Body, respond
+from api.http.views import listed, wide
+from api.http.views.listed import OFFERED, body, file
 from api.model.descriptor import Table
 from api.model.nearest import nearest
-from api.query import additivity, groups, parse, sql
+from api.query import additivity, groups, having, measures, parse, sql
 from api.query.fields import COMMA, Names, Parameters, Separated, cut
-from api.query.find import Selection, access, select, total
-from api.query.groups import Measure, Row
+from api.query.find import Selection, access, place_of, select
+from api.query.groups import Order
+from api.query.measures import COUNT, FUNCTIONS, Conditions, Group, Measure, Measures
 from api.query.parse import Query
 
 blueprint = Blueprint("aggregates", __name__)
-SHARED = picked("limit", "q", "version", "as_of")
-COUNT = Measure("count", "count", -1)
+SHARED = picked("limit", "cursor", "q", "version", "as_of")
 
 
-class Measures(Separated):
-    """A comma-separated list of measures: count, or a function and a numeric field, such as sum:value."""
-
-    def __init__(self, table: Table, **options: Any) -> None:
-        super().__init__(**options)
-        self.table = table
-        self.known = ("count", *(f"{f}:{name}" for f in groups.FUNCTIONS[1:] for name in numeric_fields(table)))
-
-    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
-        names = cut(value, self.known or ())
-        if len(set(names)) != len(names):
-            raise ValidationError("a measure is listed twice")
-        return tuple(self._measure(name) for name in names)
-
-    def _measure(self, name: str) -> Measure:
-        if name == "count":
-            return COUNT
-        function, colon, field = name.partition(":")
-        numeric = numeric_fields(self.table)
-        near: str | None = "count"
-        if function == "count":
-            reason = "count takes no field: it counts rows"
-        elif function not in groups.FUNCTIONS:
-            reason = f"{function[:60]!r} is not one of {', '.join(groups.FUNCTIONS)}"
-            near = nearest(function, groups.FUNCTIONS)
-        elif not colon or field not in numeric:
-            reason = f"expected {function}: and a numeric field" + (f" ({', '.join(numeric)})" if numeric else "")
-            near = nearest(field, numeric)
-        else:
-            return Measure(name, function, self.table.index[field])
-        raise ValidationError({"reason": [reason], "did_you_mean": near})
-
-
-def numeric_fields(table: Table) -> list[str]:
-    return [f.name for f in table.fields if f.type in types.NUMERIC]
-
-
-def groupable(table: Table) -> list[str]:
-    return [f.name for f in table.fields if f.type not in types.STRUCTURED]
-
-
-def facet_control(table: Table) -> Parameters:
-    """The parameters of facets, beside the filters."""
-    words = {"description": "Fields to count the values of, comma-separated."}
-    facet = Names(groupable(table), required=True, metadata=words)
-    return {"facet": facet, **SHARED(table)}
-
-
-def aggregate_control(table: Table) -> Parameters:
+def control(table: Table) -> Parameters:
     """The parameters of aggregates, beside the filters."""
-    by = "Fields to group by, comma-separated."
+    known = measures.groups(table)
+    by = "Fields to group by, comma-separated; of dates also the year or month, written field__year or field__month."
     measure = (
-        f"Comma-separated: count, or {', '.join(groups.FUNCTIONS[1:])} of a numeric field, "
-        "written sum:field (default count)."
+        f"Comma-separated: count, or {', '.join(list(FUNCTIONS)[1:])} of a field, written sum:field (default count)."
+    )
+    columns = "A field whose values become columns (a wide series), with one measure or the one value of each cell."
+    condition = (
+        f"A condition on a measure, such as {having.EXAMPLE}: {' '.join(having.OPERATORS)} (two values, "
+        "comma-separated) or isnull. May be repeated: all must hold."
     )
     sort = "Groups and measures to sort by, comma-separated, a minus sign reverses one."
     return {
-        "group_by": Names(groupable(table), metadata={"description": by}),
+        "group_by": Names(known, metadata={"description": by}),
         "measure": Measures(table, metadata={"description": measure}),
+        "columns": Names(known, metadata={"description": columns}),
+        "having": Conditions(metadata={"description": condition}),
         "sort": Separated(metadata={"description": sort}),
         **SHARED(table),
     }
 
 
-@blueprint.get("/v1/datasets/<name>/facets")
-def facets(name: str) -> Response:
-    """The values of fields with their counts, under the same filters as the rows."""
-    data_request = of_dataset(name, "facets", control=facet_control, filtered=True)
-    if "facet" not in data_request.query.more:
-        raise parse.wrong("facet", "expected at least one field")
-    acceptable({"json": JSON_TYPE})
-    return respond(data_request, lambda: _facets(data_request))
-
-
-def _facets(data_request: DataRequest) -> Body:
-    release, table, query, _ = data_request
-    selection = select(release, table, query)
-    data, more = [], {}
-    for field in query.more["facet"]:
-        rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
-        counted = ",\n".join([f'{{"value":{value},"count":{count}}}' for value, count in rows])
-        data.append(f"{encode_basestring(field)}:[{counted}]")
-    meta = {"count": len(data), "total": total(selection), "more": more}
-    return _body(data_request, "{" + ",".join(data) + "}", meta)
-
-
 @blueprint.get("/v1/datasets/<name>/aggregate")
 def aggregates(name: str) -> Response:
     """Measures of groups of rows; a sum that would lie is a not-additive problem."""
-    data_request = of_dataset(name, "aggregate", control=aggregate_control, filtered=True)
-    acceptable({"json": JSON_TYPE})
-    return respond(data_request, lambda: _aggregates(data_request))
+    return _aggregated(name, acceptable(OFFERED), "")
 
 
-def _aggregates(data_request: DataRequest) -> Body:
+@blueprint.get("/v1/datasets/<name>/aggregate.<extension>")
+def aggregates_as(name: str, extension: str) -> Response:
+    """Measures of groups of rows in the format of an extension: all groups unless there is a limit."""
+    return _aggregated(name, listed.kind_of(extension), f".{extension}")
+
+
+def _aggregated(name: str, kind: str, extension: str) -> Response:
+    data_request = of_dataset(name, f"aggregate{extension}", control=control, filtered=True)
+    made = _wide if "columns" in data_request.query.more else _groups
+    disposition = listed.disposition(kind, data_request.table.name, "aggregate")
+    return respond(data_request, lambda: made(data_request, kind), OFFERED[kind], disposition)
+
+
+def _groups(data_request: DataRequest, kind: str) -> Body:
+    """Groups, one a row. Each page computes all of them again; whatever its place, it costs the same."""
     release, table, query, _ = data_request
-    by = tuple(table.index[n] for n in query.more.get("group_by", ()))
-    measures = query.more.get("measure", (COUNT,))
-    twice = {table.fields[p].name for p in by} & {m.name for m in measures}
-    if twice:
+    by, measured = _by(table, query), query.more.get("measure", (COUNT,))
+    names = [*(group.name for group in by), *(measure.name for measure in measured)]
+    if twice := {group.name for group in by} & {measure.name for measure in measured}:
         raise parse.wrong("measure", f"{min(twice)!r} is the name of a group too: choose another measure")
-    order = _order(table, by, measures, query)
-    selection = select(release, table, query)
-    for measure in measures:
+    order, conditions = _order(names, query), _conditions(table, measured, query)
+    selection, skip = select(release, table, query), _skip(data_request)
+    for measure in measured:
         _refuse_lies(selection, by, measure)
-    rows, more = _groups(selection, by, measures, order)
-    names = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
-    form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
-    data = [form % tuple(row) for row in rows]
-    meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
-    return _body(data_request, "[" + ",\n".join(data) + "]", meta)
+    asked = groups.grouping(selection, by, measured, order, conditions)
+    if kind != "json" and "limit" not in query.more:
+        pieces = (groups.texts(asked, rows) for rows in groups.every(asked, skip))
+        return file(data_request, kind, names, pieces)
+    found = groups.some(asked, skip, query.limit + 1)
+    rows, more = groups.texts(asked, found[: query.limit]), len(found) > query.limit
+    after = _next(data_request, skip + len(rows)) if more else None
+    if kind != "json":
+        return file(data_request, kind, names, [rows], after)
+    every = groups.total(asked) if more or skip else len(rows)
+    return _page(data_request, names, rows, after, every, _left_out(selection, measured))
 
 
-def _body(data_request: DataRequest, data: str, meta: Mapping[str, Any]) -> Body:
-    name = data_request.table.name
-    schema = address("v1", "datasets", name, "schema")
-    links = {"records": address("v1", "datasets", name, "records"), "describedby": schema}
-    return Body(envelope(data_request, data, {"dataset": name, **meta}, links), {"describedby": schema})
+def _wide(data_request: DataRequest, kind: str) -> Body:
+    """A wide series, one group a row. Its pages cost what those of groups do; their places are counted in cells."""
+    release, table, query, _ = data_request
+    by, measured, named = _by(table, query), query.more.get("measure", ()), query.more["columns"]
+    columns = measures.groups(table)[named[0]]
+    if len(named) > 1 or columns in by:
+        raise parse.wrong("columns", "expected one field, by which the rows are not grouped already")
+    if len(measured) > 1:
+        raise parse.wrong("measure", "expected one measure: columns has a column for each value of the field")
+    conditions, order = _conditions(table, measured, query), _order([group.name for group in by], query)
+    selection, skip = select(release, table, query), _skip(data_request)
+    if measured:
+        _refuse_lies(selection, (*by, columns), measured[0])
+    else:
+        measured = (wide.only_value(table, (*by, columns)),)
+        wide.refuse_several(selection, by, columns, order)
+    series = wide.series(selection, by, columns, measured[0], order, conditions)
+    names = [*(group.name for group in by), *series.names]
+    if kind != "json" and "limit" not in query.more:
+        return file(data_request, kind, names, wide.every(series, skip))
+    rows, place, every = wide.page(series, skip, query.limit)
+    after = None if place is None else _next(data_request, place)
+    if kind != "json":
+        return file(data_request, kind, names, [rows], after)
+    more = {"columns": series.names, **_left_out(selection, measured)}
+    return _page(data_request, names, rows, after, every, more)
 
 
-def _order(table: Table, by: Sequence[int], measures: Sequence[Measure], query: Query) -> tuple[tuple[int, bool], ...]:
-    """The places to sort by: first the groups, then the measures."""
-    known = [*(table.fields[p].name for p in by), *(m.name for m in measures)]
+def _page(
+    data_request: DataRequest,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    after: str | None,
+    every: int,
+    more: Mapping[str, Any],
+) -> Body:
+    data = ",\n".join(listed.objects(names, rows))
+    meta = {"count": len(rows), "total": every, "more": after is not None, **more}
+    return body(data_request, f"[{data}]", meta, {"next": after})
+
+
+# A cursor holds how many groups (of a wide series: cells) come before its page. Releases never change, and the order is
+# total: it ends in the groups' values.
+
+
+def _scope(table: Table) -> str:
+    return f"{table.name}\0aggregate"  # no cursor of rows
+
+
+def _skip(data_request: DataRequest) -> int:
+    release, table, query, _ = data_request
+    return 0 if query.cursor is None else int.from_bytes(place_of(query, release.tag, _scope(table)), "big")
+
+
+def _next(data_request: DataRequest, skip: int) -> str:
+    return following(data_request, skip.to_bytes(6, "big"), _scope(data_request.table))
+
+
+# Parameters
+
+
+def _by(table: Table, query: Query) -> tuple[Group, ...]:
+    return tuple([measures.groups(table)[name] for name in query.more.get("group_by", ())])
+
+
+def _order(known: Sequence[str], query: Query) -> Order:
+    """The places to sort by, in the groups and measures of the response."""
     order = []
     for name in cut(query.more["sort"], known, signed=True) if "sort" in query.more else ():
         down = name.startswith("-") and name not in known
@@ -160,55 +167,23 @@ def _order(table: Table, by: Sequence[int], measures: Sequence[Measure], query: 
     return tuple(order)
 
 
-def _groups(
-    selection: Selection, by: tuple[int, ...], measures: tuple[Measure, ...], order: tuple[tuple[int, bool], ...]
-) -> tuple[list[list[str]], bool]:
-    """The groups as JSON text of each value and measure, and whether there are more than the limit."""
-    made, most = groups.grouping(selection, by, measures, order), selection.query.limit
-    rows = selection.rows(made.statement)
-    written = [_group_json(selection, position, place, made.row_at) for place, position in enumerate(by)]
-    writers = [*written, *made.measures]
-    return [[write(row) for write in writers] for row in rows[:most]], len(rows) > most
+def _conditions(table: Table, measured: Sequence[Measure], query: Query) -> list[having.Condition]:
+    return having.read(query.more["having"], measured, table) if "having" in query.more else []
 
 
-def _group_json(selection: Selection, position: int, place: int, row_at: int) -> Callable[[Row], str]:
-    """How the value of a group becomes JSON: from the compared value where that says all, else from one of its rows.
-
-    `place` is the column of the value in a row of the engine, `row_at` that of the number of such a row.
-    """
-    field, layout, index = selection.table.fields[position], selection.layout, selection.release.index
-    of_row = field.type in ("datetime", "duration", "time") or layout.columns[position].exact
-    head, truth = len(encode_basestring(field.name)) + 1, field.type == "boolean"
-
-    def written(row: Row) -> str:
-        stored = row[place]
-        if stored is None:
-            return "null"
-        if of_row:
-            text = sqlite.json_text(index, layout.number, (row[row_at],))
-            return text[1:-1].split(FIELD_SEPARATOR)[position][head:]
-        if isinstance(stored, str):
-            return encode_basestring(stored)
-        if truth:
-            return "true" if stored else "false"
-        return decimals.to_json(sqlite.decimal(stored)) if isinstance(stored, float) else str(stored)
-
-    return written
-
-
-def _left_out(selection: Selection, measures: Sequence[Measure]) -> dict[str, Any]:
+def _left_out(selection: Selection, measured: Sequence[Measure]) -> dict[str, Any]:
     """How many rows under the filters have no value for a measure: bounds and unquantified figures are in no sum."""
     table, layout = selection.table, selection.layout
-    positions = tuple(sorted({m.position for m in measures if m.position >= 0 and layout.columns[m.position].nulls}))
+    positions = tuple(sorted({m.position for m in measured if m.position >= 0 and layout.columns[m.position].nulls}))
     if not positions:
         return {}
     (counted,) = selection.rows(sql.without(access(selection), positions))
     return {"rows_without_value": {table.fields[p].name: n for p, n in zip(positions, counted, strict=True)}}
 
 
-def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) -> None:
+def _refuse_lies(selection: Selection, by: tuple[Group, ...], measure: Measure) -> None:
     """Raise a not-additive problem where a sum or average would mix what is not one whole."""
-    if measure.function not in groups.ADDING or not additivity.guarded(selection.table.fields[measure.position]):
+    if measure.function not in measures.ADDING or not additivity.guarded(selection.table.fields[measure.position]):
         return
     variations = additivity.variations(selection, by, measure)
     if not variations:
@@ -219,10 +194,12 @@ def _refuse_lies(selection: Selection, by: tuple[int, ...], measure: Measure) ->
     ]
     example = None  # an address that would work, if there is one
     if (wider := additivity.wider(selection, by, measure, variations)) is not None:
-        groups_by = ",".join(selection.table.fields[position].name.replace(",", COMMA) for position in wider)
+        columns = selection.query.more.get("columns", ())
+        groups_by = ",".join(group.name.replace(",", COMMA) for group in wider if group.name not in columns)
         path = address("v1", "datasets", selection.table.name, "aggregate")
         changed = {"group_by": groups_by, "measure": measure.name}
-        example = altered(path, selection.query.canonical, *changed, "sort", **changed)
-    listed = ", ".join(one.field for one in variations)
-    detail = f"{measure.name} would mix figures that are not parts of one whole: {listed}."
+        gone = (*changed, "sort", "having", "cursor")
+        example = altered(path, selection.query.canonical, *gone, **changed)
+    listed_names = ", ".join(one.field for one in variations)
+    detail = f"{measure.name} would mix figures that are not parts of one whole: {listed_names}."
     raise ProblemError("not-additive", detail, errors=errors, example=example)

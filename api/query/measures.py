@@ -1,0 +1,124 @@
+"""What rows may be grouped by and what may be measured of them, by name; the parameters that say so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from api.model import types
+from api.model.descriptor import Field, Table
+from api.model.nearest import nearest
+from api.query.fields import ORDERED, SCALARS, Separated, cut
+
+NUMERIC = frozenset(types.NUMERIC)
+# The functions of measures, each with the types of the fields that it takes; count takes none.
+FUNCTIONS: Mapping[str, frozenset[str]] = {
+    **{"count": frozenset(), "sum": NUMERIC, "avg": NUMERIC, "min": ORDERED, "max": ORDERED, "median": NUMERIC},
+    "count_distinct": SCALARS,
+}
+ADDING = ("sum", "avg")
+# Parts of dates that rows may be grouped by, by type and name: SQL of the stored text (api.model.types).
+_YEAR, _MONTH = "CAST(substr({0}, 1, 4) AS INTEGER)", "substr({0}, 1, 7)"
+PARTS: Mapping[str, Mapping[str, str]] = {
+    "date": {"year": _YEAR, "month": _MONTH},
+    "datetime": {"year": _YEAR, "month": _MONTH},
+    "yearmonth": {"year": "CAST(substr({0}, 1, length({0}) - 3) AS INTEGER)"},
+}
+NAMED = 10  # fields that a reason names
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A function of a field; `name` is how the query and the response name it. position -1: rows."""
+
+    name: str
+    function: str
+    position: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Group:
+    """What rows are grouped by: the values of a field or, where there is a `part`, that part of its dates; `sql` is the
+    compared value. `name` is how the query and the response name it.
+    """
+
+    name: str
+    position: int
+    sql: str
+    part: str = ""
+
+
+COUNT = Measure("count", "count", -1)
+
+
+def comparable(field: Field) -> str:
+    """The type by which a field's values compare; a type that is not in the standard is text."""
+    return field.type if field.type in types.TYPES else "any"
+
+
+@lru_cache(maxsize=256)
+def groups(table: Table) -> Mapping[str, Group]:
+    """All that rows of a table may be grouped by, by name. A field's own name comes before that of a part."""
+    scalar = [(at, field) for at, field in enumerate(table.fields) if comparable(field) in SCALARS]
+    parts = [
+        Group(f"{field.name}__{part}", at, sql.format(f"c{at}"), part)
+        for at, field in scalar
+        for part, sql in PARTS.get(field.type, {}).items()
+    ]
+    every = {field.name: Group(field.name, at, f"c{at}") for at, field in scalar}
+    return every | {one.name: one for one in parts if one.name not in table.index}
+
+
+def measurable(table: Table, function: str) -> list[str]:
+    """The fields that a function of measures takes."""
+    return [field.name for field in table.fields if comparable(field) in FUNCTIONS[function]]
+
+
+class Measures(Separated):
+    """A list of measures: count, or a function and a field, such as sum:value."""
+
+    def __init__(self, table: Table, **options: Any) -> None:
+        super().__init__(**options)
+        self.table = table
+        self.known = ("count", *(f"{f}:{name}" for f in FUNCTIONS for name in measurable(table, f)))
+
+    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
+        names = cut(value, self.known or ())
+        if len(set(names)) != len(names):
+            raise ValidationError("a measure is listed twice")
+        return tuple(self._measure(name) for name in names)
+
+    def _measure(self, name: str) -> Measure:
+        if name == "count":
+            return COUNT
+        function, colon, field = name.partition(":")
+        near: str | None = "count"
+        if function == "count":
+            reason = "count takes no field: it counts rows"
+        elif function not in FUNCTIONS:
+            reason = f"{function[:60]!r} is not one of {', '.join(FUNCTIONS)}"
+            near = nearest(function, FUNCTIONS)
+        elif not colon or field not in (able := measurable(self.table, function)):
+            able = measurable(self.table, function)
+            listed = ", ".join(able[:NAMED]) + (", …" if len(able) > NAMED else "")
+            what = "a numeric field" if FUNCTIONS[function] is NUMERIC else "a field whose values compare"
+            reason = f"expected {function}: and {what}" + (f" ({listed})" if listed else "")
+            near = nearest(field, able)
+        else:
+            return Measure(name, function, self.table.index[field])
+        raise ValidationError({"reason": [reason], "did_you_mean": near})
+
+
+class Conditions(fields.List[str]):
+    """Conditions on measures as they were written, each a value of its own, which no comma separates."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(fields.String(), **options)
+
+    def _deserialize(self, value: str | Sequence[str], attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
+        return [value] if isinstance(value, str) else list(value)
