@@ -1,9 +1,12 @@
 """A question answered in plain Python: rows read from CSV, filtered, sorted and cut with nothing of the program."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
+from statistics import median
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -16,6 +19,7 @@ MEANS: Mapping[str, Callable[[str], Any]] = {
     "boolean": "true".__eq__,
     "date": date.fromisoformat,
     "yearmonth": str,
+    "datetime": str,
 }
 FOLDED: Mapping[str, Callable[[str, str], bool]] = {
     "contains": lambda value, asked: asked in value,
@@ -24,6 +28,7 @@ FOLDED: Mapping[str, Callable[[str, str], bool]] = {
     "endswith": str.endswith,
     "iexact": str.__eq__,
 }
+DIGITS, EXACT = Context(prec=15), Context(prec=200)
 COMPARED = {"eq": "eq", "ne": "ne", "lt": "lt", "lte": "le", "gt": "gt", "gte": "ge"}
 
 
@@ -75,3 +80,46 @@ def _turned(rows: Sequence[Row], name: str) -> list[Row]:
 def shown(row: Row, names: Iterable[str] | None = None) -> dict[str, Any]:
     """A row as JSON shows it, numbers as decimals."""
     return {name: row[name].isoformat() if isinstance(row[name], date) else row[name] for name in (names or row.keys())}
+
+
+def part(row: Row, name: str) -> Any:
+    """The value of a field, or the year or month of its date."""
+    if name in row:
+        return row[name]
+    field, _, wanted = name.rpartition("__")
+    if row[field] is None:
+        return None
+    month = re.match(r"(-?\d{4})-\d{2}", str(row[field]))
+    assert month is not None
+    return month[0] if wanted == "month" else int(month[1])
+
+
+def grouped(rows: Iterable[Row], by: Sequence[str], measures: Sequence[str]) -> list[dict[str, Any]]:
+    """The groups of rows with their measures, in no order; without fields to group by all rows are one group."""
+    held: dict[tuple[Any, ...], list[Row]] = {} if by else {(): []}
+    for row in rows:
+        held.setdefault(tuple(part(row, name) for name in by), []).append(row)
+    return [
+        {**dict(zip(by, values, strict=True)), **{name: measured(some, name) for name in measures}}
+        for values, some in held.items()
+    ]
+
+
+def measured(rows: Sequence[Row], name: str) -> Any:
+    """A measure: numbers exactly, averages to 15 digits; None without values."""
+    function, _, field = name.partition(":")
+    if function == "count":
+        return len(rows)
+    present = [row[field] for row in rows if row[field] is not None]
+    if function == "count_distinct":
+        return len(set(present))
+    if not present:
+        return None
+    if function in ("min", "max"):
+        return min(present) if function == "min" else max(present)
+    numbers = [Fraction(value) for value in present]
+    if function == "avg":
+        total = sum(numbers)
+        return DIGITS.divide(Decimal(total.numerator), Decimal(total.denominator * len(numbers)))
+    exact = sum(numbers) if function == "sum" else Fraction(median(numbers))
+    return EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
