@@ -9,7 +9,6 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import plainly
@@ -19,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packages import table
 from plainly import Row
-from served import answer, app_of, get, parameter, problem, served
+from served import app_of, get, parameter, served
 
 from api.query import find
 

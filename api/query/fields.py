@@ -267,12 +267,16 @@ class Names(Separated):
         for name in names:
             bare = name[1:] if self.signed and name.startswith("-") and name not in known else name
             if bare not in known:
-                reason = f"{bare[:60]!r} is not a field that can be used here"
-                raise ValidationError({"reason": [reason], "did_you_mean": nearest(bare, known)})
+                raise self.refusal(bare)
             if bare in seen:
                 raise ValidationError(f"{bare!r} is listed twice")
             seen.add(bare)
         return tuple(names)
+
+    def refusal(self, name: str) -> ValidationError:
+        """Why a name cannot be used, and the one that it most likely means."""
+        reason = f"{name[:60]!r} is not a field that can be used here"
+        return ValidationError({"reason": [reason], "did_you_mean": nearest(name, self.known or ())})
 
 
 class Whole(fields.Integer):

@@ -1,6 +1,5 @@
-"""The functions of measures: each as SQL, as the exact value of what an engine gives, and compared with a value."""
+"""The functions of measures: each as SQL, and what its result is compared with in place of a value."""
 
-from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
@@ -12,9 +11,7 @@ from api.model import decimals, types
 from api.model.descriptor import Field, Table
 from api.query.engines import Mean, Middle, Total
 from api.query.fields import stored
-from api.query.find import Selection
 from api.query.measures import ADDING, Measure
-from api.query.spelling import spelled
 from api.query.sql import Rows, column
 
 DIGITS = Context(prec=15)  # of an average
@@ -55,31 +52,6 @@ def _adding(function: str, total: sa.ColumnElement[Any], counted: sa.ColumnEleme
     if function == "sum":
         return {"m": total}
     return {"m": sa.cast(total, sa.Double) / sa.func.nullif(counted, 0), "s": total, "k": counted}
-
-
-def texts(measure: Measure, selection: Selection, rows: Rows) -> Callable[[Sequence[Sequence[Any]]], list[str]]:
-    """How values of `parts` become JSON: numbers exactly, an average to 15 digits, others as rows have them; null
-    without values.
-    """
-    if measure.position < 0 or measure.function == "count_distinct":
-        return lambda found: [str(row[0]) for row in found]
-    if measure.function in KEPT:
-        spell = spelled(selection, measure.position)
-        return lambda found: spell([row[0] for row in found])
-    number = _number(measure, rows)
-    return lambda found: ["null" if row[0] is None else decimals.to_json(number(*row)) for row in found]
-
-
-def _number(measure: Measure, rows: Rows) -> Callable[..., Decimal]:
-    """The exact number in values of `parts`."""
-    detail, engine = rows.layout.columns[measure.position], rows.engine
-    if measure.function == "median":
-        return lambda both: EXACT.divide(engine.number(both, detail), Decimal(2))
-
-    def total(value: Any) -> Decimal:
-        return engine.number(value, detail) if detail.apart else EXACT.scaleb(Decimal(int(value)), -detail.scale)
-
-    return total if measure.function == "sum" else lambda _, s, k: DIGITS.divide(total(s), Decimal(k))
 
 
 # Comparing: a value becomes two, the least and the greatest of what `m` may be where it equals the value. Where nothing

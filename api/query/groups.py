@@ -1,22 +1,29 @@
-"""Groups of rows with their measures: query → SQL, and what it gives → JSON."""
+"""Groups of rows with their measures: a query of groups → SQL, and what that gives → JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from api.index import sqlite
+from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
+from api.index.sqlite import EXACT
+from api.model import decimals
 from api.query import functions, having
-from api.query.engines import SHAPES, Statement, statement
+from api.query.engines import SHAPES, OneOf, Statement, statement
 from api.query.find import Selection, access, counted, pieces
 from api.query.having import Condition
 from api.query.indexes import rollup_pair
 from api.query.measures import Group, Measure
-from api.query.spelling import spelled
-from api.query.sql import LIMIT, Rows
+from api.query.reshape import field_head
+from api.query.sql import LIMIT, Rows, column, number
 
-SKIP = "skip"  # the name under which the number of groups that come before is bound
+SKIP, VALUES = "skip", "values"  # the names under which the number of groups that come before, and values, are bound
 Order = tuple[tuple[int, bool], ...]
 Row = tuple[Any, ...]
 
@@ -56,13 +63,15 @@ def grouping(
     """
     rows = _rows(selection, groups, measures)
     # One statement serves the same measures in every order.
-    listed = tuple(sorted(measures, key=str))
+    listed = tuple(sorted(measures, key=attrgetter("name")))
     places = tuple([listed.index(measure) for measure in measures])
     first = len(groups)
     moved = tuple([(place if place < first else first + places[place - first], down) for place, down in order])
     shape = Shape(rows, groups, listed, moved, tuple([having.shape(one) for one in conditions]))
-    bound = {**selection.bound, **having.bound(conditions, selection.table, rows)}
-    return Grouping(selection._replace(bound=bound), shape, places)
+    if conditions:
+        bound = {**selection.bound, **having.bound(conditions, selection.table, rows)}
+        selection = selection._replace(bound=bound)
+    return Grouping(selection, shape, places)
 
 
 def _rows(selection: Selection, groups: Sequence[Group], measures: Sequence[Measure]) -> Rows:
@@ -98,18 +107,7 @@ def total(grouping: Grouping, first: int | None = None) -> int:
     return counted(grouping.selection, _counting(grouping.shape, first))
 
 
-def texts(grouping: Grouping, rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """The values and measures of groups as JSON, in the order of the query."""
-    selection, shape, places = grouping
-    written = [
-        spelled(selection, group.position, group.part)([row[place] for row in rows])
-        for place, group in enumerate(shape.groups)
-    ]
-    at = _listing(shape, limited=True).at
-    for place in places:
-        write, here = functions.texts(shape.measures[place], selection, shape.rows), at[place]
-        written.append(write([row[here] for row in rows]))
-    return list(zip(*written, strict=True))
+# As SQL
 
 
 class Listing(NamedTuple):
@@ -160,3 +158,97 @@ def _grouped(shape: Shape) -> tuple[sa.Select[Any], tuple[slice, ...]]:
             main = inner.c[f"m{shape.measures.index(condition[0])}"]
             found = found.where(having.sql(place, condition, main, rows))
     return found, tuple(at)
+
+
+# As JSON
+
+
+def texts(grouping: Grouping, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """The values and measures of groups as JSON, in the order of the query."""
+    selection, shape, places = grouping
+    at = _listing(shape, limited=True).at
+    written = [
+        _values(selection, group.position, group.part, [row[place] for row in rows])
+        for place, group in enumerate(shape.groups)
+    ]
+    for place in places:
+        written.append(_measured(selection, shape.measures[place], shape.rows, [row[at[place]] for row in rows]))
+    return list(zip(*written, strict=True))
+
+
+def objects(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows of JSON texts as JSON objects."""
+    form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
+    return [form % tuple(row) for row in rows]
+
+
+def _measured(selection: Selection, measure: Measure, rows: Rows, found: Sequence[Row]) -> list[str]:
+    """The columns of a measure as JSON: numbers exactly, an average to 15 digits, others as rows have them; null
+    without values.
+    """
+    if measure.position < 0 or measure.function == "count_distinct":
+        return [str(row[0]) for row in found]
+    if measure.function in functions.KEPT:
+        return _values(selection, measure.position, "", [row[0] for row in found])
+    number = _number(measure, rows)
+    return ["null" if row[0] is None else decimals.to_json(number(*row)) for row in found]
+
+
+def _number(measure: Measure, rows: Rows) -> Callable[..., Decimal]:
+    """The exact number in the columns of a measure."""
+    detail, engine = rows.layout.columns[measure.position], rows.engine
+    if measure.function == "median":
+        return lambda both: EXACT.divide(engine.number(both, detail), Decimal(2))
+
+    def total(value: Any) -> Decimal:
+        return engine.number(value, detail) if detail.apart else EXACT.scaleb(Decimal(int(value)), -detail.scale)
+
+    return total if measure.function == "sum" else lambda _, s, k: functions.DIGITS.divide(total(s), Decimal(k))
+
+
+def _values(selection: Selection, position: int, part: str, values: Sequence[Any]) -> list[str]:
+    """Values of a field, or of a part of its dates, as JSON."""
+    kind = selection.table.fields[position].type
+    if kind == "duration":
+        return _durations(selection, position, values)
+    one = _plain if part else _JSON.get(kind, _plain)
+    return ["null" if value is None else one(value) for value in values]
+
+
+def _plain(value: str | int) -> str:
+    return encode_basestring(value) if isinstance(value, str) else str(value)
+
+
+def _shortest(value: str | int | float) -> str:
+    return str(value) if isinstance(value, int) else decimals.to_json(sqlite.decimal(value))
+
+
+# By type, where the compared value is not the JSON already.
+_JSON: Mapping[str, Callable[[Any], str]] = {
+    "integer": _shortest,
+    "number": _shortest,
+    "boolean": lambda value: "true" if value else "false",
+    "datetime": '"{}Z"'.format,
+}
+
+
+def _durations(selection: Selection, position: int, values: Sequence[Any]) -> list[str]:
+    """Durations, which compare by their seconds: each as the first of the rows under the filters that has it."""
+    wanted = tuple({value for value in values if value is not None})
+    if not wanted:
+        return ["null"] * len(values)
+    asked = selection._replace(bound={**selection.bound, VALUES: wanted})
+    first = dict(asked.rows(_first(access(selection), position)))
+    rows = sqlite.json_text(selection.release.index, selection.layout.number, list(first.values()))
+    head = len(field_head(selection.table.fields[position].name))
+    texts = [row[1:-1].split(FIELD_SEPARATOR)[position][head:] for row in rows.split(ROW_SEPARATOR)]
+    known: dict[Any, str] = {None: "null", **dict(zip(first, texts, strict=True))}
+    return [known[value] for value in values]
+
+
+@lru_cache(SHAPES)
+def _first(rows: Rows, position: int) -> Statement:
+    """Each of some values of a field, with the number of the first row that has it."""
+    value = column(position)
+    found = rows.select(value, sa.func.min(number(rows.layout)), of=[position])
+    return statement(rows.engine, found.where(OneOf(value, sa.bindparam(VALUES))).group_by(value))

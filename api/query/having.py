@@ -65,18 +65,18 @@ def _read(text: str, measures: Sequence[Measure], table: Table) -> Condition:
 def _value(measure: Measure, operator: str, text: str, table: Table) -> Any:
     if operator == NULL:
         if text not in ("true", "false"):
-            raise parse.wrong(PARAMETER, f"{measure}{SEPARATOR}{NULL}: expected true or false")
+            raise parse.wrong(PARAMETER, f"{measure.name}{SEPARATOR}{NULL}: expected true or false")
         return text == "true"
     if operator not in OPERATORS:
         reason = f"{operator[:60]!r} is not one of {', '.join((*OPERATORS, NULL))}"
         raise parse.wrong(PARAMETER, reason, did_you_mean=nearest(operator, (*OPERATORS, NULL)))
     parts = text.split(",") if operator == "between" else [text]
     if operator == "between" and len(parts) != 2:
-        raise parse.wrong(PARAMETER, f"{measure}{SEPARATOR}{operator}: expected two values, comma-separated")
+        raise parse.wrong(PARAMETER, f"{measure.name}{SEPARATOR}{operator}: expected two values, comma-separated")
     kind = functions.kind(measure, table)
     expected = next(filter(None, (types.expectation(kind.parse, part) for part in parts)), None)
     if expected is not None:
-        raise parse.wrong(PARAMETER, f"{measure}{SEPARATOR}{operator}: {text[:60]!r} is not {expected}")
+        raise parse.wrong(PARAMETER, f"{measure.name}{SEPARATOR}{operator}: {text[:60]!r} is not {expected}")
     values = [kind.parse(part) for part in parts]
     return values[0] if len(values) == 1 else values
 

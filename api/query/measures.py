@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields
 from api.model import types
 from api.model.descriptor import Field, Table
 from api.model.nearest import nearest
-from api.query.fields import ORDERED, SCALARS, Separated, cut
+from api.query.fields import ORDERED, SCALARS, Names
 
 NUMERIC = frozenset(types.NUMERIC)
 # The functions of measures, each with the types of the fields that it takes; count takes none.
@@ -36,9 +36,6 @@ class Measure:
     name: str
     function: str
     position: int
-
-    def __str__(self) -> str:
-        return self.name
 
 
 @dataclass(frozen=True)
@@ -79,39 +76,34 @@ def measurable(table: Table, function: str) -> list[str]:
     return [field.name for field in table.fields if comparable(field) in FUNCTIONS[function]]
 
 
-class Measures(Separated):
+@lru_cache(maxsize=256)
+def measures(table: Table) -> Mapping[str, Measure]:
+    """All that may be measured of a table's rows, by name."""
+    every = [Measure(f"{f}:{name}", f, table.index[name]) for f in FUNCTIONS for name in measurable(table, f)]
+    return {one.name: one for one in (COUNT, *every)}
+
+
+class Measures(Names):
     """A list of measures: count, or a function and a field, such as sum:value."""
 
     def __init__(self, table: Table, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(measures(table), **options)
         self.table = table
-        self.known = ("count", *(f"{f}:{name}" for f in FUNCTIONS for name in measurable(table, f)))
 
-    def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> tuple[Measure, ...]:
-        names = cut(value, self.known or ())
-        if len(set(names)) != len(names):
-            raise ValidationError("a measure is listed twice")
-        return tuple(self._measure(name) for name in names)
-
-    def _measure(self, name: str) -> Measure:
-        if name == "count":
-            return COUNT
-        function, colon, field = name.partition(":")
-        near: str | None = "count"
+    def refusal(self, name: str) -> ValidationError:
+        """Why there is no such measure, and the function or field that is most likely meant."""
+        function, _, field = name.partition(":")
         if function == "count":
-            reason = "count takes no field: it counts rows"
+            reason, near = "count takes no field: it counts rows", nearest(function, FUNCTIONS)
         elif function not in FUNCTIONS:
-            reason = f"{function[:60]!r} is not one of {', '.join(FUNCTIONS)}"
-            near = nearest(function, FUNCTIONS)
-        elif not colon or field not in (able := measurable(self.table, function)):
+            reason, near = f"{function[:60]!r} is not one of {', '.join(FUNCTIONS)}", nearest(function, FUNCTIONS)
+        else:
             able = measurable(self.table, function)
             listed = ", ".join(able[:NAMED]) + (", …" if len(able) > NAMED else "")
             what = "a numeric field" if FUNCTIONS[function] is NUMERIC else "a field whose values compare"
             reason = f"expected {function}: and {what}" + (f" ({listed})" if listed else "")
             near = nearest(field, able)
-        else:
-            return Measure(name, function, self.table.index[field])
-        raise ValidationError({"reason": [reason], "did_you_mean": near})
+        return ValidationError({"reason": [reason], "did_you_mean": near})
 
 
 class Conditions(fields.List[str]):

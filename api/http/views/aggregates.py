@@ -7,9 +7,9 @@ from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
 from api.http.request import DataRequest, acceptable, address, altered, following, of_dataset, picked
-from api.http.responses import Body, respond
+from api.http.responses import Body, envelope, respond
 from api.http.views import listed, wide
-from api.http.views.listed import OFFERED, body, file
+from api.http.views.listed import OFFERED, file
 from api.model.descriptor import Table
 from api.model.nearest import nearest
 from api.query import additivity, groups, having, measures, parse, sql
@@ -61,14 +61,14 @@ def aggregates_as(name: str, extension: str) -> Response:
 def _aggregated(name: str, kind: str, extension: str) -> Response:
     data_request = of_dataset(name, f"aggregate{extension}", control=control, filtered=True)
     made = _wide if "columns" in data_request.query.more else _groups
-    disposition = listed.disposition(kind, data_request.table.name, "aggregate")
+    disposition = "" if kind == "json" else listed.disposition(kind, data_request.table.name, "aggregate")
     return respond(data_request, lambda: made(data_request, kind), OFFERED[kind], disposition)
 
 
 def _groups(data_request: DataRequest, kind: str) -> Body:
     """Groups, one a row. Each page computes all of them again; whatever its place, it costs the same."""
     release, table, query, _ = data_request
-    by, measured = _by(table, query), query.more.get("measure", (COUNT,))
+    by, measured = _by(table, query), _measures(table, query) or (COUNT,)
     names = [*(group.name for group in by), *(measure.name for measure in measured)]
     if twice := {group.name for group in by} & {measure.name for measure in measured}:
         raise parse.wrong("measure", f"{min(twice)!r} is the name of a group too: choose another measure")
@@ -92,7 +92,7 @@ def _groups(data_request: DataRequest, kind: str) -> Body:
 def _wide(data_request: DataRequest, kind: str) -> Body:
     """A wide series, one group a row. Its pages cost what those of groups do; their places are counted in cells."""
     release, table, query, _ = data_request
-    by, measured, named = _by(table, query), query.more.get("measure", ()), query.more["columns"]
+    by, measured, named = _by(table, query), _measures(table, query), query.more["columns"]
     columns = measures.groups(table)[named[0]]
     if len(named) > 1 or columns in by:
         raise parse.wrong("columns", "expected one field, by which the rows are not grouped already")
@@ -125,9 +125,17 @@ def _page(
     every: int,
     more: Mapping[str, Any],
 ) -> Body:
-    data = ",\n".join(listed.objects(names, rows))
+    data = ",\n".join(groups.objects(names, rows))
     meta = {"count": len(rows), "total": every, "more": after is not None, **more}
     return body(data_request, f"[{data}]", meta, {"next": after})
+
+
+def body(data_request: DataRequest, data: str, meta: Mapping[str, Any], paged: Mapping[str, str | None] = {}) -> Body:
+    """The JSON response with that data; `paged` are links to other pages."""
+    name = data_request.table.name
+    schema = address("v1", "datasets", name, "schema")
+    links = {**paged, "records": address("v1", "datasets", name, "records"), "describedby": schema}
+    return Body(envelope(data_request, data, {"dataset": name, **meta}, links), {**paged, "describedby": schema})
 
 
 # A cursor holds how many groups (of a wide series: cells) come before its page. Releases never change, and the order is
@@ -152,6 +160,10 @@ def _next(data_request: DataRequest, skip: int) -> str:
 
 def _by(table: Table, query: Query) -> tuple[Group, ...]:
     return tuple([measures.groups(table)[name] for name in query.more.get("group_by", ())])
+
+
+def _measures(table: Table, query: Query) -> tuple[Measure, ...]:
+    return tuple([measures.measures(table)[name] for name in query.more.get("measure", ())])
 
 
 def _order(known: Sequence[str], query: Query) -> Order:

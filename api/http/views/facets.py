@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 
 from api.http.request import DataRequest, acceptable, of_dataset, picked
 from api.http.responses import Body, respond
-from api.http.views.listed import OFFERED, Pieces, body, disposition, file, kind_of, objects
+from api.http.views.aggregates import body
+from api.http.views.listed import OFFERED, Pieces, disposition, file, kind_of
 from api.model.descriptor import Table
 from api.query import groups, parse
 from api.query.fields import Names, Parameters
@@ -52,7 +53,7 @@ def _facetted(name: str, kind: str, extension: str) -> Response:
     if "facet" not in data_request.query.more:
         raise parse.wrong("facet", "expected at least one field")
     made = _facets if kind == "json" else lambda data_request: _facet_file(data_request, kind)
-    proposed = disposition(kind, data_request.table.name, "facets")
+    proposed = "" if kind == "json" else disposition(kind, data_request.table.name, "facets")
     return respond(data_request, lambda: made(data_request), OFFERED[kind], proposed)
 
 
@@ -70,7 +71,7 @@ def _facets(data_request: DataRequest) -> Body:
         rows = groups.some(facet, 0, query.limit + 1)
         more[name] = len(rows) > query.limit
         values[name] = groups.total(facet) if more[name] else len(rows)
-        counted = objects(("value", "count"), groups.texts(facet, rows[: query.limit]))
+        counted = groups.objects(("value", "count"), groups.texts(facet, rows[: query.limit]))
         data.append(f"{encode_basestring(name)}:[" + ",\n".join(counted) + "]")
     meta = {"count": len(data), "total": total(selection), "more": more, "values": values}
     return body(data_request, "{" + ",".join(data) + "}", meta)

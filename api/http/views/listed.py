@@ -1,16 +1,15 @@
-"""Groups as they are sent: objects in JSON, or all of them as CSV or JSON Lines."""
+"""Groups as files: all of them, unless there is a limit, as CSV or JSON Lines."""
 
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from json.encoder import encode_basestring
-from typing import Any
 
 from api.http.errors import ProblemError
 from api.http.request import DataRequest, address
-from api.http.responses import JSON_TYPE, Body, envelope
+from api.http.responses import JSON_TYPE, Body
 from api.model import csv_lines
+from api.query import groups
 from api.release.formats import FORMATS
 
 OFFERED: Mapping[str, str] = {"json": JSON_TYPE, **{name: FORMATS[name].media_type for name in ("jsonl", "csv")}}
@@ -27,23 +26,8 @@ def kind_of(extension: str) -> str:
 
 
 def disposition(kind: str, *names: str) -> str:
-    """The header that proposes a file's name, for what is no JSON."""
-    name = "-".join(re.sub("[^A-Za-z0-9._-]", "_", name) for name in names)
-    return "" if kind == "json" else f'inline; filename="{name}.{kind}"'
-
-
-def objects(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows of JSON texts as JSON objects."""
-    form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
-    return [form % tuple(row) for row in rows]
-
-
-def body(data_request: DataRequest, data: str, meta: Mapping[str, Any], paged: Mapping[str, str | None] = {}) -> Body:
-    """The JSON response with that data; `paged` are links to other pages."""
-    name = data_request.table.name
-    schema = address("v1", "datasets", name, "schema")
-    links = {**paged, "records": address("v1", "datasets", name, "records"), "describedby": schema}
-    return Body(envelope(data_request, data, {"dataset": name, **meta}, links), {**paged, "describedby": schema})
+    """The header that proposes a file's name."""
+    return f'inline; filename="{"-".join(re.sub("[^A-Za-z0-9._-]", "_", name) for name in names)}.{kind}"'
 
 
 def file(data_request: DataRequest, kind: str, names: Sequence[str], pieces: Pieces, after: str | None = None) -> Body:
@@ -60,7 +44,7 @@ def _lines(kind: str, names: Sequence[str], pieces: Pieces) -> Iterator[bytes]:
         if kind == "csv":
             yield _csv([[plain(text) for text in row] for row in rows])
         else:
-            yield "".join([f"{line}\n" for line in objects(names, rows)]).encode()
+            yield "".join([f"{line}\n" for line in groups.objects(names, rows)]).encode()
 
 
 def plain(text: str, null: str = "") -> str:
