@@ -58,7 +58,7 @@ def _read(text: str, measures: Sequence[Measure], table: Table) -> Condition:
         raise parse.wrong(PARAMETER, f"expected a measure, an operator and a value, such as {EXAMPLE}")
     names = [measure.name for measure in measures]
     bare = name.rpartition(SEPARATOR)[0] or name
-    reason = f"{bare[:60]!r} is not a measure of this response ({', '.join(names)})"
+    reason = f"{bare[:60]!r} is not a measure of this response ({', '.join(names) or 'none was asked for'})"
     raise parse.wrong(PARAMETER, reason, did_you_mean=nearest(bare, names))
 
 
