@@ -70,6 +70,13 @@ def scanned() -> Iterator[None]:
 
 
 names = st.sampled_from(sorted(TYPES))
+groups = st.sampled_from([*TYPES, "day__year", "day__month", "moment__year", "moment__month"])
+measures = st.one_of(
+    st.just("count"),
+    st.builds("{}:{}".format, st.sampled_from(["sum", "avg", "min", "max", "median"]), st.sampled_from(NUMBERS)),
+    st.builds("{}:{}".format, st.sampled_from(["min", "max"]), st.sampled_from(sorted({*TYPES} - {"flag"}))),
+    st.builds("count_distinct:{}".format, names),
+)
 signed = st.tuples(st.sampled_from(["", "-"]), names).map("".join)
 
 
@@ -96,22 +103,55 @@ questions = st.one_of(
         st.integers(1, 40),
     ).map(lambda query: rows_path("things", query)),
     st.builds(
-        lambda where, by, function, name: "&".join(
-            [*where, *([f"group_by={','.join(by)}"] if by else []), f"measure=count,{function}:{name}", "limit=300"]
+        lambda where, by, measures, sort, more: "&".join(
+            [
+                *where,
+                *([f"group_by={','.join(by)}"] if by else []),
+                f"measure={','.join(measures)}",
+                *([f"sort={sort}{measures[0]}"] if not measures[0].startswith("avg") else []),
+                more,
+            ]
         ),
         st.lists(conditions(), max_size=2),
-        st.lists(names, max_size=2, unique=True),
-        st.sampled_from(["sum", "avg", "min", "max", "median"]),
-        st.sampled_from(NUMBERS),
+        st.lists(groups, max_size=2, unique=True),
+        st.lists(measures, min_size=1, max_size=3, unique=True),
+        st.sampled_from(["", "-"]),
+        st.sampled_from(["limit=300", "limit=3"]),
     ).map(lambda query: f"/v1/datasets/things/aggregate?{query}"),
-    st.builds(lambda where, name: "&".join([*where, f"facet={name}"]), st.lists(conditions(), max_size=2), names).map(
-        lambda query: f"/v1/datasets/things/facets?{query}"
-    ),
+    st.builds(
+        lambda where, by, measure, columns, limit: "&".join(
+            [
+                *where,
+                *([f"group_by={by}"] if by != columns else []),
+                f"measure={measure}&columns={columns}&limit={limit}",
+            ]
+        ),
+        st.lists(conditions(), max_size=2),
+        groups,
+        measures,
+        groups,
+        st.sampled_from([2, 300]),
+    ).map(lambda query: f"/v1/datasets/things/aggregate?{query}"),
+    st.builds(
+        lambda where, measure, operator, value: "&".join(
+            [*where, f"group_by=word,flag&measure={measure}&having={measure}__{operator}={value}"]
+        ),
+        st.lists(conditions(), max_size=1),
+        st.builds("{}:{}".format, st.sampled_from(["sum", "avg", "min", "max", "median"]), st.sampled_from(NUMBERS)),
+        st.sampled_from(["eq", "ne", "lt", "lte", "gt", "gte"]),
+        st.sampled_from([value for name in NUMBERS for value in [*VALUES[name], *BEYOND.get(name, [])] if value]),
+    ).map(lambda query: f"/v1/datasets/things/aggregate?{query}"),
+    st.builds(
+        lambda where, name, sort: "&".join([*where, f"facet={name}&sort={sort}"]),
+        st.lists(conditions(), max_size=2),
+        names,
+        st.sampled_from(["value", "-value", "count", "-count"]),
+    ).map(lambda query: f"/v1/datasets/things/facets?{query}"),
 )
 
 
 @given(path=questions)
-@settings(max_examples=400, deadline=None, database=None, derandomize=True)
+@settings(max_examples=600, deadline=None, database=None, derandomize=True)
 def test_both_engines_give_the_same_answer(client: FlaskClient, path: str) -> None:
     """Of pages the next one too."""
     following: str | None = path

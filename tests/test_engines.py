@@ -57,6 +57,10 @@ def test_every_statement_is_written_for_postgresql_too(
     for query in (
         *(f"group_by={kind}&measure=count,median:number,min:number,max:integer" for kind in KINDS[:-1]),
         *("measure=sum:number", "measure=avg:integer&group_by=year", "measure=sum:integer&q=a", "group_by=id"),
+        *(f"measure=count,count_distinct:{kind},max:{kind}" for kind in KINDS[:-1] if kind != "boolean"),
+        *(f"group_by={part}&columns=id&limit=1&measure=count" for part in ("date__year", "yearmonth__year")),
+        *("group_by=datetime__month,id&measure=sum:number,median:number&having=sum:number__gt=1",),
+        *("group_by=id&measure=median:number&limit=1&having=median:number__between=1,2",),
     ):
         assert client.get(f"/v1/datasets/things/aggregate?{query}").status_code in (200, 409), query
     assert client.get("/v1/datasets/things/facets?facet=string,year&number__gt=1").status_code == 200

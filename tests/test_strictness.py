@@ -248,13 +248,13 @@ WRONG_GROUPS = {
     f"{FACETS}?facet=yaer": invalid("facet", "'yaer' is not a field that can be used here", "year", FACETS),
     f"{FACETS}?facet=items": invalid("facet", "'items' is not a field that can be used here", instance=FACETS),
     f"{FACETS}?facet=id&cursor=x": unknown("cursor", None, FACETS),
-    f"{FACETS}?facet=id&sort=id": unknown("sort", None, FACETS),
+    f"{FACETS}?facet=id&sort=id": invalid("sort", "expected one of -count, count, value, -value", instance=FACETS),
     f"{FACETS}?facet=id&limit=0": invalid("limit", "expected 1 to 1000", instance=FACETS),
     f"{AGGREGATE}?measure=": invalid(
-        "measure", "'' is not one of count, sum, avg, min, max, median", instance=AGGREGATE
+        "measure", "'' is not one of count, sum, avg, min, max, median, count_distinct", instance=AGGREGATE
     ),
     f"{AGGREGATE}?measure=smu:value": invalid(
-        "measure", "'smu' is not one of count, sum, avg, min, max, median", "sum", AGGREGATE
+        "measure", "'smu' is not one of count, sum, avg, min, max, median, count_distinct", "sum", AGGREGATE
     ),
     f"{AGGREGATE}?measure=sum": invalid("measure", "expected sum: and a numeric field (value)", instance=AGGREGATE),
     f"{AGGREGATE}?measure=sum:id": invalid("measure", "expected sum: and a numeric field (value)", instance=AGGREGATE),
@@ -262,7 +262,23 @@ WRONG_GROUPS = {
         "measure", "expected sum: and a numeric field (value)", "value", AGGREGATE
     ),
     f"{AGGREGATE}?measure=count:value": invalid("measure", "count takes no field: it counts rows", "count", AGGREGATE),
-    f"{AGGREGATE}?measure=count,count": invalid("measure", "a measure is listed twice", instance=AGGREGATE),
+    f"{AGGREGATE}?measure=count,count": invalid("measure", "'count' is listed twice", instance=AGGREGATE),
+    f"{AGGREGATE}?measure=min:known": invalid(
+        "measure",
+        "expected min: and a field whose values compare (id, year, value, day, parent)",
+        instance=AGGREGATE,
+    ),
+    f"{AGGREGATE}?measure=count_distinct:items": invalid(
+        "measure",
+        "expected count_distinct: and a field whose values compare (id, year, value, known, day, parent)",
+        instance=AGGREGATE,
+    ),
+    f"{AGGREGATE}?group_by=day__yaer": invalid(
+        "group_by", "'day__yaer' is not a field that can be used here", "day__year", AGGREGATE
+    ),
+    f"{AGGREGATE}?group_by=year__month": invalid(
+        "group_by", "'year__month' is not a field that can be used here", "day__month", AGGREGATE
+    ),
     f"{AGGREGATE}?group_by=yaer": invalid("group_by", "'yaer' is not a field that can be used here", "year", AGGREGATE),
     f"{AGGREGATE}?group_by=": invalid("group_by", "'' is not a field that can be used here", instance=AGGREGATE),
     f"{AGGREGATE}?group_by=year&sort=value": invalid(
