@@ -20,6 +20,12 @@ RULES = (
     "was altered, or belongs to another query",  # a cursor that was made up
     "is listed twice",  # sort=year,-year
     "is not a group or measure of this response",  # sort of an aggregate, by what it is not grouped by
+    "is not a measure of this response",  # having, of what is not measured
+    "values here: add filters",  # columns, of a field that has many
+    "expected one field, by which",  # columns, of several fields or of one that is grouped by
+    "expected one measure",  # of several, with columns
+    "expected a measure, such as",  # with columns, where the schema does not say which value a cell has
+    "and the name of a group",  # of a value that would be a column
     "expected at least one value",  # field__in=, of one empty text, is an empty list
     "expected a release before",  # since and until the wrong way round
     "rows of csv are flat",  # expand in formats without objects

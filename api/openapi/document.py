@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from api.http.request import PLAIN
 from api.http.views import records
+from api.http.views.listed import OFFERED
 from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
@@ -166,7 +167,7 @@ def _operation(
     if operation.filters and table:
         query += parameters.filters(table)
     names = [parameters.reference(spec, (slug or blueprint, view), entry, entry in plain) for entry in query]
-    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", path)]
+    variables = [_variable(name, table, operation) for name in re.findall(r"{([^}]+)}", path)]
     return {
         "operationId": f"{slug}_{view}" if table and not operation.table else operation.name or view,
         "summary": f"{table.title}: {words.partition('.')[0].lower()}" if table else words.splitlines()[0].rstrip("."),
@@ -177,11 +178,11 @@ def _operation(
     }
 
 
-def _variable(name: str, table: Table | None) -> dict[str, Any]:
+def _variable(name: str, table: Table | None, operation: Operation) -> dict[str, Any]:
     """A variable of the path, with an example where the schema or the program has one."""
     schema: dict[str, Any] = {"type": "string", "minLength": 1}
     if name == "extension":
-        schema = {"type": "string", "enum": list(records.offered())}
+        schema = {"type": "string", "enum": list(OFFERED if operation.media else records.offered())}
     words, example = _key(table) if name == "key" and table else VARIABLES[name]
     entry = {"name": name, "in": "path", "required": True, "schema": schema, "description": words}
     return {**entry, "example": example} if example else entry

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from api.model import types
 from api.model.descriptor import Table
 from api.model.nearest import nearest
 from api.query import functions, parse
 from api.query.engines import Big
+from api.query.fields import COMMA
 from api.query.measures import Measure
 from api.query.parameters import SEPARATOR
 from api.query.sql import Rows
@@ -49,11 +49,13 @@ def read(texts: Sequence[str], measures: Sequence[Measure], table: Table) -> lis
 
 
 def _read(text: str, measures: Sequence[Measure], table: Table) -> Condition:
+    said = text.replace(COMMA, ",")
     for measure in sorted(measures, key=lambda one: len(one.name), reverse=True):
-        named = re.fullmatch(f"{re.escape(measure.name)}(?:{SEPARATOR}([^=]*))?=(.*)", text, re.DOTALL)
+        named = re.fullmatch(f"{re.escape(measure.name)}(?:{SEPARATOR}([^=]*))?=(.*)", said, re.DOTALL)
         if named:
-            return Condition(measure, operator := named[1] or "eq", _value(measure, operator, named[2], table))
-    name, equals, _ = text.partition("=")
+            operator = named[1] or "eq"
+            return Condition(measure, operator, _value(measure, operator, text[named.start(2) :], table))
+    name, equals, _ = said.partition("=")
     if not equals:
         raise parse.wrong(PARAMETER, f"expected a measure, an operator and a value, such as {EXAMPLE}")
     names = [measure.name for measure in measures]
@@ -63,22 +65,29 @@ def _read(text: str, measures: Sequence[Measure], table: Table) -> Condition:
 
 
 def _value(measure: Measure, operator: str, text: str, table: Table) -> Any:
+    """The value of a condition, in whose text an escaped comma is COMMA."""
+    known, which = (*OPERATORS, NULL), f"{measure.name}{SEPARATOR}{operator}"
+    if operator not in known:
+        reason = f"{operator[:60]!r} is not one of {', '.join(known)}"
+        raise parse.wrong(PARAMETER, reason, did_you_mean=nearest(operator, known))
     if operator == NULL:
-        if text not in ("true", "false"):
-            raise parse.wrong(PARAMETER, f"{measure.name}{SEPARATOR}{NULL}: expected true or false")
-        return text == "true"
-    if operator not in OPERATORS:
-        reason = f"{operator[:60]!r} is not one of {', '.join((*OPERATORS, NULL))}"
-        raise parse.wrong(PARAMETER, reason, did_you_mean=nearest(operator, (*OPERATORS, NULL)))
-    parts = text.split(",") if operator == "between" else [text]
-    if operator == "between" and len(parts) != 2:
-        raise parse.wrong(PARAMETER, f"{measure.name}{SEPARATOR}{operator}: expected two values, comma-separated")
-    kind = functions.kind(measure, table)
-    expected = next(filter(None, (types.expectation(kind.parse, part) for part in parts)), None)
-    if expected is not None:
-        raise parse.wrong(PARAMETER, f"{measure.name}{SEPARATOR}{operator}: {text[:60]!r} is not {expected}")
-    values = [kind.parse(part) for part in parts]
-    return values[0] if len(values) == 1 else values
+        if text.lower() not in ("true", "false"):
+            raise parse.wrong(PARAMETER, f"{which}: expected true or false")
+        return text.lower() == "true"
+    parts = [text]
+    if operator == "between":
+        parts = text.split(",") if "," in text else text.split(COMMA)
+        if len(parts) != 2:
+            raise parse.wrong(
+                PARAMETER, f"{which}: expected two values, the least and the greatest, found {len(parts)}"
+            )
+    kind, values = functions.kind(measure, table), []
+    for part in (part.replace(COMMA, ",") for part in parts):
+        try:
+            values.append(kind.parse(part))
+        except ValueError as error:
+            raise parse.wrong(PARAMETER, f"{which}: {part[:60]!r} is not {error}") from None
+    return values if operator == "between" else values[0]
 
 
 def shape(condition: Condition) -> Shape:

@@ -1,11 +1,11 @@
 """What rows may be grouped by and what may be measured of them, by name; the parameters that say so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError
 
 from api.model import types
 from api.model.descriptor import Field, Table
@@ -104,13 +104,3 @@ class Measures(Names):
             reason = f"expected {function}: and {what}" + (f" ({listed})" if listed else "")
             near = nearest(field, able)
         return ValidationError({"reason": [reason], "did_you_mean": near})
-
-
-class Conditions(fields.List[str]):
-    """Conditions on measures as they were written, each a value of its own, which no comma separates."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(fields.String(), **options)
-
-    def _deserialize(self, value: str | Sequence[str], attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
-        return [value] if isinstance(value, str) else list(value)

@@ -13,10 +13,10 @@ from api.http.views.listed import OFFERED, file
 from api.model.descriptor import Table
 from api.model.nearest import nearest
 from api.query import additivity, groups, having, measures, parse, sql
-from api.query.fields import COMMA, Names, Parameters, Separated, cut
+from api.query.fields import COMMA, Names, Parameters, Repeated, Separated, cut
 from api.query.find import Selection, access, place_of, select
 from api.query.groups import Order
-from api.query.measures import COUNT, FUNCTIONS, Conditions, Group, Measure, Measures
+from api.query.measures import COUNT, FUNCTIONS, Group, Measure, Measures
 from api.query.parse import Query
 
 blueprint = Blueprint("aggregates", __name__)
@@ -33,14 +33,14 @@ def control(table: Table) -> Parameters:
     columns = "A field whose values become columns (a wide series), with one measure or the one value of each cell."
     condition = (
         f"A condition on a measure, such as {having.EXAMPLE}: {' '.join(having.OPERATORS)} (two values, "
-        "comma-separated) or isnull. May be repeated: all must hold."
+        "comma-separated) or isnull. Repeatable: all must hold."
     )
     sort = "Groups and measures to sort by, comma-separated, a minus sign reverses one."
     return {
         "group_by": Names(known, metadata={"description": by}),
         "measure": Measures(table, metadata={"description": measure}),
         "columns": Names(known, metadata={"description": columns}),
-        "having": Conditions(metadata={"description": condition}),
+        "having": Repeated(metadata={"description": condition}),
         "sort": Separated(metadata={"description": sort}),
         **SHARED(table),
     }
