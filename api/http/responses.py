@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request, send_file
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound
-from werkzeug.http import http_date
+from werkzeug.http import http_date, parse_range_header
 from werkzeug.wsgi import wrap_file
 
 from api import mirror
@@ -29,7 +29,7 @@ from api.store.releases import Release, Store
 
 JSON_TYPE = "application/json"
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # a value as JSON, without spaces
-CODE = "2"  # part of every entity tag: raised when the same query of the same release gives other bytes
+CODE = "3"  # part of every entity tag: raised when the same query of the same release gives other bytes
 OWN_TYPES = {MANIFEST: JSON_TYPE, SUMS: "text/plain; charset=utf-8"}  # of the files that no manifest names
 IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
@@ -103,20 +103,26 @@ def respond(
     return _sent(content, length, tag, encoding, headers)
 
 
-def release_file(release: Release, path: str, immutable: bool, links: Mapping[str, str | None] = {}) -> Response:
-    """A file of a release, byte for byte, as its manifest describes it; only what that names, and itself, is given out.
+def release_file(
+    release: Release, path: str, immutable: bool, links: Mapping[str, str | None] = {}, media_type: str = ""
+) -> Response:
+    """A file of a release, byte for byte; only what its manifest names, and that itself, is given out.
 
-    Raises NotFound for anything else.
+    `media_type` is another than the manifest's. Raises NotFound for anything else.
     """
     entry = release.files.get(path)
     target = (release.folder / path).absolute()
     if (entry is None and path not in OWN_TYPES) or not target.is_file():
         raise NotFound
     tag = entry["sha256"] if entry else release.build
-    media_type = entry["media_type"] if entry else OWN_TYPES[path]
+    media_type = media_type or (entry["media_type"] if entry else OWN_TYPES[path])
     headers = [*_headers(release, immutable)]
     if link := link_header(release, links):
         headers.append(("Link", link))
+    # One range of bytes is given out. For several, other units and what is malformed it is the whole (RFC 9110, 14.2).
+    ranged = parse_range_header(request.headers.get("Range"))
+    if ranged is None or ranged.units != "bytes" or len(ranged.ranges) > 1:
+        request.environ.pop("HTTP_RANGE", None)
     small = target.stat().st_size <= IN_MEMORY and "Range" not in request.headers
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
     published = datetime.fromisoformat(release.published_at)
@@ -217,11 +223,14 @@ def document(data_request: DataRequest, data: Any, meta: Mapping[str, Any], link
 def envelope(
     data_request: DataRequest, data: str, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
 ) -> bytes:
-    """The one shape of a response: data, meta, links (and included, where there is something).
+    """The one shape of a response: data, meta, links (and included, where there is something); or, where the query asks
+    for the shape of an array, data alone.
 
     The permalink is in `links` where `version` is no parameter of the address.
     """
     release, canonical = data_request.release, data_request.query.canonical
+    if data_request.query.more.get("shape") == "array":
+        return f"{data}\n".encode()
     first, last = _about(release)
     dataset = {"dataset": meta["dataset"]} if "dataset" in meta else {}
     said = {**dataset, **first, **meta, **last}

@@ -20,7 +20,8 @@ QUERY_MAX = 4000
 TEXT_MAX = 500
 BEGINNINGS_MAX = 8
 SEPARATOR = "__"
-CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand")
+SHAPES = ("envelope", "array")  # the first is the default
+CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand", "shape", "excel")
 
 
 def _few_beginnings(text: str) -> None:
@@ -63,6 +64,14 @@ def control(table: Table) -> Parameters:
         ),
         "as_of": Day(metadata={"description": "Query the release that was the latest on this day (UTC)."}),
         "expand": Names(foreign, metadata={"description": "Foreign keys to give as objects, comma-separated."}),
+        "shape": fields.String(
+            validate=validate.OneOf(SHAPES, error=f"expected {' or '.join(SHAPES)}"),
+            metadata={"description": "array: of JSON the list of rows alone, without meta and links."},
+        ),
+        "excel": fields.String(
+            validate=validate.Equal("1", error="expected 1"),
+            metadata={"description": "1: CSV for spreadsheets, with a byte order mark and no formulas."},
+        ),
     }
 
 

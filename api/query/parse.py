@@ -18,6 +18,7 @@ from api.query import parameters
 from api.query.fields import COMMA, Operator, Parameters, Separated, Value
 
 UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
+DEFAULTS = (("limit", parameters.LIMIT_DEFAULT), ("shape", parameters.SHAPES[0]))
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 Control = Callable[[Table], Parameters]
 Pairs = tuple[tuple[str, str], ...]
@@ -214,7 +215,7 @@ def _canonical(form: Form, raw: Mapping[str, str], more: Mapping[str, Any]) -> P
             spelled[name] = ",".join([str(part).replace(",", COMMA) for part in value])
         elif isinstance(value, date | int):
             spelled[name] = str(value)  # a day in ISO 8601
-        if name == "limit" and value == parameters.LIMIT_DEFAULT:
+        if (name, value) in DEFAULTS:
             del spelled[name]
     return tuple(spelled.items())
 

@@ -87,6 +87,7 @@ def aggregate_control(table: Table) -> Parameters:
         "measure": Measures(table, metadata={"description": measure}),
         "sort": Separated(metadata={"description": sort}),
         **SHARED(table),
+        **picked("shape")(table),
     }
 
 
