@@ -210,11 +210,11 @@ def test_csv_for_spreadsheets_has_a_mark_and_no_formula(small: FlaskClient, quer
 
 def test_a_mark_of_nothing_in_a_column_of_numbers_is_no_way_to_a_formula(tmp_path: Path) -> None:
     rows = table(
-        "=rows", ["+k", "=n:number", "-y:year"], [["a", "-", "-5"], ["b", "=1+1", "2000"], ["c", "-1.5e3", "1"]]
+        "=rows", ["+k", "=n:number", "-y:year"], [["a", "-", "1999"], ["b", "=1+1", "2000"], ["c", "-1.5e3", "2001"]]
     )
     client = served(tmp_path, {**rows, "schema": {**rows["schema"], "missingValues": ["", "-", "=1+1"]}})
     data = asked(client, "excel=1", "csv", "=rows").decode("utf-8-sig")
-    assert data == "'+k,'=n,'-y\na,-,-5\nb,'=1+1,2000\nc,-1.5e3,1\n"
+    assert data == "'+k,'=n,'-y\na,-,1999\nb,'=1+1,2000\nc,-1.5e3,2001\n"
 
 
 def test_the_form_for_spreadsheets_is_of_csv_alone_and_says_so(small: FlaskClient) -> None:

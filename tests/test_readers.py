@@ -98,6 +98,9 @@ READERS: dict[str, Callable[[str], Rows]] = {
     "polars tsv": polars("read_csv", ".tsv", separator="\t"),
     "polars ndjson": polars("read_ndjson", ".ndjson"),
     "polars parquet": polars("read_parquet", ".parquet"),
+    "polars csv of a part": polars("read_csv", ".csv?id__gte=1"),
+    "polars ndjson of a part": polars("read_ndjson", ".ndjson?id__gte=1"),
+    "polars parquet of a part": polars("read_parquet", ".parquet?id__gte=1"),
     "polars scans parquet": lambda base: pytest.importorskip("polars").scan_parquet(f"{base}.parquet").collect().rows(),
     "pyarrow csv": lambda base: arrow(
         pyarrow.csv.read_csv(opened(f"{base}.csv"), parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))

@@ -83,14 +83,16 @@ def respond(
 ) -> Response:
     """The response to a request for data; `make` is called only where the client does not have it already.
 
-    `mark` names what the response depends on besides the release and the query.
+    `disposition` is that of a file: of one a range may be asked for, as of a file of a release, because some clients
+    (polars) read files by ranges alone. `mark` names what the response depends on besides the release and the query.
     """
     release, _, query, path = data_request
     environ, written, copied = request.environ, parse.written(query.canonical), copied_from()
     synced = copied.synced_at if copied else ""  # which responses tell
     parts = (CODE, release.build, base(), synced, path, media_type, written, mark)
     tag = hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
-    encoding = best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    ranged = _ranged() and disposition != ""
+    encoding = "" if ranged else best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     immutable = any(name == "version" for name, _ in query.canonical)
     if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
@@ -99,8 +101,25 @@ def respond(
     headers = [*_headers(release, immutable), ("Link", link_header(release, {**links, "canonical": origin}))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
-        headers.append(("Content-Disposition", disposition))
-    return _sent(content, length, tag, encoding, headers)
+        headers += [("Content-Disposition", disposition), ("Accept-Ranges", "bytes")]
+    response = _sent(content, length, tag, encoding, headers)
+    if ranged and response.status_code == 200:
+        size = int(response.headers["Content-Length"])
+        answered = dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"), "")  # above, or never
+        response.make_conditional({**environ, **answered}, accept_ranges=True, complete_length=size)
+        response.headers.pop("Date", None)  # the server writes it
+    return response
+
+
+def _ranged() -> bool:
+    """Whether the request asks for one range of bytes; any other Range is passed over (RFC 9110, 14.2), and dropped."""
+    asked = parse_range_header(request.headers.get("Range"))
+    one = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+    # Ranges are GET's alone (14.2), and a weak tag names other bytes (13.1.5).
+    if one and request.method != "HEAD" and not request.headers.get("If-Range", "").startswith("W/"):
+        return True
+    request.environ.pop("HTTP_RANGE", None)
+    return False
 
 
 def release_file(
@@ -119,11 +138,7 @@ def release_file(
     headers = [*_headers(release, immutable)]
     if link := link_header(release, links):
         headers.append(("Link", link))
-    # One range of bytes is given out. For several, other units and what is malformed it is the whole (RFC 9110, 14.2).
-    ranged = parse_range_header(request.headers.get("Range"))
-    if ranged is None or ranged.units != "bytes" or len(ranged.ranges) > 1:
-        request.environ.pop("HTTP_RANGE", None)
-    small = target.stat().st_size <= IN_MEMORY and "Range" not in request.headers
+    small = not _ranged() and target.stat().st_size <= IN_MEMORY
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
     published = datetime.fromisoformat(release.published_at)
     # Only the very date is meant: a release that was withdrawn gives way to an older one.
@@ -134,9 +149,6 @@ def release_file(
     headers += [("Content-Type", header_text(media_type)), ("Accept-Ranges", "bytes")]
     if small:
         return _sent(target.read_bytes(), None, tag, encoding, headers, digest=True)
-    # Ranges are GET's alone (RFC 9110, 14.2), and a weak tag names other bytes (13.1.5).
-    if request.method == "HEAD" or request.headers.get("If-Range", "").startswith("W/"):
-        request.environ.pop("HTTP_RANGE", None)
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
     response = send_file(target, "application/octet-stream", etag=tag, last_modified=published, conditional=True)
     for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody needs the other
