@@ -439,7 +439,7 @@ def test_a_file_of_the_release_or_of_some_rows_answers_ranges(
     assert everything.headers["Accept-Ranges"] == part.headers["Accept-Ranges"] == "bytes"
 
 
-@pytest.mark.parametrize("path", [FILE, f"{ROWS}.csv?id__lt=50", rows_path("large", "id__gte=5", ".csv")])
+@pytest.mark.parametrize("path", [FILE, f"{ROWS}.csv?id__lt=50", rows_path("large", "id__gte=5", ".tsv")])
 @pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=999999999-9999999999"])
 def test_a_range_that_the_file_does_not_have_is_refused(small: FlaskClient, path: str, asked: str) -> None:
     response = get(small, path, Range=asked)

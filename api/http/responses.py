@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, send_file
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
 from werkzeug.http import http_date, parse_range_header
 from werkzeug.wsgi import wrap_file
 
@@ -106,7 +106,11 @@ def respond(
     if ranged and response.status_code == 200:
         size = int(response.headers["Content-Length"])
         answered = dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"), "")  # above, or never
-        response.make_conditional({**environ, **answered}, accept_ranges=True, complete_length=size)
+        try:
+            response.make_conditional({**environ, **answered}, accept_ranges=True, complete_length=size)
+        except RequestedRangeNotSatisfiable:
+            response.close()
+            raise
         response.headers.pop("Date", None)  # the server writes it
     return response
 
