@@ -2,6 +2,7 @@
 it reads neither GUNICORN_CMD_ARGS nor a gunicorn.conf.py, and imports nothing from the working directory.
 """
 
+import json
 import logging
 import os
 import socket
@@ -19,12 +20,14 @@ from termios import TIOCOUTQ
 from time import monotonic
 from typing import Any, NoReturn
 
-from gunicorn import systemd
+from gunicorn import systemd, util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from api.app import create_app
+from api.http.cache import COMMON
+from api.http.errors import MEDIA_TYPE
 from api.settings import SettingError
 
 BACKLOG = 2048
@@ -122,6 +125,17 @@ def _received(conn: Any) -> bytes | None:
         return None if isinstance(error, BlockingIOError) else b""
 
 
+def _refuse(sock: socket.socket, status: int, reason: str, detail: str) -> None:
+    """Answer a request that gunicorn itself refuses, before any application sees it, with a problem document."""
+    request_id = os.urandom(9).hex()
+    problem = {"type": "about:blank", "title": reason, "status": status, "detail": detail, "instance": ""}
+    body = json.dumps({**problem, "request_id": request_id}) + "\n"
+    headers = {**COMMON, "Content-Type": MEDIA_TYPE, "Content-Length": len(body), "Cache-Control": "no-store"}
+    headers |= {"Date": util.http_date(), "X-Request-Id": request_id, "Connection": "close"}
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    util.write_nonblock(sock, "\r\n".join([*lines, "", body]).encode("ascii"))
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with these options and no others."""
 
@@ -152,6 +166,7 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def run(values: Mapping[str, Any]) -> None:
     """Serve until a signal ends it. `values` are the settings. Raises SettingError if it cannot listen."""
+    util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
     bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
     _Server(
         {**options(values), "bind": bind, "when_ready": _tell, "post_worker_init": _look}, lambda: create_app(**values)

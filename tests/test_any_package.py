@@ -263,6 +263,22 @@ def test_a_compound_key_may_hold_commas_and_slashes(tmp_path: Path) -> None:
     assert problem(client, "/v1/datasets/t/records/a")["status"] == 404
 
 
+def test_the_commas_between_the_parts_of_a_key_may_be_escaped(tmp_path: Path) -> None:
+    """Most HTTP clients escape every comma of a part of a path."""
+    rows = [["a", "b", "x", "1"], ["a,b", "c", "x", "2"], ["é", "%2C", "x/y", "3"]]
+    names = ["first", "second", "third"]
+    keyed = table("t", [*names, "n:integer"], rows, primaryKey=names)
+    client = served(tmp_path, keyed, table("points", ["at:geopoint"], [["1,2"]]))
+    found = {"a%2Cb%2Cx": 1, "a%2cb,x": 1, "a%2Cb,c,x": 2, "%C3%A9,%252C,x%2Fy": 3, "%C3%A9%2C%252C%2Cx%2Fy": 3}
+    for key, number in found.items():
+        body = answer(client, f"/v1/datasets/t/records/{key}")
+        assert body["data"]["n"] == number, key
+        assert answer(client, body["links"]["self"])["data"] == body["data"]
+    for key in ("a%2Cb%2Cc%2Cx", "a%2Cb", "a,b"):
+        assert problem(client, f"/v1/datasets/t/records/{key}")["status"] == 404
+    assert answer(client, "/v1/datasets/points/records/1%2C2")["data"] == {"at": [1, 2]}
+
+
 KEYED: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
     "numbers": ("number", ["1.5", "-2", "1e3", "0.1"], ["1.5", "-2", "1000", "0.1"]),
     "booleans": ("boolean", ["true", "false"], ["true", "false"]),

@@ -149,8 +149,8 @@ def test_corrections_are_filtered_sorted_and_paged(ask: FlaskClient) -> None:
     page = ask.get("/v1/corrections?sort=-id&limit=2").get_json()
     assert [row["id"] for row in page["data"]] == ["cor-3", "cor-2"]
     assert [row["id"] for row in ask.get(page["links"]["next"]).get_json()["data"]] == ["cor-1"]
-    few = ask.get("/v1/corrections?kind=retraction&fields=id").get_json()["data"]
-    assert few == [{"id": "cor-3", "row": None, "links": {"record": "/v1/datasets/guns/records/b"}}]
+    few = ask.get("/v1/corrections?kind=retraction&limit=1").get_json()["data"]
+    assert [(row["id"], row["links"]) for row in few] == [("cor-3", {"record": "/v1/datasets/guns/records/b"})]
 
 
 def test_corrections_of_an_old_version_are_those_it_had(ask: FlaskClient) -> None:

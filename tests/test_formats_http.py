@@ -1,11 +1,10 @@
-"""Rows as CSV, JSON Lines, XLSX and Parquet hold the same values as the rows as JSON.
+"""Rows as CSV, TSV, JSON Lines, XLSX and Parquet hold the same values as the rows as JSON.
 
 Spreadsheets and formulas. A cell that begins with = + - @ is a formula to a spreadsheet that opens CSV, quoted or not;
 what hides it from the spreadsheet (an apostrophe, a space) is read as part of the value by everybody else. So the
 two are kept apart: CSV is for machines and stays the release's text, byte for byte, and XLSX is for spreadsheets and
-holds text as text, whatever it begins with. Our own package has no cell that begins so, which a test proves: its CSV
-is safe in a spreadsheet as it is. The README says: "CSV is the curated text, byte for byte. In a spreadsheet use
-`.xlsx`, where no cell can start a formula."
+holds text as text, whatever it begins with. Our own package has no cell that begins so, which a test proves: its
+CSV is safe in a spreadsheet as it is. Who must open CSV in a spreadsheet asks for `excel=1`, which adds an apostrophe.
 """
 
 import csv
@@ -28,7 +27,7 @@ from flask.testing import FlaskClient
 from packages import table, write
 from served import client_of, problem, rows_path, served
 
-from api.release.formats import FORMATS
+from api.release.formats import OFFERED
 
 FIELDS = {
     **{"id": "integer", "text": "string", "whole": "integer", "amount": "number", "long": "number", "day": "date"},
@@ -123,6 +122,10 @@ def from_csv(data: bytes) -> list[dict[str, Any]]:
     return [plainly.shown(row) for row in plainly.means(names, cells)]
 
 
+def cells_of(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
 def plain(value: Any) -> Any:
     """A value of a spreadsheet or of Arrow, as JSON shows it."""
     if isinstance(value, datetime.datetime):
@@ -173,6 +176,81 @@ def test_csv_is_the_rows(small: FlaskClient, query: str) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
+def test_tsv_is_csv_with_tabs_for_commas(small: FlaskClient, query: str) -> None:
+    """What holds a tab or the end of a line is quoted, and read by whoever reads CSV with another delimiter."""
+    tabs = asked(small, query, "tsv").decode()
+    assert list(csv.reader(io.StringIO(tabs, newline=""), delimiter="\t")) == cells_of(asked(small, query, "csv"))
+    assert "\n" in tabs and "a,b,c" not in tabs
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_ndjson_is_json_lines(small: FlaskClient, query: str) -> None:
+    assert asked(small, query, "ndjson") == asked(small, query, "jsonl")
+    by_accept = small.get(rows_path("rows", query), headers={"Accept": "application/x-ndjson"})
+    assert (by_accept.data, by_accept.content_type) == (asked(small, query, "jsonl"), "application/x-ndjson")
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_csv_for_spreadsheets_has_a_mark_and_no_formula(small: FlaskClient, query: str) -> None:
+    """Numbers stay numbers, whatever their sign; every other cell that would be a formula begins with an apostrophe."""
+    data = asked(small, f"{query}&excel=1", "csv")
+    assert data.startswith(b"\xef\xbb\xbf")
+    head, *rows = cells_of(data)
+    plain_head, *plain_rows = cells_of(asked(small, query, "csv"))
+    assert head == plain_head
+    numeric = {name for name, kind in FIELDS.items() if kind in ("integer", "number")}
+    assert rows == [
+        [
+            f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and name not in numeric else cell
+            for name, cell in zip(head, row, strict=True)
+        ]
+        for row in plain_rows
+    ]
+
+
+def test_a_mark_of_nothing_in_a_column_of_numbers_is_no_way_to_a_formula(tmp_path: Path) -> None:
+    rows = table(
+        "=rows", ["+k", "=n:number", "-y:year"], [["a", "-", "1999"], ["b", "=1+1", "2000"], ["c", "-1.5e3", "2001"]]
+    )
+    client = served(tmp_path, {**rows, "schema": {**rows["schema"], "missingValues": ["", "-", "=1+1"]}})
+    data = asked(client, "excel=1", "csv", "=rows").decode("utf-8-sig")
+    assert data == "'+k,'=n,'-y\na,-,1999\nb,'=1+1,2000\nc,-1.5e3,2001\n"
+
+
+def test_the_form_for_spreadsheets_is_of_csv_alone_and_says_so(small: FlaskClient) -> None:
+    for kind in ("", ".json", ".jsonl", ".tsv", ".xlsx", ".parquet"):
+        body = problem(small, rows_path("rows", "excel=1", kind))
+        assert body["detail"] == "excel: is for records.csv alone"
+    assert problem(small, rows_path("rows", "excel=yes", ".csv"))["detail"] == "excel: expected 1"
+
+
+def test_a_list_alone_is_the_data_of_the_envelope_with_its_headers(small: FlaskClient) -> None:
+    for query in QUERIES:
+        bare, whole = (small.get(rows_path("rows", f"{query}&shape={shape}")) for shape in ("array", "envelope"))
+        assert bare.get_json() == whole.get_json()["data"]
+        assert bare.content_type == whole.content_type
+        assert bare.headers["ETag"] != whole.headers["ETag"]
+        assert ('rel="next"' in bare.headers["Link"]) == (whole.get_json()["links"]["next"] is not None)
+    pages, link = [], rows_path("rows", "shape=array&limit=7&sort=-id")
+    while link:
+        page = small.get(link)
+        pages += page.get_json()
+        link = "".join(re.findall('<([^>]*)>; rel="next"', page.headers["Link"]))
+    assert pages == small.get(rows_path("rows", "sort=-id")).get_json()["data"]
+    for kind in ("csv", "jsonl", "parquet"):
+        detail = f"shape: {kind} has one shape: shape works with json"
+        assert problem(small, rows_path("rows", "shape=array", f".{kind}"))["detail"] == detail
+    assert problem(small, rows_path("rows", "shape=list"))["detail"] == "shape: expected envelope or array"
+
+
+@pytest.mark.parametrize("query", ["", "id__lt=3"])
+def test_the_first_sheet_of_a_workbook_of_rows_has_the_rows(small: FlaskClient, query: str) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(asked(small, query, "xlsx")))
+    assert book.sheetnames == ["rows", "Contents"]
+    assert [cell.value for cell in book.worksheets[0][1]] == list(FIELDS)
+
+
+@pytest.mark.parametrize("query", QUERIES)
 def test_parquet_is_the_rows(small: FlaskClient, query: str) -> None:
     assert from_parquet(asked(small, query, "parquet")) == as_json(small, query)
 
@@ -189,7 +267,7 @@ def test_a_workbook_is_the_rows(small: FlaskClient, query: str) -> None:
     assert [{k: plain(v) for k, v in row.items()} for row in found] == wanted
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "xlsx", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "xlsx", "parquet"])
 def test_an_empty_answer_is_a_whole_file(small: FlaskClient, kind: str) -> None:
     for dataset, query, names in (
         ("none", "", "id,v"),
@@ -199,6 +277,8 @@ def test_an_empty_answer_is_a_whole_file(small: FlaskClient, kind: str) -> None:
         data = asked(small, query, kind, dataset)
         if kind == "csv":
             assert data.decode() == names + "\n"
+        elif kind == "tsv":
+            assert data.decode() == names.replace(",", "\t") + "\n"
         elif kind == "jsonl":
             assert data == b""
         elif kind == "parquet":
@@ -274,7 +354,7 @@ def test_part_of_csv_is_the_same_text(small: FlaskClient) -> None:
     assert all(row in whole for row in backwards)
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "ndjson"])
 def test_a_file_has_all_rows_unless_a_limit_is_given(small: FlaskClient, kind: str) -> None:
     assert len(asked(small, "sort=-id", "jsonl").splitlines()) == len(ROWS)
     response = small.get(rows_path("rows", "limit=5", f".{kind}"))
@@ -361,4 +441,4 @@ def test_every_format_of_the_real_package_holds_the_same_rows(client: FlaskClien
 
 
 def test_the_formats_that_are_tested_are_all_there_are() -> None:
-    assert {*FORMATS} == {"csv", "jsonl", "xlsx", "parquet"}
+    assert {*OFFERED} == {"csv", "tsv", "jsonl", "ndjson", "xlsx", "parquet"}

@@ -28,6 +28,7 @@ from api.model import descriptor, types
 from api.model.descriptor import Table
 from api.openapi import rows
 from api.openapi.operations import OPERATIONS
+from api.openapi.parameters import IN_WORDS
 from api.query import parameters, parse
 from api.release.build import build
 
@@ -179,7 +180,12 @@ def test_documented_parameters_are_those_that_are_read(
         # An Accept header that nobody sent before: the answer is not taken from the cache.
         client.get(address, headers={"Accept": f"*/*;q=0.9, text/x-{number}"})
         known = {entry["name"] for entry in entries if entry["in"] == "query"}
-        assert known == max(asked, key=len, default=set()), address
+        assert known == max(asked, key=len, default=set()) - {*IN_WORDS}, address
+
+
+def test_parameters_that_change_the_form_of_a_response_are_described_in_words(document: dict[str, Any]) -> None:
+    assert IN_WORDS == ("shape", "excel")
+    assert all(f"{name}=" in document["info"]["description"] for name in IN_WORDS)
 
 
 def test_every_optional_parameter_is_accepted_as_it_is_described(client: FlaskClient, document: dict[str, Any]) -> None:

@@ -27,10 +27,15 @@ def weights(header: str) -> dict[str, float]:
 
 @lru_cache(maxsize=128)
 def best_encoding(accepted: str) -> str:
-    """The best encoding that an Accept-Encoding header allows, '' for none."""
+    """The best encoding that an Accept-Encoding header allows, '' for none.
+
+    A star means gzip: who sends it knows gzip, and few of them the others (RFC 9110, 12.5.3 leaves the choice to us).
+    """
     weight_of = weights(accepted) if accepted else {}
-    best = max(ENCODINGS, key=lambda name: weight_of.get(name, weight_of.get("*", 0.0)))
-    weight = weight_of.get(best, weight_of.get("*", 0.0))
+    if "*" in weight_of:
+        weight_of.setdefault("gzip", weight_of["*"])
+    best = max(ENCODINGS, key=lambda name: weight_of.get(name, 0.0))
+    weight = weight_of.get(best, 0.0)
     return best if weight > 0 and weight >= weight_of.get("identity", 0.0) else ""
 
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, send_file
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import NotFound
-from werkzeug.http import http_date
+from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
+from werkzeug.http import http_date, parse_range_header
 from werkzeug.wsgi import wrap_file
 
 from api import mirror
@@ -29,7 +29,7 @@ from api.store.releases import Release, Store
 
 JSON_TYPE = "application/json"
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # a value as JSON, without spaces
-CODE = "2"  # part of every entity tag: raised when the same query of the same release gives other bytes
+CODE = "3"  # part of every entity tag: raised when the same query of the same release gives other bytes
 OWN_TYPES = {MANIFEST: JSON_TYPE, SUMS: "text/plain; charset=utf-8"}  # of the files that no manifest names
 IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
@@ -83,14 +83,16 @@ def respond(
 ) -> Response:
     """The response to a request for data; `make` is called only where the client does not have it already.
 
-    `mark` names what the response depends on besides the release and the query.
+    `disposition` is that of a file: of one a range may be asked for, as of a file of a release, because some clients
+    (polars) read files by ranges alone. `mark` names what the response depends on besides the release and the query.
     """
     release, _, query, path = data_request
     environ, written, copied = request.environ, parse.written(query.canonical), copied_from()
     synced = copied.synced_at if copied else ""  # which responses tell
     parts = (CODE, release.build, base(), synced, path, media_type, written, mark)
     tag = hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
-    encoding = best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    ranged = _ranged() and disposition != ""
+    encoding = "" if ranged else best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     immutable = any(name == "version" for name, _ in query.canonical)
     if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
@@ -99,25 +101,48 @@ def respond(
     headers = [*_headers(release, immutable), ("Link", link_header(release, {**links, "canonical": origin}))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
-        headers.append(("Content-Disposition", disposition))
-    return _sent(content, length, tag, encoding, headers)
+        headers += [("Content-Disposition", disposition), ("Accept-Ranges", "bytes")]
+    response = _sent(content, length, tag, encoding, headers)
+    if ranged and response.status_code == 200:
+        size = int(response.headers["Content-Length"])
+        answered = dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"), "")  # above, or never
+        try:
+            response.make_conditional({**environ, **answered}, accept_ranges=True, complete_length=size)
+        except RequestedRangeNotSatisfiable:
+            response.close()
+            raise
+        response.headers.pop("Date", None)  # the server writes it
+    return response
 
 
-def release_file(release: Release, path: str, immutable: bool, links: Mapping[str, str | None] = {}) -> Response:
-    """A file of a release, byte for byte, as its manifest describes it; only what that names, and itself, is given out.
+def _ranged() -> bool:
+    """Whether the request asks for one range of bytes; any other Range is passed over (RFC 9110, 14.2), and dropped."""
+    asked = parse_range_header(request.headers.get("Range"))
+    one = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+    # Ranges are GET's alone (14.2), and a weak tag names other bytes (13.1.5).
+    if one and request.method != "HEAD" and not request.headers.get("If-Range", "").startswith("W/"):
+        return True
+    request.environ.pop("HTTP_RANGE", None)
+    return False
 
-    Raises NotFound for anything else.
+
+def release_file(
+    release: Release, path: str, immutable: bool, links: Mapping[str, str | None] = {}, media_type: str = ""
+) -> Response:
+    """A file of a release, byte for byte; only what its manifest names, and that itself, is given out.
+
+    `media_type` is another than the manifest's. Raises NotFound for anything else.
     """
     entry = release.files.get(path)
     target = (release.folder / path).absolute()
     if (entry is None and path not in OWN_TYPES) or not target.is_file():
         raise NotFound
     tag = entry["sha256"] if entry else release.build
-    media_type = entry["media_type"] if entry else OWN_TYPES[path]
+    media_type = media_type or (entry["media_type"] if entry else OWN_TYPES[path])
     headers = [*_headers(release, immutable)]
     if link := link_header(release, links):
         headers.append(("Link", link))
-    small = target.stat().st_size <= IN_MEMORY and "Range" not in request.headers
+    small = not _ranged() and target.stat().st_size <= IN_MEMORY
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
     published = datetime.fromisoformat(release.published_at)
     # Only the very date is meant: a release that was withdrawn gives way to an older one.
@@ -128,9 +153,6 @@ def release_file(release: Release, path: str, immutable: bool, links: Mapping[st
     headers += [("Content-Type", header_text(media_type)), ("Accept-Ranges", "bytes")]
     if small:
         return _sent(target.read_bytes(), None, tag, encoding, headers, digest=True)
-    # Ranges are GET's alone (RFC 9110, 14.2), and a weak tag names other bytes (13.1.5).
-    if request.method == "HEAD" or request.headers.get("If-Range", "").startswith("W/"):
-        request.environ.pop("HTTP_RANGE", None)
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
     response = send_file(target, "application/octet-stream", etag=tag, last_modified=published, conditional=True)
     for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody needs the other
@@ -217,11 +239,14 @@ def document(data_request: DataRequest, data: Any, meta: Mapping[str, Any], link
 def envelope(
     data_request: DataRequest, data: str, meta: Mapping[str, Any], links: Mapping[str, Any], more: str = ""
 ) -> bytes:
-    """The one shape of a response: data, meta, links (and included, where there is something).
+    """The one shape of a response: data, meta, links (and included, where there is something); or, where the query asks
+    for the shape of an array, data alone.
 
     The permalink is in `links` where `version` is no parameter of the address.
     """
     release, canonical = data_request.release, data_request.query.canonical
+    if data_request.query.more.get("shape") == "array":
+        return f"{data}\n".encode()
     first, last = _about(release)
     dataset = {"dataset": meta["dataset"]} if "dataset" in meta else {}
     said = {**dataset, **first, **meta, **last}

@@ -194,7 +194,11 @@ def _key(table: Table) -> tuple[str, str]:
     if not keys:
         return "The row's position, from 1.", "1"
     words = f"The row's {', '.join(keys)}."
-    joined = "" if len(keys) < 2 else " Joined by commas in this order; a comma inside a value is written %2C."
+    joined = (
+        ""
+        if len(keys) < 2
+        else " Joined by commas in this order; where a value holds a comma, only that one is written %2C."
+    )
     examples = [rows.example(table.field(key)) for key in keys]
     return words + joined, "" if None in examples else ",".join(map(str, examples))
 

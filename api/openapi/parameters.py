@@ -16,6 +16,9 @@ from api.openapi.responses import Entry
 from api.query import parameters
 from api.query.fields import Separated, Value
 
+# What changes the form of a response, not what it holds. With these a typed client would have two types for each
+# response, so they are described in words (shared.yaml).
+IN_WORDS = ("shape", "excel")
 SEVERAL: Entry = {"style": "form", "explode": False}
 CONVERTER = OpenAPIConverter("3.0.3", lambda _: None, APISpec("", "", "3.0.3"))
 
@@ -73,7 +76,7 @@ def control(declared: Mapping[str, fields.Field[Any]], required: tuple[str, ...]
     return [
         _control(name, field, field.required or name in required)
         for name, field in declared.items()
-        if not isinstance(field, Separated) or field.known != ()
+        if name not in IN_WORDS and (not isinstance(field, Separated) or field.known != ())
     ]
 
 

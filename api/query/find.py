@@ -23,7 +23,7 @@ from api.store.releases import Release
 
 SEAL = 9  # bytes
 # Parameters that may differ from one page to the next.
-FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of"})
+FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of", "shape", "excel"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
 
 

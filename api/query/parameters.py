@@ -23,8 +23,9 @@ QUERY_MAX = 4000
 TEXT_MAX = 500
 BEGINNINGS_MAX = 8
 SEPARATOR = "__"
-CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand", "or", "where")
+CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand", "or", "where", "shape", "excel")
 OR, WHERE = "or", "where"
+SHAPES = ("envelope", "array")  # the first is the default
 
 
 def _few_beginnings(text: str) -> None:
@@ -76,6 +77,14 @@ def control(table: Table) -> Parameters:
             metadata={"description": "Query the release that was the latest on this day or at this time (UTC)."}
         ),
         "expand": Names(foreign, metadata={"description": "Foreign keys to give as objects, comma-separated."}),
+        "shape": fields.String(
+            validate=validate.OneOf(SHAPES, error=f"expected {' or '.join(SHAPES)}"),
+            metadata={"description": "array: of JSON the list of rows alone, without meta and links."},
+        ),
+        "excel": fields.String(
+            validate=validate.Equal("1", error="expected 1"),
+            metadata={"description": "1: CSV for spreadsheets, with a byte order mark and no formulas."},
+        ),
     }
 
 

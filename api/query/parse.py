@@ -22,6 +22,7 @@ from api.query.parameters import Condition
 from api.store.releases import Release
 
 UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
+DEFAULTS = (("limit", parameters.LIMIT_DEFAULT), ("shape", parameters.SHAPES[0]))
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 BRACKETS = "[]"
 Control = Callable[[Table], Parameters]
@@ -340,7 +341,7 @@ def _canonical(form: Form, ready: Mapping[str, Any], more: Mapping[str, Any]) ->
             spelled.append((name, ",".join([str(part).replace(",", COMMA) for part in value])))
         elif isinstance(value, datetime):
             spelled.append((name, value.replace(tzinfo=None).isoformat() + "Z"))
-        elif name != "limit" or value != parameters.LIMIT_DEFAULT:
+        elif (name, value) not in DEFAULTS:
             spelled.append((name, str(value)))
     return tuple(spelled)
 

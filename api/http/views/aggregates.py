@@ -43,6 +43,7 @@ def control(table: Table) -> Parameters:
         "having": Repeated(metadata={"description": condition}),
         "sort": Separated(metadata={"description": sort}),
         **SHARED(table),
+        **picked("shape")(table),
     }
 
 

@@ -18,7 +18,7 @@ from api.query.conflicts import conflicts
 from api.query.retractions import retraction
 from api.store.releases import Release
 
-control = picked("limit", "cursor", "sort", "q", "version", "as_of")  # a joined row is always whole
+control = picked("limit", "cursor", "sort", "q", "version", "as_of", "shape")  # a joined row is always whole
 blueprint = Blueprint("conflicts", __name__)
 
 
@@ -38,14 +38,17 @@ def _with_positions(release: Release, table: Table, lines: Sequence[str], _: Seq
 
 @blueprint.get("/v1/corrections")
 def all_corrections() -> Response:
-    """The corrections of published figures, each with the row as it is now (null where there is none)."""
+    """The corrections of published figures, each with the row as it is now (null where there is none).
+
+    With `fields` only what these name.
+    """
     data_request = of_dataset(CORRECTIONS, CORRECTIONS, control=parameters.control, filtered=True, below=False)
     acceptable({"json": JSON_TYPE})
-    return page(data_request, joined)
+    return page(data_request, joined if data_request.query.fields is None else None)
 
 
 def joined(release: Release, table: Table, lines: Sequence[str], shown: Sequence[str]) -> list[str]:
-    """Corrections (`shown` may hold only some of the fields) with the row that each is about, and its address."""
+    """Corrections (in `shown` foreign keys may be objects) with the row that each is about, and its address."""
     return [
         f'{text[:-1]}{FIELD_SEPARATOR}"row":{row},"links":{compact({"record": path})}}}'
         for text, (row, path) in zip(shown, (corrected(release, json.loads(line)) for line in lines), strict=True)

@@ -24,11 +24,15 @@ def download(data_request: DataRequest, format: Format) -> Response:
     release, table, query, path = data_request
     if query.expand and format.flat:
         raise wrong("expand", f"rows of {format.name} are flat: expand works with json and jsonl")
+    if "shape" in query.more:
+        raise wrong("shape", f"{format.name} has one shape: shape works with json")
+    if "excel" in query.more and format.name != "csv":
+        raise wrong("excel", "is for records.csv alone")
     schema = address("v1", "datasets", table.name, "schema")
     whole = format.file(table)
     if not {name for name, _ in query.canonical} - {"version", "as_of"} and whole in release.files:
         links = {"describedby": schema, "canonical": original(with_query(path, query.canonical))}
-        return release_file(release, whole, "version" in dict(query.canonical), links)
+        return release_file(release, whole, "version" in dict(query.canonical), links, format.media_type)
     disposition = f'inline; filename="{re.sub("[^A-Za-z0-9._-]", "_", table.name)}.{format.name}"'
     return respond(data_request, lambda: _part(data_request, format, schema), format.media_type, disposition)
 
@@ -61,7 +65,8 @@ def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
 def _length(selection: Selection, format: Format) -> int | None:
     """The bytes of all rows of a selection, where they are many and go out as they stand, as they are found."""
     query = selection.query
-    if query.fields is not None or query.expand or best_encoding(request.headers.get("Accept-Encoding", "")):
+    reshaped = query.fields is not None or query.expand or "excel" in query.more
+    if not format.lines or reshaped or best_encoding(request.headers.get("Accept-Encoding", "")):
         return None
-    lines = size(selection, format.name)
+    lines = size(selection, format.lines)
     return None if lines is None else lines + len(format.head(selection).encode())

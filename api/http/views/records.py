@@ -1,14 +1,13 @@
 """The rows of a dataset: by filters, sorts and keys, in every format."""
 
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote
 
 from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
 from api.http.request import DataRequest, acceptable, address, following, of_dataset, picked
 from api.http.responses import JSON_TYPE, Body, envelope, respond
-from api.http.rows import row_links, row_of, row_path
+from api.http.rows import key_parts, row_links, row_of, row_path
 from api.http.views.downloads import download
 from api.index.layout import ROW_SEPARATOR
 from api.model.descriptor import Table
@@ -17,9 +16,9 @@ from api.query import find
 from api.query.conflicts import conflicts
 from api.query.find import select
 from api.query.parameters import control
-from api.query.parse import encode
+from api.query.parse import encode, wrong
 from api.query.reshape import reshape
-from api.release.formats import FORMATS
+from api.release.formats import OFFERED
 from api.store.releases import Release
 
 blueprint = Blueprint("records", __name__)
@@ -29,7 +28,7 @@ Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
 def offered() -> dict[str, str]:
     """The media types that rows are offered in, by extension; a page of JSON comes first."""
-    return {"json": JSON_TYPE, **{one.name: one.media_type for one in FORMATS.values()}}
+    return {"json": JSON_TYPE, **{one.name: one.media_type for one in OFFERED.values()}}
 
 
 @blueprint.get("/v1/datasets/<name>/records")
@@ -48,7 +47,7 @@ def records_as(name: str, extension: str) -> Response:
 
 def _rows(name: str, kind: str, extension: str) -> Response:
     data_request = of_dataset(name, "records" + extension, control=control, filtered=True)
-    return page(data_request) if kind == "json" else download(data_request, FORMATS[kind])
+    return page(data_request) if kind == "json" else download(data_request, OFFERED[kind])
 
 
 def page(data_request: DataRequest, join: Join | None = None, including: bool = True) -> Response:
@@ -56,6 +55,8 @@ def page(data_request: DataRequest, join: Join | None = None, including: bool = 
 
     `including`: the conflicts that they take part in stand beside them.
     """
+    if "excel" in data_request.query.more:
+        raise wrong("excel", "is for records.csv alone")
     return respond(data_request, lambda: _page(data_request, join, including))
 
 
@@ -90,7 +91,7 @@ def record(name: str, key: str) -> Response:
     """One row by its key."""
     data_request = of_dataset(name, control=row_control)
     acceptable({"json": JSON_TYPE})
-    parts = [unquote(part) for part in (key.split(",") if len(data_request.table.primary_key) > 1 else [key])]
+    parts = key_parts(data_request.table, key)
     data_request = data_request._replace(path=row_path(data_request.table, parts))
     return respond(data_request, lambda: _record(data_request, parts))
 

@@ -15,7 +15,7 @@ from api.query.find import match, place_of
 from api.query.parse import Query
 from api.store.releases import Release
 
-control = picked("q", "limit", "cursor", "version", "as_of")
+control = picked("q", "limit", "cursor", "version", "as_of", "shape")
 blueprint = Blueprint("search", __name__)
 
 

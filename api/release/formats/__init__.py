@@ -4,7 +4,7 @@ Imports of heavy libraries stay inside the writers: the server knows the formats
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.index.survey import Survey
@@ -26,8 +26,9 @@ class Format:
 
     `path` is where a release keeps a whole table, with {} for the table's file name; "" where it does not. `write`
     makes a file of a table: in a build, and of a part of a table in a process of its own (api.release.extract). `part`
-    gives the rows of a selection with these numbers within the server, in pieces that begin with what `head` gives.
-    `most` is how many rows of so many columns are given. `flat`: a row cannot hold another row.
+    gives the rows of a selection with these numbers within the server, in pieces that begin with what `head` gives;
+    `lines` names what the index keeps of whole rows as they are sent, and its size. `most` is how many rows of so many
+    columns are given. `flat`: a row cannot hold another row.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Format:
     write: Write | None = None
     part: Part | None = None
     head: Callable[[Selection], str] = lambda _: ""
+    lines: str = ""
     most: Callable[[int], int] | None = None
     flat: bool = True
 
@@ -54,17 +56,30 @@ def _parquet(package: Package, survey: Survey, target: Path) -> None:
 def _workbook(package: Package, survey: Survey, target: Path) -> None:
     from api.release.formats import workbook
 
-    workbook.write(package, [survey], target)
+    workbook.write(package, [survey], target, data_first=True)
 
 
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
         Format(
-            "jsonl", "JSON Lines", "application/jsonl", "jsonl/{}.jsonl", jsonlines.write, jsonlines.part, flat=False
+            *("jsonl", "JSON Lines", "application/jsonl", "jsonl/{}.jsonl", jsonlines.write, jsonlines.part),
+            lines="jsonl",
+            flat=False,
         ),
-        Format("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv", part=delimited.part, head=delimited.head),
+        Format(
+            *("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv"),
+            part=delimited.part,
+            head=delimited.head,
+            lines="csv",
+        ),
+        Format("tsv", "TSV", "text/tab-separated-values; charset=utf-8", part=delimited.tabs),
         Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=lambda columns: min(SHEET_ROWS, SHEET_CELLS // columns)),
         Format("parquet", "Parquet", "application/vnd.apache.parquet", "parquet/{}.parquet", _parquet),
     )
+}
+# What rows are offered in. NDJSON is another name of JSON Lines: the same bytes, of which a release keeps one file.
+OFFERED: dict[str, Format] = {
+    **FORMATS,
+    "ndjson": replace(FORMATS["jsonl"], name="ndjson", media_type="application/x-ndjson"),
 }

@@ -35,8 +35,10 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
-    """Write the workbook."""
+def write(package: Package, surveys: Sequence[Survey], path: Path, data_first: bool = False) -> None:
+    """Write the workbook: the contents, then the tables. With `data_first` the contents come last: what programs read
+    without being told which sheet (pandas, R) is the first.
+    """
     work = path.with_suffix(".work")
     book = xlsxwriter.Workbook(str(work), {"constant_memory": True, "tmpdir": str(path.parent)})
     created = archive.moment(package.created).replace(tzinfo=None)
@@ -46,9 +48,12 @@ def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     fitting = [survey for survey in surveys if not too_large(survey)]
     tables = [survey.table.name for survey in fitting]
     names = dict(zip(tables, sheet_names(tables), strict=True))
-    _contents(book, package, surveys, names, formats)
+    if not data_first:
+        _contents(book, package, surveys, names, formats)
     for survey in fitting:
         _sheet(book.add_worksheet(names[survey.table.name]), survey, formats)
+    if data_first:
+        _contents(book, package, surveys, names, formats)
     book.close()
     archive.repack(work, path, package.created)
     work.unlink()
