@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
@@ -13,9 +13,9 @@ from marshmallow import Schema, ValidationError
 
 from api.model.descriptor import Table
 from api.model.errors import LanternError
-from api.model.nearest import nearest
-from api.query import parameters
+from api.query import hints, parameters
 from api.query.fields import COMMA, Operator, Parameters, Separated, Value
+from api.query.ways import Address
 
 UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
 _ESCAPED_COMMA = re.compile("%2[Cc]")
@@ -45,14 +45,32 @@ class Query(NamedTuple):
     canonical: Pairs = ()
 
 
-class QueryError(LanternError):
-    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`."""
+Errors = list[dict[str, Any]]
 
-    def __init__(self, kind: str, detail: str, errors: list[dict[str, Any]]) -> None:
+
+class QueryError(LanternError):
+    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`.
+
+    They are put together where somebody wants to read them: to find what would work, hints try queries of their own.
+    """
+
+    def __init__(self, kind: str, detail: str, errors: Errors | Callable[[], Errors]) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.errors = errors
+        self._errors = errors
+
+    @cached_property
+    def errors(self) -> Errors:
+        return self._errors() if callable(self._errors) else self._errors
+
+
+class UnknownNames(LanternError):
+    """Names that are no parameters."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
 
 
 def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
@@ -103,12 +121,17 @@ def read(table: Table, pairs: Sequence[tuple[str, str]], control: Control, filte
 
     Without `filtered` filters are unknown parameters. Raises QueryError with every invalid parameter.
     """
-    form = _form(table, control, filtered, tuple([name for name, _ in pairs]))
+    at = partial(_address, table, pairs, control, filtered)
+    try:
+        form = _form(table, control, filtered, tuple([name for name, _ in pairs]))
+    except UnknownNames as error:
+        rest = [entry for entry in pairs if entry[0] not in error.names]
+        raise _unknown(error.names, at, partial(read, table, rest, control, filtered)) from None
     raw = {name: value if name in form.lists else value.replace(COMMA, ",") for name, value in pairs}
     try:
         loaded = form.schema.load(raw)
     except ValidationError as error:
-        raise _invalid(error.messages_dict) from None
+        raise _invalid(error.messages_dict, at) from None
     values = {name: loaded[key] for key, name in form.names}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
@@ -143,7 +166,7 @@ def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]
             declared[name] = Value(*condition)
     unknown = [name for name in names if name not in declared]
     if unknown:
-        raise _unknown(table, unknown, frozenset(known))
+        raise UnknownNames(unknown)
     used = {name: declared[name] for name in sorted(names)}
     conditions = {name: field for name, field in used.items() if isinstance(field, Value)}
     if len(conditions) > parameters.FILTERS_MAX:
@@ -162,26 +185,57 @@ def _form(table: Table, control: Control, filtered: bool, names: tuple[str, ...]
     )
 
 
-def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
-    errors = []
-    for name in names[:UNKNOWN_NAMED]:
-        head, separator, _ = name.rpartition(parameters.SEPARATOR)
-        names_known = tuple(parameters.filters(table)) if separator else (*table.index, *sorted(known))
-        if separator and head in table.index:
-            names_known = tuple(n for n in names_known if n.startswith(head + separator))
-        errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))
+def _address(table: Table, pairs: Iterable[tuple[str, str]], control: Control, filtered: bool) -> Address:
+    """What was asked, for hints."""
+
+    def accepts(control: Control, filtered: bool, name: str, value: str) -> bool:
+        try:
+            read(table, [(name, value)], control, filtered)
+        except QueryError:
+            return False
+        return True
+
+    asked, rows = partial(accepts, control, filtered), partial(accepts, parameters.control, True)
+    given = {name: value.replace(COMMA, ",") for name, value in pairs}
+    return Address(table, control(table), filtered, asked, rows, given)
+
+
+def _unknown(names: Sequence[str], at: Callable[[], Address], rest: Callable[[], Query]) -> QueryError:
+    """The error of unknown names; it tells of wrong values among the `rest` of the parameters too."""
+
+    def errors() -> Errors:
+        address = at()
+        found = [
+            _error(name[:100], **{"reason": "unknown", **hints.unknown(address, name)})
+            for name in names[:UNKNOWN_NAMED]
+        ]
+        try:
+            rest()
+        except QueryError as error:
+            found += error.errors
+        return found
+
     return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
 
-def _invalid(messages_of: Mapping[str, Any]) -> QueryError:
-    errors = []
+def _invalid(messages_of: Mapping[str, Any], at: Callable[[], Address]) -> QueryError:
+    """The error of values that were refused, with marshmallow's messages by parameter."""
+    found = []
     for name, messages in messages_of.items():
         if isinstance(messages, dict):
-            errors.append(_error(name, messages["reason"][0], did_you_mean=messages.get("did_you_mean")))
+            found.append((name, messages["reason"][0], messages.get("did_you_mean")))
         else:
-            errors.extend(_error(name, str(message).rstrip(".")) for message in messages)
-    first = errors[0]
-    return QueryError("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
+            found.extend((name, hints.reason(name, str(message).rstrip(".")), None) for message in messages)
+
+    def errors() -> Errors:
+        address = at()
+        return [
+            _error(name, reason, **{"did_you_mean": near, **hints.wrong(address, name, reason, near)})
+            for name, reason, near in found
+        ]
+
+    name, reason, _ = found[0]
+    return QueryError("invalid-parameter", f"{name}: {reason}", errors)
 
 
 def _query(table: Table, form: Form, raw: Mapping[str, str], values: Mapping[str, Any]) -> Query:
