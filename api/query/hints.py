@@ -21,7 +21,7 @@ Hint = dict[str, str]  # members of an entry of a problem's `errors`: did_you_me
 _LENGTH = re.compile("Length must be between ([0-9]+) and ([0-9]+)")
 _NOT_USABLE = "is not a field that can be used here"
 _SIGNS = re.compile(r"[\[\]<>=!~]")  # of an operator
-_NEGATIVE = re.compile("n[eo]|!")
+_NEGATIVE = re.compile("n[eo]|!|.*not")
 _EVERYTHING = frozenset({"", "*", "all", "_all", "**"})
 
 
@@ -84,7 +84,8 @@ def _operator(at: Address, name: str, value: str) -> Hint | None:
         near = nearest(last, [one for one in has if bool(_NEGATIVE.match(one)) == bool(_NEGATIVE.match(last))])
         if near:
             return {"did_you_mean": field.name + SEPARATOR + near}
-    example = dialects.example_of(field, "gte", at.accepts) or dialects.example_of(field, "eq", at.accepts)
+    every = (dialects.example_of(field, operator, at.accepts) for operator in ("contains", "gte", "eq"))
+    example = next(filter(None, every), None)
     found = {"hint": f"{field.name} has {', '.join(has)}" + (f": {spelled((example,))}" if example else "")}
     return found | ({"reason": f"{asked} is for {dialects.applies_to(asked)}"} if asked in OPERATORS else {})
 
@@ -136,6 +137,9 @@ def wrong(at: Address, name: str, said: str, near: str | None) -> Hint:
     found = resolve(at.table, name)
     if found is None or found[1].name != "eq" or near is not None:
         return {}
+    if not value:
+        nulls = ((f"{found[0].name}{SEPARATOR}isnull", "true"),)
+        return {"hint": f"left out it stands for any value, and what has none is found so: {spelled(nulls)}"}
     meant = dialects.written(at.table, f"{found[0].name}={value}")
     pairs = dialects.here(meant, at.accepts) if meant else ()
     if not pairs:
