@@ -18,12 +18,17 @@ from api.model.nearest import nearest
 from api.query import parameters, parse
 from api.query.fields import Parameters
 from api.query.find import cursor_of
+from api.query.form import Control
 from api.query.parameters import no_parameters, release_parameters
-from api.query.parse import Control, Pairs, Query, encode
+from api.query.parse import Pairs, Query, encode
 from api.store.releases import Release, Store
 
 # A table without fields: what a resource is that has parameters but no filters.
 PLAIN = table({"name": "", "schema": {"fields": []}})
+
+
+class NoDataset(ProblemError):
+    """The release has no dataset of that name."""
 
 
 class DataRequest(NamedTuple):
@@ -101,7 +106,7 @@ def dataset(release: Release, name: str) -> Table:
     known = tables(release)
     if name not in known:
         hint = f" Did you mean {near!r}?" if (near := nearest(name, known)) else ""
-        raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
+        raise NoDataset("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
     return known[name]
 
 

@@ -7,8 +7,8 @@ from api.http.views import aggregates, changes, conflicts, facets, records, sear
 from api.http.views.catalogue import LINKSET_TYPE
 from api.http.views.listed import OFFERED
 from api.query import parameters
+from api.query.form import Control
 from api.query.parameters import no_parameters, release_parameters
-from api.query.parse import Control
 
 JSON_TYPE = "application/json"
 

@@ -2,30 +2,29 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
 
-from marshmallow import Schema, ValidationError
-from marshmallow.fields import Field
+from marshmallow import ValidationError
 
-from api.model.descriptor import Package, Table
+from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.nearest import nearest
-from api.query import foreign, lists, parameters
-from api.query.fields import COMMA, OPERATORS, Names, Operator, Parameters, Repeated, Separated, Value, operators
+from api.query import foreign, hints, lists, parameters
+from api.query.fields import COMMA, OPERATORS, Operator, Value, operators
 from api.query.foreign import Foreign
+from api.query.form import BRACKETS, Control, Form, UnknownNames
+from api.query.form import form as _form
 from api.query.parameters import Condition
+from api.query.ways import Address
 from api.store.releases import Release
 
 UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
 DEFAULTS = (("limit", parameters.LIMIT_DEFAULT), ("shape", parameters.SHAPES[0]))
 _ESCAPED_COMMA = re.compile("%2[Cc]")
-BRACKETS = "[]"
-Control = Callable[[Table], Parameters]
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -64,14 +63,24 @@ class Query(NamedTuple):
     canonical: Pairs = ()
 
 
-class QueryError(LanternError):
-    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`."""
+Errors = list[dict[str, Any]]
 
-    def __init__(self, kind: str, detail: str, errors: list[dict[str, Any]]) -> None:
+
+class QueryError(LanternError):
+    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`.
+
+    They are put together where somebody wants to read them: to find what would work, hints try queries of their own.
+    """
+
+    def __init__(self, kind: str, detail: str, errors: Errors | Callable[[], Errors]) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.errors = errors
+        self._errors = errors
+
+    @cached_property
+    def errors(self) -> Errors:
+        return self._errors() if callable(self._errors) else self._errors
 
 
 def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
@@ -111,25 +120,6 @@ def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
-@dataclass(frozen=True, eq=False)
-class Form:
-    """What follows from the names of a query's parameters, whatever their values.
-
-    `called`: the name of the parameter that each name means (`name[]` is another way to write a list). `names` are the
-    schema's own keys, each with the parameter's name: any field name works, and marshmallow takes a dot in a key for a
-    path. `filters` are the conditions; `controls` the other parameters; `lists` those of both that may be repeated,
-    `repeated` those that keep each text apart.
-    """
-
-    schema: Schema
-    called: Mapping[str, str]
-    names: tuple[tuple[str, str], ...]
-    filters: Mapping[str, Condition]
-    controls: tuple[str, ...]
-    lists: frozenset[str]
-    repeated: frozenset[str]
-
-
 def read(
     table: Table,
     pairs: Sequence[tuple[str, str]],
@@ -143,7 +133,13 @@ def read(
     be part of a value. Raises QueryError with every invalid parameter.
     """
     given = _by_name(pairs, filtered)
-    form = _form(table, control, filtered, release.package if release else None, tuple(given))
+    flat = [(name, text) for name, texts in given.items() for text in texts]
+    at = partial(_address, table, flat, control, filtered, release)
+    try:
+        form = _form(table, control, filtered, release.package if release else None, tuple(given))
+    except UnknownNames as error:
+        rest = [entry for entry in flat if entry[0] not in error.names]
+        raise _unknown(error.names, at, partial(read, table, rest, control, filtered, release)) from None
     raw: dict[str, list[str]] = {}
     for name, texts in given.items():
         raw.setdefault(form.called[name], []).extend(texts)
@@ -154,12 +150,12 @@ def read(
     try:
         loaded = form.schema.load(ready)
     except ValidationError as error:
-        raise _invalid(error.messages_dict) from None
+        raise _invalid(error.messages_dict, at) from None
     values = {name: loaded[key] for key, name in form.names}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
         raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
-    either = [_condition(table, release, text) for text in values.get(parameters.OR, ())]
+    either = [_condition(table, release, text, at) for text in values.get(parameters.OR, ())]
     if len(form.filters) + len(either) > parameters.FILTERS_MAX:
         raise wrong(parameters.OR if either else [*given][-1], f"more than {parameters.FILTERS_MAX} filters")
     return _query(table, release, form, ready, values, tuple(either))
@@ -208,45 +204,7 @@ def _repeated(table: Table, name: str, texts: Sequence[str]) -> QueryError:
     return wrong(name[:60], reason)
 
 
-@lru_cache(maxsize=512)
-def _form(table: Table, control: Control, filtered: bool, package: Package | None, names: tuple[str, ...]) -> Form:
-    """The schema of just the parameters that a query has: marshmallow visits every declared field at each load."""
-    known = {**control(table), **(parameters.conditions() if filtered else {})}
-    declared, conditions, called = dict(known), dict[str, Condition](), dict[str, str]()
-    for given in names:
-        for name in (given, given.removesuffix(BRACKETS)):
-            found = parameters.condition(package, table, name) if filtered and name not in known else None
-            if found is not None and (name == given or found.operator.many):
-                conditions[name], declared[name] = found, Value(found.field, found.operator)
-            if name in declared and (name == given or _is_list(declared[name])):
-                called[given] = name
-                break
-    unknown = [name for name in names if name not in called]
-    if unknown:
-        raise _unknown(table, unknown, frozenset(known))
-    used = {name: declared[name] for name in sorted({*called.values()})}
-    for name, field in used.items():
-        field.data_key = name
-        if isinstance(field, Names) and field.foreign and package:
-            field.known = (*(field.known or ()), *foreign.names(package, table))
-    keys = tuple((f"p{place}", name) for place, name in enumerate(used))
-    return Form(
-        schema=Schema.from_dict({key: used[name] for key, name in keys}, name="Query")(),
-        called=called,
-        names=keys,
-        filters={name: conditions[name] for name in used if name in conditions},
-        controls=tuple(name for name in used if name not in conditions),
-        lists=frozenset(name for name, field in used.items() if _is_list(field)),
-        repeated=frozenset(name for name, field in used.items() if isinstance(field, Repeated)),
-    )
-
-
-def _is_list(field: Field[Any]) -> bool:
-    """Whether a parameter may be repeated."""
-    return isinstance(field, Separated | Repeated) or isinstance(field, Value) and field.operator.many
-
-
-def _condition(table: Table, release: Release | None, text: str) -> tuple[Filter, ...]:
+def _condition(table: Table, release: Release | None, text: str, at: Callable[[], Address]) -> tuple[Filter, ...]:
     """The conditions that one alternative of `or` means. Raises QueryError."""
     name, value = _split(parameters.OR, text)
     found = parameters.condition(release.package if release else None, table, name)
@@ -257,7 +215,7 @@ def _condition(table: Table, release: Release | None, text: str) -> tuple[Filter
     try:
         return _filters(found, Value(found.field, found.operator).deserialize(parts))
     except ValidationError as error:
-        raise _invalid({parameters.OR: error.messages}) from None
+        raise _invalid({parameters.OR: error.messages}, at) from None
 
 
 def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
@@ -267,26 +225,59 @@ def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
     return tuple([Filter(rest[0], one or operator, part, rest[1]) for one, part in every])
 
 
-def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
-    errors = []
-    for name in names[:UNKNOWN_NAMED]:
-        head, separator, _ = name.rpartition(parameters.SEPARATOR)
-        names_known = tuple(parameters.filters(table)) if separator else (*table.index, *sorted(known))
-        if separator and head in table.index:
-            names_known = tuple(n for n in names_known if n.startswith(head + separator))
-        errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))
+def _address(
+    table: Table, pairs: Iterable[tuple[str, str]], control: Control, filtered: bool, release: Release | None
+) -> Address:
+    """What was asked, for hints."""
+
+    def accepts(control: Control, filtered: bool, name: str, value: str) -> bool:
+        try:
+            read(table, [(name, value)], control, filtered, release)
+        except QueryError:
+            return False
+        return True
+
+    asked, rows = partial(accepts, control, filtered), partial(accepts, parameters.control, True)
+    given = {name: value.replace(COMMA, ",") for name, value in pairs}
+    return Address(table, control(table), filtered, asked, rows, given)
+
+
+def _unknown(names: Sequence[str], at: Callable[[], Address], rest: Callable[[], Query]) -> QueryError:
+    """The error of unknown names; it tells of wrong values among the `rest` of the parameters too."""
+
+    def errors() -> Errors:
+        address = at()
+        found = [
+            _error(name[:100], **{"reason": "unknown", **hints.unknown(address, name)})
+            for name in names[:UNKNOWN_NAMED]
+        ]
+        try:
+            rest()
+        except QueryError as error:
+            found += error.errors
+        return found
+
     return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
 
 
-def _invalid(messages_of: Mapping[str, Any]) -> QueryError:
-    errors = []
+def _invalid(messages_of: Mapping[str, Any], at: Callable[[], Address]) -> QueryError:
+    """The error of values that were refused, with marshmallow's messages by parameter."""
+    found = []
     for name, messages in messages_of.items():
         if isinstance(messages, dict):
-            errors.append(_error(name, messages["reason"][0], did_you_mean=messages.get("did_you_mean")))
+            found.append((name, messages["reason"][0], messages.get("did_you_mean")))
         else:
-            errors.extend(_error(name, str(message).rstrip(".")) for message in messages)
-    first = errors[0]
-    return QueryError("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
+            found.extend((name, hints.reason(name, str(message).rstrip(".")), None) for message in messages)
+
+    def errors() -> Errors:
+        address = at()
+        return [
+            _error(name, reason, **{"did_you_mean": near, **hints.wrong(address, name, reason, near)})
+            for name, reason, near in found
+        ]
+
+    name, reason, _ = found[0]
+    return QueryError("invalid-parameter", f"{name}: {reason}", errors)
 
 
 def _query(

@@ -12,9 +12,9 @@ from api.http.views import listed, wide
 from api.http.views.listed import OFFERED, file
 from api.model.descriptor import Table
 from api.model.nearest import nearest
-from api.query import additivity, groups, having, measures, parse, sql
+from api.query import additivity, empty, groups, having, measures, parse, sql
 from api.query.fields import COMMA, Names, Parameters, Repeated, Separated, cut
-from api.query.find import Selection, access, place_of, select
+from api.query.find import Selection, access, place_of, select, total
 from api.query.groups import Order
 from api.query.measures import COUNT, FUNCTIONS, Group, Measure, Measures
 from api.query.parse import Query
@@ -87,7 +87,10 @@ def _groups(data_request: DataRequest, kind: str) -> Body:
     if kind != "json":
         return file(data_request, kind, names, [rows], after)
     every = groups.total(asked) if more or skip else len(rows)
-    return _page(data_request, names, rows, after, every, _left_out(selection, measured))
+    left_out = _left_out(selection, measured)
+    if not rows or (not by and {*rows[0]} <= {"0", "null"}):
+        left_out |= nothing(selection)
+    return _page(data_request, names, rows, after, every, left_out)
 
 
 def _wide(data_request: DataRequest, kind: str) -> Body:
@@ -129,6 +132,15 @@ def _page(
     data = ",\n".join(groups.objects(names, rows))
     meta = {"count": len(rows), "total": every, "more": after is not None, **more}
     return body(data_request, f"[{data}]", meta, {"next": after})
+
+
+def nothing(selection: Selection) -> dict[str, Any]:
+    """Why nothing is found, as a part of meta."""
+    if total(selection):
+        having = "having" in selection.query.more
+        return {"hints": [{"parameter": "having", "reason": "no group meets all of this"}]} if having else {}
+    why = empty.why(selection)
+    return {"hints": why} if why else {}
 
 
 def body(data_request: DataRequest, data: str, meta: Mapping[str, Any], paged: Mapping[str, str | None] = {}) -> Body:

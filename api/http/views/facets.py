@@ -8,7 +8,7 @@ from marshmallow import fields, validate
 
 from api.http.request import DataRequest, acceptable, of_dataset, picked
 from api.http.responses import Body, respond
-from api.http.views.aggregates import body
+from api.http.views.aggregates import body, nothing
 from api.http.views.listed import OFFERED, Pieces, disposition, file, kind_of
 from api.model.descriptor import Table
 from api.query import groups, parse
@@ -73,7 +73,8 @@ def _facets(data_request: DataRequest) -> Body:
         values[name] = groups.total(facet) if more[name] else len(rows)
         counted = groups.objects(("value", "count"), groups.texts(facet, rows[: query.limit]))
         data.append(f"{encode_basestring(name)}:[" + ",\n".join(counted) + "]")
-    meta = {"count": len(data), "total": total(selection), "more": more, "values": values}
+    every = total(selection)
+    meta = {"count": len(data), "total": every, "more": more, "values": values} | ({} if every else nothing(selection))
     return body(data_request, "{" + ",".join(data) + "}", meta)
 
 
