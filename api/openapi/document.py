@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import yaml
@@ -13,20 +14,24 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api.http.request import PLAIN
-from api.http.views import records
 from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.files import DESCRIPTOR
-from api.openapi import parameters, responses, rows
+from api.openapi import names, parameters, responses, rows
+from api.openapi.names import Draft
 from api.openapi.operations import OPERATIONS, Operation
-from api.openapi.responses import EVERY, HEADERS_OF, NOT_MODIFIED, SHARED, filled, headers
+from api.openapi.responses import NOT_MODIFIED, SHARED, filled, headers
+from api.query import parameters as query_parameters
 from api.query.parameters import no_parameters
+from api.release.formats import FORMATS
 
 VERSION = "3.0.3"
 API_VERSION = "1.0.0"  # of the API itself: it changes when addresses or responses do, not when the data do
-ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
+ORDER = ("openapi", "info", "servers", "security", "tags", "paths", "components")
+DATASETS = "/v1/datasets/{"
 TAGS = {
     "service": "What the service offers, and search over all of it.",
+    "datasets": "What is the same for every dataset: its description, its schema, its rows in other formats.",
     "releases": "Releases never change: their versions, files and differences.",
     "documentation": "This description.",
     "health": "Whether the server is up.",
@@ -35,12 +40,29 @@ TAGS = {
 TAG_OF = {"files": "releases", "changes": "releases", "tuf": "releases", "problems": "documentation"}
 # Variables of paths beside {key}: what they are, and an example that always exists (empty: none).
 VARIABLES = {
-    "extension": ("The format.", "csv"),
     "version": ("A release's version.", ""),
+    "dataset": ("The name of a dataset.", ""),
     "path": ("A file's path, as in the release's manifest.", DESCRIPTOR),
     "name": ("A file of the metadata.", "timestamp.json"),
     "kind": ("A type of problem.", "not-found"),
 }
+
+
+class Place(NamedTuple):
+    """One address of the document: of a view, about a table, in the format of an extension; None where neither is."""
+
+    rule: Rule
+    operation: Operation
+    table: Table | None
+    extension: str | None
+
+    @property
+    def path(self) -> str:
+        path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", self.rule.rule)
+        name = "{dataset}" if self.table is None else quote(self.table.name, safe="-._~:")
+        if path.startswith(DATASETS):
+            path = path.replace("{name}", name, 1)
+        return path.replace("{extension}", self.extension or "")
 
 
 def document(app: Flask, package: Package) -> dict[str, Any]:
@@ -53,18 +75,28 @@ def document(app: Flask, package: Package) -> dict[str, Any]:
         plugins=[MarshmallowPlugin()],
         info=_info(package),
         servers=[{"url": app.config["BASE_URL"] or "/"}],
+        security=[],  # nothing needs a key
         tags=[{"name": name, "description": words} for name, words in {**TAGS, **own}.items()],
     )
-    slugs = _slugs(package.tables)
-    _components(spec, package, slugs)
-    for rule, operation, table in _places(app, package):
-        path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        path = path.replace("{name}", quote(table.name, safe="-._~:")) if table else path
-        view = app.view_functions[rule.endpoint]
-        described = _operation(spec, path, rule.endpoint, view.__doc__ or "", operation, table, slugs)
-        spec.path(path, operations={"get": described})
+    draft = Draft(spec, package, names.slugs(package.tables), {}, {})
+    _components(draft)
+    for place in _places(app, package):
+        view = app.view_functions[place.rule.endpoint]
+        spec.path(place.path, operations={"get": _operation(draft, place, view.__doc__ or "")})
     parts: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
-    return {name: parts[name] for name in ORDER}
+    return _used({name: parts[name] for name in ORDER})
+
+
+def _used(parts: dict[str, Any]) -> dict[str, Any]:
+    """A document without the components that nothing in it refers to."""
+    while True:
+        named = set(re.findall(r'"#/components/([^/"]+/[^"]+)"', json.dumps(parts)))
+        kept = {
+            kind: {n: e for n, e in of.items() if f"{kind}/{n}" in named} for kind, of in parts["components"].items()
+        }
+        if kept == parts["components"]:
+            return parts
+        parts = {**parts, "components": kept}
 
 
 def written(document: Mapping[str, Any]) -> str:
@@ -74,7 +106,7 @@ def written(document: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Texts of several lines as blocks, and no aliases."""
+    """Texts of several lines as blocks, lists of values and short entries on one line, and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -84,26 +116,43 @@ _Dumper.add_representer(
     str, lambda d, text: d.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 )
 _Dumper.add_representer(
-    dict, lambda d, entry: d.represent_mapping("tag:yaml.org,2002:map", entry, flow_style=list(entry) == ["$ref"])
+    dict, lambda d, entry: d.represent_mapping("tag:yaml.org,2002:map", entry, flow_style=_short(entry.values()))
+)
+_Dumper.add_representer(
+    list, lambda d, entries: d.represent_sequence("tag:yaml.org,2002:seq", entries, flow_style=_flat(entries))
 )
 
 
-def _places(app: Flask, package: Package) -> list[tuple[Rule, Operation, Table | None]]:
-    """What is described, in order: the service, each dataset with all its addresses, the rest."""
+def _flat(values: Iterable[Any]) -> bool:
+    return not any(isinstance(value, dict | list) or "\n" in str(value) for value in values)
+
+
+def _short(values: Collection[Any]) -> bool:
+    return _flat(values) and len(values) <= 3 and len("".join(map(str, values))) <= 60
+
+
+def _places(app: Flask, package: Package) -> list[Place]:
+    """What is described, in order: the service, what is the same for all datasets, each dataset, the rest."""
     places = []
     for rule in app.url_map.iter_rules():
         operation = OPERATIONS.get(rule.endpoint)
         if operation is None:
             continue
-        of_dataset = rule.rule.startswith("/v1/datasets/<")
-        tables: Iterable[Table | None] = package.tables if of_dataset else [None]
+        tables: Iterable[Table | None] = package.tables if operation.each else [None]
         if operation.table:
             tables = [table for table in package.tables if table.name == operation.table]
-        section = 1 if of_dataset else 0 if rule.rule in ("/v1/", "/v1/datasets") else 2
+        section = (
+            1
+            if operation.each
+            else 0
+            if operation.formats or rule.rule.startswith("/v1/d") or rule.rule == "/v1/"
+            else 2
+        )
         for number, table in enumerate(tables):
-            place = (section, number, not rule.rule.startswith("/v1"), rule.rule)
-            places.append((place, (rule, operation, table)))
-    return [entry for _, entry in sorted(places, key=lambda pair: pair[0])]
+            for extension in operation.formats() if operation.formats else [None]:
+                order = (section, number, not rule.rule.startswith("/v1"), rule.rule)
+                places.append((order, Place(rule, operation, table, extension)))
+    return [place for _, place in sorted(places, key=lambda pair: pair[0])]
 
 
 def _info(package: Package) -> dict[str, Any]:
@@ -119,72 +168,78 @@ def _info(package: Package) -> dict[str, Any]:
     )
 
 
-def _slugs(tables: Iterable[Table]) -> dict[str, str]:
-    """A name for each table that component names allow."""
-    slugs: dict[str, str] = {}
-    for number, table in enumerate(tables):
-        slug = re.sub(r"[^A-Za-z0-9_-]+", "_", table.name)
-        slugs[table.name] = slug if slug == table.name and slug not in slugs.values() else f"{slug}-{number}"
-    return slugs
-
-
-def _components(spec: APISpec, package: Package, slugs: Mapping[str, str]) -> None:
-    first = package.tables[0].name if package.tables else ""
-    responses.components(spec, f"/v1/datasets/{quote(first, safe='')}/records")
+def _components(draft: Draft) -> None:
+    spec, tables = draft.spec, draft.package.tables
+    responses.components(spec, f"/v1/datasets/{quote(tables[0].name if tables else '', safe='')}/records")
     for name, schema in types.WRITTEN.items():
         spec.components.schema(name, dict(schema))
-    for table in package.tables:
-        name = f"Row.{slugs[table.name]}"
+    for table in tables:
+        name = f"{draft.slugs[table.name]}_row"
         spec.components.schema(name, schema=rows.row(table))
-        row: dict[str, Any] = spec.components.schemas[name]
-        for key in table.foreign_keys:
-            if len(key.fields) == 1 and key.resource in slugs:  # a value, or with `expand` the row that it names
-                value = row["properties"][key.fields[0]]
-                words = {word: value.pop(word) for word in ("title", "description", "example") if word in value}
-                either = [value, parameters.ref(f"Row.{slugs[key.resource]}")]
-                row["properties"][key.fields[0]] = {**words, "anyOf": either}
-        described = f"{table.description} Rows hold every field, null where empty, unless `fields` picks some."
-        row |= {"title": table.title, "description": described.strip()}
-        responses.of_table(spec, table, slugs)
+        # No title: some generators would make it the name of the type, in place of the component's.
+        described = f"{table.title}: every field, null where empty, unless `fields` picks some."
+        spec.components.schemas[name] |= {"description": described}
+    _share(draft)
+    responses.of_tables(spec, draft.slugs)
+    draft.taken["schema"] = {names.key(name) for name in spec.components.schemas}
+    draft.taken["response"] = {names.key(name) for name in spec.components.responses}
 
 
-def _operation(
-    spec: APISpec,
-    path: str,
-    endpoint: str,
-    words: str,
-    operation: Operation,
-    table: Table | None,
-    slugs: Mapping[str, str],
-) -> dict[str, Any]:
+def _share(draft: Draft) -> None:
+    """Describe once the fields that several tables have alike, but for enums, of which generators make types."""
+    rows_of = [draft.spec.components.schemas[f"{slug}_row"]["properties"] for slug in draft.slugs.values()]
+    times = Counter(json.dumps([name, field]) for fields in rows_of for name, field in fields.items())
+    for fields in rows_of:
+        for name, field in fields.items():
+            if times[json.dumps([name, field])] > 1 and "enum" not in field:
+                fields[name] = parameters.ref(draft.component("schema", [f"field_{names.plain(name, 'of')}"], field))
+
+
+def _operation(draft: Draft, place: Place, words: str) -> dict[str, Any]:
     """One operation: `words` are the view's, parameters come from what reads them."""
-    slug = slugs[table.name] if table else ""
-    blueprint, _, view = endpoint.rpartition(".")
-    words = (words or view).strip()
-    control = operation.control or no_parameters
-    query, plain = (parameters.control(control(of), operation.required) for of in (table or PLAIN, PLAIN))
-    if operation.filters and table:
-        query += parameters.filters(table)
-    names = [parameters.reference(spec, (slug or blueprint, view), entry, entry in plain) for entry in query]
-    variables = [_variable(name, table) for name in re.findall(r"{([^}]+)}", path)]
-    return {
-        "operationId": f"{slug}_{view}" if table and not operation.table else operation.name or view,
-        "summary": f"{table.title}: {words.partition('.')[0].lower()}" if table else words.splitlines()[0].rstrip("."),
-        "description": words,
-        "tags": [table.name if table else TAG_OF.get(blueprint, blueprint if blueprint in TAGS else "service")],
-        "parameters": [*variables, *names],
-        "responses": _responses(operation, bool(variables or table or "version" in control(PLAIN)), slug),
-    }
+    table, operation, extension = place.table, place.operation, place.extension
+    blueprint, _, view = place.rule.endpoint.rpartition(".")
+    slug = draft.slugs[table.name] if table else ""
+    words = " ".join((words or view).split())
+    summary = re.split("[;:,.] ", words.rstrip("."))[0]
+    name, tag = operation.name or view, TAG_OF.get(blueprint, blueprint if blueprint in TAGS else "service")
+    tag = "datasets" if "{dataset}" in place.path else tag
+    if extension:
+        name, summary = f"{name}_{extension}", f"{summary}: {extension}"
+    elif table:
+        name, tag = (name if operation.table else f"{slug}_{name}"), table.name
+        summary = summary if operation.table else f"{table.title}: {summary[:1].lower()}{summary[1:]}"
+    queried = [parameters.reference(draft, slug, entry) for entry in _query(draft, place)]
+    in_path = [_variable(draft, name, table) for name in re.findall(r"{([^}]+)}", place.path)]
+    missing = bool(in_path or table or "version" in (operation.control or no_parameters)(PLAIN))
+    described = {"operationId": name, "summary": summary, "description": words, "tags": [tag]}
+    entry = {**described, "parameters": [*in_path, *queried], "responses": _responses(draft, place, missing)}
+    return filled(entry)
 
 
-def _variable(name: str, table: Table | None) -> dict[str, Any]:
+def _query(draft: Draft, place: Place) -> list[dict[str, Any]]:
+    """The parameters of a place in the query string."""
+    table, operation = place.table, place.operation
+    declared = dict((operation.control or no_parameters)(table or PLAIN))
+    conditions = query_parameters.conditions() if operation.filters else {}
+    kind = FORMATS.get(place.extension or "")
+    if not place.extension or kind and kind.flat:
+        declared = {name: field for name, field in declared.items() if name not in parameters.RETYPING}
+    of = None if place.extension else table or PLAIN
+    query = parameters.control(draft, of, {**declared, **conditions}, operation.required)
+    named = parameters.filters(draft, table, {*declared, *conditions}) if operation.filters and table else []
+    return [*query, *named]
+
+
+def _variable(draft: Draft, name: str, table: Table | None) -> Any:
     """A variable of the path, with an example where the schema or the program has one."""
     schema: dict[str, Any] = {"type": "string", "minLength": 1}
-    if name == "extension":
-        schema = {"type": "string", "enum": list(records.offered())}
+    if name == "dataset":
+        known = {"type": "string", "enum": [one.name for one in draft.package.tables]}
+        schema = parameters.ref(draft.component("schema", ["DatasetName"], known))
     words, example = _key(table) if name == "key" and table else VARIABLES[name]
     entry = {"name": name, "in": "path", "required": True, "schema": schema, "description": words}
-    return {**entry, "example": example} if example else entry
+    return draft.component("parameter", [f"path.{name}"], entry | ({"example": example} if example else {}))
 
 
 def _key(table: Table) -> tuple[str, str]:
@@ -198,22 +253,21 @@ def _key(table: Table) -> tuple[str, str]:
     return words + joined, "" if None in examples else ",".join(map(str, examples))
 
 
-def _responses(operation: Operation, missing: bool, slug: str) -> dict[str, Any]:
+def _responses(draft: Draft, place: Place, missing: bool) -> dict[str, Any]:
     """Every status that the operation can return; `missing`: what it names may not be there."""
-    name = f"{operation.response}.{slug}" if operation.response in ("Rows", "Record") else operation.response
-    media_types = operation.media or [media_type.partition(";")[0] for media_type in records.offered().values()]
-    statuses: dict[int, Any] = {
-        200: {
-            "description": "OK.",
-            "headers": headers(HEADERS_OF[operation.headers]),
-            "content": {media: {"schema": _schema(media, name)} for media in media_types},
-        }
-    }
-    if operation.response == "Redirect":
-        found = "Found: the address is in Location."
-        statuses = {302: {"description": found, "headers": headers(("Location", *EVERY))}}
+    operation, extension = place.operation, place.extension
+    name = operation.response
+    if place.table and name in ("rows", "record"):
+        name = f"{draft.slugs[place.table.name]}_{name}"
+    media_type = operation.formats()[extension] if operation.formats and extension else operation.media
+    found = responses.answer(name, media_type.partition(";")[0])
+    wanted = [f"{name}_{extension}" if extension else name, f"{name}_{place.rule.endpoint.rpartition('.')[2]}"]
+    statuses: dict[int, Any] = {200: draft.component("response", wanted, found)}
+    if name == "Redirect":
+        words = "Found: the address is in Location."
+        statuses = {302: {"description": words, "headers": headers(("Location",))}}
     if 206 in operation.also:
-        statuses[206] = {**statuses[200], "description": "The bytes that the Range header names."}
+        statuses[206] = {**found, "description": "The bytes that the Range header names."}
     if operation.headers == "data":
         statuses[304] = "NotModified"
     elif operation.headers != "plain":
@@ -222,17 +276,9 @@ def _responses(operation: Operation, missing: bool, slug: str) -> dict[str, Any]
     if operation.control is not None:
         statuses[414] = "TooLong"
         problems |= {400, 406} if operation.headers == "data" else {400}
-    if missing or operation.response == "Page":
+    if missing or name == "Page":
         problems |= {404}
     if operation.filters:
         problems |= {503}
     statuses |= {status: f"Problem{status}" for status in problems}
     return {str(status): statuses[status] for status in sorted(statuses)}
-
-
-def _schema(media: str, name: str) -> Any:
-    if media == "*/*":
-        return {}
-    if media.startswith("application/vnd."):
-        return {"type": "string", "format": "binary"}
-    return name if media.endswith(("json", "yaml")) else {"type": "string"}

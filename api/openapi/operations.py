@@ -1,6 +1,6 @@
 """What is served, operation by operation: one line for each view; routes, words and parameters come from the code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api.http.views import aggregates, changes, conflicts, records, search
@@ -17,55 +17,59 @@ class Operation:
     """What does not follow from a view's code.
 
     `response` names what the 200 holds (api.openapi.responses); `control` is what the view passes to api.query.parse
-    (None: it ignores parameters); `table` is its table where the address does not name it; `media` are its media types;
-    `also` are statuses beyond those that follow from the rest; `headers` names those of the 200
-    (api.openapi.responses.HEADERS_OF); `name`: the operationId, where another view has this one's name.
+    (None: it ignores parameters); `each`: it differs from dataset to dataset, so each has its own; others are described
+    once; `table` is its table where the address does not name it; `media` is its media type; `formats` gives those of
+    an address with an extension, which is an operation for each; `also` are statuses beyond those that follow from the
+    rest; `headers`: those of data, `tagged` with an ETag alone, of a file, or `plain` ones; `name`: the operationId,
+    where the view's own name says too little.
     """
 
     response: str
     control: Control | None = release_parameters
     filters: bool = False
+    each: bool = False
     table: str = ""
     required: tuple[str, ...] = ()
     also: tuple[int, ...] = ()
-    media: tuple[str, ...] = (JSON_TYPE,)
+    media: str = JSON_TYPE
     headers: str = "data"
     name: str = ""
+    formats: Callable[[], Mapping[str, str]] | None = None
 
 
-ROWS: tuple[str, ...] = ()  # whatever rows are offered in
-PAGE = ("text/html",)
-ANY = ("*/*",)
+PAGE = "text/html"
 
 # endpoint: operation; None for a route that is not described
 OPERATIONS: Mapping[str, Operation | None] = {
-    "catalogue.home": Operation("Service", no_parameters, media=(*PAGE, JSON_TYPE)),
+    "catalogue.home": Operation("Service", no_parameters),
     "catalogue.service": Operation("Service"),
-    "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=(LINKSET_TYPE,)),
+    "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=LINKSET_TYPE),
     "catalogue.datasets": Operation("Datasets"),
     "catalogue.dataset": Operation("Dataset"),
     "catalogue.schema": Operation("TableSchema"),
-    "records.records": Operation("Rows", parameters.control, filters=True, media=ROWS),
-    "records.records_as": Operation("Rows", parameters.control, filters=True, media=ROWS),
-    "records.record": Operation("Record", records.row_control, also=(410,)),
-    "aggregates.facets": Operation("Facets", aggregates.facet_control, filters=True),
-    "aggregates.aggregates": Operation("Groups", aggregates.aggregate_control, filters=True, also=(409,)),
+    "records.records": Operation("rows", parameters.control, filters=True, each=True),
+    "records.records_as": Operation(
+        "AnyRows", parameters.control, filters=True, name="records", formats=records.offered
+    ),
+    "records.record": Operation("record", records.row_control, each=True, also=(410,)),
+    "aggregates.facets": Operation("Facets", aggregates.facet_control, filters=True, each=True),
+    "aggregates.aggregates": Operation("Groups", aggregates.aggregate_control, filters=True, each=True, also=(409,)),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
     "conflicts.all_conflicts": Operation("Conflicts", conflicts.control, filters=True, table="conflicts"),
-    "conflicts.all_corrections": Operation("Rows", parameters.control, filters=True, table="corrections"),
-    "changes.corrections_feed": Operation("Feed", media=("application/atom+xml",), table="corrections"),
-    "changes.changes": Operation("Changes", changes.control, also=(404,), media=("application/jsonl",)),
+    "conflicts.all_corrections": Operation("rows", parameters.control, filters=True, table="corrections"),
+    "changes.corrections_feed": Operation("Feed", media="application/atom+xml", table="corrections"),
+    "changes.changes": Operation("Changes", changes.control, also=(404,), media="application/jsonl"),
     "catalogue.releases": Operation("Releases", no_parameters),
-    "catalogue.latest": Operation("Redirect", no_parameters, headers="plain"),
+    "catalogue.latest": Operation("Redirect", no_parameters, headers="plain", name="latest_release"),
     "catalogue.release": Operation("ReleaseWithFiles", no_parameters),
-    "files.file": Operation("File", no_parameters, also=(206, 416), media=ANY, headers="file"),
+    "files.file": Operation("File", no_parameters, also=(206, 416), media="*/*", headers="file", name="release_file"),
     "tuf.releases": Operation("SignedReleases", no_parameters, also=(404,), headers="tagged", name="signed_releases"),
     "tuf.metadata": Operation("Signed", no_parameters, headers="tagged", name="signed_metadata"),
-    "documentation.as_json": Operation("OpenAPI", no_parameters),
-    "documentation.as_yaml": Operation("OpenAPI", no_parameters, media=("application/yaml",)),
-    "documentation.page": Operation("Page", None, media=PAGE),
+    "documentation.as_json": Operation("OpenAPI", no_parameters, name="openapi_json"),
+    "documentation.as_yaml": Operation("OpenAPI", no_parameters, media="application/yaml", name="openapi_yaml"),
+    "documentation.page": Operation("Page", None, media=PAGE, name="docs"),
     "documentation.part": None,  # the page's scripts and styles
     "health.alive": Operation("Alive", no_parameters, headers="plain"),
     "health.ready": Operation("Ready", no_parameters, headers="plain", also=(503,)),
-    "problems.explain": Operation("Page", None, media=PAGE, headers="plain"),
+    "problems.explain": Operation("Page", None, media=PAGE, headers="plain", name="problem_type"),
 }

@@ -11,7 +11,6 @@ import yaml
 from apispec import APISpec
 
 from api.http.errors import MEDIA_TYPE, TYPES
-from api.model.descriptor import Table
 from api.model.files import CONFLICTS, POSITIONS
 
 Entry = dict[str, Any]
@@ -20,14 +19,6 @@ OBJECT: Entry = {"type": "object"}
 SHARED: Entry = yaml.load(Path(__file__).with_name("shared.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 COMPONENTS: Mapping[str, Mapping[str, Entry]] = SHARED["components"]
 NOT_MODIFIED = COMPONENTS["responses"]["NotModified"]
-EVERY = tuple(COMPONENTS["responses"]["Problem400"]["headers"])  # the headers of every response
-# The headers of a 200, by Operation.headers.
-HEADERS_OF = {
-    "data": (*[name for name in NOT_MODIFIED["headers"] if name not in EVERY], *EVERY),
-    "file": ("ETag", "Last-Modified", "Cache-Control", "X-Data-Version", *EVERY),
-    "tagged": ("ETag", "Cache-Control", *EVERY),
-    "plain": EVERY,
-}
 
 
 def array(items: Entry | str) -> Entry:
@@ -79,22 +70,37 @@ def headers(names: Iterable[str]) -> Entry:
     return {name: name for name in names}
 
 
-def envelope(data: Entry | str, included: Entry | None = None) -> Entry:
+def answer(name: str, media_type: str) -> Entry:
+    """A 200 that holds what the component of that name describes, in a media type; 304 and words tell its headers."""
+    return {"description": "OK.", "content": {media_type: {"schema": _held(name, media_type)}}}
+
+
+def _held(name: str, media_type: str) -> Entry | str:
+    """Clients made by generators read JSON and text; of what is neither they give the bytes, if it is called binary."""
+    if media_type.endswith(("json", "yaml")):
+        return name
+    return {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
+
+
+def envelope(data: Entry | str, included: bool = False) -> Entry:
     """What a response holds: data, meta, links."""
-    optional = {"included": included} if included else {}
-    return members({"data": data, "meta": "Meta", "links": "Links"}, optional)
+    return members({"data": data, "meta": "Meta", "links": "Links"}, {"included": "Included"} if included else {})
 
 
-def of_table(spec: APISpec, table: Table, slugs: Mapping[str, str]) -> None:
-    """Put in the responses with rows of one table; api.openapi.document has put in the row itself."""
-    row, included = f"Row.{slugs[table.name]}", None
-    if CONFLICTS in slugs:
-        conflicts = array(f"Row.{slugs[CONFLICTS]}")
-        included = members({}, {"conflicts": conflicts}, "The conflicts that the rows take part in.")
-    spec.components.schema(f"Rows.{slugs[table.name]}", envelope(array(row), included))
-    spec.components.schema(f"Record.{slugs[table.name]}", envelope(row, included))
-    if table.name == CONFLICTS:
-        position = f"Row.{slugs[POSITIONS]}" if POSITIONS in slugs else OBJECT
+def of_tables(spec: APISpec, slugs: Mapping[str, str]) -> None:
+    """Put in the responses with rows of tables; api.openapi.document has put in the rows themselves."""
+    has_conflicts = CONFLICTS in slugs
+    for slug in slugs.values():
+        spec.components.schema(f"{slug}_rows", envelope(array(f"{slug}_row"), has_conflicts))
+        spec.components.schema(f"{slug}_record", envelope(f"{slug}_row", has_conflicts))
+    spec.components.schema("AnyRows", envelope(array(OBJECT), has_conflicts))
+    if has_conflicts:
+        row = f"{slugs[CONFLICTS]}_row"
+        words = "The conflicts that the rows take part in."
+        spec.components.schema("Included", members({}, {"conflicts": array(row)}, words))
+        position = f"{slugs[POSITIONS]}_row" if POSITIONS in slugs else OBJECT
         figure = {"allOf": [position, members({}, {"figure": {**OBJECT, "nullable": True}})]}
-        joined = {"allOf": [row, members({}, {"positions": array(figure)})]}
-        spec.components.schema("Conflicts", envelope(array(joined)))
+        spec.components.schema("JoinedPosition", figure)
+        joined = {"allOf": [row, members({}, {"positions": array("JoinedPosition")})]}
+        spec.components.schema("JoinedConflict", joined)
+        spec.components.schema("Conflicts", envelope(array("JoinedConflict")))

@@ -34,8 +34,6 @@ TYPES: Mapping[str, tuple[Callable[..., fields.Field[Any]], Mapping[str, Any]]] 
 }
 NUMERIC = ("integer", "number", "year")
 FORMATS = {"email": "email", "uri": "uri", "uuid": "uuid", "binary": "byte"}
-STANDARD = ("name", "type", "format", "title", "description", "example", "constraints", "missingValues")
-LEXICAL = ("decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues", "delimiter")  # of the CSV alone
 # Table Schema's bounds, each with the one of OpenAPI 3.0, where "exclusive" is true or false.
 BOUNDS = {
     **{"minimum": "minimum", "maximum": "maximum"},
@@ -54,7 +52,7 @@ def _declared(field: Field) -> fields.Field[Any]:
     make, properties = TYPES.get(field.type, TYPES["any"])
     words = {"title": field.title or None, "description": field.description or None, "example": example(field)}
     metadata = {**properties, **{name: value for name, value in words.items() if value is not None}}
-    metadata |= constraints(field) | custom(field)
+    metadata |= constraints(field)
     if field.type == "string" and field.format in FORMATS:
         metadata["format"] = FORMATS[field.format]
     return make(data_key=field.name, allow_none=not field.required, metadata=metadata)
@@ -107,9 +105,3 @@ def _pattern(field: Field, pattern: str) -> dict[str, str]:
     except re.error:
         name = "x-pattern"
     return {name: pattern if whole else f"^(?:{pattern})$"}
-
-
-def custom(field: Field) -> dict[str, Any]:
-    """A field's properties beyond the standard (units, categories, what may be added), as x- properties."""
-    extra = {name: value for name, value in field.descriptor.items() if name not in (*STANDARD, *LEXICAL)}
-    return {name if name.startswith("x-") else "x-" + name.replace(":", "-"): value for name, value in extra.items()}
