@@ -1,12 +1,13 @@
-# What can be done: run, test, check, bench. Each makes what it needs.
+# What can be done: run, test, check, clients, bench. Each makes what it needs.
 PYTHON ?= python3
 VENV ?= .venv
+CLIENTS ?= .venv/clients
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED = $(PIP) --require-hashes --no-build-isolation
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 
-.PHONY: run test check bench openapi lock clean
+.PHONY: run test check clients clients-generate bench openapi lock clean
 
 run: $(VENV)/run
 	$(BIN)/lantern validate
@@ -23,6 +24,17 @@ check: $(VENV)/test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/lantern openapi --check
 
+# What other people's clients get from a running server. Needs npm; see clients/README.md.
+clients: $(VENV)/run clients-generate
+	LANTERN=$(BIN)/lantern $(CLIENTS)/bin/pytest clients/tests
+
+clients-generate: $(CLIENTS)/installed
+	rm -rf clients/python/lantern_client
+	$(CLIENTS)/bin/openapi-python-client generate --path openapi/openapi.yaml --config clients/python/generator.yaml \
+	  --meta none --output-path clients/python/lantern_client
+	clients/node_modules/.bin/openapi-typescript openapi/openapi.yaml --output clients/typescript/src/schema.ts
+	clients/node_modules/.bin/tsc --project clients/typescript
+
 bench: $(VENV)/run
 	$(BIN)/python -m bench
 
@@ -35,6 +47,7 @@ lock:
 	echo 'setuptools>=77' | $(LOCK) --custom-compile-command 'make lock' setup.cfg - --output-file requirements.lock
 	echo 'setuptools>=77' | $(LOCK) --custom-compile-command 'make lock' setup.cfg - --extra test --extra check \
 	  --constraints requirements.lock --output-file requirements-test.lock
+	$(LOCK) --custom-compile-command 'make lock' clients/requirements.in --output-file clients/requirements.lock
 
 $(VENV)/run: setup.cfg pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -47,5 +60,12 @@ $(VENV)/test: $(VENV)/run requirements-test.lock
 	$(LOCKED) --requirement requirements-test.lock
 	touch $@
 
+$(CLIENTS)/installed: clients/requirements.lock clients/package-lock.json
+	test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --requirement clients/requirements.lock
+	npm ci --prefix clients --ignore-scripts --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) var build *.egg-info
+	rm -rf $(VENV) $(CLIENTS) clients/node_modules var build *.egg-info
