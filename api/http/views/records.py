@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
-from api.http.request import DataRequest, acceptable, address, following, of_dataset, picked
+from api.http.request import DataRequest, acceptable, address, of_dataset, page_links, picked
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import row_links, row_of, row_path
 from api.http.views.downloads import download
@@ -62,15 +62,14 @@ def page(data_request: DataRequest, join: Join | None = None, including: bool = 
 def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body:
     release, table, query, _ = data_request
     selection = select(release, table, query)
-    shown, data, more = find.page(selection)
-    every = len(shown) if not more and query.cursor is None else find.total(selection)
-    after = following(data_request, shown[-1].to_bytes(6, "big"), table.name) if more else None
+    shown, data, before, after = find.page(selection)
+    every = len(shown) if not before and not after else find.total(selection)
     text = reshape(selection, data) if query.fields is not None or query.expand else data
     if data and join is not None:
         text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(shown), "total": every}
-    links = {"next": after, "describedby": schema}
+    links = {**page_links(data_request, shown, before, after), "describedby": schema}
     content = f"[\n{text}\n]" if text else "[]"
     included = _included(release, table, shown) if including else ""
     return Body(envelope(data_request, content, meta, links, included), links)
