@@ -7,7 +7,19 @@ from flask import Flask
 from api import settings
 from api.http import errors, request, responses
 from api.http.cache import Cache
-from api.http.views import aggregates, catalogue, changes, conflicts, files, health, records, search
+from api.http.views import (
+    aggregates,
+    catalogue,
+    changes,
+    conflicts,
+    feeds,
+    files,
+    health,
+    history,
+    records,
+    releases,
+    search,
+)
 from api.index import layout, making
 from api.openapi import views as documentation
 from api.store.releases import Store
@@ -25,7 +37,20 @@ def create_app(**overrides: Any) -> Flask:
     store = app.extensions["store"] = Store(app.config["STORE"], folder, making.Background())
     for part in (errors, request, responses):
         part.init_app(app)
-    for view in (catalogue, records, aggregates, search, conflicts, changes, files, health, documentation):
+    for view in (
+        catalogue,
+        records,
+        history,
+        aggregates,
+        search,
+        conflicts,
+        changes,
+        feeds,
+        releases,
+        files,
+        health,
+        documentation,
+    ):
         app.register_blueprint(view.blueprint)
     app.register_blueprint(files.tuf)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).

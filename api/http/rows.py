@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from api.http.errors import ProblemError
 from api.http.request import address, quoted, tables
@@ -37,6 +38,18 @@ def _key_text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def key_parts(table: Table, text: str) -> list[str]:
+    """The parts of a key as an address has them, with its escapes: cut at bare commas, which a value cannot hold.
+
+    Most clients escape the commas between parts too: those are cut at where that gives as many parts as the key has.
+    """
+    fields = len(table.primary_key)
+    if fields < 2:
+        return [unquote(text)]
+    parts, every = [unquote(part) for part in text.split(",")], unquote(text).split(",")
+    return every if len(parts) != fields == len(every) else parts
 
 
 def row_of(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str]:

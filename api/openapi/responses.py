@@ -98,3 +98,4 @@ def of_table(spec: APISpec, table: Table, slugs: Mapping[str, str]) -> None:
         figure = {"allOf": [position, members({}, {"figure": {**OBJECT, "nullable": True}})]}
         joined = {"allOf": [row, members({}, {"positions": array(figure)})]}
         spec.components.schema("Conflicts", envelope(array(joined)))
+        spec.components.schema("Conflict", envelope(joined))
