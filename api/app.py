@@ -12,6 +12,7 @@ from api.http.views import (
     catalogue,
     changes,
     conflicts,
+    discovery,
     feeds,
     files,
     health,
@@ -22,6 +23,7 @@ from api.http.views import (
 )
 from api.index import layout, making
 from api.openapi import views as documentation
+from api.openapi.operations import OPERATIONS
 from api.store.releases import Store
 
 
@@ -53,6 +55,7 @@ def create_app(**overrides: Any) -> Flask:
     ):
         app.register_blueprint(view.blueprint)
     app.register_blueprint(files.tuf)
+    discovery.init_app(app, OPERATIONS)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
     app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way
     return app

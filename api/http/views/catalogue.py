@@ -14,14 +14,15 @@ from api.http.request import (
     permalink,
     refuse_parameters,
     store,
-    tables,
     without_parameters,
 )
 from api.http.responses import JSON_TYPE, Body, compact, copied_from, document, respond
+from api.http.views.description import described
+from api.http.views.discovery import dataset_templates, service_links, service_templates
+from api.http.views.records import offered
 from api.http.views.releases import current
 from api.index import sqlite
 from api.model.descriptor import Table
-from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR
 from api.store.releases import Release
 
 blueprint = Blueprint("catalogue", __name__)
@@ -85,29 +86,11 @@ def api_catalog() -> Response:
     return respond(data_request, lambda: Body(body, {"api-catalog": here, "item": api}), media_type)
 
 
-def about(release: Release) -> dict[str, str]:
-    """What the service document says of the package."""
+def about(release: Release) -> dict[str, Any]:
+    """What the service document says of the package, and how to reach what takes a name or parameters."""
     package = release.package
-    return {"name": package.name, "title": package.title, "description": package.description}
-
-
-def service_links(release: Release) -> dict[str, str]:
-    """The addresses of everything that a release offers."""
-    special = {name: address("v1", name) for name in (CONFLICTS, CORRECTIONS) if name in tables(release)}
-    if CORRECTIONS in special:
-        special["corrections-feed"] = address("v1", "corrections.atom")
-    return {
-        "datasets": address("v1", "datasets"),
-        **special,
-        "releases": address("v1", "releases"),
-        "changes": address("v1", "changes"),
-        "latest": address("v1", "releases", "latest"),
-        "datapackage": file_address(release.version, DESCRIPTOR),
-        "service-desc": address("openapi.json"),
-        "service-doc": address("docs", ""),
-        "status": address("healthz"),
-        "api-catalog": address(*CATALOG),
-    }
+    words = {"name": package.name, "title": package.title, "description": package.description}
+    return {**words, "templates": service_templates(release)}
 
 
 @blueprint.get("/v1/datasets")
@@ -125,13 +108,16 @@ def _summary(release: Release, table: Table) -> dict[str, Any]:
         "description": table.description,
         "rows": sqlite.layouts(release.index)[table.name].rows,
         "links": dataset_links(release, table),
+        "templates": dataset_templates(release, table),
     }
 
 
 def dataset_links(release: Release, table: Table) -> dict[str, str]:
     """The addresses that belong to a dataset."""
     path, csv = address("v1", "datasets", table.name), file_address(release.version, table.path)
-    return {"self": path, "schema": f"{path}/schema", "records": f"{path}/records", "csv": csv}
+    links = {"self": path, "schema": f"{path}/schema", "records": f"{path}/records", "csv": csv}
+    formats = {f"records.{name}": f"{path}/records.{name}" for name in offered()}
+    return {**links, **formats, "aggregate": f"{path}/aggregate"}
 
 
 @blueprint.get("/v1/datasets/<name>")
@@ -155,6 +141,7 @@ def dataset(name: str) -> Response:
         "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
         "citation": package.citation,
         "downloads": downloads,
+        **described(release, table),
     }
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})
 
