@@ -7,9 +7,24 @@ from flask import Flask
 from api import settings
 from api.http import errors, missing, request, responses
 from api.http.cache import Cache
-from api.http.views import aggregates, catalogue, changes, conflicts, facets, files, health, records, search
+from api.http.views import (
+    aggregates,
+    catalogue,
+    changes,
+    conflicts,
+    discovery,
+    facets,
+    feeds,
+    files,
+    health,
+    history,
+    records,
+    releases,
+    search,
+)
 from api.index import layout, making
 from api.openapi import views as documentation
+from api.openapi.operations import OPERATIONS
 from api.store.releases import Store
 
 
@@ -25,9 +40,24 @@ def create_app(**overrides: Any) -> Flask:
     store = app.extensions["store"] = Store(app.config["STORE"], folder, making.Background())
     for part in (errors, missing, request, responses):
         part.init_app(app)
-    for view in (catalogue, records, facets, aggregates, search, conflicts, changes, files, health, documentation):
+    for view in (
+        catalogue,
+        records,
+        history,
+        facets,
+        aggregates,
+        search,
+        conflicts,
+        changes,
+        feeds,
+        releases,
+        files,
+        health,
+        documentation,
+    ):
         app.register_blueprint(view.blueprint)
     app.register_blueprint(files.tuf)
+    discovery.init_app(app, OPERATIONS)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
     app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way
     return app

@@ -28,7 +28,7 @@ def chromium() -> str:
 
 @contextmanager
 def page(url: str, profile: Path) -> Iterator[Evaluate]:
-    """A page in a browser of its own; what is yielded evaluates JavaScript there, promises too, and returns its value."""
+    """A page in a browser of its own; what is yielded evaluates JavaScript there, promises too, and gives its value."""
     commands, events = os.pipe(), os.pipe()
     # It reads commands from its descriptor 3 and writes to 4.
     command = ["sh", "-c", f'exec "$0" "$@" 3<&{commands[0]} 4>&{events[1]}', chromium(), *OPTIONS]

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -141,14 +142,25 @@ def exact(client: FlaskClient, path: str) -> Any:
 
 
 def union(client: FlaskClient, path: str, most: int = 10_000) -> tuple[list[Row], bool]:
-    """The rows of the first pages, and whether they are all."""
+    """The rows of the first pages, and whether they are all; the way back meets the same rows."""
     found: list[Row] = []
     link: str | None = path
+    body: Any = {}
     while link and len(found) < most:
         body = exact(client, link)
         found += body["data"]
         link = body["links"]["next"]
+    assert found == back(client, body)
     return found, link is None
+
+
+def back(client: FlaskClient, body: Any) -> list[Row]:
+    """The rows of a page and of all before it, by the links to the previous page."""
+    pages = [body["data"]]
+    while link := body["links"]["prev"]:
+        body = exact(client, link)
+        pages.append(body["data"])
+    return [row for page in reversed(pages) for row in page]
 
 
 # Any question
@@ -266,6 +278,46 @@ def test_the_last_page_has_no_next_even_when_it_is_full(small: FlaskClient) -> N
     bodies = list(pages(small, rows_path("keyless", "limit=20")))
     assert [len(body["data"]) for body in bodies] == [20, 20, 20]
     assert [body["meta"]["total"] for body in bodies] == [60, 60, 60]
+
+
+@pytest.mark.parametrize("query", ["", "&sort=-year,word", "&year__gte=2007&sort=amount", "&q=a&sort=word", "&q=a"])
+def test_every_page_leads_to_its_neighbours_and_to_the_first(small: FlaskClient, query: str) -> None:
+    first, second, third = itertools.islice(pages(small, rows_path("crowded", f"limit=7{query}")), 3)
+    assert first["links"]["prev"] is None
+    for page in (first, second, third):
+        assert page["links"]["first"] == first["links"]["self"]
+    again = answer(small, third["links"]["prev"])
+    assert (again["data"], again["links"]["next"]) == (second["data"], second["links"]["next"])
+    start = answer(small, again["links"]["prev"])
+    assert (start["data"], start["links"]["prev"]) == (first["data"], None)
+
+
+def test_the_way_back_never_meets_a_row_twice_whatever_the_limits(small: FlaskClient) -> None:
+    second = answer(small, rows_path("keyless", "limit=10"))["links"]["next"]
+    shorter = exact(small, second.replace("limit=10", "limit=4"))
+    assert back(small, shorter) == exact(small, rows_path("keyless", "limit=14"))["data"]
+
+
+def test_the_link_header_has_the_neighbours_too(small: FlaskClient) -> None:
+    for extension in ("", ".csv", ".jsonl"):
+        first = small.get(rows_path("keyless", "limit=20", extension))
+        second = small.get(relations(first)["next"])
+        assert relations(second)["prev"] != relations(first)["next"]
+        assert relations(second)["first"] == relations(first)["first"]
+        assert "prev" not in relations(first)
+        assert small.get(relations(second)["prev"]).data.splitlines()[:20] == first.data.splitlines()[:20]
+
+
+def relations(response: Any) -> dict[str, str]:
+    return {name: target for target, name in re.findall(r'<([^>]*)>; rel="([^"]*)"', response.headers["Link"])}
+
+
+def test_a_file_from_a_cursor_that_leads_back_holds_all_rows_before_it(small: FlaskClient) -> None:
+    for sort in ("", "&sort=-word"):
+        second = answer(small, answer(small, rows_path("crowded", f"limit=50{sort}"))["links"]["next"])
+        prev = second["links"]["prev"].replace("limit=50&", "").replace("records?", "records.jsonl?")
+        rows = [json.loads(line) for line in small.get(prev).text.splitlines()]
+        assert rows == answer(small, rows_path("crowded", f"limit=50{sort}"))["data"]
 
 
 # The real package

@@ -328,7 +328,9 @@ MISSING = (
     *("/nothing", "/v1/nothing", "/v1/datasets/", "/v1/datasets/nothing", "/v1/datasets/nothing/records"),
     *("/v1/datasets/things/", "/v1/datasets/things/records/", "/v1/datasets/things/records/a/", "/v1/search/"),
     *("/v1/datasets/things/records/zzz", "/v1/datasets/things/nothing", "/v1/datasets//records", "/v1/releases/"),
-    *("/v1/releases/9.9.9", "/releases/9.9.9/datapackage.json", "/releases/1.0.0/nothing.csv", "/releases/1.0.0/"),
+    *("/v1/releases/9.9.9", "/releases/9.9.9/datapackage.json", "/releases/1.0.0/nothing.csv"),
+    *("/releases/9.9.9", "/releases/9.9.9/", "/releases/latest/nothing.csv", "/v1/conflicts/x", "/v1/corrections/x"),
+    *("/v1/datasets/things/records/zzz/history", "/v1/datasets/things/records//history"),
     *("/releases/1.0.0/../1.0.0/datapackage.json", "/releases/1.0.0/data/../manifest.json", "/healthz/", "/v1//"),
     *("/releases/1.0.0/package.sqlite%00", "/releases/1.0.0//etc/passwd", "/tuf/nothing.json", "/problems/none"),
     *("/v1/datasets/things/schema/", "/v1/datasets/things/records.csv/", "/openapi.json/", "//v1/datasets", "/V1/"),
@@ -414,6 +416,7 @@ def filled(route: str, version: str) -> str:
     own = {**SAMPLES, "version": version, "release": version}
     if route.startswith("/docs/"):
         own["name"] = "static/swagger-ui.css"
+    own["key"] = {"conflicts": "con-01", "corrections": "cor-0001"}.get(route.split("/")[-2], own["key"])
     return route.format_map(own)
 
 

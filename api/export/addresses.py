@@ -22,16 +22,16 @@ from api.http.rows import key_path
 from api.index import sqlite
 from api.index.layout import ROW_SEPARATOR
 from api.model.filenames import LONGEST_PART
-from api.model.files import MANIFEST
+from api.model.files import CONFLICTS, CORRECTIONS, MANIFEST
 from api.openapi.interface import FILES
 from api.release.formats import FORMATS
 from api.store import manifest
 from api.store.manifest import File
 from api.store.releases import Release, Store
 
-# Responses that only a running server can give, and routes whose files or rows are listed one by one.
-ALIVE = ("health.alive", "health.ready")
-APART = ("files.file", "tuf.metadata", "records.record", "documentation.part")
+# Responses that only a running server can give: of the moment, or where a release's folder holds its own files alone.
+ALIVE = ("health.alive", "health.ready", "releases.files", "releases.files_without_slash", "releases.latest_files")
+APART = ("files.file", "tuf.metadata", "documentation.part")  # routes whose files are listed one by one
 ENDINGS = {JSON_TYPE: "json", "text/html": "html", "application/jsonl": "jsonl", "application/linkset+json": "linkset"}
 BATCH = 1_000
 
@@ -73,7 +73,7 @@ def documents(app: Flask, store: Store) -> Iterator[Address]:
 
 
 def rows(app: Flask, release: Release) -> Iterator[Address]:
-    """Every row of the latest release by its key."""
+    """Every row of the latest release by its key, with its history, as a conflict or correction also joined."""
     for table in release.package.tables:
         layout = sqlite.layouts(release.index)[table.name]
         for start in range(0, layout.rows, BATCH):
@@ -82,7 +82,10 @@ def rows(app: Flask, release: Release) -> Iterator[Address]:
             with app.app_context():
                 urls = [key_path(table, text, number) for text, number in zip(lines, numbers, strict=True)]
             for path in (url.removeprefix(app.config["BASE_URL"]) for url in urls):
-                yield Address(path, _file(path, False, JSON_TYPE), JSON_TYPE)
+                every = [path, *([f"{path}/history"] if table.primary_key else [])]
+                if table.name in (CONFLICTS, CORRECTIONS):
+                    every.append(f"/v1/{table.name}/{path.rpartition('/')[2]}")
+                yield from (Address(one, _file(one, False, JSON_TYPE), JSON_TYPE) for one in every)
 
 
 def separate(addresses: Iterable[Address]) -> tuple[list[Address], list[tuple[Address, str]]]:

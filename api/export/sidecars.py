@@ -45,12 +45,13 @@ def headers() -> bytes:
 
 
 def redirects(addresses: Iterable[Address], rows: Collection[Address]) -> bytes:
-    """_redirects: which file a document's address leads to; all rows of a dataset by one rule."""
+    """_redirects: which file a document's address leads to; all rows of a collection by one rule."""
     lines, folders = [], dict[str, None]()
     for address in addresses:
         path, name = address.path, address.file.rpartition("/")[2]
         if address in rows:
-            folders[path.partition("/records/")[0] + "/records"] = None
+            dataset, records, _ = path.partition("/records/")
+            folders[f"{dataset}/records" if records else path.rpartition("/")[0]] = None
         elif name.startswith("index.") and not path.endswith("/"):
             lines.append(f"{path} {path}/{name} 200")
     lines += [f"{folder}/* {folder}/:splat/index.json 200" for folder in folders]

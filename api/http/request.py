@@ -17,12 +17,13 @@ from api.model.descriptor import Table, table
 from api.model.nearest import nearest
 from api.query import parameters, parse
 from api.query.fields import Parameters
-from api.query.find import cursor_of
+from api.query.find import BACK, cursor_of
 from api.query.form import Control
 from api.query.parameters import no_parameters, release_parameters
 from api.query.parse import Pairs, Query, encode
 from api.store.releases import Release, Store
 
+HTML_TYPE = "text/html; charset=utf-8"
 # A table without fields: what a resource is that has parameters but no filters.
 PLAIN = table({"name": "", "schema": {"fields": []}})
 
@@ -177,10 +178,32 @@ def permalink(path: str, canonical: Pairs, release: Release) -> str:
     return altered(path, canonical, "version", "as_of", version=release.version)
 
 
-def following(data_request: DataRequest, place: bytes, resource: str) -> str:
-    """The address of the page after a place, which the cursor holds, in the rows of a resource."""
+def latest_version(path: str, canonical: Pairs) -> str | None:
+    """The same query of the latest release (RFC 5829, 3.2); None where the address names no release.
+
+    It does not depend on which release that is: a response of a named version is kept for a year, and stays right.
+    A cursor belongs to its release.
+    """
+    if not {"version", "as_of"} & {name for name, _ in canonical}:
+        return None
+    return altered(path, canonical, "version", "as_of", "cursor")
+
+
+def turned(data_request: DataRequest, place: bytes, resource: str) -> str:
+    """The address of the page at a place, which the cursor holds, in the rows of a resource."""
     release, _, query, path = data_request
     return altered(path, query.canonical, "cursor", cursor=cursor_of(place, query, release.tag, resource))
+
+
+def page_links(data_request: DataRequest, numbers: Sequence[int], before: bool, after: bool) -> dict[str, str | None]:
+    """The addresses of the first page, and of those before and after the rows with these numbers, if there are any."""
+    path, name = data_request.path, data_request.table.name
+    first, last = ([row.to_bytes(6, "big") for row in (numbers[0], numbers[-1])]) if numbers else (b"", b"")
+    return {
+        "first": altered(path, data_request.query.canonical, "cursor"),
+        "prev": turned(data_request, BACK + first, name) if before and numbers else None,
+        "next": turned(data_request, last, name) if after and numbers else None,
+    }
 
 
 def link_header(release: Release, links: Mapping[str, str | None]) -> str:

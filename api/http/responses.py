@@ -22,7 +22,17 @@ from werkzeug.wsgi import wrap_file
 from api import mirror
 from api.http.compression import COMPRESSED_FROM, compressed, is_file, pieces_of, size_of, spooled
 from api.http.negotiation import best_encoding
-from api.http.request import DataRequest, acceptable, base, header_text, link_header, permalink, store, with_query
+from api.http.request import (
+    DataRequest,
+    acceptable,
+    base,
+    header_text,
+    latest_version,
+    link_header,
+    permalink,
+    store,
+    with_query,
+)
 from api.model.files import MANIFEST, SUMS
 from api.query import parse
 from api.store.releases import Release, Store
@@ -80,11 +90,13 @@ def respond(
     media_type: str = JSON_TYPE,
     disposition: str = "",
     mark: str = "",
+    lasting: bool = True,
 ) -> Response:
     """The response to a request for data; `make` is called only where the client does not have it already.
 
     `disposition` is that of a file: of one a range may be asked for, as of a file of a release, because some clients
     (polars) read files by ranges alone. `mark` names what the response depends on besides the release and the query.
+    `lasting`: what names a version is the same for ever.
     """
     release, _, query, path = data_request
     environ, written, copied = request.environ, parse.written(query.canonical), copied_from()
@@ -93,12 +105,13 @@ def respond(
     tag = hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
     ranged = _ranged() and disposition != ""
     encoding = "" if ranged else best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
-    immutable = any(name == "version" for name, _ in query.canonical)
+    immutable = lasting and any(name == "version" for name, _ in query.canonical)
     if "HTTP_IF_NONE_MATCH" in environ and (known := _known(tag, encoding)):
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
     content, links, length = make()
     origin = original(f"{path}?{written}" if written else path)
-    headers = [*_headers(release, immutable), ("Link", link_header(release, {**links, "canonical": origin}))]
+    every = {"latest-version": latest_version(path, query.canonical), **links, "canonical": origin}
+    headers = [*_headers(release, immutable), ("Link", link_header(release, every))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
         headers += [("Content-Disposition", disposition), ("Accept-Ranges", "bytes")]
@@ -126,6 +139,11 @@ def _ranged() -> bool:
     return False
 
 
+def has_file(release: Release, path: str) -> bool:
+    """Whether a release has a file that is given out: what its manifest names, and itself."""
+    return (path in release.files or path in OWN_TYPES) and (release.folder / path).is_file()
+
+
 def release_file(
     release: Release, path: str, immutable: bool, links: Mapping[str, str | None] = {}, media_type: str = ""
 ) -> Response:
@@ -133,10 +151,9 @@ def release_file(
 
     `media_type` is another than the manifest's. Raises NotFound for anything else.
     """
-    entry = release.files.get(path)
-    target = (release.folder / path).absolute()
-    if (entry is None and path not in OWN_TYPES) or not target.is_file():
+    if not has_file(release, path):
         raise NotFound
+    entry, target = release.files.get(path), (release.folder / path).absolute()
     tag = entry["sha256"] if entry else release.build
     media_type = media_type or (entry["media_type"] if entry else OWN_TYPES[path])
     headers = [*_headers(release, immutable)]
@@ -232,7 +249,7 @@ def _digest(sha256: bytes) -> str:
 def document(data_request: DataRequest, data: Any, meta: Mapping[str, Any], links: Mapping[str, Any]) -> Response:
     """The response whose data is small and put together in Python, in the envelope."""
     acceptable({"json": JSON_TYPE})
-    shown = {name: link for name, link in links.items() if name == "describedby"}
+    shown = {name: link for name, link in links.items() if name in ("describedby", "latest-version")}
     return respond(data_request, lambda: Body(envelope(data_request, compact(data), meta, links), shown))
 
 
@@ -255,6 +272,8 @@ def envelope(
         said["mirror"] = {name: getattr(copied, name) for name in names}
     where = {"self": with_query(data_request.path, canonical), **links}
     where.setdefault("permalink", permalink(data_request.path, canonical, release))
+    if latest := latest_version(data_request.path, canonical):
+        where["latest-version"] = latest
     return f'{{"data":{data},\n"meta":{compact(said)},\n"links":{compact(where)}{more}}}\n'.encode()
 
 

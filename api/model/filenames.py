@@ -42,6 +42,8 @@ def reason_of_version(version: str) -> str | None:
     """Why a version must not become a folder, or None."""
     if "/" in version:
         return "contains a slash"
+    if version == "latest":
+        return "is the name under which the latest release is found"
     if len(version) > LONGEST_VERSION:
         return f"is longer than {LONGEST_VERSION} characters"
     return reason(version)

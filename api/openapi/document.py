@@ -37,7 +37,13 @@ TAGS = {
     "health": "Whether the server is up.",
 }
 # The tag of a blueprint's addresses, where it is not the blueprint's own name; the rest is the service.
-TAG_OF = {"files": "releases", "changes": "releases", "tuf": "releases", "problems": "documentation"}
+TAG_OF = {
+    "files": "releases",
+    "changes": "releases",
+    "feeds": "releases",
+    "tuf": "releases",
+    "problems": "documentation",
+}
 # Variables of paths beside {key}: what they are, and an example that always exists (empty: none).
 VARIABLES = {
     "version": ("A release's version.", ""),

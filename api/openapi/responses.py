@@ -104,3 +104,4 @@ def of_tables(spec: APISpec, slugs: Mapping[str, str]) -> None:
         joined = {"allOf": [row, members({}, {"positions": array("JoinedPosition")})]}
         spec.components.schema("JoinedConflict", joined)
         spec.components.schema("Conflicts", envelope(array("JoinedConflict")))
+        spec.components.schema("Conflict", envelope("JoinedConflict"))

@@ -14,9 +14,8 @@ from typing import NamedTuple
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
-from api.http.request import acceptable, base, refuse_parameters, store, without_parameters
+from api.http.request import HTML_TYPE, acceptable, base, refuse_parameters, store, without_parameters
 from api.http.responses import JSON_TYPE, Body, respond
-from api.http.views.catalogue import HTML_TYPE
 from api.store.releases import Release
 
 blueprint = Blueprint("documentation", __name__)

@@ -16,7 +16,7 @@ from api.model.nearest import nearest
 from api.query import dialects, parameters, parse
 from api.query.engines import SHAPES, Statement, statement
 from api.query.fields import COMMA, OPERATORS
-from api.query.find import Selection, access, numbers, page, select, total
+from api.query.find import Selection, access, page, select, shown, total
 from api.query.parse import Filter, Query
 from api.query.sql import Rows, column
 
@@ -45,7 +45,7 @@ def _rows(selection: Selection, query: Query) -> Selection:
 
 
 def _any(selection: Selection, query: Query) -> bool:
-    return bool(numbers(_rows(selection, query), 1))
+    return bool(shown(_rows(selection, query._replace(limit=1)))[0])
 
 
 def _conditions(selection: Selection) -> list[tuple[str, Query, Query]]:
@@ -144,7 +144,7 @@ def _distinct(rows: Rows, position: int) -> Statement:
 
 def _end(selection: Selection, position: int, down: bool) -> Any:
     """The least or the greatest value of a field, as rows spell it."""
-    _, text, _ = page(_rows(selection, Query(sort=((position, down),), limit=1)))
+    _, text, *_ = page(_rows(selection, Query(sort=((position, down),), limit=1)))
     return json.loads(text, parse_float=str)[selection.table.fields[position].name] if text else None
 
 

@@ -25,6 +25,7 @@ SEAL = 9  # bytes
 # Parameters that may differ from one page to the next.
 FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of", "shape", "excel"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
+BACK = b"<"  # how the place in a cursor begins where the page ends before it; without that it begins behind it
 
 
 class Plan(NamedTuple):
@@ -191,9 +192,16 @@ def _count(release: Release, layout: Layout, statement: Statement, values: tuple
 # Which rows
 
 
-def numbers(selection: Selection, most: int) -> Sequence[int]:
-    """The numbers of the first `most` rows in the order of the query, from behind the row that its cursor names."""
-    return _numbers(selection, _found(selection, most))
+def shown(selection: Selection) -> tuple[Sequence[int], bool, bool]:
+    """The numbers of the rows of the page that a query asks for, and whether any stand before and after."""
+    return _shown(selection, _found(selection, selection.query.limit + 1))
+
+
+def _shown(selection: Selection, found: Question | range) -> tuple[Sequence[int], bool, bool]:
+    every, limit = _numbers(selection, found), selection.query.limit
+    more, shown = len(every) > limit, every[:limit]
+    back = _place(selection)[1]
+    return (shown[::-1], more, True) if back else (shown, selection.query.cursor is not None, more)
 
 
 def _numbers(selection: Selection, found: Question | range) -> Sequence[int]:
@@ -204,21 +212,26 @@ def _numbers(selection: Selection, found: Question | range) -> Sequence[int]:
     return [number for (number,) in found.engine.rows(selection.release.index, found.sql, found.values)]
 
 
-def page(selection: Selection) -> tuple[Sequence[int], str, bool]:
-    """The numbers and the JSON of a page's rows (separated by ROW_SEPARATOR), and whether more rows follow."""
+def page(selection: Selection) -> tuple[Sequence[int], str, bool, bool]:
+    """The same with the JSON of the rows, separated by ROW_SEPARATOR, behind the numbers."""
     index, number, limit = selection.release.index, selection.layout.number, selection.query.limit
     found = _found(selection, limit + 1)
-    if not isinstance(found, range) and found.engine is SQLITE:
-        some, text = sqlite.page(index, number, found.sql, found.values)
-        return some[:limit], text.rpartition(ROW_SEPARATOR)[0] if len(some) > limit else text, len(some) > limit
-    numbers = _numbers(selection, found)
-    return numbers[:limit], sqlite.json_text(index, number, numbers[:limit]), len(numbers) > limit
+    if isinstance(found, range) or found.engine is not SQLITE or _place(selection)[1]:
+        shown, before, after = _shown(selection, found)
+        return shown, sqlite.json_text(index, number, shown), before, after
+    every, text = sqlite.page(index, number, found.sql, found.values)
+    more = len(every) > limit
+    text = text.rpartition(ROW_SEPARATOR)[0] if more else text
+    return every[:limit], text, selection.query.cursor is not None, more
 
 
 def batches(selection: Selection) -> Iterator[Sequence[int]]:
     """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised
     where the first are not found in time.
     """
+    if _place(selection)[1]:
+        yield _numbers(selection, _found(selection, selection.layout.rows))[::-1]
+        return
     found = _found(selection)
     if isinstance(found, range):
         yield from (found[at : at + NEXT_BATCH] for at in range(0, len(found), NEXT_BATCH))
@@ -230,28 +243,35 @@ def batches(selection: Selection) -> Iterator[Sequence[int]]:
 
 
 def _found(selection: Selection, most: int | None = None) -> Question | range:
-    """What gives the numbers of the first `most` rows (or all) behind the cursor's; these numbers themselves where all
-    rows are asked for in their order.
+    """What gives the numbers of the first `most` rows (or all) behind the cursor's, or before it, from there backwards;
+    these numbers themselves where all rows are asked for in their order.
     """
     release, layout, plan, shape = selection.release, selection.layout, selection.plan, selection.plan.shape
-    bound, last = dict(selection.bound), 0
+    bound, (last, back) = dict(selection.bound), _place(selection)
     if selection.query.cursor is not None:
-        last = int.from_bytes(place_of(selection.query, release.tag, selection.table.name), "big")
         bound[sql.LAST] = last
         rows = run(release, sql.keys(layout, shape), bound)
         if not rows:
             raise parse.wrong("cursor", "does not belong to this query")
         keys = rows[0][1:]
         bound |= {f"k{place}": value for place, value in enumerate(keys)}
-        shape = replace(shape, after=tuple([value is None for value in keys]))
+        shape = replace(shape, after=tuple([value is None for value in keys]), back=back)
     if plan.shape == Shape():
-        return range(last + 1, layout.rows + 1)[:most]
+        return (range(last - 1, 0, -1) if back else range(last + 1, layout.rows + 1))[:most]
     if plan.walked and most is not None:
         statement = sql.walk(layout, shape)
     else:
         statement = sql.page(replace(access(selection), shape=shape), limited=most is not None)
     given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
     return Question(statement.engine, statement.sql, _values(statement, given))
+
+
+def _place(selection: Selection) -> tuple[int, bool]:
+    """The number of the row that the cursor names, 0 without one; and whether the page is the one before it."""
+    if selection.query.cursor is None:
+        return 0, False
+    body = place_of(selection.query, selection.release.tag, selection.table.name)
+    return int.from_bytes(body.removeprefix(BACK), "big"), body.startswith(BACK)
 
 
 def total(selection: Selection) -> int:

@@ -60,9 +60,9 @@ class Shape:
     """All of a query that changes the SQL, and none of its values.
 
     `filters`: position, operator and, where it is part of the statement, value of each; `others`: of each one
-    alternative must hold, with all its conditions; `sort`: position, whether
-    descending, whether it has nulls, of each key; `after`: for a later page, whether the last row's value of each sort
-    key is null.
+    alternative must hold, with all its conditions; `sort`: position, whether descending, whether it has nulls, of each
+    key; `after`: for a page that begins behind a row, whether that row's value of each sort key is null; `back`: the
+    page ends before that row instead, in the reverse order.
     """
 
     filters: Filters = ()
@@ -70,6 +70,7 @@ class Shape:
     search: bool = False
     sort: Sort = ()
     after: tuple[bool, ...] | None = None
+    back: bool = False
 
     @property
     def positions(self) -> list[int]:
@@ -245,7 +246,7 @@ def without(rows: Rows, positions: tuple[int, ...]) -> Statement:
 def page(rows: Rows, limited: bool = True) -> Statement:
     """The numbers of the rows, sorted: as many as the limit says, or all."""
     layout, shape = rows.layout, rows.shape
-    found = rows.select(number(layout).label("n")).order_by(*_order(rows, shape.sort))
+    found = rows.select(number(layout).label("n")).order_by(*_order(rows, shape.sort, shape.back))
     if shape.after is not None:
         found = found.where(sa.or_(*(sa.and_(*where) for where, _ in _ranges(layout, shape))))
     return statement(rows.engine, found.limit(sa.bindparam(LIMIT)) if limited else found)
@@ -257,13 +258,14 @@ def walk(layout: Layout, shape: Shape) -> Statement:
     limit: sa.BindParameter[int] = sa.bindparam(LIMIT)
     if shape.search:
         rowid: sa.ColumnElement[int] = sa.column("rowid", sa.Integer)
-        found = _searched(layout, rowid.label("n")).order_by(rowid)
+        found = _searched(layout, rowid.label("n")).order_by(rowid.desc() if shape.back else rowid)
         if shape.after is not None:
-            found = found.where(rowid > sa.bindparam(LAST))
+            last: sa.BindParameter[int] = sa.bindparam(LAST)
+            found = found.where(rowid < last if shape.back else rowid > last)
         return statement(SQLITE, found.limit(limit))
     rows = Rows(layout, shape)
     every = rows.select(number(layout).label("n")).limit(limit)
-    ranges = [every.where(*where).order_by(*_order(rows, rest)) for where, rest in _ranges(layout, shape)]
+    ranges = [every.where(*where).order_by(*_order(rows, rest, shape.back)) for where, rest in _ranges(layout, shape)]
     if len(ranges) == 1:
         return statement(SQLITE, ranges[0])
     return statement(SQLITE, sa.union_all(*(sa.select(each.subquery().c.n) for each in ranges)).limit(limit))
@@ -273,7 +275,8 @@ def _ranges(layout: Layout, shape: Shape) -> list[tuple[Conditions, Sort]]:
     """The ranges of rows that a page is taken from, in order, each with what sorts its rows.
 
     After a row come those that tie with it in all sort keys, then those that tie in fewer and are beyond it in the
-    next; of each range first the rows with a value of that key, then those without one: nulls come last.
+    next; of each range first the rows with a value of that key, then those without one: nulls come last. `back` is the
+    same the other way round: before a row without a value come all those that have one.
     """
     sort, after, keys = shape.sort, shape.after, [_key(layout, position) for position, *_ in shape.sort]
     if after is None:
@@ -286,14 +289,17 @@ def _ranges(layout: Layout, shape: Shape) -> list[tuple[Conditions, Sort]]:
     ties = [key.is_(None) if null else key == value for key, value, null in compared]
     ranges: list[tuple[Conditions, Sort]] = []
     if not _numbered(sort):
-        ranges.append(([*ties, number(layout) > sa.bindparam(LAST)], ()))
+        last: sa.BindParameter[int] = sa.bindparam(LAST)
+        ranges.append(([*ties, number(layout) < last if shape.back else number(layout) > last], ()))
     for depth, (position, down, nulls) in reversed(list(enumerate(sort))):
         key, value, following = keys[depth], values[depth], sort[depth + 1 :]
         if not after[depth]:
-            beyond = key < value if down else key > value
+            beyond = key < value if down != shape.back else key > value
             ranges.append(([*ties[:depth], beyond], ((position, down, False), *following)))
-            if nulls:
+            if nulls and not shape.back:
                 ranges.append(([*ties[:depth], key.is_(None)], following))
+        elif shape.back:
+            ranges.append(([*ties[:depth], key.is_not(None)], ((position, down, False), *following)))
     return ranges
 
 
@@ -302,13 +308,13 @@ def _numbered(sort: Sort) -> bool:
     return sort[-1:] != () and sort[-1][0] == ROW_NUMBER
 
 
-def _order(rows: Rows, sort: Sort) -> list[sa.ColumnElement[Any]]:
-    """What rows are ordered by: the sort keys, then their number."""
+def _order(rows: Rows, sort: Sort, back: bool) -> list[sa.ColumnElement[Any]]:
+    """What rows are ordered by: the sort keys, then their number; `back` reverses it."""
     order: list[sa.ColumnElement[Any]] = []
     for position, down, nulls in sort if _numbered(sort) else (*sort, (ROW_NUMBER, False, False)):
         key = rows.free(_key(rows.layout, position))
-        key = key.desc() if down else key.asc()
-        order.append(key.nulls_last() if nulls else key)
+        key = key.desc() if down != back else key.asc()
+        order.append((key.nulls_first() if back else key.nulls_last()) if nulls else key)
     return order
 
 

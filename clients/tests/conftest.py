@@ -46,4 +46,3 @@ def server() -> str:
 def base(server: str) -> str:
     """What the addresses of all datasets begin with."""
     return f"{server}/v1/datasets"
-

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
-from api.http.request import DataRequest, acceptable, address, altered, following, of_dataset, picked
+from api.http.request import DataRequest, acceptable, address, altered, of_dataset, picked, turned
 from api.http.responses import Body, envelope, respond
 from api.http.views import listed, wide
 from api.http.views.listed import OFFERED, file
@@ -165,7 +165,7 @@ def _skip(data_request: DataRequest) -> int:
 
 
 def _next(data_request: DataRequest, skip: int) -> str:
-    return following(data_request, skip.to_bytes(6, "big"), _scope(data_request.table))
+    return turned(data_request, skip.to_bytes(6, "big"), _scope(data_request.table))
 
 
 # Parameters

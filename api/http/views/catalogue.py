@@ -1,12 +1,11 @@
-"""The catalogue: the home page, the service document, datasets, their schemas, and the releases."""
+"""The catalogue: the home page, the service document, datasets, and their schemas."""
 
-import hashlib
-from collections.abc import Container
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template
+from flask import Blueprint, Response, render_template
 
 from api.http.request import (
+    HTML_TYPE,
     acceptable,
     address,
     file_address,
@@ -15,20 +14,19 @@ from api.http.request import (
     permalink,
     refuse_parameters,
     store,
-    tables,
     without_parameters,
 )
-from api.http.responses import JSON_TYPE, Body, compact, copied_from, document, envelope, respond
+from api.http.responses import JSON_TYPE, Body, compact, copied_from, document, respond
+from api.http.views.description import described
+from api.http.views.discovery import dataset_templates, service_links, service_templates
+from api.http.views.records import offered
+from api.http.views.releases import current
 from api.index import sqlite
 from api.model.descriptor import Table
-from api.model.files import CONFLICTS, CORRECTIONS, DESCRIPTOR, MANIFEST
-from api.query.parse import encode
-from api.store.release_index import Entry
-from api.store.releases import Release, order
+from api.store.releases import Release
 
 blueprint = Blueprint("catalogue", __name__)
 CATALOG = (".well-known", "api-catalog")
-HTML_TYPE = "text/html; charset=utf-8"
 LINKSET_TYPE = "application/linkset+json"
 CATALOG_PROFILE = "https://www.rfc-editor.org/info/rfc9727"
 
@@ -83,34 +81,16 @@ def api_catalog() -> Response:
     }
     catalog = {"anchor": here, "item": [{"href": api, "type": JSON_TYPE}], "profile": [{"href": CATALOG_PROFILE}]}
     body = (compact({"linkset": [catalog, described]}) + "\n").encode()
-    data_request = without_parameters(_current(), *CATALOG)
+    data_request = without_parameters(current(), *CATALOG)
     media_type = f'{LINKSET_TYPE}; profile="{CATALOG_PROFILE}"'
     return respond(data_request, lambda: Body(body, {"api-catalog": here, "item": api}), media_type)
 
 
-def about(release: Release) -> dict[str, str]:
-    """What the service document says of the package."""
+def about(release: Release) -> dict[str, Any]:
+    """What the service document says of the package, and how to reach what takes a name or parameters."""
     package = release.package
-    return {"name": package.name, "title": package.title, "description": package.description}
-
-
-def service_links(release: Release) -> dict[str, str]:
-    """The addresses of everything that a release offers."""
-    special = {name: address("v1", name) for name in (CONFLICTS, CORRECTIONS) if name in tables(release)}
-    if CORRECTIONS in special:
-        special["corrections-feed"] = address("v1", "corrections.atom")
-    return {
-        "datasets": address("v1", "datasets"),
-        **special,
-        "releases": address("v1", "releases"),
-        "changes": address("v1", "changes"),
-        "latest": address("v1", "releases", "latest"),
-        "datapackage": file_address(release.version, DESCRIPTOR),
-        "service-desc": address("openapi.json"),
-        "service-doc": address("docs", ""),
-        "status": address("healthz"),
-        "api-catalog": address(*CATALOG),
-    }
+    words = {"name": package.name, "title": package.title, "description": package.description}
+    return {**words, "templates": service_templates(release)}
 
 
 @blueprint.get("/v1/datasets")
@@ -128,13 +108,16 @@ def _summary(release: Release, table: Table) -> dict[str, Any]:
         "description": table.description,
         "rows": sqlite.layouts(release.index)[table.name].rows,
         "links": dataset_links(release, table),
+        "templates": dataset_templates(release, table),
     }
 
 
 def dataset_links(release: Release, table: Table) -> dict[str, str]:
     """The addresses that belong to a dataset."""
     path, csv = address("v1", "datasets", table.name), file_address(release.version, table.path)
-    return {"self": path, "schema": f"{path}/schema", "records": f"{path}/records", "csv": csv}
+    links = {"self": path, "schema": f"{path}/schema", "records": f"{path}/records", "csv": csv}
+    formats = {f"records.{name}": f"{path}/records.{name}" for name in offered()}
+    return {**links, **formats, "aggregate": f"{path}/aggregate"}
 
 
 @blueprint.get("/v1/datasets/<name>")
@@ -158,6 +141,7 @@ def dataset(name: str) -> Response:
         "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
         "citation": package.citation,
         "downloads": downloads,
+        **described(release, table),
     }
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})
 
@@ -168,87 +152,3 @@ def schema(name: str) -> Response:
     data_request = of_dataset(name, "schema")
     acceptable({"json": JSON_TYPE})
     return respond(data_request, lambda: Body((compact(data_request.table.schema) + "\n").encode()))
-
-
-@blueprint.get("/v1/releases")
-def releases() -> Response:
-    """All releases, newest first, also those that were withdrawn."""
-    refuse_parameters()
-    here = store().releases()
-    known = {release.version for release in here}
-    data = [_release(release, known) for release in here]
-    data += [_gone(entry) for version, entry in store().withdrawn().items() if version not in known]
-    data.sort(key=lambda entry: order(entry["version"]), reverse=True)
-    acceptable({"json": JSON_TYPE})
-    data_request = without_parameters(_current(), "v1", "releases")
-    meta = {"count": len(data), "total": len(data)}
-    usable = any(entry["withdrawn"] is None for entry in data)
-    links = {"latest": address("v1", "releases", "latest") if usable else None, "permalink": data_request.path}
-    body = envelope(data_request, compact(data), meta, links)
-    # The response is about all releases, not about the latest alone.
-    return respond(data_request, lambda: Body(body), mark=hashlib.sha256(body).hexdigest())
-
-
-def _current() -> Release:
-    """The latest release; where every release was withdrawn, the newest of them. Raises NotInStore for none."""
-    here = store().releases()
-    usable = any(release.withdrawn is None for release in here)
-    return store().latest() if usable or not here else here[0]
-
-
-@blueprint.get("/v1/releases/latest")
-def latest() -> Response:
-    """Where the latest release is."""
-    refuse_parameters()
-    response = redirect(address("v1", "releases", store().latest().version), 302)
-    response.headers["Cache-Control"] = "public, max-age=300"
-    return response  # type: ignore[return-value]  # Werkzeug's response is what Flask serves
-
-
-@blueprint.get("/v1/releases/<version>")
-def release(version: str) -> Response:
-    """One release: its files with bytes and SHA-256."""
-    refuse_parameters()
-    release = store().version(version)
-    data_request = without_parameters(release, "v1", "releases", release.version)
-    files = [{**entry, "href": file_address(release.version, entry["path"])} for entry in release.manifest["files"]]
-    data = _release(release, {other.version for other in store().releases()})
-    return document(data_request, {**data, "files": files}, {}, {"permalink": data_request.path})
-
-
-def _release(release: Release, known: Container[str]) -> dict[str, Any]:
-    manifest, since = release.manifest, None
-    previous: Any = manifest.get("previous")
-    if previous in known:
-        since = f"{address('v1', 'changes')}?since={encode(previous)}&until={encode(release.version)}"
-    return {
-        "version": release.version,
-        "published_at": release.published_at,
-        "previous": previous,
-        "withdrawn": release.withdrawn,
-        "change_kinds": manifest.get("change_kinds", []),
-        "changes": manifest.get("changes", {}),
-        "notes": manifest.get("notes", ""),
-        "rows": {table.name: table.descriptor["rows"] for table in release.package.tables},
-        "bytes": sum(entry["bytes"] for entry in manifest["files"]),
-        "links": {
-            "self": address("v1", "releases", release.version),
-            "manifest": file_address(release.version, MANIFEST),
-            "changes": since,
-        },
-    }
-
-
-def _gone(entry: Entry) -> dict[str, Any]:
-    """A withdrawn release of which nothing is left here."""
-    known = {"version": entry.version, "published_at": entry.published_at, "withdrawn": entry.withdrawn}
-    empty: dict[str, Any] = {
-        "previous": None,
-        "change_kinds": [],
-        "changes": {},
-        "notes": "",
-        "rows": {},
-        "bytes": 0,
-        "links": {},
-    }
-    return {**known, **empty}

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from api.http.request import acceptable, of_dataset, picked, tables
 from api.http.responses import JSON_TYPE, compact
 from api.http.rows import row_if_any, row_path
-from api.http.views.records import page
+from api.http.views.records import page, row_control, single
 from api.index.layout import FIELD_SEPARATOR
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS, CORRECTIONS
@@ -30,6 +30,12 @@ def all_conflicts() -> Response:
     return page(data_request, _with_positions, including=False)
 
 
+@blueprint.get("/v1/conflicts/<raw:key>")
+def conflict(key: str) -> Response:
+    """One conflict by its key, with its positions and the figures they name."""
+    return single(of_dataset(CONFLICTS, CONFLICTS, below=False), key, _with_positions, including=False)
+
+
 def _with_positions(release: Release, table: Table, lines: Sequence[str], _: Sequence[str]) -> list[str]:
     known = conflicts(release).joined
     key = table.primary_key[0] if len(table.primary_key) == 1 else ""
@@ -45,6 +51,12 @@ def all_corrections() -> Response:
     data_request = of_dataset(CORRECTIONS, CORRECTIONS, control=parameters.control, filtered=True, below=False)
     acceptable({"json": JSON_TYPE})
     return page(data_request, joined if data_request.query.fields is None else None)
+
+
+@blueprint.get("/v1/corrections/<raw:key>")
+def correction(key: str) -> Response:
+    """One correction by its key, with the row as it is now (null where there is none)."""
+    return single(of_dataset(CORRECTIONS, CORRECTIONS, control=row_control, below=False), key, joined)
 
 
 def joined(release: Release, table: Table, lines: Sequence[str], shown: Sequence[str]) -> list[str]:

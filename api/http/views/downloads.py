@@ -12,9 +12,9 @@ from flask import Response, request
 from api.http import extracts
 from api.http.errors import ProblemError
 from api.http.negotiation import best_encoding
-from api.http.request import DataRequest, address, following, with_query
+from api.http.request import DataRequest, address, latest_version, page_links, with_query
 from api.http.responses import Body, original, release_file, respond
-from api.query.find import Selection, batches, numbers, select, size, total
+from api.query.find import Selection, batches, select, shown, size, total
 from api.query.parse import wrong
 from api.release.formats import Format, delimited
 
@@ -31,7 +31,9 @@ def download(data_request: DataRequest, format: Format) -> Response:
     schema = address("v1", "datasets", table.name, "schema")
     whole = format.file(table)
     if not {name for name, _ in query.canonical} - {"version", "as_of"} and whole in release.files:
-        links = {"describedby": schema, "canonical": original(with_query(path, query.canonical))}
+        latest = latest_version(path, query.canonical)
+        canonical = original(with_query(path, query.canonical))
+        links = {"describedby": schema, "latest-version": latest, "canonical": canonical}
         return release_file(release, whole, "version" in dict(query.canonical), links, format.media_type)
     disposition = f'inline; filename="{re.sub("[^A-Za-z0-9._-]", "_", table.name)}.{format.name}"'
     return respond(data_request, lambda: _part(data_request, format, schema), format.media_type, disposition)
@@ -39,15 +41,13 @@ def download(data_request: DataRequest, format: Format) -> Response:
 
 def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
     release, table, query, _ = data_request
-    selection, after = select(release, table, query), None
+    selection, links = select(release, table, query), dict[str, str | None]()
     whole = query.cursor is None and "limit" not in query.more
     found: Iterable[Sequence[int]] = batches(selection)
     if "limit" in query.more:
-        rows = numbers(selection, query.limit + 1)
-        found = [rows[: query.limit]]
-        last = len(rows) <= query.limit
-        after = None if last else following(data_request, rows[query.limit - 1].to_bytes(6, "big"), table.name)
-    links = {"next": after, "describedby": schema}
+        rows, before, after = shown(selection)
+        found, links = [rows], page_links(data_request, rows, before, after)
+    links["describedby"] = schema
     if format.part is not None:
         pieces = (text.encode() for text in format.part(selection, found))
         return Body(pieces, links, _length(selection, format) if whole else None)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from flask import Blueprint, Response
 
 from api.http.errors import ProblemError
-from api.http.request import DataRequest, acceptable, address, following, of_dataset, picked
+from api.http.request import DataRequest, acceptable, address, of_dataset, page_links, picked, quoted
 from api.http.responses import JSON_TYPE, Body, envelope, respond
 from api.http.rows import key_parts, row_links, row_of, row_path
 from api.http.views.downloads import download
+from api.http.views.history import changed_in
 from api.index.layout import ROW_SEPARATOR
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS
@@ -63,9 +64,8 @@ def page(data_request: DataRequest, join: Join | None = None, including: bool = 
 def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body:
     release, table, query, _ = data_request
     selection = select(release, table, query)
-    shown, data, more = find.page(selection)
-    every = len(shown) if not more and query.cursor is None else find.total(selection)
-    after = following(data_request, shown[-1].to_bytes(6, "big"), table.name) if more else None
+    shown, data, before, after = find.page(selection)
+    every = len(shown) if not before and not after else find.total(selection)
     text = reshape(selection, shown, data) if query.fields is not None or query.expand else data
     if data and join is not None:
         text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
@@ -73,7 +73,7 @@ def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body
     meta = {"dataset": table.name, "count": len(shown), "total": every}
     if not every and (why := empty.why(selection)):
         meta["hints"] = why
-    links = {"next": after, "describedby": schema}
+    links = {**page_links(data_request, shown, before, after), "describedby": schema}
     content = f"[\n{text}\n]" if text else "[]"
     included = _included(release, table, shown) if including else ""
     return Body(envelope(data_request, content, meta, links, included), links)
@@ -91,23 +91,42 @@ def _included(release: Release, table: Table, numbers: Sequence[int]) -> str:
 @blueprint.get("/v1/datasets/<name>/records/<raw:key>")
 def record(name: str, key: str) -> Response:
     """One row by its key."""
-    data_request = of_dataset(name, control=row_control)
+    return single(of_dataset(name, "records", control=row_control), key)
+
+
+def single(data_request: DataRequest, key: str, join: Join | None = None, including: bool = True) -> Response:
+    """One row of a collection, whose address the request has, by its key; `join` and `including` as for a page.
+
+    A response of a named version is the same for ever, so what later releases did to the row is not in it: it links the
+    row's history. That of a day is kept for minutes, and says which later releases changed the row.
+    """
     acceptable({"json": JSON_TYPE})
-    parts = key_parts(data_request.table, key)
-    data_request = data_request._replace(path=row_path(data_request.table, parts))
-    return respond(data_request, lambda: _record(data_request, parts))
+    release, table, query, collection = data_request
+    parts = key_parts(table, key)
+    data_request = data_request._replace(path=f"{collection}/{','.join(map(quoted, parts))}")
+    later = changed_in(release, table, parts) if "as_of" in query.more else []
+    meta = {"dataset": table.name, **({"corrected_in": later} if later else {})}
+
+    def made() -> Body:
+        number, row = row_of(release, table, parts)
+        links = _links(release, table, parts, number, row) | {"collection": collection}
+        text = (
+            reshape(select(release, table, query), [number], row) if query.fields is not None or query.expand else row
+        )
+        if join is not None:
+            (text,) = join(release, table, [row], [text])
+        included = _included(release, table, [number]) if including else ""
+        return Body(envelope(data_request, text, meta, links, included), {"describedby": links["describedby"]})
+
+    return respond(data_request, made, mark=",".join(later))
 
 
-def _record(data_request: DataRequest, parts: Sequence[str]) -> Body:
-    release, table, query, _ = data_request
-    number, text = row_of(release, table, parts)
-    links = row_links(release, table, text)
+def _links(release: Release, table: Table, parts: Sequence[str], number: int, row: str) -> dict[str, str]:
+    """Where a row leads: to what its foreign keys name, its conflicts, its history and its schema."""
+    links = row_links(release, table, row)
     taken = conflicts(release).of_row.get(table.name, {}).get(number, ())
     if taken:
         links[CONFLICTS] = f"{address('v1', CONFLICTS)}?id__in=" + ",".join(map(encode, taken))
-    if query.fields is not None or query.expand:
-        text = reshape(select(release, table, query), [number], text)
-    schema = address("v1", "datasets", table.name, "schema")
-    links |= {"collection": address("v1", "datasets", table.name, "records"), "describedby": schema}
-    body = envelope(data_request, text, {"dataset": table.name}, links, _included(release, table, [number]))
-    return Body(body, {"describedby": schema})
+    if table.primary_key:
+        links["history"] = f"{row_path(table, parts)}/history"
+    return {**links, "describedby": address("v1", "datasets", table.name, "schema")}
