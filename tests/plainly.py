@@ -17,6 +17,13 @@ MEANS: Mapping[str, Callable[[str], Any]] = {
     "date": date.fromisoformat,
     "yearmonth": str,
 }
+FOLDED: Mapping[str, Callable[[str, str], bool]] = {
+    "contains": lambda value, asked: asked in value,
+    "not_contains": lambda value, asked: asked not in value,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "iexact": str.__eq__,
+}
 COMPARED = {"eq": "eq", "ne": "ne", "lt": "lt", "lte": "le", "gt": "gt", "gte": "ge"}
 
 
@@ -36,10 +43,10 @@ def holds(value: Any, name: str, asked: Any) -> bool:
         return False
     if name in ("in", "not_in"):
         return (value in asked) == (name == "in")
-    if name == "contains":
-        return asked.casefold() in value.casefold()
-    if name == "startswith":
-        return value.casefold().startswith(asked.casefold())
+    if name == "between":
+        return asked[0] <= value <= asked[1]
+    if name in FOLDED:
+        return FOLDED[name](value.casefold(), asked.casefold())
     return bool(getattr(operator, COMPARED[name])(value, asked))
 
 

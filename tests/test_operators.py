@@ -15,6 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import plainly
 import pytest
 from flask.testing import FlaskClient
 from served import all_rows, answer, parameter, problem, rows_path, served
@@ -23,17 +24,18 @@ from api.model import types
 from api.query.fields import OPERATORS
 
 NULL = "NA"
-ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "isnull")
-TEXT = (*ORDERED, "contains", "startswith")
+ORDERED = ("eq", "ne", "lt", "lte", "gt", "gte", "between", "in", "not_in", "isnull")
+PARTS = ("contains", "not_contains", "startswith", "endswith", "iexact")
+TEXT = (*ORDERED, *PARTS)
 FEW = ("eq", "ne", "in", "not_in", "isnull")
 STRUCTURED = ("eq", "ne", "isnull")
-EVERY = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "startswith", "isnull")
+EVERY = TEXT
 ALLOWED = {
     **dict.fromkeys(("string", "any"), TEXT),
     **dict.fromkeys(("integer", "number", "year", "yearmonth", "date", "time", "datetime", "duration"), ORDERED),
     **dict.fromkeys(("boolean", "geopoint"), FEW),
     **dict.fromkeys(("array", "object", "geojson"), STRUCTURED),
-    "list": ("eq", "ne", "contains", "isnull"),
+    "list": ("eq", "ne", "contains", "not_contains", "isnull"),
 }
 
 
@@ -569,18 +571,13 @@ def test_a_list_of_values_holds_or_leaves_out_each(client: FlaskClient, case: Ca
     [
         pytest.param(case, name, text, id=f"{case.name}-{name}-{position}")
         for case in CASES
-        for name in ("contains", "startswith")
+        for name in PARTS
         if name in ALLOWED[case.type] and case.type != "list"
         for position, text in enumerate(case.fragments)
     ],
 )
 def test_parts_of_text_are_found_whatever_their_case(client: FlaskClient, case: Case, name: str, text: str) -> None:
-    sought = text.casefold()
-
-    def holds(value: str) -> bool:
-        return sought in value.casefold() if name == "contains" else value.casefold().startswith(sought)
-
-    assert found(client, case, parameter(f"v__{name}", text)) == expected(case, holds)
+    assert found(client, case, parameter(f"v__{name}", text)) == expected(case, lambda v: plainly.holds(v, name, text))
 
 
 @pytest.mark.parametrize(
@@ -595,6 +592,16 @@ def test_parts_of_text_are_found_whatever_their_case(client: FlaskClient, case: 
 def test_a_list_contains_whole_items(client: FlaskClient, case: Case, text: str) -> None:
     [item] = case.asks(text)
     assert found(client, case, parameter("v__contains", text)) == expected(case, lambda value: item in value)
+    assert found(client, case, parameter("v__not_contains", text)) == expected(case, lambda value: item not in value)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "between" in ALLOWED[c.type]], ids=lambda case: case.name)
+def test_between_holds_both_ends(client: FlaskClient, case: Case) -> None:
+    texts = [text for text in case.asked if len(text) < 100]
+    for low, high in zip(texts, texts[1:] + texts[:1], strict=True):
+        least, most = case.asks(low), case.asks(high)
+        wanted = expected(case, lambda value: least <= value <= most)  # noqa: B023
+        assert found(client, case, parameter("v__between", low, high)) == wanted
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -695,10 +702,16 @@ def test_a_value_that_is_none_of_the_type_is_refused_by_name(client: FlaskClient
     assert [entry["parameter"] for entry in body["errors"]] == ["v__eq"]
 
 
-@pytest.mark.parametrize("text", ["", "1", "0", "TRUE", "True", "yes", "null"])
+@pytest.mark.parametrize("text", ["", "1", "0", "yes", "null"])
 def test_isnull_is_true_or_false(client: FlaskClient, text: str) -> None:
     body = problem(client, rows_path("string", parameter("v__isnull", text)))
     assert body["errors"] == [{"parameter": "v__isnull", "reason": "expected true or false"}]
+
+
+def test_isnull_is_written_in_any_case(client: FlaskClient) -> None:
+    case = BY_NAME["string"]
+    for text in ("True", "TRUE", "False"):  # as Python and R write it
+        assert found(client, case, f"v__isnull={text}") == found(client, case, f"v__isnull={text.lower()}")
 
 
 def test_commas_that_part_values_and_those_inside_them_are_told_apart(client: FlaskClient) -> None:

@@ -51,7 +51,10 @@ def invalid(name: str, reason: str, near: str | None = None, instance: str = REC
     return refused("invalid-parameter", "Invalid query parameter", 400, detail, instance, errors=[error])
 
 
+TWO = "expected two values, the least and the greatest, found"
+CONDITION = "expected field=value or field__operator=value"
 LONG_QUERY = "id=" + "a" * 4000
+A_DAY = "expected a day or a date and time, such as 2026-11-30 or 2026-11-30T12:00:00Z"
 MANY = ",".join(str(n) for n in range(201))
 WRONG = {
     # names
@@ -64,7 +67,7 @@ WRONG = {
     "yaer__gte=1": unknown("yaer__gte", "year__gte"),
     "lmit=5": unknown("lmit", "limit"),
     "curser=5": unknown("curser", "cursor"),
-    "order=id": unknown("order", None),
+    "order=id": unknown("order", "or"),
     "select=id": unknown("select", None),
     "zzzzzz": unknown("zzzzzz", None),
     "=1": unknown("", None),
@@ -73,6 +76,8 @@ WRONG = {
     "facet=id": unknown("facet", "parent"),
     # twice
     "year=1&year=1": invalid("year", "given more than once"),
+    "year=1&year=2": invalid("year", "given more than once: for any of several values write year__in=1,2"),
+    "year__gte=1&year__gte=2": invalid("year__gte", "given more than once"),
     "limit=1&sort=id&limit=2": invalid("limit", "given more than once"),
     # values
     "year=abc": invalid("year", "'abc' is not a year, such as 2007"),
@@ -84,6 +89,20 @@ WRONG = {
     "year__in=2007,abc": invalid("year__in", "'abc' is not a year, such as 2007"),
     "year__isnull=yes": invalid("year__isnull", "expected true or false"),
     "id__in=": invalid("id__in", "expected at least one value"),
+    "year__between=1": invalid("year__between", f"{TWO} 1"),
+    "year__between=1,2,3": invalid("year__between", f"{TWO} 3"),
+    "or=year": invalid("or", f"{CONDITION}, found 'year'; one condition each time"),
+    "or==1": invalid("or", f"{CONDITION}, found '=1'; one condition each time"),
+    "or=yaer=1": invalid("or", "'yaer' is not a filter of this resource", "year"),
+    "or=limit=1": invalid("or", "'limit' is not a filter of this resource"),
+    "or=year=abc": invalid("or", "'abc' is not a year, such as 2007"),
+    "or=(year.eq.1,id.eq.a)": invalid("or", f"{CONDITION}, found '(year.eq.1,id.eq.a)'; one condition each time"),
+    "where=year": invalid("where", f"{CONDITION}, found 'year'; one condition each time"),
+    "where=yaer=1": unknown("yaer", "year"),
+    "where=year=1&year=2": invalid("year", "given more than once: for any of several values write year__in=1,2"),
+    "fields=id,parent.nam": invalid("fields", "'parent.nam' is not a field that can be used here", "parent"),
+    "parent.nam=a": unknown("parent.nam", "parent"),
+    "parent.parent.id=a": unknown("parent.parent.id", "parent"),
     "year__in=": invalid("year__in", "expected at least one value"),
     "year__not_in=": invalid("year__not_in", "expected at least one value"),
     f"year__in={MANY}": invalid("year__in", "expected at most 200 values, found 201"),
@@ -125,11 +144,11 @@ WRONG = {
     "cursor=%C3%A9": invalid("cursor", "was altered, or belongs to another query or release: take it from links.next"),
     # version, as_of
     "version=": invalid("version", "Length must be between 1 and 60"),
-    "as_of=2026-1-1": invalid("as_of", "expected a day, such as 2026-11-30"),
-    "as_of=20260101": invalid("as_of", "expected a day, such as 2026-11-30"),
-    "as_of=2026-02-30": invalid("as_of", "expected a day, such as 2026-11-30"),
-    "as_of=2026-W48-1": invalid("as_of", "expected a day, such as 2026-11-30"),
-    "as_of=yesterday": invalid("as_of", "expected a day, such as 2026-11-30"),
+    "as_of=2026-1-1": invalid("as_of", A_DAY),
+    "as_of=20260101": invalid("as_of", A_DAY),
+    "as_of=2026-02-30": invalid("as_of", A_DAY),
+    "as_of=2026-W48-1": invalid("as_of", A_DAY),
+    "as_of=yesterday": invalid("as_of", A_DAY),
     # the query itself
     "id=%FF": invalid("id", "is not UTF-8"),
     "%FF=1": invalid("%FF", "is not UTF-8"),

@@ -89,17 +89,6 @@ def statement(engine: Engine, selected: sa.sql.expression.SelectBase) -> Stateme
     return Statement(engine, str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
 
 
-def run(index: Path, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """What a statement gives for values by name. Raises TooSlow where that is not done in time, and NoIndex."""
-    return statement.engine.rows(index, statement.sql, values(statement, bound))
-
-
-def values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
-    """What is bound to a statement, out of values by name."""
-    found = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
-    return [statement.engine.listed(value) if isinstance(value, tuple) else value for value in found]
-
-
 # Elements of statements
 
 
@@ -126,12 +115,16 @@ DOUBLE: sa.types.TypeEngine[Any] = sa.Double()
 # A column that SQLite must not look up in an index: https://sqlite.org/optoverview.html
 Unindexed = partial(Element, {"sqlite": "+{}", "": "{}"}, ANY)
 
-# Whether a text holds another, or begins or ends with it (given twice); whether a column has a value of a list.
+# Whether a text holds another, begins with it (given twice) or ends with it (three times); whether a column has one of
+# the values of a list.
 Holds = partial(Element, {"sqlite": "(instr({}, {}) > 0)", "": "(strpos({}, {}) > 0)"}, TRUTH)
 Begins = partial(Element, {"sqlite": "(substr({0}, 1, length({1})) = {2})", "": "starts_with({0}, {1})"}, TRUTH)
+# In bytes, of which there is at least one: for SQLite a text's length ends at its first NUL, and no bytes are null.
+_BYTES, _SOUGHT = "CAST('.' || {0} AS BLOB)", "length(CAST({1} AS BLOB))"
+_TAIL = f"substr({_BYTES}, length({_BYTES}) - {_SOUGHT.replace('1', '2')} + 1) = CAST({{3}} AS BLOB)"
 Ends = partial(
     Element,
-    {"sqlite": "(substr({0}, length({0}) - length({1}) + 1) = {2})", "": "(right({0}, length({1})) = {2})"},
+    {"sqlite": f"(length({_BYTES}) > {_SOUGHT} AND {_TAIL})", "": "(right({0}, length({1})) = {2})"},
     TRUTH,
 )
 OneOf = partial(Element, {"sqlite": "({} IN (SELECT value FROM json_each({})))", "": "({} = ANY({}))"}, TRUTH)

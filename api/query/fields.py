@@ -172,7 +172,7 @@ _OPERATORS = (
         "endswith",
         "ends with this, ignoring case",
         TEXTS,
-        lambda row, value: Ends(row.folded, value, value),
+        lambda row, value: Ends(row.folded, value, value, value),
         **_FOLDED,
     ),
     Operator("iexact", "is this, ignoring case", TEXTS, lambda row, value: row.folded == value, **_FOLDED),

@@ -15,7 +15,7 @@ from api.index import duckdb, sqlite
 from api.index.layout import FEW, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
-from api.query import engines, indexes, parse, sql
+from api.query import indexes, parse, sql
 from api.query.engines import DUCKDB, SHAPES, SQLITE, Engine, Statement
 from api.query.parse import Alternatives, Query
 from api.query.sql import Rows, Shape
@@ -65,7 +65,13 @@ class Question(NamedTuple):
 
 def run(release: Release, statement: Statement, bound: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """What a statement gives for values by name."""
-    return engines.run(release.index, statement, bound)
+    return statement.engine.rows(release.index, statement.sql, _values(statement, bound))
+
+
+def _values(statement: Statement, bound: Mapping[str, Any]) -> list[Any]:
+    """What is bound to a statement, out of values by name."""
+    values = [bound[name] if name in bound else statement.fixed[name] for name in statement.names]
+    return [statement.engine.listed(value) if isinstance(value, tuple) else value for value in values]
 
 
 def select(release: Release, table: Table, query: Query) -> Selection:
@@ -234,7 +240,7 @@ def _found(selection: Selection, most: int | None = None) -> Question | range:
     else:
         statement = sql.page(replace(access(selection), shape=shape), limited=most is not None)
     given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
-    return Question(statement.engine, statement.sql, engines.values(statement, given))
+    return Question(statement.engine, statement.sql, _values(statement, given))
 
 
 def total(selection: Selection) -> int:

@@ -160,7 +160,7 @@ def read(
         raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
     either = [_condition(table, release, text) for text in values.get(parameters.OR, ())]
     if len(form.filters) + len(either) > parameters.FILTERS_MAX:
-        raise wrong(parameters.OR if either else [*form.filters][-1], f"more than {parameters.FILTERS_MAX} filters")
+        raise wrong(parameters.OR if either else [*given][-1], f"more than {parameters.FILTERS_MAX} filters")
     return _query(table, release, form, ready, values, tuple(either))
 
 
@@ -198,9 +198,12 @@ def _split(parameter: str, text: str) -> tuple[str, str]:
 def _repeated(table: Table, name: str, texts: Sequence[str]) -> QueryError:
     """A parameter that is no list was repeated."""
     found, reason = parameters.resolve(table, name), "given more than once"
-    if found and OPERATORS["in"] in operators(found[0]) and found[1].name == "eq":
+    if found and OPERATORS["in"] in operators(found[0]) and found[1].name == "eq" and len({*texts}) > 1:
         listed = f"{found[0].name}{parameters.SEPARATOR}in"
-        return wrong(name[:60], f"{reason}: for any of several values write {listed}={','.join(texts).replace(COMMA, '%2C')[:60]}")
+        return wrong(
+            name[:60],
+            f"{reason}: for any of several values write {listed}={','.join(texts).replace(COMMA, '%2C')[:60]}",
+        )
     return wrong(name[:60], reason)
 
 
