@@ -48,6 +48,7 @@ TAG_OF = {
 VARIABLES = {
     "version": ("A release's version.", ""),
     "dataset": ("The name of a dataset.", ""),
+    "key": ("The values of the row's primary key, joined by commas in its order.", ""),
     "path": ("A file's path, as in the release's manifest.", DESCRIPTOR),
     "name": ("A file of the metadata.", "timestamp.json"),
     "kind": ("A type of problem.", "not-found"),
@@ -214,7 +215,8 @@ def _operation(draft: Draft, place: Place, words: str) -> dict[str, Any]:
         name, summary = f"{name}_{extension}", f"{summary}: {extension}"
     elif table:
         name, tag = (name if operation.table else f"{slug}_{name}"), table.name
-        summary = summary if operation.table else f"{table.title}: {summary[:1].lower()}{summary[1:]}"
+        if not operation.table:  # what is said once, of the address for all of them, is not said of each
+            summary, words = f"{table.title}: {summary[:1].lower()}{summary[1:]}", ""
     queried = [parameters.reference(draft, slug, entry) for entry in _query(draft, place)]
     in_path = [_variable(draft, name, table) for name in re.findall(r"{([^}]+)}", place.path)]
     missing = bool(in_path or table or "version" in (operation.control or no_parameters)(PLAIN))

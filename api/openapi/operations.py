@@ -59,7 +59,7 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "aggregates.aggregates_as": Operation(
         "Groups", aggregates.control, filters=True, name="aggregate", also=(409,), formats=lambda: OFFERED
     ),
-    "history.history": Operation("History", each=True),
+    "history.history": Operation("History"),
     "search.search": Operation("Hits", search.control, required=("q",), also=(503,)),
     "conflicts.all_conflicts": Operation("Conflicts", conflicts.control, filters=True, table="conflicts"),
     "conflicts.conflict": Operation("Conflict", table="conflicts", also=(410,)),

@@ -98,9 +98,9 @@ def _control(draft: Draft, table: Table | None, name: str, field: fields.Field[A
 
 def _known(draft: Draft, table: Table | None, field: fields.Field[Any]) -> list[str]:
     """The names that a list may hold; none where they are not known."""
-    if not isinstance(field, Separated) or not table:
+    if not isinstance(field, Names) or not table:
         return []
-    far = foreign.names(draft.package, table) if isinstance(field, Names) and field.foreign else []
+    far = foreign.names(draft.package, table) if field.foreign else []
     return [*(field.known or ()), *far]
 
 
