@@ -19,6 +19,7 @@ from api.openapi.names import Draft, plain
 from api.openapi.responses import Entry
 from api.query import foreign, parameters
 from api.query.fields import OPERATORS, Moment, Names, Repeated, Separated, Value, choices
+from api.query.measures import Measures
 
 # What changes the form of a response, not what it holds. With these a typed client would have two types for each
 # response, so they are described in words (shared.yaml).
@@ -98,7 +99,7 @@ def _control(draft: Draft, table: Table | None, name: str, field: fields.Field[A
 
 def _known(draft: Draft, table: Table | None, field: fields.Field[Any]) -> list[str]:
     """The names that a list may hold; none where they are not known."""
-    if not isinstance(field, Names) or not table:
+    if not isinstance(field, Names) or isinstance(field, Measures) or not table:
         return []
     far = foreign.names(draft.package, table) if field.foreign else []
     return [*(field.known or ()), *far]
