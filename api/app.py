@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 from api import settings
-from api.http import errors, request, responses
+from api.http import errors, missing, request, responses
 from api.http.cache import Cache
 from api.http.views import aggregates, catalogue, changes, conflicts, files, health, records, search
 from api.index import layout, making
@@ -23,7 +23,7 @@ def create_app(**overrides: Any) -> Flask:
     app.url_map.merge_slashes = False
     folder = layout.folder(app.config["STORE"], app.config["INDEX"])
     store = app.extensions["store"] = Store(app.config["STORE"], folder, making.Background())
-    for part in (errors, request, responses):
+    for part in (errors, missing, request, responses):
         part.init_app(app)
     for view in (catalogue, records, aggregates, search, conflicts, changes, files, health, documentation):
         app.register_blueprint(view.blueprint)

@@ -13,7 +13,7 @@ from api.index import making
 from api.index.sqlite import NoIndex, TooSlow
 from api.model.errors import LanternError
 from api.query.parse import QueryError
-from api.store.releases import NotInStore, NotReady, Store
+from api.store.releases import NotReady, Store
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("lantern")
@@ -74,7 +74,6 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.register_error_handler(ProblemError, lambda e: problem(e.kind, e.detail, **e.more))
     app.register_error_handler(QueryError, lambda e: problem(e.kind, e.detail, errors=e.errors))
-    app.register_error_handler(NotInStore, lambda e: problem("not-found", str(e)))
     app.register_error_handler(NotReady, lambda e: problem("not-ready", str(e)))
     app.register_error_handler(NoIndex, _no_index)
     app.register_error_handler(TooSlow, lambda e: problem("too-slow", str(e)))
@@ -98,7 +97,6 @@ def _http(error: HTTPException) -> Response:
         return make_response(original)
     code = error.code or 500
     details = {
-        404: f"There is nothing at {request.path}.",
         405: f"{request.method} is not supported here.",
         416: "The Range header requests bytes beyond the end of the file.",
     }

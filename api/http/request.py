@@ -26,6 +26,10 @@ from api.store.releases import Release, Store
 PLAIN = table({"name": "", "schema": {"fields": []}})
 
 
+class NoDataset(ProblemError):
+    """The release has no dataset of that name."""
+
+
 class DataRequest(NamedTuple):
     """A request, read: the release, the table (PLAIN for none), the query, and the address without parameters."""
 
@@ -101,7 +105,7 @@ def dataset(release: Release, name: str) -> Table:
     known = tables(release)
     if name not in known:
         hint = f" Did you mean {near!r}?" if (near := nearest(name, known)) else ""
-        raise ProblemError("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
+        raise NoDataset("not-found", f"There is no dataset {name!r} in release {release.version}.{hint}")
     return known[name]
 
 

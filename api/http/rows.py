@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from api.http.errors import ProblemError
-from api.http.request import address, quoted, tables
+from api.http.request import address, quoted, store, tables
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, Layout
+from api.index.sqlite import NoIndex
 from api.model import types
 from api.model.descriptor import Table
 from api.query.fields import stored
@@ -16,7 +18,9 @@ from api.query.find import run
 from api.query.reshape import field_head
 from api.query.retractions import retraction
 from api.query.sql import by_value
-from api.store.releases import Release
+from api.store.releases import Release, has_index
+
+LOOKED_INTO = 12  # other releases
 
 
 def row_path(table: Table, parts: Sequence[str]) -> str:
@@ -50,11 +54,26 @@ def row_of(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, s
     name = ",".join(parts)
     retracted = retraction(release, table.name, name)
     if retracted is None:
-        raise ProblemError("not-found", f"There is no row {name!r} in {table.name!r}.")
+        versions = _having(release, table.name, parts)
+        there = f" It is in {', '.join(versions)}: {row_path(table, parts)}?version={versions[0]}" if versions else ""
+        more = {"versions": versions} if versions else {}
+        raise ProblemError("not-found", f"There is no row {name!r} in {table.name!r}.{there}", **more)
     correction = json.loads(retracted)
     version, reason = correction["version"], correction.get("reason")
     detail = f"The row {name!r} of {table.name!r} was retracted in version {version}: {reason}"
     raise ProblemError("gone", detail, retraction=correction)
+
+
+def _having(release: Release, name: str, parts: Sequence[str]) -> list[str]:
+    """The versions that have a row which a release has not, newest first; the newest LOOKED_INTO are asked."""
+    found = []
+    others = [one for one in store().releases() if one is not release and one.withdrawn is None and has_index(one)]
+    for other in others[:LOOKED_INTO]:
+        table = tables(other).get(name)
+        with suppress(NoIndex):
+            if table is not None and row_if_any(other, table, parts):
+                found.append(other.version)
+    return found
 
 
 def row_if_any(release: Release, table: Table, parts: Sequence[str]) -> tuple[int, str] | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
@@ -15,13 +15,16 @@ from marshmallow.fields import Field
 from api.model.descriptor import Package, Table
 from api.model.errors import LanternError
 from api.model.nearest import nearest
-from api.query import foreign, lists, parameters
+from api.query import foreign, lists, parameters, refused
 from api.query.fields import COMMA, OPERATORS, Names, Operator, Parameters, Repeated, Separated, Value, operators
 from api.query.foreign import Foreign
 from api.query.parameters import Condition
+from api.query.refused import At, UnknownNames, entry
+from api.query.refused import QueryError as QueryError
+from api.query.refused import wrong as wrong
+from api.query.ways import Address
 from api.store.releases import Release
 
-UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
 _ESCAPED_COMMA = re.compile("%2[Cc]")
 BRACKETS = "[]"
 Control = Callable[[Table], Parameters]
@@ -63,21 +66,6 @@ class Query(NamedTuple):
     canonical: Pairs = ()
 
 
-class QueryError(LanternError):
-    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`."""
-
-    def __init__(self, kind: str, detail: str, errors: list[dict[str, Any]]) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self.errors = errors
-
-
-def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
-    """A QueryError about the value of one parameter."""
-    return QueryError("invalid-parameter", f"{parameter}: {detail}", [_error(parameter, detail, **more)])
-
-
 def pairs(query_string: str) -> list[tuple[str, str]]:
     """The parameters of a raw query string, decoded, in their order; a comma escaped as %2C is COMMA.
 
@@ -86,7 +74,7 @@ def pairs(query_string: str) -> list[tuple[str, str]]:
     """
     if len(query_string) > parameters.QUERY_MAX:
         reason = f"the query string has {len(query_string)} characters, at most {parameters.QUERY_MAX} are read"
-        raise QueryError("invalid-parameter", reason, [_error("", reason)])
+        raise QueryError("invalid-parameter", reason, [entry("", reason)])
     return [_pair(part) for part in filter(None, query_string.split("&"))]
 
 
@@ -100,14 +88,10 @@ def _pair(part: str) -> tuple[str, str]:
         value = COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
     except UnicodeError:
         reason = "is not UTF-8"
-        raise QueryError("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
+        raise QueryError("invalid-parameter", f"the query string {reason}", [entry(name[:60], reason)]) from None
     if "\x00" in value or "\x00" in name:
         raise wrong(name.replace("\x00", "")[:60], "a null character cannot be searched for")
     return name, value
-
-
-def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
-    return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +125,13 @@ def read(
     Without `filtered` filters are unknown parameters. `release` says where foreign keys lead to and whether a comma may
     be part of a value. Raises QueryError with every invalid parameter.
     """
-    given = _by_name(pairs, filtered)
-    form = _form(table, control, filtered, release.package if release else None, tuple(given))
+    at = partial(_address, table, pairs, control, filtered, release)
+    given = _by_name(pairs, filtered, at)
+    try:
+        form = _form(table, control, filtered, release.package if release else None, tuple(given))
+    except UnknownNames as error:
+        rest = [(name, text) for name, texts in given.items() if name not in error.names for text in texts]
+        raise refused.unknown(error.names, at, partial(read, table, rest, control, filtered, release)) from None
     raw: dict[str, list[str]] = {}
     for name, texts in given.items():
         raw.setdefault(form.called[name], []).extend(texts)
@@ -153,12 +142,12 @@ def read(
     try:
         loaded = form.schema.load(ready)
     except ValidationError as error:
-        raise _invalid(error.messages_dict) from None
+        raise refused.invalid(error.messages_dict, at) from None
     values = {name: loaded[key] for key, name in form.names}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
-        raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
-    either = [_condition(table, release, text) for text in values.get(parameters.OR, ())]
+        raise QueryError("conflicting-parameters", reason, [entry(name, reason) for name in ("version", "as_of")])
+    either = [_condition(table, release, text, at) for text in values.get(parameters.OR, ())]
     if len(form.filters) + len(either) > parameters.FILTERS_MAX:
         raise wrong(parameters.OR if either else [*given][-1], f"more than {parameters.FILTERS_MAX} filters")
     return _query(table, release, form, ready, values, tuple(either))
@@ -174,24 +163,21 @@ def _ready(table: Table, release: Release | None, form: Form, name: str, texts: 
     return ",".join(texts) if name in form.lists else texts[0].replace(COMMA, ",")
 
 
-def _by_name(pairs: Sequence[tuple[str, str]], filtered: bool) -> dict[str, list[str]]:
+def _by_name(pairs: Sequence[tuple[str, str]], filtered: bool, at: At) -> dict[str, list[str]]:
     """The texts of each parameter; what `where` holds is a parameter like any other."""
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         if filtered and name.removesuffix(BRACKETS) == parameters.WHERE:
-            name, text = _split(parameters.WHERE, text)
+            name, text = _split(parameters.WHERE, text, at)
         given.setdefault(name, []).append(text)
     return given
 
 
-def _split(parameter: str, text: str) -> tuple[str, str]:
+def _split(parameter: str, text: str, at: At) -> tuple[str, str]:
     """The name and the value of a condition. Raises QueryError for what is none."""
     name, separator, value = text.partition("=")
     if not separator or not name:
-        said = text.replace(COMMA, ",")[:60]
-        raise wrong(
-            parameter, f"expected field=value or field__operator=value, found {said!r}; one condition each time"
-        )
+        raise refused.no_condition(parameter, text.replace(COMMA, ","), at)
     return name.replace(COMMA, ","), value
 
 
@@ -205,6 +191,24 @@ def _repeated(table: Table, name: str, texts: Sequence[str]) -> QueryError:
             f"{reason}: for any of several values write {listed}={','.join(texts).replace(COMMA, '%2C')[:60]}",
         )
     return wrong(name[:60], reason)
+
+
+def _address(
+    table: Table, pairs: Sequence[tuple[str, str]], control: Control, filtered: bool, release: Release | None
+) -> Address:
+    """What was asked, for hints."""
+
+    def accepts(control: Control, filtered: bool, name: str, value: str) -> bool:
+        try:
+            read(table, [(name, value)], control, filtered, release)
+        except QueryError:
+            return False
+        return True
+
+    asked, rows = partial(accepts, control, filtered), partial(accepts, parameters.control, True)
+    known = {**control(table), **(parameters.conditions() if filtered else {})}
+    given = {name: value.replace(COMMA, ",") for name, value in pairs}
+    return Address(table, known, filtered, asked, rows, given)
 
 
 @lru_cache(maxsize=512)
@@ -222,7 +226,7 @@ def _form(table: Table, control: Control, filtered: bool, package: Package | Non
                 break
     unknown = [name for name in names if name not in called]
     if unknown:
-        raise _unknown(table, unknown, frozenset(known))
+        raise UnknownNames(unknown)
     used = {name: declared[name] for name in sorted({*called.values()})}
     for name, field in used.items():
         field.data_key = name
@@ -245,9 +249,9 @@ def _is_list(field: Field[Any]) -> bool:
     return isinstance(field, Separated | Repeated) or isinstance(field, Value) and field.operator.many
 
 
-def _condition(table: Table, release: Release | None, text: str) -> tuple[Filter, ...]:
+def _condition(table: Table, release: Release | None, text: str, at: At) -> tuple[Filter, ...]:
     """The conditions that one alternative of `or` means. Raises QueryError."""
-    name, value = _split(parameters.OR, text)
+    name, value = _split(parameters.OR, text, at)
     found = parameters.condition(release.package if release else None, table, name)
     if found is None:
         near = nearest(name, parameters.filters(table))
@@ -256,7 +260,7 @@ def _condition(table: Table, release: Release | None, text: str) -> tuple[Filter
     try:
         return _filters(found, Value(found.field, found.operator).deserialize(parts))
     except ValidationError as error:
-        raise _invalid({parameters.OR: error.messages}) from None
+        raise refused.invalid({parameters.OR: error.messages}, at) from None
 
 
 def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
@@ -264,28 +268,6 @@ def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
     operator, rest = found.operator, (found.position, found.foreign)
     every = zip(map(OPERATORS.get, operator.parts), value, strict=True) if operator.parts else [(operator, value)]
     return tuple([Filter(rest[0], one or operator, part, rest[1]) for one, part in every])
-
-
-def _unknown(table: Table, names: list[str], known: frozenset[str]) -> QueryError:
-    errors = []
-    for name in names[:UNKNOWN_NAMED]:
-        head, separator, _ = name.rpartition(parameters.SEPARATOR)
-        names_known = tuple(parameters.filters(table)) if separator else (*table.index, *sorted(known))
-        if separator and head in table.index:
-            names_known = tuple(n for n in names_known if n.startswith(head + separator))
-        errors.append(_error(name[:100], "unknown", did_you_mean=nearest(name, names_known)))
-    return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
-
-
-def _invalid(messages_of: Mapping[str, Any]) -> QueryError:
-    errors = []
-    for name, messages in messages_of.items():
-        if isinstance(messages, dict):
-            errors.append(_error(name, messages["reason"][0], did_you_mean=messages.get("did_you_mean")))
-        else:
-            errors.extend(_error(name, str(message).rstrip(".")) for message in messages)
-    first = errors[0]
-    return QueryError("invalid-parameter", f"{first['parameter']}: {first['reason']}", errors)
 
 
 def _query(

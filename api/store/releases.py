@@ -31,7 +31,11 @@ _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.
 
 
 class NotInStore(LanternError):
-    """No release answers to that version or day."""
+    """No release answers to what was `asked`: a version or a day."""
+
+    def __init__(self, reason: str, asked: str = "") -> None:
+        super().__init__(reason)
+        self.asked = asked
 
 
 class NotReady(LanternError):
@@ -230,7 +234,7 @@ class Store:
             raise NotReady(f"release {version} cannot be read: {self.problems[version]}")
         entry = self.withdrawn().get(version)
         reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
-        raise NotInStore(reason)
+        raise NotInStore(reason, version)
 
     def as_of(self, moment: date | datetime) -> Release:
         """The newest release published by the end of a day (UTC), or by a moment, and not withdrawn.
@@ -242,7 +246,7 @@ class Store:
             past = published <= moment if isinstance(moment, datetime) else published.date() <= moment
             if past and release.withdrawn is None:
                 return release
-        raise NotInStore(f"nothing was published on or before {moment.isoformat()}")
+        raise NotInStore(f"nothing was published on or before {moment.isoformat()}", moment.isoformat())
 
 
 def _names(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from api.index.layout import FIELD_SEPARATOR
 from api.model import decimals, types
 from api.model.descriptor import Table
 from api.model.nearest import nearest
-from api.query import additivity, groups, parse, sql
+from api.query import additivity, empty, groups, parse, sql
 from api.query.fields import COMMA, Names, Parameters, Separated, cut
 from api.query.find import Selection, access, select, total
 from api.query.groups import Measure, Row
@@ -108,7 +108,8 @@ def _facets(data_request: DataRequest) -> Body:
         rows, more[field] = _groups(selection, (table.index[field],), (COUNT,), ((1, True),))
         counted = ",\n".join([f'{{"value":{value},"count":{count}}}' for value, count in rows])
         data.append(f"{encode_basestring(field)}:[{counted}]")
-    meta = {"count": len(data), "total": total(selection), "more": more}
+    every = total(selection)
+    meta = {"count": len(data), "total": every, "more": more, **(_hints(selection) if not every else {})}
     return _body(data_request, "{" + ",".join(data) + "}", meta)
 
 
@@ -136,7 +137,15 @@ def _aggregates(data_request: DataRequest) -> Body:
     form = "{" + ",".join(encode_basestring(name).replace("%", "%%") + ":%s" for name in names) + "}"
     data = [form % tuple(row) for row in rows]
     meta = {"count": len(data), "more": more, **_left_out(selection, measures)}
+    if not rows or (not by and set(rows[0]) <= {"0", "null"} and not total(selection)):
+        meta |= _hints(selection)
     return _body(data_request, "[" + ",\n".join(data) + "]", meta)
+
+
+def _hints(selection: Selection) -> dict[str, Any]:
+    """Why there are no rows, as a part of meta."""
+    why = empty.why(selection)
+    return {"hints": why} if why else {}
 
 
 def _body(data_request: DataRequest, data: str, meta: Mapping[str, Any]) -> Body:

@@ -13,7 +13,7 @@ from api.http.views.downloads import download
 from api.index.layout import ROW_SEPARATOR
 from api.model.descriptor import Table
 from api.model.files import CONFLICTS
-from api.query import find
+from api.query import empty, find
 from api.query.conflicts import conflicts
 from api.query.find import select
 from api.query.parameters import control
@@ -70,6 +70,8 @@ def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body
         text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(shown), "total": every}
+    if not every and (why := empty.why(selection)):
+        meta["hints"] = why
     links = {"next": after, "describedby": schema}
     content = f"[\n{text}\n]" if text else "[]"
     included = _included(release, table, shown) if including else ""

@@ -10,7 +10,7 @@ from api.http.responses import JSON_TYPE, Body, compact, envelope, respond
 from api.http.rows import key_path
 from api.index import sqlite
 from api.index.layout import texts
-from api.query import parse
+from api.query import empty, parse
 from api.query.find import match, place_of
 from api.query.parse import Query
 from api.store.releases import Release
@@ -35,6 +35,8 @@ def _hits(data_request: DataRequest) -> Body:
     page, more = ranked[: query.limit], len(ranked) > query.limit
     links = {"next": following(data_request, json.dumps(page[-1]).encode(), "search") if more else None}
     meta = {"count": len(page), "total": sum(counts.values()), "datasets": counts}
+    if not counts and (said := empty.not_read(query.q or "")):
+        meta["hints"] = [{"parameter": "q", "reason": said}]
     data = ",\n".join([_hit(release, *entry) for entry in page])
     return Body(envelope(data_request, f"[{data}]", meta, links), links)
 

@@ -1,0 +1,188 @@
+"""Why a query selects no rows: which of its conditions no row meets, or that none meets all; for empty answers only."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from api.index.layout import texts
+from api.index.sqlite import TooSlow
+from api.model.descriptor import Field, Table
+from api.model.nearest import nearest
+from api.query import dialects, parameters, parse
+from api.query.engines import SHAPES, Statement, statement
+from api.query.fields import COMMA
+from api.query.find import Selection, access, numbers, page, select, total
+from api.query.parse import Filter, Query
+from api.query.sql import Rows, column
+
+TRIED = 12  # conditions of a query, and words of a text, that are asked one by one
+FEW_VALUES = 200  # of a field that are compared with one that no row has
+TEXTS = ("string", "any")
+Hint = dict[str, str]  # parameter, reason, did_you_mean
+
+
+def why(selection: Selection) -> list[Hint]:
+    """Why a selection has no rows: `parameter`, `reason` and, for a value, the nearest one (`did_you_mean`).
+
+    As much as can be found out in the time that the request has left.
+    """
+    found: list[Hint] = []
+    with suppress(TooSlow):
+        found.extend(_alone(selection))
+        if not found:
+            found.extend(_together(selection))
+    return found
+
+
+def _rows(selection: Selection, query: Query) -> Selection:
+    """The rows of the same table that another query selects."""
+    return select(selection.release, selection.table, query)
+
+
+def _any(selection: Selection, query: Query) -> bool:
+    return bool(numbers(_rows(selection, query), 1))
+
+
+def _conditions(selection: Selection) -> list[tuple[str, Query]]:
+    """The conditions of a query, each by itself: its parameter, and a query of that alone."""
+    query, table = selection.query, selection.table
+    alone = [(_name(table, query, one), Query(filters=(one,))) for one in query.filters]
+    return [*alone, *([("q", Query(q=query.q))] if query.q is not None else [])][:TRIED]
+
+
+def _name(table: Table, query: Query, condition: Filter) -> str:
+    """The parameter of a filter, as it was written."""
+    name = table.fields[condition.position].name
+    given = {parameter for parameter, _ in query.canonical}
+    plain = condition.operator.name == "eq" and name in given and name not in parameters.CONTROL
+    return name if plain else name + parameters.SEPARATOR + condition.operator.name
+
+
+# One condition
+
+
+def _alone(selection: Selection) -> Iterator[Hint]:
+    """The conditions that no row meets."""
+    for name, query in _conditions(selection):
+        if not _any(selection, query):
+            why = {"reason": _words(selection, query.q)} if query.q else _value(selection, name, query.filters[0])
+            yield {"parameter": name, **why}
+
+
+def _value(selection: Selection, name: str, condition: Filter) -> Hint:
+    """Why no row meets a filter."""
+    table, operator = selection.table, condition.operator.name
+    field = table.fields[condition.position]
+    if operator == "isnull":
+        return {"reason": "every row has a value" if condition.value else "no row has a value"}
+    text = dict(selection.query.canonical).get(name, "").replace(COMMA, ",")
+    if operator in ("eq", "in") and (meant := _otherwise(selection, field, text)):
+        return {"reason": f"no row has this value; an operator is part of the name: {meant}"}
+    if operator == "eq" and field.type in TEXTS:
+        near = nearest(text, _values(selection, condition.position))
+        return {"reason": "no row has this value", **({"did_you_mean": near} if near else {})}
+    if operator in ("contains", "startswith", "endswith", "not_contains") or field.type in TEXTS:
+        return {"reason": "no row has such a text"}
+    between = [_end(selection, condition.position, down) for down in (False, True)]
+    if None in between:
+        return {"reason": "no row has such a value"}
+    return {"reason": f"no row has such a value: they go from {between[0]} to {between[1]}"}
+
+
+def _otherwise(selection: Selection, field: Field, text: str) -> str | None:
+    """The parameter that a value with an operator in it (`eq.preferred`, `a,b`) means, if that has rows."""
+    table = selection.table
+
+    def has_rows(name: str, value: str) -> bool:
+        try:
+            return _any(selection, parse.read(table, [(name, value)], parameters.control))
+        except parse.QueryError:
+            return False
+
+    said = dialects.written(table, f"{field.name}={text}")
+    if said is None or (said.value == text and "," not in text):
+        return None
+    pairs = dialects.here(said, has_rows)
+    return dialects.spelled(pairs) if pairs and pairs[0][1] in text else None
+
+
+def _values(selection: Selection, position: int) -> list[str]:
+    """The values of a field, if they are few."""
+    found = selection.rows(_distinct(access(_rows(selection, Query())), position))
+    return [str(value) for (value,) in found] if len(found) <= FEW_VALUES else []
+
+
+@lru_cache(SHAPES)
+def _distinct(rows: Rows, position: int) -> Statement:
+    value = column(position)
+    found = rows.select(value, of=[position]).where(value.is_not(None)).distinct()
+    return statement(rows.engine, found.limit(sa.literal_column(str(FEW_VALUES + 1))))
+
+
+def _end(selection: Selection, position: int, down: bool) -> Any:
+    """The least or the greatest value of a field, as rows spell it."""
+    _, text, _ = page(_rows(selection, Query(sort=((position, down),), limit=1)))
+    return json.loads(text, parse_float=str)[selection.table.fields[position].name] if text else None
+
+
+# Full text
+
+_NOT_READ = (
+    (re.compile(r"(?<!\S)(OR|\|\|?)(?!\S)|\S\|\S"), "there is no OR: each word must occur, so ask for each by itself"),
+    (re.compile(r"(?<!\S)(AND|&&?)(?!\S)"), "each word must occur anyway: leave AND out"),
+    (re.compile(r"(?<!\S)NOT(?!\S)"), "there is no NOT: each word must occur"),
+    (re.compile(r"(?<!\S)[-!]\w"), "a minus sign excludes nothing: each word must occur"),
+    (re.compile(r"(?<!\S)[*?]|\w[*?]\w"), "a star stands only at the end of the beginning of a word"),
+    (re.compile(r"[~^]\d*(?!\S)"), "words are compared as they are: there are no likenesses and weights"),
+    (re.compile(r"[()]"), "brackets group nothing: each word must occur"),
+)
+_FIELD = re.compile(r"""(?<!\S)["']?([^\s:"']+)["']?:(\S+)""")
+
+
+def _words(selection: Selection, text: str) -> str:
+    """Why full text finds no row."""
+    if not texts(selection.table):
+        return "this table has no text fields"
+    if said := not_read(text, selection.table):
+        return said
+    for word in dict.fromkeys(text.split()[:TRIED] if '"' not in text else ()):
+        if not _any(selection, Query(q=word)):
+            return f"no row has the word {word!r}; a star ends the beginning of one"
+    return "no row has all of this"
+
+
+def not_read(text: str, table: Table | None = None) -> str | None:
+    """What a text to search for has that other searches read and this one does not; None for nothing."""
+    if text.count('"') % 2:
+        return "a phrase ends with a second quotation mark"
+    outside = " ".join(text.split('"')[::2])
+    if (match := _FIELD.search(outside)) and (table is None or match[1] in table.index):
+        return f"fields are no part of q but filters: {dialects.spelled(((match[1], match[2]),))}"
+    return next((said for pattern, said in _NOT_READ if pattern.search(outside)), None)
+
+
+# All conditions
+
+
+def _together(selection: Selection) -> Iterator[Hint]:
+    """The conditions without which there would be rows; where there are none, that no row meets all."""
+    conditions = _conditions(selection)
+    if len(conditions) < 2:
+        return
+    query, found = selection.query, False
+    for place, (name, alone) in enumerate(conditions):
+        rest = query.filters[:place] + query.filters[place + 1 :] if not alone.q else query.filters
+        rows = total(_rows(selection, Query(filters=rest, q=None if alone.q else query.q)))
+        if rows:
+            found = True
+            yield {
+                "parameter": name,
+                "reason": f"rows have this, but none of the {rows} that the other conditions select",
+            }
+    if not found:
+        yield {"parameter": conditions[0][0], "reason": "rows meet each condition by itself, none meets all of them"}
