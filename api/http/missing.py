@@ -145,7 +145,7 @@ def _no_release(error: NotInStore) -> Response:
 
 def _version(asked: str, every: Sequence[str]) -> str | None:
     """The newest version that begins with what was asked (`v1.1`), if there is one."""
-    bare = re.sub("^[^0-9]+", "", asked)
+    bare = re.sub("^[A-Za-z]*[-_. ]?", "", asked)
     return next((one for one in every if bare and f"{one}.".startswith(f"{bare}.")), None)
 
 

@@ -13,15 +13,15 @@ from api.model.nearest import nearest
 from api.query import dialects, ways
 from api.query.dialects import OTHER_WORDS, Pairs, spelled
 from api.query.fields import OPERATORS, Separated, operators
-from api.query.parameters import SEPARATOR, resolve
+from api.query.parameters import OR, SEPARATOR, resolve
 from api.query.ways import Address
 
 LISTED = 12  # names that a hint lists
 Hint = dict[str, str]  # members of an entry of a problem's `errors`: did_you_mean, hint, and reason where it is another
 _LENGTH = re.compile("Length must be between ([0-9]+) and ([0-9]+)")
 _NOT_USABLE = "is not a field that can be used here"
-_SIGNS = re.compile(r"[\[\]<>=!~]")  # of an operator
-_NEGATIVE = re.compile("n[eo]|!")
+_SIGNS = re.compile(r"[\[\]<>=!~]|^[$_]")  # of an operator, or of another API
+_NEGATIVE = re.compile("n[eo]|!|.*not")
 _EVERYTHING = frozenset({"", "*", "all", "_all", "**"})
 
 
@@ -84,7 +84,8 @@ def _operator(at: Address, name: str, value: str) -> Hint | None:
         near = nearest(last, [one for one in has if bool(_NEGATIVE.match(one)) == bool(_NEGATIVE.match(last))])
         if near:
             return {"did_you_mean": field.name + SEPARATOR + near}
-    example = dialects.example_of(field, "gte", at.accepts) or dialects.example_of(field, "eq", at.accepts)
+    every = (dialects.example_of(field, operator, at.accepts) for operator in ("contains", "gte", "eq"))
+    example = next(filter(None, every), None)
     found = {"hint": f"{field.name} has {', '.join(has)}" + (f": {spelled((example,))}" if example else "")}
     return found | ({"reason": f"{asked} is for {dialects.applies_to(asked)}"} if asked in OPERATORS else {})
 
@@ -134,15 +135,28 @@ def wrong(at: Address, name: str, said: str, near: str | None) -> Hint:
         known = OTHER_WORDS["values"].get(name, {})
         return ways.said(at, known, name, value) if "say" in known else {}
     found = resolve(at.table, name)
-    if found is None or found[1].name != "eq" or near is not None:
+    if found is None or found[1].name != "eq":
         return {}
+    if not value:
+        nulls = ((f"{found[0].name}{SEPARATOR}isnull", "true"),)
+        return {"hint": f"left out it stands for any value, and what has none is found so: {spelled(nulls)}"}
     meant = dialects.written(at.table, f"{found[0].name}={value}")
     pairs = dialects.here(meant, at.accepts) if meant else ()
-    if not pairs:
+    if not pairs or (near is not None and pairs[0][0] == name):
         return {}
     if pairs[0][0] == name:
         return {"hint": f"a value of {found[0].name} is written so: {spelled(pairs)}"}
     return _written(pairs)
+
+
+def no_condition(at: Address, parameter: str, text: str) -> Hint:
+    """What a text meant that should be a condition: `(a.eq.1,b.gt.2)`, `year > 2005`."""
+    if parameter == OR:
+        pairs = ways.alternatives(at.table, text, at.accepts)
+    else:
+        pairs = [pair for meant in dialects.conditions(at.table, text, at.accepts) for pair in meant]
+    pairs = pairs or [(parameter, "=".join(pair)) for pair in dialects.example(at.table, at.accepts)]
+    return {"hint": f"one condition is written so, and the parameter repeated for more: {spelled(tuple(pairs))}"}
 
 
 def _listed(at: Address, name: str, field: Separated, value: str, said: str) -> Hint:
