@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from api.query import dialects, parameters, parse
 from api.query.engines import SHAPES, Statement, statement
 from api.query.fields import COMMA
 from api.query.find import Selection, access, numbers, page, select, total
-from api.query.parse import Filter, Query
+from api.query.parse import Alternatives, Filter, Query
 from api.query.sql import Rows, column
 
 TRIED = 12  # conditions of a query, and words of a text, that are asked one by one
@@ -51,16 +52,33 @@ def _any(selection: Selection, query: Query) -> bool:
 def _conditions(selection: Selection) -> list[tuple[str, Query]]:
     """The conditions of a query, each by itself: its parameter, and a query of that alone."""
     query, table = selection.query, selection.table
-    alone = [(_name(table, query, one), Query(filters=(one,))) for one in query.filters]
+    filters: dict[str, tuple[Filter, ...]] = {}
+    for one in query.filters:
+        name = _name(table, query, one)
+        filters[name] = (*filters.get(name, ()), one)
+    alone = [(name, Query(filters=some)) for name, some in filters.items()]
+    alone += [(_of_several(query, one), Query(others=(one,))) for one in query.others]
     return [*alone, *([("q", Query(q=query.q))] if query.q is not None else [])][:TRIED]
+
+
+def _of_several(query: Query, alternatives: Alternatives) -> str:
+    """The parameter of alternatives: `or`, or a filter through a foreign key."""
+    first = alternatives[0][0]
+    if first.foreign is None or len(alternatives) > 1 or parameters.OR in dict(query.canonical):
+        return parameters.OR
+    names = (name for name, _ in query.canonical if name.partition(parameters.SEPARATOR)[0] == first.foreign.name)
+    return next(names, first.foreign.name)
 
 
 def _name(table: Table, query: Query, condition: Filter) -> str:
     """The parameter of a filter, as it was written."""
     name = table.fields[condition.position].name
-    given = {parameter for parameter, _ in query.canonical}
-    plain = condition.operator.name == "eq" and name in given and name not in parameters.CONTROL
-    return name if plain else name + parameters.SEPARATOR + condition.operator.name
+    given = [parameter for parameter, _ in query.canonical]
+    if condition.operator.name == "eq" and name in given and name not in parameters.CONTROL:
+        return name
+    written = name + parameters.SEPARATOR + condition.operator.name
+    of_field = (one for one in given if one.startswith(name + parameters.SEPARATOR))  # `between` stands for two filters
+    return written if written in given else next(of_field, written)
 
 
 # One condition
@@ -70,7 +88,10 @@ def _alone(selection: Selection) -> Iterator[Hint]:
     """The conditions that no row meets."""
     for name, query in _conditions(selection):
         if not _any(selection, query):
-            why = {"reason": _words(selection, query.q)} if query.q else _value(selection, name, query.filters[0])
+            if query.filters:
+                why = _value(selection, name, query.filters[0])
+            else:
+                why = {"reason": _words(selection, query.q) if query.q else "no row meets this"}
             yield {"parameter": name, **why}
 
 
@@ -176,8 +197,10 @@ def _together(selection: Selection) -> Iterator[Hint]:
         return
     query, found = selection.query, False
     for place, (name, alone) in enumerate(conditions):
-        rest = query.filters[:place] + query.filters[place + 1 :] if not alone.q else query.filters
-        rows = total(_rows(selection, Query(filters=rest, q=None if alone.q else query.q)))
+        others = [one for at, (_, one) in enumerate(conditions) if at != place]
+        filters = tuple(chain.from_iterable(one.filters for one in others))
+        either = tuple(chain.from_iterable(one.others for one in others))
+        rows = total(_rows(selection, Query(filters=filters, others=either, q=None if alone.q else query.q)))
         if rows:
             found = True
             yield {

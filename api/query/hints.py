@@ -12,7 +12,7 @@ from typing import Any
 from api.model.nearest import nearest
 from api.query import dialects, ways
 from api.query.dialects import OTHER_WORDS, Pairs, spelled
-from api.query.fields import OPERATORS, Separated, operators
+from api.query.fields import COMMA, OPERATORS, Separated, operators
 from api.query.parameters import OR, SEPARATOR, resolve
 from api.query.ways import Address
 
@@ -166,7 +166,8 @@ def _listed(at: Address, name: str, field: Separated, value: str, said: str) -> 
         near = {"did_you_mean": meant} if meant else {}
         return near | {"hint": f"a measure is count, or a function and a field: {spelled(((name, meant or 'count'),))}"}
     if field.signed and (meant := ways.ordered(value, field.known or ())) and at.accepts(name, meant):
-        return {"did_you_mean": meant, "hint": f"a minus sign is for downwards: {spelled(((name, meant),))}"}
+        near = meant.replace(COMMA, "%2C")
+        return {"did_you_mean": near, "hint": f"a minus sign is for downwards: {spelled(((name, meant),))}"}
     if not said.endswith(_NOT_USABLE):
         return {}
     if name == "fields" and value in _EVERYTHING:

@@ -13,7 +13,6 @@ from marshmallow import Schema, ValidationError
 from marshmallow.fields import Field
 
 from api.model.descriptor import Package, Table
-from api.model.errors import LanternError
 from api.model.nearest import nearest
 from api.query import foreign, lists, parameters, refused
 from api.query.fields import COMMA, OPERATORS, Names, Operator, Parameters, Repeated, Separated, Value, operators

@@ -54,8 +54,7 @@ def unknown(names: Sequence[str], at: At, rest: Callable[[], object]) -> QueryEr
     def errors() -> Errors:
         address = at()
         found = [
-            entry(name[:100], **{"reason": "unknown", **hints.unknown(address, name)})
-            for name in names[:UNKNOWN_NAMED]
+            entry(name[:100], **{"reason": "unknown", **hints.unknown(address, name)}) for name in names[:UNKNOWN_NAMED]
         ]
         try:
             rest()
