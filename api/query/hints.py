@@ -166,8 +166,8 @@ def _listed(at: Address, name: str, field: Separated, value: str, said: str) -> 
         near = {"did_you_mean": meant} if meant else {}
         return near | {"hint": f"a measure is count, or a function and a field: {spelled(((name, meant or 'count'),))}"}
     if field.signed and (meant := ways.ordered(value, field.known or ())) and at.accepts(name, meant):
-        near = meant.replace(COMMA, "%2C")
-        return {"did_you_mean": near, "hint": f"a minus sign is for downwards: {spelled(((name, meant),))}"}
+        as_text = meant.replace(COMMA, "%2C")
+        return {"did_you_mean": as_text, "hint": f"a minus sign is for downwards: {spelled(((name, meant),))}"}
     if not said.endswith(_NOT_USABLE):
         return {}
     if name == "fields" and value in _EVERYTHING:
