@@ -445,7 +445,7 @@ def test_a_day_that_is_meant_as_a_filter_leads_to_it(small: FlaskClient) -> None
 
 EMPTY: dict[str, list[dict[str, Any]]] = {
     "note=Iraq": [{"parameter": "note", "reason": "no row has this value", "did_you_mean": "iraq"}],
-    "note=zzz": [{"parameter": "note", "reason": "no row has this value"}],
+    "note=zzz": [{"parameter": "note", "reason": "no row has this value: they are Mexico bought arms, iraq"}],
     "note__eq=irak": [{"parameter": "note__eq", "reason": "no row has this value", "did_you_mean": "iraq"}],
     "note=eq.iraq": [
         {"parameter": "note", "reason": "no row has this value; an operator is part of the name: note=iraq"}

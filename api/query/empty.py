@@ -23,6 +23,7 @@ from api.query.sql import Rows, column
 
 TRIED = 12  # conditions of a query, and words of a text, that are asked one by one
 FEW_VALUES = 200  # of a field that are compared with one that no row has
+NAMED = 12  # values that a reason names
 TEXTS = ("string", "any")
 Hint = dict[str, str]  # parameter, reason, did_you_mean
 
@@ -105,8 +106,10 @@ def _value(selection: Selection, name: str, condition: Filter) -> Hint:
     if operator in ("eq", "in") and (meant := _otherwise(selection, field, text)):
         return {"reason": f"no row has this value; an operator is part of the name: {meant}"}
     if operator == "eq" and field.type in TEXTS:
-        near = nearest(text, _values(selection, condition.position))
-        return {"reason": "no row has this value", **({"did_you_mean": near} if near else {})}
+        known = _values(selection, condition.position)
+        if near := nearest(text, known):
+            return {"reason": "no row has this value", "did_you_mean": near}
+        return {"reason": "no row has this value" + (f": they are {', '.join(known)}" if len(known) <= NAMED else "")}
     if operator in ("contains", "startswith", "endswith", "not_contains") or field.type in TEXTS:
         return {"reason": "no row has such a text"}
     between = [_end(selection, condition.position, down) for down in (False, True)]
@@ -135,7 +138,7 @@ def _otherwise(selection: Selection, field: Field, text: str) -> str | None:
 def _values(selection: Selection, position: int) -> list[str]:
     """The values of a field, if they are few."""
     found = selection.rows(_distinct(access(_rows(selection, Query())), position))
-    return [str(value) for (value,) in found] if len(found) <= FEW_VALUES else []
+    return sorted(str(value) for (value,) in found) if len(found) <= FEW_VALUES else []
 
 
 @lru_cache(SHAPES)

@@ -35,9 +35,10 @@ def unknown(at: Address, name: str) -> Hint:
         return {"did_you_mean": same}
     if at.filtered and (found := _operator(at, name, value)):
         return found
-    if not at.filtered and resolve(at.table, name):
-        listed = spelled(((name, value),))
-        return {"hint": f"filters are for the list of rows: {ways.dataset(at.table)}/records?{listed}"}
+    if not at.filtered and (meant := resolve(at.table, name)):
+        pair = (name, value) if at.records(name, value) else dialects.example_of(meant[0], meant[1].name, at.records)
+        rows = f"{ways.dataset(at.table)}/records"
+        return {"hint": f"filters are for the list of rows: {rows}{f'?{spelled((pair,))}' if pair else ''}"}
     word = _words().get(_letters(name)) or _words().get(_letters(name.partition("[")[0]))
     if word is not None or name.casefold().startswith("utm_") or not _letters(name):
         return ways.said(at, word or _words()["utmsource"], name, value)
