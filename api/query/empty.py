@@ -35,9 +35,9 @@ def why(selection: Selection) -> list[Hint]:
     """
     found: list[Hint] = []
     with suppress(TooSlow):
-        found.extend(_alone(selection))
-        if not found:
-            found.extend(_together(selection))
+        if not total(selection):  # else it was groups that were too few
+            found.extend(_alone(selection))
+            found.extend(() if found else _together(selection))
     return found
 
 

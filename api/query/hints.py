@@ -74,21 +74,22 @@ def _operator(at: Address, name: str, value: str) -> Hint | None:
     if dotted != name and at.accepts(dotted, value):
         return {"did_you_mean": dotted, "hint": f"a dot leads through a foreign key: {spelled(((dotted, value),))}"}
     said = dialects.named(at.table, name, value)
-    if said is not None and (pairs := dialects.here(said, at.accepts)):
-        return _written(pairs)
     head, separator, last = name.rpartition(SEPARATOR)
     if said is None and not (separator and head in at.table.index):
         return None
+    asked = last if last in OPERATORS or said is None else said.operators[0].partition("=")[0]
+    lacking = {"reason": f"{asked} is for {dialects.applies_to(asked)}"} if asked in OPERATORS else {}
+    if said is not None and (pairs := dialects.here(said, at.accepts)):
+        return _written(pairs) | (lacking if asked == last and head in at.table.index else {})
     field = said.field if said else at.table.field(head)
-    has, asked = [one.name for one in operators(field)], said.operators[0].partition("=")[0] if said else last
+    has = [one.name for one in operators(field)]
     if asked not in OPERATORS:
         near = nearest(last, [one for one in has if bool(_NEGATIVE.match(one)) == bool(_NEGATIVE.match(last))])
         if near:
             return {"did_you_mean": field.name + SEPARATOR + near}
     every = (dialects.example_of(field, operator, at.accepts) for operator in ("contains", "gte", "eq"))
     example = next(filter(None, every), None)
-    found = {"hint": f"{field.name} has {', '.join(has)}" + (f": {spelled((example,))}" if example else "")}
-    return found | ({"reason": f"{asked} is for {dialects.applies_to(asked)}"} if asked in OPERATORS else {})
+    return lacking | {"hint": f"{field.name} has {', '.join(has)}" + (f": {spelled((example,))}" if example else "")}
 
 
 def _written(pairs: Pairs) -> Hint:
