@@ -31,7 +31,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     things = table("things", FIELDS, ROWS, foreignKeys=keys)
     dated = table("dated", ["id", "as_of:date"], [["a", "2011-04-16"]])
     folder = tmp_path_factory.mktemp("hints")
-    return served(folder, things, table("parents", ["id"], [["x"]]), dated, created="2026-03-01T00:00:00Z")
+    return served(
+        folder, things, table("parents", ["id", "unit"], [["x", "kg"]]), dated, created="2026-03-01T00:00:00Z"
+    )
 
 
 def entry(client: FlaskClient, address: str, query: str) -> dict[str, str]:
@@ -143,6 +145,12 @@ ASKED = [
     ("note__icontains=mex", "note__contains", "note__contains=mex"),
     ("note__regex=^mex", "note__contains", "note__contains=mex"),
     ("note__istartswith=mex", "note__startswith", "note__startswith=mex"),
+    ("year__range=2004,2006", "year__between", "year__between=2004,2006"),
+    ("note__not_icontains=x", "note__not_contains", "note__not_contains=x"),
+    ("note__iendswith=x", "note__endswith", "note__endswith=x"),
+    ("note__ieq=IRAQ", "note__iexact", "note__iexact=IRAQ"),
+    ("parent__unit=kg", "parent.unit", "parent.unit=kg"),
+    ("parent__unit__ne=kg", "parent.unit__ne", "parent.unit__ne=kg"),
     ("year__null=1", "year__isnull", "year__isnull=true"),
     ("year__isnotnull=1", "year__isnull", "year__isnull=false"),
     ("day__date=2004-02-29", "day", "day=2004-02-29"),
@@ -228,8 +236,7 @@ def test_a_hint_is_never_the_opposite(small: FlaskClient) -> None:
 def test_an_operator_that_the_type_has_not_says_what_it_is_for(small: FlaskClient) -> None:
     found = entry(small, RECORDS, "year__contains=20")
     assert found["reason"] == "contains is for text and lists"
-    assert found["hint"].startswith("year has eq, ne, lt, lte, gt, gte, in, not_in")
-    assert found["hint"].endswith("isnull: year__gte=2007")
+    assert found["hint"] == "year has eq, ne, lt, lte, gt, gte, between, in, not_in, isnull: year__gte=2007"
     assert entry(small, RECORDS, "known__lt=true")["reason"] == "lt is for what has an order"
 
 
@@ -272,6 +279,26 @@ VALUES = [
     ("year=null", "'null' is not a year, such as 2007", "year__isnull", "year__isnull=true"),
     ("year=2004,2006", "'2004,2006' is not a year, such as 2007", "year__in", "year__in=2004,2006"),
     ("year=abc", "'abc' is not a year, such as 2007", None, "year=2007"),
+    ("year=2004..2006", "'2004..2006' is not a year, such as 2007", "year__between", "year__between=2004,2006"),
+    (
+        "day=2004",
+        "'2004' is not a date, such as 2007-10-01",
+        "day__between",
+        "day__between=2004-01-01,2004-12-31",
+    ),
+    ("year=", "'' is not a year, such as 2007", None, "year__isnull=true"),
+    (
+        "or=(year.eq.2004,note.eq.iraq)",
+        "expected field=value or field__operator=value, found '(year.eq.2004,note.eq.iraq)'; one condition each time",
+        None,
+        "or=year=2004&or=note=iraq",
+    ),
+    (
+        "where=year > 2005",
+        "expected field=value or field__operator=value, found 'year > 2005'; one condition each time",
+        None,
+        "year__gt=2005",
+    ),
     ("known=yes", "'yes' is not true or false", None, "known=true"),
 ]
 
@@ -280,11 +307,21 @@ VALUES = [
 def test_a_wrong_value_is_told_what_would_work(
     small: FlaskClient, query: str, reason: str, near: str | None, said: str
 ) -> None:
-    query = re.sub("[ ]", "%20", query)
+    query = query.replace(" ", "%20")
     found = entry(small, RECORDS, query)
     assert (found["reason"], found.get("did_you_mean"), example(found)) == (reason, near, said)
     if said:
         follow(small, RECORDS, query)
+
+
+def test_a_value_outside_an_enum_is_told_the_nearest_or_how_several_are_asked(tmp_path: Path) -> None:
+    things = table("things", ["id", "standing"], [["a", "preferred"], ["b", "disputed"]])
+    things["schema"]["fields"][1]["constraints"] = {"enum": ["preferred", "disputed"]}
+    client = served(tmp_path, things)
+    assert entry(client, RECORDS, "standing=Preferred")["did_you_mean"] == "preferred"
+    for query in ("standing=preferred,disputed", "standing=in.(preferred,disputed)"):
+        assert entry(client, RECORDS, query)["did_you_mean"] == "standing__in"
+        assert follow(client, RECORDS, query) == f"{RECORDS}?standing__in=preferred,disputed"
 
 
 def test_what_can_be_used_is_listed_up_to_a_dozen(tmp_path: Path) -> None:
@@ -299,6 +336,13 @@ def test_measures_of_other_apis_are_told_how_they_are_said(small: FlaskClient) -
         found = entry(small, AGGREGATE, f"measure={quote(text)}")
         assert (found["did_you_mean"], example(found)) == (meant, f"measure={meant.replace(':', ':')}")
     assert example(entry(small, AGGREGATE, "measure=zzz")) == "measure=count"
+
+
+def test_a_comma_in_a_name_is_escaped_in_hints(tmp_path: Path) -> None:
+    client = served(tmp_path, table("things", ["a,b", "c"], [["1", "2"]]))
+    for query in ("select=zzz", "order=zzz", "distinct=1", "sort=zzz", "sort=A%2CB%20desc", "fields=zzz", "group_by=1"):
+        assert "a%2Cb" in example(entry(client, RECORDS, query)), query
+        follow(client, RECORDS, query)
 
 
 ODD = ("the year:year", "a.b:number", "x,y", "größe", "year__gte:year", "limit:integer", "Page", "数")
@@ -401,7 +445,7 @@ def test_a_day_that_is_meant_as_a_filter_leads_to_it(small: FlaskClient) -> None
 
 EMPTY: dict[str, list[dict[str, Any]]] = {
     "note=Iraq": [{"parameter": "note", "reason": "no row has this value", "did_you_mean": "iraq"}],
-    "note=zzz": [{"parameter": "note", "reason": "no row has this value"}],
+    "note=zzz": [{"parameter": "note", "reason": "no row has this value: they are Mexico bought arms, iraq"}],
     "note__eq=irak": [{"parameter": "note__eq", "reason": "no row has this value", "did_you_mean": "iraq"}],
     "note=eq.iraq": [
         {"parameter": "note", "reason": "no row has this value; an operator is part of the name: note=iraq"}
@@ -421,6 +465,11 @@ EMPTY: dict[str, list[dict[str, Any]]] = {
     ],
     "q=mexico iraq&year=2004": [
         {"parameter": "q", "reason": "no row has all of this"},
+    ],
+    "or=year=1999&or=note=zzz": [{"parameter": "or", "reason": "no row meets this"}],
+    "parent.unit=zzz": [{"parameter": "parent.unit", "reason": "no row meets this"}],
+    "year__between=2005,2005": [
+        {"parameter": "year__between", "reason": "no row has such a value: they go from 2004 to 2006"}
     ],
     "q=zzz": [{"parameter": "q", "reason": "no row has the word 'zzz'; a star ends the beginning of one"}],
     "q=mexico OR zzz": [

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from api.model import types
 from api.model.descriptor import Field, Table
-from api.query.fields import OPERATORS, operators
+from api.query.fields import COMMA, OPERATORS, operators
 from api.query.parameters import SEPARATOR
 
 OTHER_WORDS: Mapping[str, Any] = json.loads(Path(__file__).with_name("other_words.json").read_text("utf-8"))
@@ -190,5 +190,9 @@ def applies_to(operator: str) -> str:
 
 
 def spelled(pairs: Pairs) -> str:
-    """Parameters as a part of an address."""
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe=',:-._~')}" for name, value in pairs)
+    """Parameters as a part of an address; COMMA is a comma within a value of a list."""
+    return "&".join(f"{quote(name, safe='')}={_escaped(value)}" for name, value in pairs)
+
+
+def _escaped(value: str) -> str:
+    return "%2C".join(quote(part, safe=",:-._~=") for part in value.split(COMMA))

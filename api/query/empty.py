@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,13 +16,14 @@ from api.model.descriptor import Field, Table
 from api.model.nearest import nearest
 from api.query import dialects, parameters, parse
 from api.query.engines import SHAPES, Statement, statement
-from api.query.fields import COMMA, OPERATORS
+from api.query.fields import COMMA
 from api.query.find import Selection, access, page, select, shown, total
-from api.query.parse import Filter, Query
+from api.query.parse import Alternatives, Filter, Query
 from api.query.sql import Rows, column
 
 TRIED = 12  # conditions of a query, and words of a text, that are asked one by one
 FEW_VALUES = 200  # of a field that are compared with one that no row has
+NAMED = 12  # values that a reason names
 TEXTS = ("string", "any")
 Hint = dict[str, str]  # parameter, reason, did_you_mean
 
@@ -33,9 +35,9 @@ def why(selection: Selection) -> list[Hint]:
     """
     found: list[Hint] = []
     with suppress(TooSlow):
-        found.extend(_alone(selection))
-        if not found:
-            found.extend(_together(selection))
+        if not total(selection):  # else it was groups that were too few
+            found.extend(_alone(selection))
+            found.extend(() if found else _together(selection))
     return found
 
 
@@ -48,35 +50,36 @@ def _any(selection: Selection, query: Query) -> bool:
     return bool(shown(_rows(selection, query._replace(limit=1)))[0])
 
 
-def _conditions(selection: Selection) -> list[tuple[str, Query, Query]]:
-    """The conditions of a query, each by itself: its parameter, a query of that alone, and one of all others."""
+def _conditions(selection: Selection) -> list[tuple[str, Query]]:
+    """The conditions of a query, each by itself: its parameter, and a query of that alone."""
     query, table = selection.query, selection.table
-    every = Query(filters=query.filters, others=query.others, q=query.q)
-    found = []
-    for place, one in enumerate(query.filters):
-        rest = every._replace(filters=query.filters[:place] + query.filters[place + 1 :])
-        found.append((_name(table, query, one), Query(filters=(one,)), rest))
-    for place, group in enumerate(query.others):
-        single = group[0][0] if len(group) == 1 and group[0][0].foreign else None
-        rest = every._replace(others=query.others[:place] + query.others[place + 1 :])
-        found.append((_name(table, query, single) if single else parameters.OR, Query(others=(group,)), rest))
-    if query.q is not None:
-        found.append(("q", Query(q=query.q), every._replace(q=None)))
-    return found[:TRIED]
+    filters: dict[str, tuple[Filter, ...]] = {}
+    for one in query.filters:
+        name = _name(table, query, one)
+        filters[name] = (*filters.get(name, ()), one)
+    alone = [(name, Query(filters=some)) for name, some in filters.items()]
+    alone += [(_of_several(query, one), Query(others=(one,))) for one in query.others]
+    return [*alone, *([("q", Query(q=query.q))] if query.q is not None else [])][:TRIED]
+
+
+def _of_several(query: Query, alternatives: Alternatives) -> str:
+    """The parameter of alternatives: `or`, or a filter through a foreign key."""
+    first = alternatives[0][0]
+    if first.foreign is None or len(alternatives) > 1 or parameters.OR in dict(query.canonical):
+        return parameters.OR
+    names = (name for name, _ in query.canonical if name.partition(parameters.SEPARATOR)[0] == first.foreign.name)
+    return next(names, first.foreign.name)
 
 
 def _name(table: Table, query: Query, condition: Filter) -> str:
     """The parameter of a filter, as it was written."""
-    leads = condition.foreign
-    name = leads.name if leads else table.fields[condition.position].name
-    given = {parameter for parameter, _ in query.canonical}
-    operators = (
-        condition.operator.name,
-        *(one.name for one in OPERATORS.values() if condition.operator.name in one.parts),
-    )
-    written = [name + parameters.SEPARATOR + operator for operator in operators]
-    plain = condition.operator.name == "eq" and name in given and name not in parameters.CONTROL
-    return name if plain else next((one for one in written if one in given), written[0])
+    name = table.fields[condition.position].name
+    given = [parameter for parameter, _ in query.canonical]
+    if condition.operator.name == "eq" and name in given and name not in parameters.CONTROL:
+        return name
+    written = name + parameters.SEPARATOR + condition.operator.name
+    of_field = (one for one in given if one.startswith(name + parameters.SEPARATOR))  # `between` stands for two filters
+    return written if written in given else next(of_field, written)
 
 
 # One condition
@@ -84,11 +87,12 @@ def _name(table: Table, query: Query, condition: Filter) -> str:
 
 def _alone(selection: Selection) -> Iterator[Hint]:
     """The conditions that no row meets."""
-    for name, query, _ in _conditions(selection):
+    for name, query in _conditions(selection):
         if not _any(selection, query):
-            why: Hint = {"reason": "no row meets this"}
-            if query.q or query.filters:
-                why = {"reason": _words(selection, query.q)} if query.q else _value(selection, name, query.filters[0])
+            if query.filters:
+                why = _value(selection, name, query.filters[0])
+            else:
+                why = {"reason": _words(selection, query.q) if query.q else "no row meets this"}
             yield {"parameter": name, **why}
 
 
@@ -102,8 +106,10 @@ def _value(selection: Selection, name: str, condition: Filter) -> Hint:
     if operator in ("eq", "in") and (meant := _otherwise(selection, field, text)):
         return {"reason": f"no row has this value; an operator is part of the name: {meant}"}
     if operator == "eq" and field.type in TEXTS:
-        near = nearest(text, _values(selection, condition.position))
-        return {"reason": "no row has this value", **({"did_you_mean": near} if near else {})}
+        known = _values(selection, condition.position)
+        if near := nearest(text, known):
+            return {"reason": "no row has this value", "did_you_mean": near}
+        return {"reason": "no row has this value" + (f": they are {', '.join(known)}" if len(known) <= NAMED else "")}
     if operator in ("contains", "startswith", "endswith", "not_contains") or field.type in TEXTS:
         return {"reason": "no row has such a text"}
     between = [_end(selection, condition.position, down) for down in (False, True)]
@@ -118,7 +124,7 @@ def _otherwise(selection: Selection, field: Field, text: str) -> str | None:
 
     def has_rows(name: str, value: str) -> bool:
         try:
-            return _any(selection, parse.read(table, [(name, value)], parameters.control, True, selection.release))
+            return _any(selection, parse.read(table, [(name, value)], parameters.control))
         except parse.QueryError:
             return False
 
@@ -132,7 +138,7 @@ def _otherwise(selection: Selection, field: Field, text: str) -> str | None:
 def _values(selection: Selection, position: int) -> list[str]:
     """The values of a field, if they are few."""
     found = selection.rows(_distinct(access(_rows(selection, Query())), position))
-    return [str(value) for (value,) in found] if len(found) <= FEW_VALUES else []
+    return sorted(str(value) for (value,) in found) if len(found) <= FEW_VALUES else []
 
 
 @lru_cache(SHAPES)
@@ -192,9 +198,12 @@ def _together(selection: Selection) -> Iterator[Hint]:
     conditions = _conditions(selection)
     if len(conditions) < 2:
         return
-    found = False
-    for name, _, rest in conditions:
-        rows = total(_rows(selection, rest))
+    query, found = selection.query, False
+    for place, (name, alone) in enumerate(conditions):
+        others = [one for at, (_, one) in enumerate(conditions) if at != place]
+        filters = tuple(chain.from_iterable(one.filters for one in others))
+        either = tuple(chain.from_iterable(one.others for one in others))
+        rows = total(_rows(selection, Query(filters=filters, others=either, q=None if alone.q else query.q)))
         if rows:
             found = True
             yield {

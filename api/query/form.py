@@ -1,6 +1,6 @@
 """What follows from the names of a query's parameters: the schema that loads them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,21 +9,13 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 
 from api.model.descriptor import Package, Table
-from api.model.errors import LanternError
 from api.query import foreign, parameters
 from api.query.fields import Names, Parameters, Repeated, Separated, Value
 from api.query.parameters import Condition
+from api.query.refused import UnknownNames
 
 BRACKETS = "[]"
 Control = Callable[[Table], Parameters]
-
-
-class UnknownNames(LanternError):
-    """Names that are no parameters."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(", ".join(names))
-        self.names = names
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +38,7 @@ class Form:
 
 
 @lru_cache(maxsize=512)
-def form(table: Table, control: Control, filtered: bool, package: Package | None, names: tuple[str, ...]) -> Form:
+def form_of(table: Table, control: Control, filtered: bool, package: Package | None, names: tuple[str, ...]) -> Form:
     """The schema of just the parameters that a query has: marshmallow visits every declared field at each load.
 
     Raises UnknownNames.

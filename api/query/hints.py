@@ -12,15 +12,15 @@ from typing import Any
 from api.model.nearest import nearest
 from api.query import dialects, ways
 from api.query.dialects import OTHER_WORDS, Pairs, spelled
-from api.query.fields import OPERATORS, Separated, operators
-from api.query.parameters import SEPARATOR, resolve
+from api.query.fields import COMMA, OPERATORS, Separated, operators
+from api.query.parameters import OR, SEPARATOR, resolve
 from api.query.ways import Address
 
 LISTED = 12  # names that a hint lists
 Hint = dict[str, str]  # members of an entry of a problem's `errors`: did_you_mean, hint, and reason where it is another
 _LENGTH = re.compile("Length must be between ([0-9]+) and ([0-9]+)")
 _NOT_USABLE = "is not a field that can be used here"
-_SIGNS = re.compile(r"[\[\]<>=!~]")  # of an operator
+_SIGNS = re.compile(r"[\[\]<>=!~]|^[$_]")  # of an operator, or of another API
 _NEGATIVE = re.compile("n[eo]|!|.*not")
 _EVERYTHING = frozenset({"", "*", "all", "_all", "**"})
 
@@ -35,9 +35,10 @@ def unknown(at: Address, name: str) -> Hint:
         return {"did_you_mean": same}
     if at.filtered and (found := _operator(at, name, value)):
         return found
-    if not at.filtered and resolve(at.table, name):
-        listed = spelled(((name, value),))
-        return {"hint": f"filters are for the list of rows: {ways.dataset(at.table)}/records?{listed}"}
+    if not at.filtered and (meant := resolve(at.table, name)):
+        pair = (name, value) if at.records(name, value) else dialects.example_of(meant[0], meant[1].name, at.records)
+        rows = f"{ways.dataset(at.table)}/records"
+        return {"hint": f"filters are for the list of rows: {rows}{f'?{spelled((pair,))}' if pair else ''}"}
     word = _words().get(_letters(name)) or _words().get(_letters(name.partition("[")[0]))
     if word is not None or name.casefold().startswith("utm_") or not _letters(name):
         return ways.said(at, word or _words()["utmsource"], name, value)
@@ -73,21 +74,22 @@ def _operator(at: Address, name: str, value: str) -> Hint | None:
     if dotted != name and at.accepts(dotted, value):
         return {"did_you_mean": dotted, "hint": f"a dot leads through a foreign key: {spelled(((dotted, value),))}"}
     said = dialects.named(at.table, name, value)
-    if said is not None and (pairs := dialects.here(said, at.accepts)):
-        return _written(pairs)
     head, separator, last = name.rpartition(SEPARATOR)
     if said is None and not (separator and head in at.table.index):
         return None
+    asked = last if last in OPERATORS or said is None else said.operators[0].partition("=")[0]
+    lacking = {"reason": f"{asked} is for {dialects.applies_to(asked)}"} if asked in OPERATORS else {}
+    if said is not None and (pairs := dialects.here(said, at.accepts)):
+        return _written(pairs) | (lacking if asked == last and head in at.table.index else {})
     field = said.field if said else at.table.field(head)
-    has, asked = [one.name for one in operators(field)], said.operators[0].partition("=")[0] if said else last
+    has = [one.name for one in operators(field)]
     if asked not in OPERATORS:
         near = nearest(last, [one for one in has if bool(_NEGATIVE.match(one)) == bool(_NEGATIVE.match(last))])
         if near:
             return {"did_you_mean": field.name + SEPARATOR + near}
     every = (dialects.example_of(field, operator, at.accepts) for operator in ("contains", "gte", "eq"))
     example = next(filter(None, every), None)
-    found = {"hint": f"{field.name} has {', '.join(has)}" + (f": {spelled((example,))}" if example else "")}
-    return found | ({"reason": f"{asked} is for {dialects.applies_to(asked)}"} if asked in OPERATORS else {})
+    return lacking | {"hint": f"{field.name} has {', '.join(has)}" + (f": {spelled((example,))}" if example else "")}
 
 
 def _written(pairs: Pairs) -> Hint:
@@ -135,18 +137,28 @@ def wrong(at: Address, name: str, said: str, near: str | None) -> Hint:
         known = OTHER_WORDS["values"].get(name, {})
         return ways.said(at, known, name, value) if "say" in known else {}
     found = resolve(at.table, name)
-    if found is None or found[1].name != "eq" or near is not None:
+    if found is None or found[1].name != "eq":
         return {}
     if not value:
         nulls = ((f"{found[0].name}{SEPARATOR}isnull", "true"),)
         return {"hint": f"left out it stands for any value, and what has none is found so: {spelled(nulls)}"}
     meant = dialects.written(at.table, f"{found[0].name}={value}")
     pairs = dialects.here(meant, at.accepts) if meant else ()
-    if not pairs:
+    if not pairs or (near is not None and pairs[0][0] == name):
         return {}
     if pairs[0][0] == name:
         return {"hint": f"a value of {found[0].name} is written so: {spelled(pairs)}"}
     return _written(pairs)
+
+
+def no_condition(at: Address, parameter: str, text: str) -> Hint:
+    """What a text meant that should be a condition: `(a.eq.1,b.gt.2)`, `year > 2005`."""
+    if parameter == OR:
+        pairs = ways.alternatives(at.table, text, at.accepts)
+    else:
+        pairs = [pair for meant in dialects.conditions(at.table, text, at.accepts) for pair in meant]
+    pairs = pairs or [(parameter, "=".join(pair)) for pair in dialects.example(at.table, at.accepts)]
+    return {"hint": f"one condition is written so, and the parameter repeated for more: {spelled(tuple(pairs))}"}
 
 
 def _listed(at: Address, name: str, field: Separated, value: str, said: str) -> Hint:
@@ -156,7 +168,8 @@ def _listed(at: Address, name: str, field: Separated, value: str, said: str) -> 
         near = {"did_you_mean": meant} if meant else {}
         return near | {"hint": f"a measure is count, or a function and a field: {spelled(((name, meant or 'count'),))}"}
     if field.signed and (meant := ways.ordered(value, field.known or ())) and at.accepts(name, meant):
-        return {"did_you_mean": meant, "hint": f"a minus sign is for downwards: {spelled(((name, meant),))}"}
+        as_text = meant.replace(COMMA, "%2C")
+        return {"did_you_mean": as_text, "hint": f"a minus sign is for downwards: {spelled(((name, meant),))}"}
     if not said.endswith(_NOT_USABLE):
         return {}
     if name == "fields" and value in _EVERYTHING:

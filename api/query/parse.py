@@ -1,9 +1,9 @@
 """A query string → a query: strictly read, every invalid parameter named."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus
@@ -11,20 +11,20 @@ from urllib.parse import quote, unquote_plus
 from marshmallow import ValidationError
 
 from api.model.descriptor import Table
-from api.model.errors import LanternError
 from api.model.nearest import nearest
-from api.query import foreign, hints, lists, parameters
+from api.query import foreign, lists, parameters, refused
 from api.query.fields import COMMA, OPERATORS, Operator, Value, operators
 from api.query.foreign import Foreign
-from api.query.form import BRACKETS, Control, Form, UnknownNames
-from api.query.form import form as _form
+from api.query.form import BRACKETS, Control, Form, form_of
 from api.query.parameters import Condition
+from api.query.refused import At, UnknownNames, entry
+from api.query.refused import QueryError as QueryError
+from api.query.refused import wrong as wrong
 from api.query.ways import Address
 from api.store.releases import Release
 
-UNKNOWN_NAMED = 10  # unknown parameters of one request that a problem names, each with the nearest known name
-DEFAULTS = (("limit", parameters.LIMIT_DEFAULT), ("shape", parameters.SHAPES[0]))
 _ESCAPED_COMMA = re.compile("%2[Cc]")
+DEFAULTS = (("limit", parameters.LIMIT_DEFAULT), ("shape", parameters.SHAPES[0]))
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -63,31 +63,6 @@ class Query(NamedTuple):
     canonical: Pairs = ()
 
 
-Errors = list[dict[str, Any]]
-
-
-class QueryError(LanternError):
-    """A query with invalid parameters; `errors` names each with the reason, for a problem document of type `kind`.
-
-    They are put together where somebody wants to read them: to find what would work, hints try queries of their own.
-    """
-
-    def __init__(self, kind: str, detail: str, errors: Errors | Callable[[], Errors]) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self._errors = errors
-
-    @cached_property
-    def errors(self) -> Errors:
-        return self._errors() if callable(self._errors) else self._errors
-
-
-def wrong(parameter: str, detail: str, **more: Any) -> QueryError:
-    """A QueryError about the value of one parameter."""
-    return QueryError("invalid-parameter", f"{parameter}: {detail}", [_error(parameter, detail, **more)])
-
-
 def pairs(query_string: str) -> list[tuple[str, str]]:
     """The parameters of a raw query string, decoded, in their order; a comma escaped as %2C is COMMA.
 
@@ -96,7 +71,7 @@ def pairs(query_string: str) -> list[tuple[str, str]]:
     """
     if len(query_string) > parameters.QUERY_MAX:
         reason = f"the query string has {len(query_string)} characters, at most {parameters.QUERY_MAX} are read"
-        raise QueryError("invalid-parameter", reason, [_error("", reason)])
+        raise QueryError("invalid-parameter", reason, [entry("", reason)])
     return [_pair(part) for part in filter(None, query_string.split("&"))]
 
 
@@ -110,14 +85,10 @@ def _pair(part: str) -> tuple[str, str]:
         value = COMMA.join(unquote_plus(piece, errors="strict") for piece in pieces)
     except UnicodeError:
         reason = "is not UTF-8"
-        raise QueryError("invalid-parameter", f"the query string {reason}", [_error(name[:60], reason)]) from None
+        raise QueryError("invalid-parameter", f"the query string {reason}", [entry(name[:60], reason)]) from None
     if "\x00" in value or "\x00" in name:
         raise wrong(name.replace("\x00", "")[:60], "a null character cannot be searched for")
     return name, value
-
-
-def _error(parameter: str, reason: str, **more: Any) -> dict[str, Any]:
-    return {"parameter": parameter, "reason": reason, **{k: v for k, v in more.items() if v is not None}}
 
 
 def read(
@@ -132,14 +103,13 @@ def read(
     Without `filtered` filters are unknown parameters. `release` says where foreign keys lead to and whether a comma may
     be part of a value. Raises QueryError with every invalid parameter.
     """
-    given = _by_name(pairs, filtered)
-    flat = [(name, text) for name, texts in given.items() for text in texts]
-    at = partial(_address, table, flat, control, filtered, release)
+    at = partial(_address, table, pairs, control, filtered, release)
+    given = _by_name(pairs, filtered, at)
     try:
-        form = _form(table, control, filtered, release.package if release else None, tuple(given))
+        form = form_of(table, control, filtered, release.package if release else None, tuple(given))
     except UnknownNames as error:
-        rest = [entry for entry in flat if entry[0] not in error.names]
-        raise _unknown(error.names, at, partial(read, table, rest, control, filtered, release)) from None
+        rest = [(name, text) for name, texts in given.items() if name not in error.names for text in texts]
+        raise refused.unknown(error.names, at, partial(read, table, rest, control, filtered, release)) from None
     raw: dict[str, list[str]] = {}
     for name, texts in given.items():
         raw.setdefault(form.called[name], []).extend(texts)
@@ -150,11 +120,11 @@ def read(
     try:
         loaded = form.schema.load(ready)
     except ValidationError as error:
-        raise _invalid(error.messages_dict, at) from None
+        raise refused.invalid(error.messages_dict, at) from None
     values = {name: loaded[key] for key, name in form.names}
     if "version" in values and "as_of" in values:
         reason = "give either version or as_of, not both"
-        raise QueryError("conflicting-parameters", reason, [_error(name, reason) for name in ("version", "as_of")])
+        raise QueryError("conflicting-parameters", reason, [entry(name, reason) for name in ("version", "as_of")])
     either = [_condition(table, release, text, at) for text in values.get(parameters.OR, ())]
     if len(form.filters) + len(either) > parameters.FILTERS_MAX:
         raise wrong(parameters.OR if either else [*given][-1], f"more than {parameters.FILTERS_MAX} filters")
@@ -171,24 +141,21 @@ def _ready(table: Table, release: Release | None, form: Form, name: str, texts: 
     return ",".join(texts) if name in form.lists else texts[0].replace(COMMA, ",")
 
 
-def _by_name(pairs: Sequence[tuple[str, str]], filtered: bool) -> dict[str, list[str]]:
+def _by_name(pairs: Sequence[tuple[str, str]], filtered: bool, at: At) -> dict[str, list[str]]:
     """The texts of each parameter; what `where` holds is a parameter like any other."""
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         if filtered and name.removesuffix(BRACKETS) == parameters.WHERE:
-            name, text = _split(parameters.WHERE, text)
+            name, text = _split(parameters.WHERE, text, at)
         given.setdefault(name, []).append(text)
     return given
 
 
-def _split(parameter: str, text: str) -> tuple[str, str]:
+def _split(parameter: str, text: str, at: At) -> tuple[str, str]:
     """The name and the value of a condition. Raises QueryError for what is none."""
     name, separator, value = text.partition("=")
     if not separator or not name:
-        said = text.replace(COMMA, ",")[:60]
-        raise wrong(
-            parameter, f"expected field=value or field__operator=value, found {said!r}; one condition each time"
-        )
+        raise refused.no_condition(parameter, text.replace(COMMA, ","), at)
     return name.replace(COMMA, ","), value
 
 
@@ -204,29 +171,8 @@ def _repeated(table: Table, name: str, texts: Sequence[str]) -> QueryError:
     return wrong(name[:60], reason)
 
 
-def _condition(table: Table, release: Release | None, text: str, at: Callable[[], Address]) -> tuple[Filter, ...]:
-    """The conditions that one alternative of `or` means. Raises QueryError."""
-    name, value = _split(parameters.OR, text)
-    found = parameters.condition(release.package if release else None, table, name)
-    if found is None:
-        near = nearest(name, parameters.filters(table))
-        raise wrong(parameters.OR, f"{name[:60]!r} is not a filter of this resource", did_you_mean=near)
-    parts = lists.cut(release, table, found, [value]) if found.operator.many else value.replace(COMMA, ",")
-    try:
-        return _filters(found, Value(found.field, found.operator).deserialize(parts))
-    except ValidationError as error:
-        raise _invalid({parameters.OR: error.messages}, at) from None
-
-
-def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
-    """The filters that a condition stands for."""
-    operator, rest = found.operator, (found.position, found.foreign)
-    every = zip(map(OPERATORS.get, operator.parts), value, strict=True) if operator.parts else [(operator, value)]
-    return tuple([Filter(rest[0], one or operator, part, rest[1]) for one, part in every])
-
-
 def _address(
-    table: Table, pairs: Iterable[tuple[str, str]], control: Control, filtered: bool, release: Release | None
+    table: Table, pairs: Sequence[tuple[str, str]], control: Control, filtered: bool, release: Release | None
 ) -> Address:
     """What was asked, for hints."""
 
@@ -238,46 +184,30 @@ def _address(
         return True
 
     asked, rows = partial(accepts, control, filtered), partial(accepts, parameters.control, True)
+    known = {**control(table), **(parameters.conditions() if filtered else {})}
     given = {name: value.replace(COMMA, ",") for name, value in pairs}
-    return Address(table, control(table), filtered, asked, rows, given)
+    return Address(table, known, filtered, asked, rows, given)
 
 
-def _unknown(names: Sequence[str], at: Callable[[], Address], rest: Callable[[], Query]) -> QueryError:
-    """The error of unknown names; it tells of wrong values among the `rest` of the parameters too."""
-
-    def errors() -> Errors:
-        address = at()
-        found = [
-            _error(name[:100], **{"reason": "unknown", **hints.unknown(address, name)})
-            for name in names[:UNKNOWN_NAMED]
-        ]
-        try:
-            rest()
-        except QueryError as error:
-            found += error.errors
-        return found
-
-    return QueryError("unknown-parameter", f"{names[0][:100]!r} is not a parameter of this resource.", errors)
+def _condition(table: Table, release: Release | None, text: str, at: At) -> tuple[Filter, ...]:
+    """The conditions that one alternative of `or` means. Raises QueryError."""
+    name, value = _split(parameters.OR, text, at)
+    found = parameters.condition(release.package if release else None, table, name)
+    if found is None:
+        near = nearest(name, parameters.filters(table))
+        raise wrong(parameters.OR, f"{name[:60]!r} is not a filter of this resource", did_you_mean=near)
+    parts = lists.cut(release, table, found, [value]) if found.operator.many else value.replace(COMMA, ",")
+    try:
+        return _filters(found, Value(found.field, found.operator).deserialize(parts))
+    except ValidationError as error:
+        raise refused.invalid({parameters.OR: error.messages}, at) from None
 
 
-def _invalid(messages_of: Mapping[str, Any], at: Callable[[], Address]) -> QueryError:
-    """The error of values that were refused, with marshmallow's messages by parameter."""
-    found = []
-    for name, messages in messages_of.items():
-        if isinstance(messages, dict):
-            found.append((name, messages["reason"][0], messages.get("did_you_mean")))
-        else:
-            found.extend((name, hints.reason(name, str(message).rstrip(".")), None) for message in messages)
-
-    def errors() -> Errors:
-        address = at()
-        return [
-            _error(name, reason, **{"did_you_mean": near, **hints.wrong(address, name, reason, near)})
-            for name, reason, near in found
-        ]
-
-    name, reason, _ = found[0]
-    return QueryError("invalid-parameter", f"{name}: {reason}", errors)
+def _filters(found: Condition, value: Any) -> tuple[Filter, ...]:
+    """The filters that a condition stands for."""
+    operator, rest = found.operator, (found.position, found.foreign)
+    every = zip(map(OPERATORS.get, operator.parts), value, strict=True) if operator.parts else [(operator, value)]
+    return tuple([Filter(rest[0], one or operator, part, rest[1]) for one, part in every])
 
 
 def _query(
