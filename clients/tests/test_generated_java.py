@@ -21,7 +21,7 @@ def jar() -> Path:
 
 @pytest.fixture(scope="module")
 def sources(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Without two libraries that are not in the jar: the marks of what was generated, and the difference of null and none."""
+    """Without two libraries that are not in the jar: marks of what was generated; null and nothing told apart."""
     folder = tmp_path_factory.mktemp("java")
     templates = folder / "templates"
     templates.mkdir()
@@ -72,7 +72,9 @@ def said(code: str, classes: Path, jar: Path, server: str) -> str:
 
 def test_no_method_has_more_parameters_than_java_takes(sources: Path) -> None:
     texts = [path.read_text("utf-8") for path in (sources / "api").glob("*Api.java")]
-    widest = [parameters.count("@javax") for text in texts for parameters in re.findall(r"public .*?\((.*?)\) throws", text)]
+    widest = [
+        parameters.count("@javax") for text in texts for parameters in re.findall(r"public .*?\((.*?)\) throws", text)
+    ]
     assert 20 < max(widest) < MOST_PARAMETERS / 2
 
 

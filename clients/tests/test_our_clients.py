@@ -36,5 +36,3 @@ def test_the_typescript_client_compiles_and_does_what_its_readme_shows(server: s
     options = ["--strict", "--target", "es2022", "--module", "nodenext"]
     run(NODE_MODULES / "tsc", *options, "example.ts", cwd=tmp_path)
     assert run(program("node"), "example.js", cwd=tmp_path) == said
-
-

@@ -130,7 +130,7 @@ def test_polars_reads_the_rows_of_a_filtered_workbook(records: str) -> None:
 
 @pytest.fixture(scope="module")
 def database() -> duckdb.DuckDBPyConnection:
-    """With its extension for HTTP, which `INSTALL httpfs` would fetch from its makers' server, from a Python package."""
+    """With its extension for HTTP from PyPI: `INSTALL httpfs` would fetch it from its makers' server."""
     connection = duckdb.connect()
     [extension] = Path(duckdb_extension_httpfs.__path__[0]).rglob("httpfs.duckdb_extension")
     connection.load_extension(str(extension))

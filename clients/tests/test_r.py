@@ -7,6 +7,7 @@ import pytest
 import truth
 from programs import program, run
 
+
 def r(code: str, server: str) -> str:
     head = f'RECORDS <- "{server}/v1/datasets/exports/records"; BASE <- "{server}/v1/datasets"\n'
     return run(program("Rscript"), "--no-init-file", "-", text=head + code)
