@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,8 +16,11 @@ import pytest
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-renderer-backgrounding", "--disable-background-timer-throttling"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+# The browser reads commands from its descriptor 3 and writes to 4.
+PLACED = "import os, sys; [os.dup2(int(sys.argv[n]), n + 2) for n in (1, 2)]; os.execv(sys.argv[3], sys.argv[3:])"
 Evaluate = Callable[[str], Any]
 
 
@@ -28,10 +32,9 @@ def chromium() -> str:
 
 @contextmanager
 def page(url: str, profile: Path) -> Iterator[Evaluate]:
-    """A page in a browser of its own; what is yielded evaluates JavaScript there, promises too, and returns its value."""
+    """A page in a browser of its own; what is yielded evaluates JavaScript there, and returns what a promise gives."""
     commands, events = os.pipe(), os.pipe()
-    # It reads commands from its descriptor 3 and writes to 4.
-    command = ["sh", "-c", f'exec "$0" "$@" 3<&{commands[0]} 4>&{events[1]}', chromium(), *OPTIONS]
+    command = [sys.executable, "-c", PLACED, str(commands[0]), str(events[1]), chromium(), *OPTIONS]
     command += ["--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(command, pass_fds=(commands[0], events[1]), stderr=subprocess.DEVNULL)
     os.close(commands[0])
@@ -42,7 +45,11 @@ def page(url: str, profile: Path) -> Iterator[Evaluate]:
         def told(name: str, value: Any) -> dict[str, Any]:
             """The next message with that entry."""
             while True:
-                found: dict[str, Any] = json.loads(b"".join(iter(lambda: answers.read(1), b"\0")))
+                message = bytearray()
+                while (byte := answers.read(1)) != b"\0":
+                    assert byte, "the browser has ended"
+                    message += byte
+                found: dict[str, Any] = json.loads(message)
                 if found.get(name) == value:
                     return found
 
@@ -54,7 +61,8 @@ def page(url: str, profile: Path) -> Iterator[Evaluate]:
             result: dict[str, Any] = found["result"]
             return result
 
-        target = call("Target.createTarget", params={"url": "about:blank"})["targetId"]
+        targets = call("Target.getTargets")["targetInfos"]
+        target = next(one["targetId"] for one in targets if one["type"] == "page")
         session = call("Target.attachToTarget", params={"targetId": target, "flatten": True})["sessionId"]
         call("Page.enable", sessionId=session)
         call("Page.navigate", params={"url": url}, sessionId=session)

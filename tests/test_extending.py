@@ -23,9 +23,10 @@ def documented(client: FlaskClient, path: str) -> dict[str, Any]:
     """The document's operation at a path, its parameters by name."""
     document = client.get("/openapi.json").get_json()
     operation = document["paths"][path]["get"]
-    named = [entry.get("$ref", "").rpartition("/")[2] for entry in operation["parameters"]]
-    entries = [document["components"]["parameters"][name] for name in named if name]
-    return {**operation, "parameters": {entry["name"]: entry for entry in entries}}
+    named = [entry["$ref"].rpartition("/")[2] for entry in operation["parameters"]]
+    entries = [document["components"]["parameters"][name] for name in named]
+    response = document["components"]["responses"][operation["responses"]["200"]["$ref"].rpartition("/")[2]]
+    return {**operation, "parameters": {entry["name"]: entry for entry in entries}, "response": response}
 
 
 def test_an_operator_is_one_entry_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +52,8 @@ def test_an_operator_is_one_entry_of_a_table(tmp_path: Path, monkeypatch: pytest
     ):
         rows = client.get(rows_path("places", path)).get_json()["data"]
         assert [row["id"] for row in rows] == ids, path
-    words = documented(client, "/v1/datasets/places/records")["parameters"]["name__ends"]["description"]
-    assert words == "name ends with this, ignoring case."
+    words = documented(client, "/v1/datasets/places/records")["parameters"]["where"]["description"]
+    assert "- `ends`: the field ends with this, ignoring case; string" in words.splitlines()
     assert client.get("/v1/datasets/places/aggregate?name__ends=a").get_json()["data"] == [{"count": 1}]
     assert client.get(rows_path("places", "id__ends=1")).status_code == 400
 
@@ -79,13 +80,9 @@ def test_an_output_format_is_one_object(tmp_path: Path, monkeypatch: pytest.Monk
         assert answer.headers["Content-Disposition"] == 'inline; filename="places.tabs"'
     whole = client.get(rows_path("places", extension=".tabs")).text
     assert whole.splitlines()[0] == "id\tname" and len(whole.splitlines()) == 5
-    assert (
-        "text/tab-separated-values" in documented(client, "/v1/datasets/places/records")["responses"]["200"]["content"]
-    )
-    extension = documented(client, "/v1/datasets/places/records.{extension}")
-    paths = client.get("/openapi.json").get_json()["paths"]["/v1/datasets/places/records.{extension}"]["get"]
-    assert extension["operationId"] == paths["operationId"]
-    assert "tabs" in paths["parameters"][0]["schema"]["enum"]
+    operation = documented(client, "/v1/datasets/{dataset}/records.tabs")
+    assert operation["operationId"] == "records_tabs"
+    assert [*operation["response"]["content"]] == ["text/tab-separated-values"]
 
 
 def test_the_document_changes_with_the_field_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,5 +94,5 @@ def test_the_document_changes_with_the_field_that_loads(tmp_path: Path, monkeypa
     client = served(tmp_path / "again", PLACES)
     known = documented(client, "/v1/datasets/places/records")["parameters"]
     assert known["limit"]["schema"]["maximum"] == 7
-    assert known["id__gte"]["description"] == "id is no less than this."
+    assert "- `gte`: the field is no less than this;" in known["where"]["description"]
     assert problem(client, rows_path("places", "limit=8"))["detail"] == "limit: expected 1 to 7"

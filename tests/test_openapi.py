@@ -6,17 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import packages
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from fitting import FITS, fit
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
@@ -29,11 +28,12 @@ from api.model.descriptor import Table
 from api.openapi import rows
 from api.openapi.operations import OPERATIONS
 from api.query import parameters, parse
+from api.query.fields import OPERATORS
 from api.release.build import build
+from api.release.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "openapi" / "openapi.yaml"
-BROWSER_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -47,46 +47,36 @@ def parsed(text: str) -> Any:
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
-    """Path, operation and parameters (references followed) of everything in a document."""
-    known = document["components"]["parameters"]
-    assert document["paths"] and known
+    """Path, operation and parameters (references followed, those to an enum too) of everything in a document."""
+    parts = document["components"]
+    assert document["paths"] and parts["parameters"]
     for path, item in document["paths"].items():
-        entries = [known[p["$ref"].rpartition("/")[2]] if "$ref" in p else p for p in item["get"].get("parameters", [])]
-        yield path, item["get"], entries
+        entries = [parts["parameters"][p["$ref"].rpartition("/")[2]] for p in item["get"].get("parameters", [])]
+        yield path, item["get"], [{**entry, "schema": resolved(parts["schemas"], entry["schema"])} for entry in entries]
+
+
+def resolved(schemas: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema, or the one with an enum that it refers to."""
+    found = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return found if "enum" in found else schema
 
 
 def written(entry: Mapping[str, Any], value: Any) -> str:
-    """A value in a query string, as OpenAPI's style=form, explode=false says."""
-    if "content" in entry:
-        return quote(json.dumps(value), safe="")
+    """A parameter in a query string, as OpenAPI's style=form, explode=true says."""
     parts = value if isinstance(value, list) else [value]
-    return ",".join(quote(str(p).lower() if isinstance(p, bool) else str(p), safe="") for p in parts)
+    name = quote(entry["name"], safe="")
+    return "&".join(f"{name}={quote(str(p).lower() if isinstance(p, bool) else str(p), safe='')}" for p in parts)
 
 
 def sample(path: str, entries: list[dict[str, Any]]) -> str:
     """The operation's address with its own examples for what must be given; any text where it has none."""
     for entry in entries:
         if entry["in"] == "path":
-            path = path.replace("{" + entry["name"] + "}", quote(str(entry.get("example", "1")), safe=",/"))
+            value = entry.get("example", entry["schema"].get("enum", ["1"])[0])
+            path = path.replace("{" + entry["name"] + "}", quote(str(value), safe=",/"))
     required = [entry for entry in entries if entry["in"] == "query" and entry.get("required")]
-    needed = [f"{quote(entry['name'])}={written(entry, entry.get('example', 'x'))}" for entry in required]
+    needed = [written(entry, entry.get("example", "x")) for entry in required]
     return f"{path}?{'&'.join(needed)}" if needed else path
-
-
-# A value that fits each way in which filters are written.
-FITS: Mapping[str, Any] = {
-    "Text": "a b",
-    "Whole": 12,
-    "Number": 1.5,
-    "Flag": True,
-    "Year": 2007,
-    "YearMonth": "2007-03",
-    "Day": "2007-03-31",
-    "Clock": "13:30:00",
-    "Moment": "2007-03-31T13:30:00Z",
-    "Duration": "P1Y2M",
-    "Point": "-99.13,19.43",
-}
 
 
 def optional(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -100,18 +90,23 @@ def no_row(path: str) -> set[int]:
 
 def fitting(entry: Mapping[str, Any]) -> Any:
     """A value as the document wants it; None for a text that only the service knows (cursor, version, as_of …)."""
-    if "content" in entry:
-        return {"Object": {}, "Array": []}[entry["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]
     schema = entry["schema"]
     if schema.get("type") == "array":
-        return [fitting({"schema": schema["items"]})]
+        names = listed(schema["items"])
+        return [*dict.fromkeys([names[0], names[-1]])] if names else None
     if "$ref" in schema:
         return FITS[schema["$ref"].rpartition("/")[2]]
     return schema.get("enum", [schema.get("minimum")])[0]
 
 
-def with_parameter(address: str, name: str, value: str) -> str:
-    return f"{address}{'&' if '?' in address else '?'}{quote(name, safe='')}={value}"
+def listed(items: Mapping[str, Any]) -> list[str]:
+    """The names that the pattern of a list's entries allows."""
+    found = re.fullmatch(r"\^(?:-\?)?\((.*)\)\$", items["pattern"], re.DOTALL)
+    return [re.sub(r"\\(.)", r"\1", name) for name in re.split(r"(?<!\\)\|", found[1])] if found else []
+
+
+def with_parameter(address: str, entry: Mapping[str, Any], value: Any) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{written(entry, value)}"
 
 
 def test_the_committed_document_is_the_one_served(document: dict[str, Any]) -> None:
@@ -126,7 +121,8 @@ def test_the_committed_document_shares_nothing_between_places() -> None:
     assert not re.search(r"(^|[\s\[{,-])[&*]id\d+", COMMITTED.read_text(encoding="utf-8"))
 
 
-def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any], store: Path) -> None:
+def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any]) -> None:
+    """Those that differ from dataset to dataset for each; every format of rows has its own."""
     package = app.extensions["store"].latest().package
     missing = {rule.endpoint for rule in app.url_map.iter_rules()} - set(OPERATIONS)
     assert not missing, f"add a line to api.openapi.document.operations.OPERATIONS for each of {sorted(missing)}"
@@ -134,12 +130,16 @@ def test_documented_paths_are_the_routes(app: Flask, document: dict[str, Any], s
     assert not gone, f"OPERATIONS describes views that are no more: {sorted(gone)}"
     expected = set()
     for rule in app.url_map.iter_rules():
-        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-        if OPERATIONS[rule.endpoint] is None:
+        operation = OPERATIONS[rule.endpoint]
+        if operation is None:
             continue
-        names = [table.name for table in package.tables] if path.startswith("/v1/datasets/{name}") else ["{name}"]
-        expected |= {path.replace("{name}", name) for name in names}
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        below = path.startswith("/v1/datasets/{name}")
+        names = [table.name for table in package.tables] if operation.each else ["{dataset}"] if below else ["{name}"]
+        extensions = operation.formats() if operation.formats else [""]
+        expected |= {path.replace("{name}", n).replace("{extension}", e) for n in names for e in extensions}
     assert set(document["paths"]) == expected
+    assert {"/v1/datasets/exports/records", "/v1/datasets/{dataset}/records.csv", "/tuf/{name}"} <= expected
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
@@ -151,46 +151,71 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, operation, _ in operations(document)]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]+", name) for name in names)
 
 
 def test_documented_parameters_are_those_that_are_read(
     app: Flask, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What each view hands to question.read is what the document says of it: names of filters and of the rest."""
-    asked: list[set[str]] = []
+    """What each view hands to parse.read is what the document says of it. Two things that are read stand elsewhere: the
+    operators of filters in the text of `where`, and `expand` where rows have no types."""
+    asked: list[tuple[set[str], set[str]]] = []
     plain = parse.read
 
-    def spying(table: Table, given: Any, control: Any, filtered: bool = True) -> parse.Query:
+    def spying(table: Table, given: Any, control: Any, filtered: bool = True, *rest: Any) -> parse.Query:
         named = {n for n, field in control(table).items() if getattr(field, "known", None) != ()}
-        asked.append(named | set(parameters.filters(table) if filtered else ()))
-        return plain(table, given, control, filtered)
+        named |= set(parameters.conditions()) if filtered else set()
+        asked.append((named, set(parameters.filters(table) if filtered else ())))
+        return plain(table, given, control, filtered, *rest)
 
     monkeypatch.setattr(parse, "read", spying)
     client = app.test_client()
-    for number, (path, _, entries) in enumerate(operations(document)):
+    equal = []
+    for number, (path, operation, entries) in enumerate(operations(document)):
         asked.clear()
         address = sample(path, entries)
         # An Accept header that nobody sent before: the answer is not taken from the cache.
         client.get(address, headers={"Accept": f"*/*;q=0.9, text/x-{number}"})
         known = {entry["name"] for entry in entries if entry["in"] == "query"}
-        assert known == max(asked, key=len, default=set()), address
+        controls, filters = max(asked, key=lambda pair: len(pair[0] | pair[1]), default=(set[str](), set[str]()))
+        assert controls - known in (set(), {"expand"}), address
+        assert known - controls <= filters and bool(filters) == ("where" in known), address
+        if {"tags": operation["tags"], "filters": bool(filters)} == {"tags": ["exports"], "filters": True}:
+            equal.append(known - controls)
+    assert equal and all({"year", "standing", "as_of__eq"} <= names for names in equal)
+    expanding = {path for path, _, entries in operations(document) if "expand" in {entry["name"] for entry in entries}}
+    assert expanding >= {f"/v1/datasets/{{dataset}}/records.{kind}" for kind in ("json", "jsonl")}
+    assert not expanding & {f"/v1/datasets/{{dataset}}/records.{kind}" for kind, of in FORMATS.items() if of.flat}
+
+
+def test_every_operator_stands_in_the_text_of_where_and_works_there(
+    client: FlaskClient, document: dict[str, Any]
+) -> None:
+    words = document["components"]["parameters"]["where"]["description"]
+    assert re.findall(r"^- `(\w+)`", words, re.MULTILINE) == list(OPERATORS)
+    tried = set()
+    for table in client.application.extensions["store"].latest().package.tables:
+        conditions = [f"{name}={fit(value)}" for name, value in parameters.filters(table).items()]
+        for start in range(0, len(conditions), 30):
+            query = urlencode([("where", one) for one in conditions[start : start + 30]])
+            found = client.get(f"/v1/datasets/{table.name}/records?{query}")
+            assert found.status_code == 200, (query, found.text)
+        tried |= {value.operator.name for value in parameters.filters(table).values()}
+    assert tried == set(OPERATORS)
 
 
 def test_every_optional_parameter_is_accepted_as_it_is_described(client: FlaskClient, document: dict[str, Any]) -> None:
     """Each by itself, with a value that fits: its address answers, or says that this sum must not be made."""
     tried = []
     for path, _, entries in operations(document):
-        if "{extension}" in path:
-            continue
         address = sample(path, entries)
         answers = {200, 409, *no_row(path)}
         for entry in optional(entries):
             if (value := fitting(entry)) is not None:
-                found = client.get(with_parameter(address, entry["name"], written(entry, value)))
+                found = client.get(with_parameter(address, entry, value))
                 assert found.status_code in answers, (address, entry["name"], found.text)
                 tried.append(entry["name"])
-    assert {"limit", "sort", "year", "value__gte", "measure"} <= set(tried)
+    assert {"limit", "sort", "fields", "year", "standing", "measure", "group_by"} <= set(tried)
 
 
 def test_optional_parameters_have_no_values_to_begin_with(document: dict[str, Any]) -> None:
@@ -204,7 +229,7 @@ def test_optional_parameters_have_no_values_to_begin_with(document: dict[str, An
             used = schemas_of_values[items["$ref"].rpartition("/")[2]] if "$ref" in items else items
             assert not {"example", "examples", "default"} & {*entry, *schema, *used}, (path, entry["name"])
             names.append(entry["name"])
-    assert {"limit", "sort", "year", "value__gte", "measure"} <= set(names)
+    assert {"limit", "sort", "year", "standing", "where", "measure"} <= set(names)
 
 
 def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
@@ -215,18 +240,18 @@ def test_every_filter_of_a_type_that_has_wrong_values_refuses_them(
         if not path.endswith("/records"):
             continue
         for entry in entries:
-            shape = json.dumps(entry.get("schema", {}))
-            if "/Text" in shape or (entry.get("schema", {}).get("type") == "string" and "format" not in shape):
+            schema = entry["schema"]
+            if "/Text" in json.dumps(schema) or schema.get("pattern") == types.PLAIN["pattern"]:
                 continue
-            found = client.get(with_parameter(path, entry["name"], "%20x%20"))
+            found = client.get(with_parameter(path, entry, " x "))
             assert found.status_code == 400, (path, entry["name"])
             assert found.get_json()["errors"][0]["parameter"] == entry["name"]
             tried.append(entry["name"])
-    assert {"limit", "year", "value__gte", "period_start__lt", "as_of__isnull"} <= set(tried)
+    assert {"limit", "sort", "where", "as_of", "year", "standing", "period_start"} <= set(tried)
 
 
-def test_values_outside_an_enum_or_pattern_find_nothing_and_are_no_error(client: FlaskClient) -> None:
-    for question_text in ("period_type=nonsense", "id=NOT%20AN%20ID", "year=1", "value__lt=-1e300"):
+def test_values_outside_a_pattern_or_range_find_nothing_and_are_no_error(client: FlaskClient) -> None:
+    for question_text in ("id=NOT%20AN%20ID", "year=1", "value__lt=-1e300"):
         found = client.get(f"/v1/datasets/exports/records?{question_text}")
         assert (found.status_code, found.get_json()["data"]) == (200, [])
 
@@ -236,7 +261,7 @@ def test_rows_have_exactly_the_documented_keys(client: FlaskClient, document: di
     assert tables
     for table in tables:
         row = client.get(f"/v1/datasets/{table.name}/records?limit=1").get_json()["data"][0]
-        documented = document["components"]["schemas"][f"Row.{table.name}"]["properties"]
+        documented = document["components"]["schemas"][f"{table.name}_row"]["properties"]
         assert list(row) == list(documented)
 
 
@@ -299,11 +324,11 @@ def test_a_new_release_is_described_at_once(tmp_path: Path) -> None:
     build(small("1.0.0", "old"), store)
     app = create_app(STORE=store, BASE_URL="")
     client = app.test_client()
-    assert "old" in client.get("/openapi.json").get_json()["components"]["schemas"]["Row.t"]["properties"]
+    assert "old" in client.get("/openapi.json").get_json()["components"]["schemas"]["t_row"]["properties"]
     build(small("1.1.0", "new"), store)
     app.extensions["store"]._checked = float("-inf")
     found = client.get("/openapi.json").get_json()
-    assert "new" in found["components"]["schemas"]["Row.t"]["properties"]
+    assert "new" in found["components"]["schemas"]["t_row"]["properties"]
 
 
 ODD = [
@@ -365,12 +390,14 @@ def test_packages_with_odd_names_are_described(odd: FlaskClient) -> None:
     assert "/v1/datasets/Ann%C3%A9e%201/records" in found["paths"]
     for path, _, entries in operations(found):
         address = sample(path, entries)
-        for entry in optional(entries) if "{extension}" not in path else ():
+        for entry in optional(entries):
             if (value := fitting(entry)) is not None:
-                answer = odd.get(with_parameter(address, entry["name"], written(entry, value)))
+                answer = odd.get(with_parameter(address, entry, value))
                 assert answer.status_code in {200, *no_row(path)}, (path, entry["name"], answer.text)
     names = {e["name"] for p, _, entries in operations(found) if p.endswith("1/records") for e in entries}
-    assert {"limit", "limit__eq", "a b", 'say "x"', "Größe__gte", "数", "день__lt", "q__eq", "x__in"} <= names
+    assert {"limit", "limit__eq", "a b", 'say "x"', "Größe", "数", "a{b}", "день", "q__eq", "x__in"} <= names
+    rows_of = [name for name in found["components"]["schemas"] if name.endswith("_row")]
+    assert rows_of == ["Annee_1_row", "select_row", "table_row", "conflicts_row"]
     assert odd.get("/docs/").status_code == 200
     assert parsed(odd.get("/openapi.yaml").text) == found
 
@@ -445,78 +472,3 @@ def test_another_schema_is_another_document(tmp_path: Path) -> None:
     assert lantern("openapi", "--output", path, package=former, store=tmp_path / "none").exit_code == 0
     assert lantern(*check, package=other_rows, store=tmp_path / "none").exit_code == 0
     assert lantern(*check, package=other_field, store=tmp_path / "none").exit_code == 1
-
-
-def browser() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return found or pytest.skip("no Chromium here: on Debian, apt-get install chromium")
-
-
-class Prefixed(BaseHTTPRequestHandler):
-    """A proxy that serves the app below /some/prefix/ and keeps what it is asked for."""
-
-    app: FlaskClient
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        inner = self.path.removeprefix("/some/prefix")
-        found = self.app.get(inner) if inner != self.path else None
-        self.send_response(found.status_code if found else 404)
-        self.send_header("Content-Type", found.content_type if found else "text/plain")
-        self.end_headers()
-        self.wfile.write(found.data if found else b"")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on standard error."""
-
-
-@pytest.fixture
-def behind_a_prefix(app: Flask) -> Iterator[tuple[str, list[str]]]:
-    asked: list[str] = []
-    handler = type("Handler", (Prefixed,), {"app": app.test_client(), "asked": asked})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_the_page_shows_the_operations_and_asks_no_other_host(
-    behind_a_prefix: tuple[str, list[str]], tmp_path: Path
-) -> None:
-    """In a browser whose every request to another host is caught, behind a prefix, with a document that is not ours."""
-    host, asked = behind_a_prefix
-    log = tmp_path / "net.json"
-    command = [browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}", "--virtual-time-budget=20000"]
-    command += ["--dump-dom", f"{host}/some/prefix/docs/?url={host}/some/prefix/elsewhere.json&configUrl=/other"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=BROWSER_SECONDS)
-    assert "Figures on US arms exports to Mexico" in done.stdout, done.stderr[-2000:]
-    assert 'id="operations-tag-exports"' in done.stdout
-    assert not [path for path in asked if "elsewhere.json" in path and "/docs/" not in path]
-    assert not [path for path in asked if path.startswith("/other")]
-    assert {re.sub(r"\?.*", "", path) for path in asked} <= {
-        "/some/prefix/docs/",
-        "/some/prefix/openapi.json",
-        *(f"/some/prefix/docs/static/{name}" for name in ("swagger-ui.css", "swagger-ui-bundle.js")),
-        *(f"/some/prefix/docs/static/favicon-{size}.png" for size in ("16x16", "32x32")),
-    }
-    assert requested(log, host) == {host}
-
-
-def requested(log: Path, page: str) -> set[str]:
-    """The hosts that a page's own requests went to, from Chromium's network log (the browser makes some for itself)."""
-    events = json.loads(log.read_text(encoding="utf-8"))["events"]
-    own = [event["params"] for event in events if event.get("params", {}).get("initiator") == page]
-    return {"/".join(entry["url"].split("/")[:3]) for entry in own}
-
-
-def test_the_page_names_no_other_host(client: FlaskClient) -> None:
-    text = client.get("/docs/").text
-    assert 'src="' in text
-    assert not re.findall(r'(?:src|href|url)\s*[=:(]\s*["\']?(?:https?:)?//', text)
