@@ -183,16 +183,8 @@ def test_documented_parameters_are_those_that_are_read(
         # An Accept header that nobody sent before: the answer is not taken from the cache.
         client.get(address, headers={"Accept": f"*/*;q=0.9, text/x-{number}"})
         known = {entry["name"] for entry in entries if entry["in"] == "query"}
-<<<<<<< HEAD
-        assert known == max(asked, key=len, default=set()) - {*IN_WORDS}, address
-
-
-def test_parameters_that_change_the_form_of_a_response_are_described_in_words(document: dict[str, Any]) -> None:
-    assert IN_WORDS == ("shape", "excel")
-    assert all(f"{name}=" in document["info"]["description"] for name in IN_WORDS)
-=======
         controls, filters = max(asked, key=lambda pair: len(pair[0] | pair[1]), default=(set[str](), set[str]()))
-        assert controls - known in (set(), {"expand"}), address
+        assert controls - known - {*IN_WORDS} in (set(), {"expand"}), address
         assert known - controls <= filters and bool(filters) == ("where" in known), address
         if {"tags": operation["tags"], "filters": bool(filters)} == {"tags": ["exports"], "filters": True}:
             equal.append(known - controls)
@@ -200,6 +192,11 @@ def test_parameters_that_change_the_form_of_a_response_are_described_in_words(do
     expanding = {path for path, _, entries in operations(document) if "expand" in {entry["name"] for entry in entries}}
     assert expanding >= {f"/v1/datasets/{{dataset}}/records.{kind}" for kind in ("json", "jsonl")}
     assert not expanding & {f"/v1/datasets/{{dataset}}/records.{kind}" for kind, of in FORMATS.items() if of.flat}
+
+
+def test_parameters_that_change_the_form_of_a_response_are_described_in_words(document: dict[str, Any]) -> None:
+    assert IN_WORDS == ("shape", "excel")
+    assert all(f"{name}=" in document["info"]["description"] for name in IN_WORDS)
 
 
 def test_every_operator_stands_in_the_text_of_where_and_works_there(
@@ -216,7 +213,6 @@ def test_every_operator_stands_in_the_text_of_where_and_works_there(
             assert found.status_code == 200, (query, found.text)
         tried |= {value.operator.name for value in parameters.filters(table).values()}
     assert tried == set(OPERATORS)
->>>>>>> document
 
 
 def test_every_optional_parameter_is_accepted_as_it_is_described(client: FlaskClient, document: dict[str, Any]) -> None:
@@ -405,11 +401,7 @@ def test_packages_with_odd_names_are_described(odd: FlaskClient) -> None:
     assert "/v1/datasets/Ann%C3%A9e%201/records" in found["paths"]
     for path, _, entries in operations(found):
         address = sample(path, entries)
-<<<<<<< HEAD
-        for entry in alone(entries) if "{extension}" not in path else ():
-=======
-        for entry in optional(entries):
->>>>>>> document
+        for entry in alone(entries):
             if (value := fitting(entry)) is not None:
                 answer = odd.get(with_parameter(address, entry, value))
                 assert answer.status_code in {200, *no_row(path)}, (path, entry["name"], answer.text)

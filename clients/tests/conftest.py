@@ -28,6 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update({SERVER: started.url, STORE: environ["LANTERN_STORE"]})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: meanwhile the other process does the rest."""
+    items.sort(key=lambda item: item.path.name != "test_schemathesis.py")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI a test that is skipped has failed."""

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 CLIENTS = Path(__file__).resolve().parents[1]
-BUILD = CLIENTS.parent / "build" / "clients"
 NODE_MODULES = CLIENTS / "node_modules" / ".bin"
 # What pip and npm do not bring, each with the Debian packages that have it. .ci/run installs them (test_programs.py).
 PROGRAMS = {
@@ -21,12 +20,14 @@ PROGRAMS = {
     "npm": "npm",
     "Rscript": "r-base-core r-cran-httr2 r-cran-jsonlite r-cran-readr",
 }
-SECONDS = 300
+OTHER_NAMES = {"chromium": "google-chrome"}
+SECONDS = 420
 
 
 def program(name: str) -> str:
-    """Its path; the test is skipped where it is missing, which in CI is a failure."""
-    return shutil.which(name) or pytest.skip(f"no {name} here: on Debian, apt-get install {PROGRAMS[name]}")
+    """Its path; the test is skipped where it is missing, which in CI is a failure (conftest.py)."""
+    found = shutil.which(name) or shutil.which(OTHER_NAMES.get(name, name))
+    return found or pytest.skip(f"no {name} here: on Debian, apt-get install {PROGRAMS[name]}")
 
 
 def run(*command: str | Path, cwd: Path = CLIENTS, text: str | None = None, **environ: str) -> str:

@@ -21,7 +21,7 @@ def jar() -> Path:
 
 @pytest.fixture(scope="module")
 def sources(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Without two libraries that are not in the jar: the marks of what was generated, and the difference of null and none."""
+    """Without two libraries that are not in the jar: marks of what was generated; null and nothing told apart."""
     folder = tmp_path_factory.mktemp("java")
     templates = folder / "templates"
     templates.mkdir()

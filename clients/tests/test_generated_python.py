@@ -36,8 +36,8 @@ def listed(figures: list[truth.Figure]) -> list[list[Any]]:
 
 
 def test_a_list_in_a_condition_and_a_list_of_fields(made: Path, server: str) -> None:
-    listed_in = f"indicator__in={','.join(truth.LISTED)}"
-    code = f"say(figures(exports.exports_records(where=[{listed_in!r}], sort={truth.SORT})))"
+    where = [f"indicator__in={','.join(truth.LISTED)}"]
+    code = f"say(figures(exports.exports_records(where={where}, sort={truth.SORT})))"
     assert said(code, made, server) == listed(truth.of_the_list())
 
 

@@ -82,8 +82,7 @@ def test_pandas_reads_csv(records: str) -> None:
 
 
 def test_pandas_reads_the_filtered_csv(records: str) -> None:
-    query = f"indicator__in={','.join(truth.LISTED)}&sort={','.join(truth.SORT)}"
-    assert frame(pd.read_csv(f"{records}.csv?{query}")) == truth.of_the_list()
+    assert frame(pd.read_csv(f"{records}.csv?{truth.QUERY}")) == truth.of_the_list()
 
 
 def test_pandas_reads_json_lines(records: str) -> None:
@@ -92,8 +91,7 @@ def test_pandas_reads_json_lines(records: str) -> None:
 
 
 def test_pandas_reads_a_bare_array(records: str) -> None:
-    found = pd.read_json(f"{records}?shape=array&indicator__in={','.join(truth.LISTED)}&sort={','.join(truth.SORT)}")
-    assert frame(found) == truth.of_the_list()
+    assert frame(pd.read_json(f"{records}?shape=array&{truth.QUERY}")) == truth.of_the_list()
 
 
 def test_pandas_reads_parquet(records: str) -> None:
@@ -101,8 +99,7 @@ def test_pandas_reads_parquet(records: str) -> None:
 
 
 def test_pandas_reads_the_rows_of_a_filtered_workbook(records: str) -> None:
-    query = f"indicator__in={','.join(truth.LISTED)}&sort={','.join(truth.SORT)}"
-    assert frame(pd.read_excel(f"{records}.xlsx?{query}")) == truth.of_the_list()
+    assert frame(pd.read_excel(f"{records}.xlsx?{truth.QUERY}")) == truth.of_the_list()
 
 
 def test_polars_reads_csv(records: str) -> None:
@@ -123,14 +120,13 @@ def test_polars_scans_the_parquet_of_a_release_by_ranges(server: str) -> None:
 
 
 def test_polars_reads_the_rows_of_a_filtered_workbook(records: str) -> None:
-    query = f"indicator__in={','.join(truth.LISTED)}&sort={','.join(truth.SORT)}"
-    found = pl.read_excel(io.BytesIO(httpx.get(f"{records}.xlsx?{query}").content))
+    found = pl.read_excel(io.BytesIO(httpx.get(f"{records}.xlsx?{truth.QUERY}").content))
     assert truth.figures(found.to_dicts()) == truth.of_the_list()
 
 
 @pytest.fixture(scope="module")
 def database() -> duckdb.DuckDBPyConnection:
-    """With its extension for HTTP from a Python package: `INSTALL httpfs` would fetch it from its makers."""
+    """With its extension for HTTP from PyPI: `INSTALL httpfs` would fetch it from its makers' server."""
     connection = duckdb.connect()
     [extension] = Path(duckdb_extension_httpfs.__path__[0]).rglob("httpfs.duckdb_extension")
     connection.load_extension(str(extension))

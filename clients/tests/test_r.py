@@ -18,9 +18,8 @@ def table(printed: str) -> list[truth.Figure]:
 
 
 def test_readr_reads_csv(server: str) -> None:
-    address = f"{','.join(truth.LISTED)}&sort={','.join(truth.SORT)}"
     code = f"""
-        rows <- readr::read_csv(paste0(RECORDS, ".csv?indicator__in={address}"), show_col_types = FALSE)
+        rows <- readr::read_csv(paste0(RECORDS, ".csv?{truth.QUERY}"), show_col_types = FALSE)
         stopifnot(is.numeric(rows$value), inherits(rows$period_start, "Date"))
         cat(readr::format_csv(rows, na = ""))
     """
