@@ -57,7 +57,7 @@ def walk(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:
         each_format_holds_them(client, name, rows)
         found[name] = rows
     assert client.get("/openapi.json").status_code == 200
-    assert client.get("/").status_code == 200
+    assert client.get("/", headers={"Accept": "text/html"}).status_code == 200
     return found
 
 

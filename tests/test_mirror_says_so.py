@@ -77,7 +77,7 @@ def test_an_origin_is_nobodys_copy(states: Path) -> None:
     answer = client.get(RECORDS)
     assert "mirror" not in answer.get_json()["meta"]
     assert f'<{RECORDS}>; rel="canonical"' in answer.headers["Link"]
-    assert "A copy of" not in client.get("/").text
+    assert "A copy of" not in client.get("/", headers={"Accept": "text/html"}).text
     assert "mirror" not in client.get("/healthz").get_json()
 
 
@@ -108,16 +108,16 @@ def test_a_running_server_tells_of_a_new_sync(folder: Path) -> None:
     again = client.get(RECORDS, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 200
     assert again.get_json()["meta"]["mirror"]["synced_at"] == "2026-01-01T00:00:00Z"
-    assert "2026-01-01T00:00:00Z" in client.get("/").text
+    assert "2026-01-01T00:00:00Z" in client.get("/", headers={"Accept": "text/html"}).text
 
 
 def test_the_page_says_so(folder: Path, origin: str) -> None:
     said = said_by(folder)
-    page = client_of(folder).get("/").text
+    page = client_of(folder).get("/", headers={"Accept": "text/html"}).text
     assert f'A copy of <a href="{origin}">{origin}</a>, made {said["synced_at"]}.' in page
     assert f"Unless it is synced again, it may be out of date after {said['stale_after']}." in page
     synced(folder, upstream_version="1.2.0")
-    page = client_of(folder).get("/").text
+    page = client_of(folder).get("/", headers={"Accept": "text/html"}).text
     assert f"made {said['synced_at']}, when the original was at version 1.2.0." in page
 
 

@@ -34,6 +34,7 @@ ALIVE = ("health.alive", "health.ready", "releases.files", "releases.files_witho
 APART = ("files.file", "tuf.metadata", "documentation.part")  # routes whose files are listed one by one
 ENDINGS = {JSON_TYPE: "json", "text/html": "html", "application/jsonl": "jsonl", "application/linkset+json": "linkset"}
 BATCH = 1_000
+ACCEPT = {"Accept": "text/html, */*;q=0.9"}  # a page where there is one
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
 
 def _head(app: Flask, path: str) -> tuple[str | None, str]:
     """The media type of the app's response, None where it needs parameters; and where a redirect leads."""
-    with app.test_client().head(path) as response:
+    with app.test_client().head(path, headers=ACCEPT) as response:
         if 300 < response.status_code < 304:
             return _head(app, response.headers["Location"].removeprefix(app.config["BASE_URL"]))
         if response.status_code >= 500:

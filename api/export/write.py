@@ -18,7 +18,7 @@ from flask import Flask, render_template
 from api import mirror, trust
 from api.app import create_app
 from api.export import ExportError, addresses, sidecars
-from api.export.addresses import Address
+from api.export.addresses import ACCEPT, Address
 from api.export.files import Files
 from api.index import layout, making
 from api.model.files import MIRROR, RELEASE_INDEX
@@ -173,7 +173,7 @@ def _view(root: Path, site: Path, work: Path) -> Path:
 
 def _response(app: Flask, files: Files, address: Address) -> File:
     """The app's response as a file."""
-    with app.test_client().get(address.goal or address.path) as response:
+    with app.test_client().get(address.goal or address.path, headers=ACCEPT) as response:
         if response.status_code != 200:
             raise ExportError(f"{address.path}: the app responds with status {response.status_code}")
         return files.write(address.file, response.iter_encoded())

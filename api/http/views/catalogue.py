@@ -37,7 +37,7 @@ def home() -> Response:
     refuse_parameters()
     release = store().latest()
     data_request = without_parameters(release, "")
-    if acceptable({"html": HTML_TYPE, "json": JSON_TYPE}) == "json":
+    if acceptable({"json": JSON_TYPE, "html": HTML_TYPE}) == "json":
         links = {**service_links(release), "permalink": permalink(address("v1", ""), (), release)}
         return document(data_request, about(release), {}, links)
     return respond(data_request, lambda: Body(_page(release)), HTML_TYPE)
