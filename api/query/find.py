@@ -261,7 +261,9 @@ def _found(selection: Selection, most: int | None = None) -> Question | range:
     if plan.walked and most is not None:
         statement = sql.walk(layout, shape)
     else:
-        statement = sql.page(replace(access(selection), shape=shape), limited=most is not None)
+        # Full text ranks the rows that it finds, which only SQLite has.
+        reached = Rows(layout, shape, SQLITE, frozenset()) if shape.ranked else access(selection)
+        statement = sql.page(replace(reached, shape=shape), limited=most is not None)
     given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
     return Question(statement.engine, statement.sql, _values(statement, given))
 

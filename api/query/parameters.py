@@ -24,6 +24,7 @@ TEXT_MAX = 500
 BEGINNINGS_MAX = 8
 SEPARATOR = "__"
 CONTROL = ("limit", "cursor", "sort", "fields", "q", "version", "as_of", "expand", "or", "where", "shape", "excel")
+RELEVANCE = "relevance"  # what else rows are sorted by
 OR, WHERE = "or", "where"
 SHAPES = ("envelope", "array")  # the first is the default
 
@@ -48,11 +49,11 @@ def control(table: Table) -> Parameters:
             metadata={"description": "Where the next page begins: taken from links.next, never made up."},
         ),
         "sort": Names(
-            sortable,
+            dict.fromkeys([*sortable, RELEVANCE]),
             signed=True,
             metadata={
                 "description": "Fields to sort by, comma-separated; a minus sign before one reverses it. "
-                "Nulls come last; every sort ends in the primary key.",
+                "Nulls come last; every sort ends in the primary key. `relevance`, with q: what fits best first.",
             },
         ),
         "fields": Names(

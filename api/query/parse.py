@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote_plus
 
 from marshmallow import ValidationError
 
+from api.index.layout import RELEVANCE
 from api.model.descriptor import Table
 from api.model.nearest import nearest
 from api.query import foreign, lists, parameters, refused
@@ -220,12 +221,15 @@ def _query(
 ) -> Query:
     more = {name: values[name] for name in form.controls}
     by = more.get("sort", ())
+    sort = tuple([_key(table, name) for name in by]) if isinstance(by, tuple) else ()
+    if "q" not in more and any(position == RELEVANCE for position, _ in sort):
+        raise wrong("sort", "relevance is that of the words to search for: give q too")
     filters = [one for name, found in form.filters.items() for one in _filters(found, values[name])]
     far = [((one,),) for one in filters if one.foreign]
     return Query(
         filters=tuple([one for one in filters if not one.foreign]),
         others=(*far, *((either,) if either else ())),
-        sort=tuple([_key(table, name) for name in by]) if isinstance(by, tuple) else (),
+        sort=sort,
         limit=more.get("limit", parameters.LIMIT_DEFAULT),
         cursor=more.get("cursor"),
         q=more.get("q"),
@@ -248,7 +252,8 @@ def _picked(table: Table, release: Release | None, names: Sequence[str]) -> tupl
 def _key(table: Table, name: str) -> tuple[int, bool]:
     """A sort key: the field's position, and whether it is descending."""
     down = name.startswith("-") and name not in table.index
-    return table.index[name[1:] if down else name], down
+    bare = name[1:] if down else name
+    return (RELEVANCE if bare == parameters.RELEVANCE and bare not in table.index else table.index[bare]), down
 
 
 def _canonical(form: Form, ready: Mapping[str, Any], more: Mapping[str, Any]) -> Pairs:

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api.index.layout import ROW_NUMBER, Layout, part, rollup
+from api.index.layout import RELEVANCE, ROW_NUMBER, Layout, part, rollup
 from api.query.engines import SHAPES, SQLITE, Engine, Found, Matches, OneOf, Statement, Unindexed, statement
 from api.query.fields import OPERATORS, Operand
 
@@ -73,6 +73,11 @@ class Shape:
     back: bool = False
 
     @property
+    def ranked(self) -> bool:
+        """Whether rows are sorted by how well full text fits them."""
+        return any(position == RELEVANCE for position, *_ in self.sort)
+
+    @property
     def positions(self) -> list[int]:
         """The fields that are filtered and sorted by."""
         others = [one for group in self.others for alternative in group for one in alternative]
@@ -93,7 +98,7 @@ def sort_of(layout: Layout, key: int | None, filters: Filters, sort: tuple[tuple
                 keys.append((ROW_NUMBER, True, False))
             break
         if position not in fixed and position not in [known for known, *_ in keys]:
-            keys.append((position, down, layout.columns[position].nulls))
+            keys.append((position, down, position != RELEVANCE and layout.columns[position].nulls))
     return tuple(keys)
 
 
@@ -128,7 +133,7 @@ def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> Conditions:
             compared = Unindexed(compared)
         operator, operand = OPERATORS[name], Operand(compared, _folded(layout, position, compared))
         made.append(operator.sql(operand, literal if operator.literal else sa.bindparam(f"v{place}")))
-    if shape.search:
+    if shape.search and not shape.ranked:
         made.append(Found(number(layout), sa.literal_column(f"q{layout.number}"), sa.bindparam(FULL_TEXT)))
     for group in shape.others:
         made.append(sa.or_(*(sa.and_(*(_other(layout, one, uses) for one in each)) for each in group)))
@@ -192,7 +197,7 @@ class Rows:
 
     def select(self, *what: sa.ColumnElement[Any], of: Iterable[int] = ()) -> sa.Select[Any]:
         """What is selected of the rows; `of` these fields."""
-        tables = source(self.layout, [*self.shape.positions, *of])
+        tables = _ranked(self.layout, self.shape, source(self.layout, [*self.shape.positions, *of]))
         if self.pair is not None:
             tables = sa.table(rollup(self.layout.number, self.pair))
         return sa.select(*what).select_from(tables).where(*conditions(self.layout, self.shape, self.uses))
@@ -213,6 +218,15 @@ def count(rows: Rows) -> Statement:
     if rows.shape == Shape(search=True):
         return statement(SQLITE, _searched(rows.layout, sa.func.count()))
     return statement(rows.engine, rows.select(rows.counted))
+
+
+def _ranked(layout: Layout, shape: Shape, tables: sa.FromClause) -> sa.FromClause:
+    """Where rows are sorted by relevance, joined with what full text finds: FTS5's rank is the less, the better."""
+    if not shape.ranked:
+        return tables
+    rank, rowid = sa.column("rank", sa.Double), sa.column("rowid", sa.Integer)
+    found = _searched(layout, rowid.label("found")).add_columns(rank.label("rank")).subquery("ranked")
+    return tables.join(found, found.c.found == number(layout))
 
 
 def _searched(layout: Layout, what: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -328,6 +342,8 @@ def led_to(layout: Layout, far: Far) -> Statement:
 
 
 def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
+    if position == RELEVANCE:
+        return sa.literal_column("ranked.rank", sa.Double)
     return number(layout) if position == ROW_NUMBER else column(position)
 
 
@@ -335,7 +351,7 @@ def _key(layout: Layout, position: int) -> sa.ColumnElement[Any]:
 def keys(layout: Layout, shape: Shape) -> Statement:
     """A row's number (bound as the last row's) and its values of the sort keys."""
     names = [number(layout), *(_key(layout, position) for position, *_ in shape.sort)]
-    found = sa.select(*names).select_from(source(layout, shape.positions))
+    found = sa.select(*names).select_from(_ranked(layout, shape, source(layout, shape.positions)))
     return statement(SQLITE, found.where(number(layout) == sa.bindparam(LAST)))
 
 
