@@ -383,10 +383,10 @@ def test_nothing_can_be_written(small: FlaskClient, path: str, method: str) -> N
     assert response.content_type == PROBLEM
 
 
-@pytest.mark.parametrize("extension", ["xml", "CSV", "json5", "csv.gz", "html", "tsv"])
+@pytest.mark.parametrize("extension", ["xml", "CSV", "json5", "csv.gz", "html", "ods"])
 def test_a_format_that_is_not_offered_is_not_acceptable(small: FlaskClient, extension: str) -> None:
     body = problem(small, f"{RECORDS}.{extension}")
-    detail = f"Rows are available as json, jsonl, csv, xlsx, parquet, not as {extension!r}."
+    detail = f"Rows are available as json, jsonl, csv, tsv, xlsx, parquet, ndjson, not as {extension!r}."
     expected = refused("not-acceptable", "Not acceptable", 406, detail, f"{RECORDS}.{extension}")
     assert body == expected
 

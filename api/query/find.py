@@ -32,13 +32,14 @@ class Plan(NamedTuple):
     """What follows from the form of a query, whatever its values.
 
     `where` is the shape of the filters alone; `walked`: an index holds the rows in their order; `rolled`: the statement
-    that counts them by a rollup, if one does.
+    that counts them by a rollup, if one does; `ranked`: they are sorted by relevance.
     """
 
     shape: Shape
     where: Shape
     walked: bool
     rolled: Statement | None
+    ranked: bool
 
 
 class Selection(NamedTuple):
@@ -151,7 +152,7 @@ def _plan(
     shape = replace(where, sort=sql.sort_of(layout, key, filters, sort))
     pair = indexes.rollup_pair(layout, where)
     rolled = sql.count(Rows(layout, where, pair=pair)) if pair else None
-    return Plan(shape, where, indexes.walked(layout, shape), rolled)
+    return Plan(shape, where, indexes.walked(layout, shape), rolled, shape.ranked)
 
 
 # Which engine
@@ -262,7 +263,7 @@ def _found(selection: Selection, most: int | None = None) -> Question | range:
         statement = sql.walk(layout, shape)
     else:
         # Full text ranks the rows that it finds, which only SQLite has.
-        reached = Rows(layout, shape, SQLITE, frozenset()) if shape.ranked else access(selection)
+        reached = Rows(layout, shape, SQLITE, frozenset()) if plan.ranked else access(selection)
         statement = sql.page(replace(reached, shape=shape), limited=most is not None)
     given = _given(release, layout, statement, {**bound, sql.LIMIT: most})
     return Question(statement.engine, statement.sql, _values(statement, given))

@@ -26,7 +26,7 @@ def control(table: Table) -> Parameters:
     """The parameters of search."""
     words = {"description": "Only rows of this dataset."}
     dataset = fields.String(validate=validate.Length(1, 200), metadata=words)
-    return {**picked("q", "limit", "cursor", "version", "as_of")(table), "dataset": dataset}
+    return {**picked("q", "limit", "cursor", "version", "as_of", "shape")(table), "dataset": dataset}
 
 
 @blueprint.get("/v1/search")
