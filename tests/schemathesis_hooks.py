@@ -18,6 +18,8 @@ RULES = (
     "more than 40 filters",
     "characters, at most",  # the query string
     "was altered, or belongs to another query",  # a cursor that was made up
+    "given more than once",  # a filter in two conditions of where, or in one and by its name
+    "expected two values",  # between in two conditions of where, which are one list
     "is listed twice",  # sort=year,-year
     "is not a group or measure of this response",  # sort of an aggregate, by what it is not grouped by
     "expected at least one value",  # field__in=, of one empty text, is an empty list
