@@ -64,7 +64,7 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "catalogue.release": Operation("ReleaseWithFiles", no_parameters),
     "files.file": Operation("File", no_parameters, also=(206, 416), media="*/*", headers="file", name="release_file"),
     "tuf.releases": Operation("SignedReleases", no_parameters, also=(404,), headers="tagged", name="signed_releases"),
-    "tuf.metadata": Operation("Signed", no_parameters, headers="tagged", name="signed_metadata"),
+    "tuf.metadata": Operation("SignedMetadata", no_parameters, headers="tagged", name="signed_metadata"),
     "documentation.as_json": Operation("OpenAPI", no_parameters, name="openapi_json"),
     "documentation.as_yaml": Operation("OpenAPI", no_parameters, media="application/yaml", name="openapi_yaml"),
     "documentation.page": Operation("Page", None, media=PAGE, name="docs"),
