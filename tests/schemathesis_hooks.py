@@ -22,6 +22,8 @@ RULES = (
     "characters, at most",  # the query string
     "was altered, or belongs to another query",  # a cursor that was made up
     "is not a filter of this resource",  # or=, of what is no field
+    "given more than once",  # a filter in two conditions of where, or in one and by its name
+    "expected two values",  # between in two conditions of where, which are one list
     "is listed twice",  # sort=year,-year
     "is not a group or measure of this response",  # sort of an aggregate, by what it is not grouped by
     "is not a measure of this response",  # having, of what is not measured

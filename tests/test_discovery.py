@@ -183,7 +183,7 @@ def test_links_and_templates_of_the_service_document(everything: Path) -> None:
     found = body["data"]["templates"]
     assert found["record"] == "/v1/datasets/{dataset}/records/{key}{?fields,expand,version,as_of}"
     assert found["history"] == "/v1/datasets/{dataset}/records/{key}/history{?version,as_of}"
-    assert found["search"] == "/v1/search{?q,limit,cursor,version,as_of,dataset}"
+    assert found["search"] == "/v1/search{?q,limit,cursor,version,as_of,shape,dataset}"
     assert found["file"] == "/releases/{version}/{+path}"
     assert found["latest-file"] == "/releases/latest/{+path}"
     assert found["records"].endswith(",filters*}")

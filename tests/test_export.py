@@ -27,6 +27,7 @@ from newsroom import ROOT, copy, origin, own_store, released, serving, states
 from api import trust
 from api.app import create_app
 from api.export import ExportError, sidecars
+from api.export.addresses import ACCEPT
 from api.export.write import LIST, OWN, Exported, export
 from api.release.build import build
 from api.release.media_types import MEDIA_TYPES
@@ -35,7 +36,7 @@ from api.trust import sign_store, verify
 __all__ = ["origin", "states"]
 SCRIPT = ("text/javascript", "application/javascript")  # what Python guesses depends on its version
 # What only a running server gives, as docs/STATIC.md says.
-LIVE = re.compile(r"/healthz|/readyz|/releases/[^/]+/|.+/records\.xlsx").fullmatch
+LIVE = re.compile(r"/healthz|/readyz|/releases/[^/]+/|.+/records\.(xlsx|tsv|ndjson)").fullmatch
 OTHERS = [
     *("/nothing", "/v1/nothing", "/v1/datasets/", "/v1/datasets/nothing", "/v1/datasets/exports/"),
     *("/v1/datasets/exports/records/nothing", "/v1/datasets/exports/records.xlsx", "/v1/search", "/healthz"),
@@ -145,7 +146,7 @@ class Client:
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str, bytes]:
         """Status, media type and body; redirects on the same server are followed."""
-        self.connection.request(method, path)
+        self.connection.request(method, path, headers=ACCEPT)
         response = self.connection.getresponse()
         body = response.read()
         if 300 < response.status < 304:
@@ -380,7 +381,8 @@ def test_what_is_gone_from_the_store_is_gone_from_the_site(states: Path, tmp_pat
     assert said["data"]["withdrawn"] == "A row names a source."
     client = create_app(STORE=store, BASE_URL="").test_client()
     for entry in listed(site):
-        assert client.get(entry["address"], follow_redirects=True).data == (site / entry["file"]).read_bytes()
+        found = client.get(entry["address"], follow_redirects=True, headers=ACCEPT)
+        assert found.data == (site / entry["file"]).read_bytes()
 
 
 def test_readers_see_the_old_site_or_the_new_one(states: Path, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def prepared(document: dict[str, Any], known: dict[str, str], conditions: dict[s
     found = copy.deepcopy(document)
     parameters, schemas = found["components"]["parameters"], found["components"]["schemas"]
     schemas["DatasetName"]["enum"] = [ASKED]
+    for name in ("File", "Part"):  # bytes of any kind, which it would parse where they are JSON
+        found["components"]["responses"][name]["content"]["*/*"]["schema"] = {}
     of_asked = {one["name"]: one for one in _entries(found, f"/v1/datasets/{ASKED}/records")}
     for number, (path, item) in enumerate(found["paths"].items()):
         entries = _entries(found, path)
@@ -49,6 +51,8 @@ def prepared(document: dict[str, Any], known: dict[str, str], conditions: dict[s
         for entry in entries:
             if entry["name"] in ("where", "or"):
                 entry["schema"]["items"] = {"type": "string", "enum": known_here}
+            if entry["name"] == "as_of":  # which may have a time too; what is neither is refused
+                entry["schema"] = {"type": "string", "format": "date"}
             if entry["name"] == "expand":
                 entry["schema"]["items"] = {"type": "string", "enum": ["indicator", "source"]}
             if entry.get("required") and "example" not in entry and entry["name"] in known:

@@ -275,7 +275,8 @@ def _responses(draft: Draft, place: Place, missing: bool) -> dict[str, Any]:
         words = "Found: the address is in Location."
         statuses = {302: {"description": words, "headers": headers(("Location",))}}
     if 206 in operation.also:
-        statuses[206] = {**found, "description": "The bytes that the Range header names."}
+        part = {**found, "description": "The bytes that the Range header names."}
+        statuses[206] = draft.component("response", ["Part"], part)
     if operation.headers == "data":
         statuses[304] = "NotModified"
     elif operation.headers != "plain":

@@ -42,7 +42,7 @@ PAGE = "text/html"
 
 # endpoint: operation; None for a route that is not described
 OPERATIONS: Mapping[str, Operation | None] = {
-    "catalogue.home": Operation("Service", no_parameters),
+    "catalogue.home": Operation("Page", no_parameters, media=PAGE),
     "catalogue.service": Operation("Service"),
     "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=LINKSET_TYPE),
     "catalogue.datasets": Operation("Datasets"),
@@ -77,7 +77,7 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "releases.latest_file": Operation("Redirect", no_parameters, headers="plain"),
     "files.file": Operation("File", no_parameters, also=(206, 416), media="*/*", headers="file", name="release_file"),
     "tuf.releases": Operation("SignedReleases", no_parameters, also=(404,), headers="tagged", name="signed_releases"),
-    "tuf.metadata": Operation("Signed", no_parameters, headers="tagged", name="signed_metadata"),
+    "tuf.metadata": Operation("SignedMetadata", no_parameters, headers="tagged", name="signed_metadata"),
     "documentation.as_json": Operation("OpenAPI", no_parameters, name="openapi_json"),
     "documentation.as_yaml": Operation("OpenAPI", no_parameters, media="application/yaml", name="openapi_yaml"),
     "documentation.page": Operation("Page", None, media=PAGE, name="docs"),

@@ -88,8 +88,8 @@ def _control(draft: Draft, table: Table | None, name: str, field: fields.Field[A
         known = _known(draft, table, field)
         schema = {"type": "array", "items": _item(field, known), "minItems": 1}
         entry |= SEVERAL
-        if required and table and known:
-            entry["example"] = [_telling(table, known)]
+        if required and (of := table or next(iter(draft.package.tables), None)):
+            entry["example"] = [_telling(of, known or [f.name for f in of.fields if f.type not in types.STRUCTURED])]
     elif isinstance(field, Moment):
         schema = MOMENT
     elif schema.get("type") == "string" and "format" not in schema:
