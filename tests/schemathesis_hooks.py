@@ -23,6 +23,10 @@ RULES = (
     "was altered, or belongs to another query",  # a cursor that was made up
     "is not a filter of this resource",  # or=, of what is no field
     "given more than once",  # a filter in two conditions of where, or in one and by its name
+    "relevance is that of the words",  # sort=relevance without q
+    "there is no dataset",  # of search
+    "and a numeric field",  # measure, of a field that it cannot be taken of
+    "and a field whose values compare",
     "expected two values",  # between in two conditions of where, which are one list
     "is listed twice",  # sort=year,-year
     "is not a group or measure of this response",  # sort of an aggregate, by what it is not grouped by

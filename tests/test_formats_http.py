@@ -27,7 +27,7 @@ from flask.testing import FlaskClient
 from packages import table, write
 from served import client_of, problem, rows_path, served
 
-from api.release.formats import OFFERED
+from api.http.views.records import offered
 
 FIELDS = {
     **{"id": "integer", "text": "string", "whole": "integer", "amount": "number", "long": "number", "day": "date"},
@@ -441,4 +441,4 @@ def test_every_format_of_the_real_package_holds_the_same_rows(client: FlaskClien
 
 
 def test_the_formats_that_are_tested_are_all_there_are() -> None:
-    assert {*OFFERED} == {"csv", "tsv", "jsonl", "ndjson", "xlsx", "parquet"}
+    assert {*offered()} == {"json", "csv", "tsv", "jsonl", "ndjson", "xlsx", "parquet"}

@@ -97,8 +97,10 @@ def no_row(path: str) -> set[int]:
 def fitting(entry: Mapping[str, Any]) -> Any:
     """A value as the document wants it; None for a text that only the service knows (cursor, version, as_of …)."""
     schema = entry["schema"]
+    if entry["name"] == "measure":
+        return ["count"]
     if schema.get("type") == "array":
-        names = listed(schema["items"])
+        names = [name for name in listed(schema["items"]) if name != "relevance"]  # of what is searched for alone
         return [*dict.fromkeys([names[0], names[-1]])] if names else None
     if "$ref" in schema:
         return FITS[schema["$ref"].rpartition("/")[2]]

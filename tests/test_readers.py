@@ -46,15 +46,6 @@ def arrow(read: pa.Table) -> Rows:
     return [tuple(row.values()) for row in read.to_pylist()]
 
 
-def polars(name: str, form: str, **options: Any) -> Callable[[str], Rows]:
-    def read(base: str) -> Rows:
-        found = getattr(pytest.importorskip("polars"), name)(base + form, **options)
-        assert tuple(found.columns) == NAMES
-        return found.rows()  # type: ignore[no-any-return]
-
-    return read
-
-
 def duck(form: str) -> Callable[[str], Rows]:
     """DuckDB over the downloaded file: over HTTP it needs an extension, which it fetches from elsewhere."""
 
@@ -76,11 +67,6 @@ def opened(address: str) -> io.BytesIO:
         return io.BytesIO(answer.read())
 
 
-def httpx(base: str) -> Rows:
-    found = pytest.importorskip("httpx").get(base, params={"sort": "id", "limit": 10})
-    return [tuple(row.values()) for row in found.json()["data"]]
-
-
 READERS: dict[str, Callable[[str], Rows]] = {
     "pandas csv": lambda base: frame(pd.read_csv(f"{base}.csv")),
     "pandas csv for spreadsheets": lambda base: [
@@ -94,14 +80,6 @@ READERS: dict[str, Callable[[str], Rows]] = {
     "pandas excel of a part": lambda base: frame(pd.read_excel(f"{base}.xlsx?id__gte=1")),
     "pandas parquet": lambda base: frame(pd.read_parquet(f"{base}.parquet")),
     "pandas parquet of a part": lambda base: frame(pd.read_parquet(f"{base}.parquet?id__gte=1")),
-    "polars csv": polars("read_csv", ".csv"),
-    "polars tsv": polars("read_csv", ".tsv", separator="\t"),
-    "polars ndjson": polars("read_ndjson", ".ndjson"),
-    "polars parquet": polars("read_parquet", ".parquet"),
-    "polars csv of a part": polars("read_csv", ".csv?id__gte=1"),
-    "polars ndjson of a part": polars("read_ndjson", ".ndjson?id__gte=1"),
-    "polars parquet of a part": polars("read_parquet", ".parquet?id__gte=1"),
-    "polars scans parquet": lambda base: pytest.importorskip("polars").scan_parquet(f"{base}.parquet").collect().rows(),
     "pyarrow csv": lambda base: arrow(
         pyarrow.csv.read_csv(opened(f"{base}.csv"), parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))
     ),
@@ -119,7 +97,6 @@ READERS: dict[str, Callable[[str], Rows]] = {
     "requests, a list": lambda base: [
         tuple(row.values()) for row in requests.get(base, params={"shape": "array"}, timeout=30).json()
     ],
-    "httpx": httpx,
 }
 
 

@@ -42,7 +42,7 @@ PAGE = "text/html"
 
 # endpoint: operation; None for a route that is not described
 OPERATIONS: Mapping[str, Operation | None] = {
-    "catalogue.home": Operation("Page", no_parameters, media=PAGE),
+    "catalogue.home": Operation("Service", no_parameters),
     "catalogue.service": Operation("Service"),
     "catalogue.api_catalog": Operation("ApiCatalog", no_parameters, media=LINKSET_TYPE),
     "catalogue.datasets": Operation("Datasets"),

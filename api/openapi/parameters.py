@@ -19,7 +19,7 @@ from api.openapi.names import Draft, plain
 from api.openapi.responses import Entry
 from api.query import foreign, parameters
 from api.query.fields import OPERATORS, Moment, Names, Repeated, Separated, Value, choices
-from api.query.measures import Measures
+from api.query.measures import COUNT, FUNCTIONS, Measures
 
 # What changes the form of a response, not what it holds. With these a typed client would have two types for each
 # response, so they are described in words (shared.yaml).
@@ -88,8 +88,10 @@ def _control(draft: Draft, table: Table | None, name: str, field: fields.Field[A
         known = _known(draft, table, field)
         schema = {"type": "array", "items": _item(field, known), "minItems": 1}
         entry |= SEVERAL
-        if required and (of := table or next(iter(draft.package.tables), None)):
-            entry["example"] = [_telling(of, known or [f.name for f in of.fields if f.type not in types.STRUCTURED])]
+        for of in draft.package.tables[:1] if required else ():  # what is the same for all: of the first
+            of = table or of
+            names = known or [one.name for one in of.fields if one.type not in types.STRUCTURED]
+            entry |= {"example": [_telling(of, names)]} if names else {}
     elif isinstance(field, Moment):
         schema = MOMENT
     elif schema.get("type") == "string" and "format" not in schema:
@@ -111,6 +113,9 @@ def _item(field: fields.Field[Any], known: list[str]) -> Entry:
     """
     if isinstance(field, Repeated):
         return {"type": "string", "pattern": "^[^=\\x00]+=[^\\x00]*$"}
+    if isinstance(field, Measures):
+        of_fields = "|".join(name for name in FUNCTIONS if name != COUNT.name)
+        return {"type": "string", "pattern": f"^({COUNT.name}|({of_fields}):[^\\x00]+)$"}
     if not 0 < len(known) <= NAMES_MATCHED:
         return {**types.PLAIN, "minLength": 1}
     sign = "-?" if isinstance(field, Separated) and field.signed else ""

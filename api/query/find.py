@@ -25,6 +25,7 @@ SEAL = 9  # bytes
 # Parameters that may differ from one page to the next.
 FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of", "shape", "excel"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
+KEPT_TEXT = 500  # characters of values under which a count is kept: what clients write must not stay in memory
 BACK = b"<"  # how the place in a cursor begins where the page ends before it; without that it begins behind it
 
 
@@ -182,7 +183,10 @@ def _narrowing(layout: Layout, where: Shape) -> list[tuple[frozenset[int], State
 def counted(selection: Selection, statement: Statement) -> int:
     """What a statement counts, once for each set of values."""
     values = tuple([(name, selection.bound[name]) for name in statement.names if name in selection.bound])
-    return _count(selection.release, selection.layout, statement, values)
+    count = (
+        _count if sum([len(value) for _, value in values if isinstance(value, str)]) < KEPT_TEXT else _count.__wrapped__
+    )
+    return count(selection.release, selection.layout, statement, values)
 
 
 @lru_cache(maxsize=4_000)

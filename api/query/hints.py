@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from api.model.nearest import nearest
-from api.query import dialects, ways
+from api.query import dialects, parameters, ways
 from api.query.dialects import OTHER_WORDS, Pairs, spelled
 from api.query.fields import COMMA, OPERATORS, Separated, operators
 from api.query.parameters import OR, SEPARATOR, resolve
@@ -124,7 +124,7 @@ def reason(name: str, said: str) -> str:
     """Why a value was refused, in words that name what was expected."""
     known = OTHER_WORDS["values"].get(name)
     if known and (said.startswith("expected") or _LENGTH.search(said)):
-        return str(known["reason"])
+        return str(known["reason"]).format(limit_max=parameters.LIMIT_MAX, text_max=parameters.TEXT_MAX)
     return _LENGTH.sub(r"expected \1 to \2 characters", said)
 
 

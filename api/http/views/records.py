@@ -19,7 +19,7 @@ from api.query.find import select
 from api.query.parameters import control
 from api.query.parse import encode, wrong
 from api.query.reshape import reshape
-from api.release.formats import OFFERED
+from api.release.formats import FORMATS, NDJSON
 from api.store.releases import Release
 
 blueprint = Blueprint("records", __name__)
@@ -29,7 +29,7 @@ Join = Callable[[Release, Table, Sequence[str], Sequence[str]], list[str]]
 
 def offered() -> dict[str, str]:
     """The media types that rows are offered in, by extension; a page of JSON comes first."""
-    return {"json": JSON_TYPE, **{one.name: one.media_type for one in OFFERED.values()}}
+    return {"json": JSON_TYPE, **{one.name: one.media_type for one in (*FORMATS.values(), NDJSON)}}
 
 
 @blueprint.get("/v1/datasets/<name>/records")
@@ -48,7 +48,7 @@ def records_as(name: str, extension: str) -> Response:
 
 def _rows(name: str, kind: str, extension: str) -> Response:
     data_request = of_dataset(name, "records" + extension, control=control, filtered=True)
-    return page(data_request) if kind == "json" else download(data_request, OFFERED[kind])
+    return page(data_request) if kind == "json" else download(data_request, FORMATS.get(kind, NDJSON))
 
 
 def page(data_request: DataRequest, join: Join | None = None, including: bool = True) -> Response:

@@ -78,8 +78,5 @@ FORMATS: dict[str, Format] = {
         Format("parquet", "Parquet", "application/vnd.apache.parquet", "parquet/{}.parquet", _parquet),
     )
 }
-# What rows are offered in. NDJSON is another name of JSON Lines: the same bytes, of which a release keeps one file.
-OFFERED: dict[str, Format] = {
-    **FORMATS,
-    "ndjson": replace(FORMATS["jsonl"], name="ndjson", media_type="application/x-ndjson"),
-}
+# NDJSON is another name of JSON Lines: the same bytes, of which a release keeps one file.
+NDJSON = replace(FORMATS["jsonl"], name="ndjson", media_type="application/x-ndjson")
