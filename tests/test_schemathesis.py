@@ -40,10 +40,12 @@ def prepared(document: dict[str, Any], known: dict[str, str], conditions: dict[s
     schemas["DatasetName"]["enum"] = [ASKED]
     for name in ("File", "Part"):  # bytes of any kind, which it would parse where they are JSON
         found["components"]["responses"][name]["content"]["*/*"]["schema"] = {}
-    of_asked = {one["name"]: one for one in _entries(found, f"/v1/datasets/{ASKED}/records")}
     for number, (path, item) in enumerate(found["paths"].items()):
         entries = _entries(found, path)
         if "{dataset}" in path:
+            own = f"/v1/datasets/{ASKED}/{path.rpartition('/')[2].partition('.')[0]}"
+            own = own if own in found["paths"] else f"/v1/datasets/{ASKED}/records"
+            of_asked = {one["name"]: one for one in _entries(document, own)}
             entries = [of_asked.get(entry["name"], entry) for entry in entries]
         entries = copy.deepcopy(entries)
         named = re.match(r"/v1/(?:datasets/)?(\w+)", path)
