@@ -178,6 +178,7 @@ def test_links_and_templates_of_the_service_document(everything: Path) -> None:
         **{"latest-files": "/releases/latest/", "datapackage": "/releases/1.1.0/datapackage.json"},
         **{"service-desc": "/openapi.json", "service-desc-yaml": "/openapi.yaml", "service-doc": "/docs/"},
         **{"status": "/healthz", "ready": "/readyz", "api-catalog": "/.well-known/api-catalog"},
+        **{"robots": "/robots.txt", "sitemap": "/sitemap.xml"},
         **{"signed-releases": "/releases.json", "signed-metadata": "/tuf/timestamp.json"},
     }
     found = body["data"]["templates"]

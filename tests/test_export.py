@@ -36,7 +36,9 @@ from api.trust import sign_store, verify
 __all__ = ["origin", "states"]
 SCRIPT = ("text/javascript", "application/javascript")  # what Python guesses depends on its version
 # What only a running server gives, as docs/STATIC.md says.
-LIVE = re.compile(r"/healthz|/readyz|/releases/[^/]+/|.+/records\.(xlsx|tsv|ndjson)").fullmatch
+LIVE = re.compile(
+    r"/healthz|/readyz|/robots\.txt|/sitemap\.xml|/releases/[^/]+/|.+/records\.(xlsx|tsv|ndjson)"
+).fullmatch
 OTHERS = [
     *("/nothing", "/v1/nothing", "/v1/datasets/", "/v1/datasets/nothing", "/v1/datasets/exports/"),
     *("/v1/datasets/exports/records/nothing", "/v1/datasets/exports/records.xlsx", "/v1/search", "/healthz"),

@@ -34,6 +34,7 @@ ALIVE = ("health.alive", "health.ready", "releases.files", "releases.files_witho
 APART = ("files.file", "tuf.metadata", "documentation.part")  # routes whose files are listed one by one
 ENDINGS = {JSON_TYPE: "json", "text/html": "html", "application/jsonl": "jsonl", "application/linkset+json": "linkset"}
 BATCH = 1_000
+WHOLE = ("crawlers.robots", "crawlers.sitemap")  # which name addresses with their host
 ACCEPT = {"Accept": "text/html, */*;q=0.9"}  # a page where there is one
 
 
@@ -119,8 +120,9 @@ def _candidates(app: Flask, store: Store) -> Iterator[tuple[str, bool]]:
         "kind": errors.TYPES,
         "extension": ["json", *(one.name for one in FORMATS.values() if one.path)],  # package.xlsx holds all tables
     }
+    left_out = (*ALIVE, *APART, *(() if app.config["BASE_URL"] else WHOLE))
     for rule in app.url_map.iter_rules():
-        if "GET" not in (rule.methods or ()) or rule.endpoint in (*ALIVE, *APART) or not rule.arguments <= known.keys():
+        if "GET" not in (rule.methods or ()) or rule.endpoint in left_out or not rule.arguments <= known.keys():
             continue
         names = sorted(rule.arguments)
         for values in itertools.product(*(known[name] for name in names)):

@@ -67,6 +67,8 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "conflicts.correction": Operation("record", records.row_control, table="corrections", also=(410,)),
     "feeds.corrections_feed": Operation("Feed", media="application/atom+xml", table="corrections"),
     "feeds.releases_feed": Operation("Feed", no_parameters, media="application/atom+xml"),
+    "crawlers.robots": Operation("Robots", no_parameters, media="text/plain", headers="plain"),
+    "crawlers.sitemap": Operation("Sitemap", no_parameters, media="application/xml", headers="plain"),
     "changes.changes": Operation("Changes", changes.control, also=(404,), media="application/jsonl"),
     "releases.releases": Operation("Releases", no_parameters),
     "releases.latest": Operation("Redirect", no_parameters, headers="plain", name="latest_release"),
