@@ -206,12 +206,30 @@ def page_links(data_request: DataRequest, numbers: Sequence[int], before: bool, 
     }
 
 
+def pinned(data_request: DataRequest, links: Mapping[str, Any]) -> dict[str, Any]:
+    """Links of a response to a query that names a release: what they lead to is of the same release."""
+    release, _, query, _ = data_request
+    if not {"version", "as_of"} & {name for name, _ in query.canonical}:
+        return {**links}
+    return {relation: link and _of_release(link, release) for relation, link in links.items()}
+
+
+def _of_release(link: str, release: Release) -> str:
+    """A link with a version, where it takes one and names no release."""
+    path, _, given = link.partition("?")
+    takes = path.removeprefix(base()).startswith(("/v1/datasets", "/v1/conflicts", "/v1/corrections"))
+    if not takes or _NAMES_RELEASE(given):
+        return link
+    return f"{link}{'&' if given else '?'}version={encode(release.version)}"
+
+
 def link_header(release: Release, links: Mapping[str, str | None]) -> str:
     """The Link header (RFC 8288) of a response: targets by relation, and the licence of the release; '' without any."""
     every = {**links, "license": _license(release, base())}
     return ", ".join([f'<{_uri(target)}>; rel="{relation}"' for relation, target in every.items() if target])
 
 
+_NAMES_RELEASE = re.compile("(?:^|&)(?:version|as_of)=").search
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:").match
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))

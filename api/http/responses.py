@@ -30,6 +30,7 @@ from api.http.request import (
     latest_version,
     link_header,
     permalink,
+    pinned,
     store,
     with_query,
 )
@@ -110,7 +111,8 @@ def respond(
         return NotModified(status=304, headers=[*_headers(release, immutable), ("ETag", known)])
     content, links, length = make()
     origin = original(f"{path}?{written}" if written else path)
-    every = {"latest-version": latest_version(path, query.canonical), **links, "canonical": origin}
+    latest = {"latest-version": latest_version(path, query.canonical)}
+    every = {**pinned(data_request, links), **latest, "canonical": origin}
     headers = [*_headers(release, immutable), ("Link", link_header(release, every))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
@@ -270,7 +272,7 @@ def envelope(
     if copied := copied_from():
         names = ("upstream", "synced_at", "upstream_version", "stale_after")
         said["mirror"] = {name: getattr(copied, name) for name in names}
-    where = {"self": with_query(data_request.path, canonical), **links}
+    where = {"self": with_query(data_request.path, canonical), **pinned(data_request, links)}
     where.setdefault("permalink", permalink(data_request.path, canonical, release))
     if latest := latest_version(data_request.path, canonical):
         where["latest-version"] = latest

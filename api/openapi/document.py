@@ -215,8 +215,8 @@ def _operation(draft: Draft, place: Place, words: str) -> dict[str, Any]:
         name, summary = f"{name}_{extension}", f"{summary}: {extension}"
     elif table:
         name, tag = (name if operation.table else f"{slug}_{name}"), table.name
-        if not operation.table:  # what is said once, of the address for all of them, is not said of each
-            summary, words = f"{table.title}: {summary[:1].lower()}{summary[1:]}", ""
+        if not operation.table:  # what is said of the address for all of them is not said of each
+            summary, words = f"{table.title}: {summary[:1].lower()}{summary[1:]}", f"{summary}."
     queried = [parameters.reference(draft, slug, entry) for entry in _query(draft, place)]
     in_path = [_variable(draft, name, table) for name in re.findall(r"{([^}]+)}", place.path)]
     missing = bool(in_path or table or "version" in (operation.control or no_parameters)(PLAIN))

@@ -18,6 +18,7 @@ from api.query import dialects, parameters, parse
 from api.query.engines import SHAPES, Statement, statement
 from api.query.fields import COMMA
 from api.query.find import Selection, access, page, select, shown, total
+from api.query.parameters import SEPARATOR
 from api.query.parse import Alternatives, Filter, Query
 from api.query.sql import Rows, column
 
@@ -39,6 +40,12 @@ def why(selection: Selection) -> list[Hint]:
             found.extend(_alone(selection))
             found.extend(() if found else _together(selection))
     return found
+
+
+def unread(selection: Selection) -> list[Hint]:
+    """What the words to search for have that is not read as it may be meant, though rows are found."""
+    said = not_read(selection.query.q, selection.table) if selection.query.q else None
+    return [{"parameter": "q", "reason": said}] if said else []
 
 
 def _rows(selection: Selection, query: Query) -> Selection:
@@ -109,7 +116,13 @@ def _value(selection: Selection, name: str, condition: Filter) -> Hint:
         known = _values(selection, condition.position)
         if near := nearest(text, known):
             return {"reason": "no row has this value", "did_you_mean": near}
-        return {"reason": "no row has this value" + (f": they are {', '.join(known)}" if len(known) <= NAMED else "")}
+        if not text:
+            return {
+                "reason": f"no row has an empty text; what has no value is found by {field.name}{SEPARATOR}isnull=true"
+            }
+        return {
+            "reason": "no row has this value" + (f": they are {', '.join(known)}" if 0 < len(known) <= NAMED else "")
+        }
     if operator in ("contains", "startswith", "endswith", "not_contains") or field.type in TEXTS:
         return {"reason": "no row has such a text"}
     between = [_end(selection, condition.position, down) for down in (False, True)]

@@ -40,6 +40,8 @@ def unknown(at: Address, name: str) -> Hint:
         rows = f"{ways.dataset(at.table)}/records"
         return {"hint": f"filters are for the list of rows: {rows}{f'?{spelled((pair,))}' if pair else ''}"}
     word = _words().get(_letters(name)) or _words().get(_letters(name.partition("[")[0]))
+    if not name:
+        return {"hint": _have(at)}
     if word is not None or name.casefold().startswith("utm_") or not _letters(name):
         return ways.said(at, word or _words()["utmsource"], name, value)
     return _by_letters(at, name) or {"hint": _have(at)}
@@ -123,7 +125,7 @@ def _have(at: Address) -> str:
 def reason(name: str, said: str) -> str:
     """Why a value was refused, in words that name what was expected."""
     known = OTHER_WORDS["values"].get(name)
-    if known and (said.startswith("expected") or _LENGTH.search(said)):
+    if known and (said.startswith(("expected a whole", "expected 1 to")) or _LENGTH.search(said)):
         return str(known["reason"]).format(limit_max=parameters.LIMIT_MAX, text_max=parameters.TEXT_MAX)
     return _LENGTH.sub(r"expected \1 to \2 characters", said)
 

@@ -105,7 +105,7 @@ def read(
     be part of a value. Raises QueryError with every invalid parameter.
     """
     at = partial(_address, table, pairs, control, filtered, release)
-    given = _by_name(pairs, filtered, at)
+    given = _by_name(table, pairs, control, filtered, at)
     try:
         form = form_of(table, control, filtered, release.package if release else None, tuple(given))
     except UnknownNames as error:
@@ -142,14 +142,28 @@ def _ready(table: Table, release: Release | None, form: Form, name: str, texts: 
     return ",".join(texts) if name in form.lists else texts[0].replace(COMMA, ",")
 
 
-def _by_name(pairs: Sequence[tuple[str, str]], filtered: bool, at: At) -> dict[str, list[str]]:
-    """The texts of each parameter; what `where` holds is a parameter like any other."""
+def _by_name(
+    table: Table, pairs: Sequence[tuple[str, str]], control: Control, filtered: bool, at: At
+) -> dict[str, list[str]]:
+    """The texts of each parameter; what `where` holds is a filter like any other, and never another parameter."""
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         if filtered and name.removesuffix(BRACKETS) == parameters.WHERE:
             name, text = _split(parameters.WHERE, text, at)
+            if name.removesuffix(BRACKETS) in {*control(table), parameters.OR, parameters.WHERE}:
+                raise _no_filter(parameters.WHERE, table, name)
         given.setdefault(name, []).append(text)
     return given
+
+
+def _no_filter(parameter: str, table: Table, name: str) -> QueryError:
+    """A condition begins with a name that is no filter; with the nearest that is one, its operator kept."""
+    head, separator, last = name.rpartition(parameters.SEPARATOR)
+    near, operator = nearest(head or name, table.index), last if separator and last in OPERATORS else ""
+    if name in table.index:  # a field that is named like a parameter
+        near, operator = name, "eq"
+    meant = f"{near}{parameters.SEPARATOR}{operator}" if near and operator else near
+    return wrong(parameter, f"{name[:60]!r} is not a filter of this resource", did_you_mean=meant)
 
 
 def _split(parameter: str, text: str, at: At) -> tuple[str, str]:
@@ -195,8 +209,7 @@ def _condition(table: Table, release: Release | None, text: str, at: At) -> tupl
     name, value = _split(parameters.OR, text, at)
     found = parameters.condition(release.package if release else None, table, name)
     if found is None:
-        near = nearest(name, parameters.filters(table))
-        raise wrong(parameters.OR, f"{name[:60]!r} is not a filter of this resource", did_you_mean=near)
+        raise _no_filter(parameters.OR, table, name)
     parts = lists.cut(release, table, found, [value]) if found.operator.many else value.replace(COMMA, ",")
     try:
         return _filters(found, Value(found.field, found.operator).deserialize(parts))

@@ -90,7 +90,7 @@ def _groups(data_request: DataRequest, kind: str) -> Body:
     left_out = _left_out(selection, measured)
     if not rows or (not by and {*rows[0]} <= {"0", "null"}):
         left_out |= nothing(selection)
-    return _page(data_request, names, rows, after, every, left_out)
+    return _page(data_request, names, rows, {**_before(data_request, skip), "next": after}, every, left_out)
 
 
 def _wide(data_request: DataRequest, kind: str) -> Body:
@@ -118,20 +118,21 @@ def _wide(data_request: DataRequest, kind: str) -> Body:
     if kind != "json":
         return file(data_request, kind, names, [rows], after)
     more = {"columns": series.names, **_left_out(selection, measured)}
-    return _page(data_request, names, rows, after, every, more)
+    paged = {"first": altered(data_request.path, query.canonical, "cursor"), "next": after}
+    return _page(data_request, names, rows, paged, every, more if rows else more | nothing(selection))
 
 
 def _page(
     data_request: DataRequest,
     names: Sequence[str],
     rows: Sequence[Sequence[str]],
-    after: str | None,
+    paged: Mapping[str, str | None],
     every: int,
     more: Mapping[str, Any],
 ) -> Body:
     data = ",\n".join(groups.objects(names, rows))
-    meta = {"count": len(rows), "total": every, "more": after is not None, **more}
-    return body(data_request, f"[{data}]", meta, {"next": after})
+    meta = {"count": len(rows), "total": every, "more": paged["next"] is not None, **more}
+    return body(data_request, f"[{data}]", meta, paged)
 
 
 def nothing(selection: Selection) -> dict[str, Any]:
@@ -162,6 +163,14 @@ def _scope(table: Table) -> str:
 def _skip(data_request: DataRequest) -> int:
     release, table, query, _ = data_request
     return 0 if query.cursor is None else int.from_bytes(place_of(query, release.tag, _scope(table)), "big")
+
+
+def _before(data_request: DataRequest, skip: int) -> dict[str, str | None]:
+    """The links to the first page, and to the one before that of groups which begins behind so many."""
+    query = data_request.query
+    first = altered(data_request.path, query.canonical, "cursor")
+    back = skip - query.limit
+    return {"first": first, "prev": None if not skip else _next(data_request, back) if back > 0 else first}
 
 
 def _next(data_request: DataRequest, skip: int) -> str:

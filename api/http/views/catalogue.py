@@ -6,12 +6,14 @@ from flask import Blueprint, Response, render_template
 
 from api.http.request import (
     HTML_TYPE,
+    DataRequest,
     acceptable,
     address,
     file_address,
     of_dataset,
     of_release,
     permalink,
+    pinned,
     refuse_parameters,
     store,
     without_parameters,
@@ -97,17 +99,18 @@ def about(release: Release) -> dict[str, Any]:
 def datasets() -> Response:
     """The datasets, with title, row count and links."""
     data_request = of_release("v1", "datasets")
-    data = [_summary(data_request.release, table) for table in data_request.release.package.tables]
+    data = [_summary(data_request, table) for table in data_request.release.package.tables]
     return document(data_request, data, {"count": len(data), "total": len(data)}, {})
 
 
-def _summary(release: Release, table: Table) -> dict[str, Any]:
+def _summary(data_request: DataRequest, table: Table) -> dict[str, Any]:
+    release = data_request.release
     return {
         "name": table.name,
         "title": table.title,
         "description": table.description,
         "rows": sqlite.layouts(release.index)[table.name].rows,
-        "links": dataset_links(release, table),
+        "links": pinned(data_request, dataset_links(release, table)),
         "templates": dataset_templates(release, table),
     }
 
@@ -134,14 +137,14 @@ def dataset(name: str) -> Response:
         if path.split("/")[-1].rpartition(".")[0] == stem or path.startswith("package.")
     ]
     data = {
-        **_summary(release, table),
+        **_summary(data_request, table),
         "primary_key": list(table.primary_key),
         "fields": [field.descriptor for field in table.fields],
         "sources": table.descriptor.get("sources") or package.descriptor.get("sources") or [],
         "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
         "citation": package.citation,
         "downloads": downloads,
-        **described(release, table),
+        **described(data_request, table),
     }
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from api.http.request import address, with_query
+from api.http.request import DataRequest, address, pinned, with_query
 from api.http.views.records import offered
 from api.model import types
 from api.model.descriptor import Field, Table
@@ -12,25 +12,30 @@ from api.query import parameters
 from api.query.fields import COMMA, OPERATORS, operators
 from api.query.parse import Pairs
 from api.query.profile import Profile, profile
-from api.store.releases import Release
 
 TIMES = ("year", "yearmonth", "date", "datetime")
 FEW, SHORT = 100, 100  # values of a field that is good to group by; characters of a value that is good to ask for
 Profiles = Sequence[tuple[Field, Profile]]
 
 
-def described(release: Release, table: Table) -> dict[str, Any]:
+def described(data_request: DataRequest, table: Table) -> dict[str, Any]:
     """The members `profile`, `coverage`, `examples` and `formats` of a dataset's description. Raises TooSlow.
 
     The counts are made at the first request for them (some 50 ms a field of a million rows) and kept with the release.
     """
+    release = data_request.release
     profiles = [(field, profile(release, table, position)) for position, field in enumerate(table.fields)]
     path = address("v1", "datasets", table.name, "records")
     return {
         "profile": [_counts(field, found) for field, found in profiles],
         "coverage": _coverage(table, profiles),
-        "examples": [{"question": words, "href": href} for words, href in _examples(table, profiles)],
-        "formats": [{"name": n, "media_type": kind, "href": f"{path}.{n}"} for n, kind in offered().items()],
+        "examples": [
+            {"question": words, **pinned(data_request, {"href": href})} for words, href in _examples(table, profiles)
+        ],
+        "formats": [
+            {"name": name, "media_type": kind, **pinned(data_request, {"href": f"{path}.{name}"})}
+            for name, kind in offered().items()
+        ],
     }
 
 

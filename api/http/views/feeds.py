@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from api.http.request import acceptable, address, of_dataset, refuse_parameters, with_query, without_parameters
+from api.http.request import address, of_dataset, refuse_parameters, with_query, without_parameters
 from api.http.responses import Body, respond
 from api.http.views.conflicts import corrected
 from api.http.views.releases import current, every_release
@@ -65,7 +65,6 @@ def _correction(entry: Any, row: Mapping[str, Any], package: str, record: str | 
 def releases_feed() -> Response:
     """The releases as an Atom feed, newest first; one that was withdrawn says so."""
     refuse_parameters()
-    acceptable({"atom": ATOM_TYPE})
     release = current()
     entries, data_request = every_release(), without_parameters(release, "v1", "releases.atom")
     feed = _feed(release.package, RELEASES, "Releases", max(str(entry["published_at"]) for entry in entries))

@@ -71,7 +71,7 @@ def _page(data_request: DataRequest, join: Join | None, including: bool) -> Body
         text = ROW_SEPARATOR.join(join(release, table, data.split(ROW_SEPARATOR), text.split(ROW_SEPARATOR)))
     schema = address("v1", "datasets", table.name, "schema")
     meta = {"dataset": table.name, "count": len(shown), "total": every}
-    if not every and (why := empty.why(selection)):
+    if (not every or query.q) and (why := empty.unread(selection) if every else empty.why(selection)):
         meta["hints"] = why
     links = {**page_links(data_request, shown, before, after), "describedby": schema}
     content = f"[\n{text}\n]" if text else "[]"

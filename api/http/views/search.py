@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response
 from marshmallow import fields, validate
 
-from api.http.request import DataRequest, acceptable, altered, of_release, picked, tables, turned
+from api.http.request import DataRequest, acceptable, altered, of_release, picked, pinned, tables, turned
 from api.http.responses import JSON_TYPE, Body, compact, envelope, respond
 from api.http.rows import key_path
 from api.index import sqlite
@@ -52,9 +52,12 @@ def _hits(data_request: DataRequest) -> Body:
         "next": turned(data_request, json.dumps(page[-1]).encode(), "search") if after and page else None,
     }
     meta = {"count": len(page), "total": sum(counts.values()), "datasets": counts}
-    if not counts and (said := empty.not_read(query.q or "")):
+    said = empty.not_read(query.q or "") or (
+        "" if counts else "no row has all of this; a star ends the beginning of a word"
+    )
+    if said:
         meta["hints"] = [{"parameter": "q", "reason": said}]
-    data = ",\n".join([_hit(release, *entry) for entry in page])
+    data = ",\n".join([_hit(data_request, *entry) for entry in page])
     return Body(envelope(data_request, f"[{data}]", meta, links), links)
 
 
@@ -84,8 +87,9 @@ def hits(release: Release, query: Query) -> tuple[list[tuple[float, int, int]], 
     return (page[::-1], counts, more, True) if back else (page, counts, bool(place), more)
 
 
-def _hit(release: Release, rank: float, number: int, row: int) -> str:
+def _hit(data_request: DataRequest, rank: float, number: int, row: int) -> str:
+    release = data_request.release
     table = release.package.tables[number]
     text = sqlite.json_text(release.index, number, (row,))
-    dataset, links = compact(table.name), compact({"self": key_path(table, text, row)})
+    dataset, links = compact(table.name), compact(pinned(data_request, {"self": key_path(table, text, row)}))
     return f'{{"dataset":{dataset},"score":{round(-rank, 6)},"record":{text},"links":{links}}}'
