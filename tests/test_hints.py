@@ -381,6 +381,7 @@ def test_fields_of_any_name_have_hints_that_work(tmp_path: Path) -> None:
 # What is not there
 
 
+NO_VALUE = "no row has such a value:"
 NEAREST = {
     "/v1/datasets/": "/v1/datasets",
     "/v1/things": THINGS,
@@ -470,7 +471,10 @@ EMPTY: dict[str, list[dict[str, Any]]] = {
     "or=year=1999&or=note=zzz": [{"parameter": "or", "reason": "no row meets this"}],
     "parent.unit=zzz": [{"parameter": "parent.unit", "reason": "no row meets this"}],
     "year__between=2005,2005": [
-        {"parameter": "year__between", "reason": "no row has such a value: they go from 2004 to 2006"}
+        {
+            "parameter": "year__between",
+            "reason": f"{NO_VALUE} they go from 2004 to 2006, and the least of two comes first",
+        }
     ],
     "q=zzz": [{"parameter": "q", "reason": "no row has the word 'zzz'; a star ends the beginning of one"}],
     "q=mexico OR zzz": [

@@ -218,7 +218,7 @@ def _of_release(link: str, release: Release) -> str:
     """A link with a version, where it takes one and names no release."""
     path, _, given = link.partition("?")
     takes = path.removeprefix(base()).startswith(("/v1/datasets", "/v1/conflicts", "/v1/corrections"))
-    if not takes or _NAMES_RELEASE(given):
+    if not takes or _NAMES_RELEASE(given) or path.endswith("/history"):  # which is that of all releases
         return link
     return f"{link}{'&' if given else '?'}version={encode(release.version)}"
 

@@ -112,7 +112,7 @@ def respond(
     content, links, length = make()
     origin = original(f"{path}?{written}" if written else path)
     latest = {"latest-version": latest_version(path, query.canonical)}
-    every = {**pinned(data_request, links), **latest, "canonical": origin}
+    every = {**latest, **pinned(data_request, links), "canonical": origin}
     headers = [*_headers(release, immutable), ("Link", link_header(release, every))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
-from api.http.request import HTML_TYPE, base, refuse_parameters, store, without_parameters
+from api.http.request import HTML_TYPE, acceptable, base, refuse_parameters, store, without_parameters
 from api.http.responses import JSON_TYPE, Body, respond
 from api.store.releases import Release
 
@@ -35,6 +35,7 @@ class Documentation(NamedTuple):
 def as_json() -> Response:
     """The OpenAPI document as JSON."""
     refuse_parameters()
+    acceptable({"json": JSON_TYPE})
     return _finish(documentation(), JSON_TYPE, "openapi.json")
 
 
@@ -44,6 +45,7 @@ def as_yaml() -> Response:
     from api.openapi import document
 
     refuse_parameters()
+    acceptable({"yaml": YAML_TYPE})
     made = documentation()
     body = document.written(json.loads(made.bodies["openapi.json"])).encode()
     return _finish(made._replace(bodies={"openapi.yaml": body}), YAML_TYPE, "openapi.yaml")

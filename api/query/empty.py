@@ -128,7 +128,8 @@ def _value(selection: Selection, name: str, condition: Filter) -> Hint:
     between = [_end(selection, condition.position, down) for down in (False, True)]
     if None in between:
         return {"reason": "no row has such a value"}
-    return {"reason": f"no row has such a value: they go from {between[0]} to {between[1]}"}
+    first = ", and the least of two comes first" if name.endswith(f"{SEPARATOR}between") else ""
+    return {"reason": f"no row has such a value: they go from {between[0]} to {between[1]}{first}"}
 
 
 def _otherwise(selection: Selection, field: Field, text: str) -> str | None:

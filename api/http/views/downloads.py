@@ -12,7 +12,7 @@ from flask import Response, request
 from api.http import extracts
 from api.http.errors import ProblemError
 from api.http.negotiation import best_encoding
-from api.http.request import DataRequest, address, latest_version, page_links, with_query
+from api.http.request import DataRequest, address, latest_version, page_links, pinned, with_query
 from api.http.responses import Body, original, release_file, respond
 from api.query.find import Selection, batches, select, shown, size, total
 from api.query.parse import wrong
@@ -33,7 +33,7 @@ def download(data_request: DataRequest, format: Format) -> Response:
     if not {name for name, _ in query.canonical} - {"version", "as_of"} and whole in release.files:
         latest = latest_version(path, query.canonical)
         canonical = original(with_query(path, query.canonical))
-        links = {"describedby": schema, "latest-version": latest, "canonical": canonical}
+        links = {**pinned(data_request, {"describedby": schema}), "latest-version": latest, "canonical": canonical}
         return release_file(release, whole, "version" in dict(query.canonical), links, format.media_type)
     disposition = f'inline; filename="{re.sub("[^A-Za-z0-9._-]", "_", table.name)}.{format.name}"'
     return respond(data_request, lambda: _part(data_request, format, schema), format.media_type, disposition)
