@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from api.index import sqlite
 from api.index.layout import Layout
 from api.model.descriptor import Field, Package, Table
+from api.query.conditions import column, number, source
 from api.query.engines import SHAPES, Statement, statement
 from api.query.find import Selection, access
 from api.query.measures import Group, Measure
 from api.query.measures import groups as groupable
-from api.query.sql import Rows, column, number, source
+from api.query.sql import Rows
 from api.store.releases import Release
 
 WITHIN = "lantern:additiveWithin"

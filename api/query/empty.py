@@ -15,12 +15,13 @@ from api.index.sqlite import TooSlow
 from api.model.descriptor import Field, Table
 from api.model.nearest import nearest
 from api.query import dialects, parameters, parse
+from api.query.conditions import column
 from api.query.engines import SHAPES, Statement, statement
 from api.query.fields import COMMA
 from api.query.find import Selection, access, page, select, shown, total
 from api.query.parameters import SEPARATOR
 from api.query.parse import Alternatives, Filter, Query
-from api.query.sql import Rows, column
+from api.query.sql import Rows
 
 TRIED = 12  # conditions of a query, and words of a text, that are asked one by one
 FEW_VALUES = 200  # of a field that are compared with one that no row has

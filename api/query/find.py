@@ -16,9 +16,10 @@ from api.index.layout import FEW, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
 from api.query import indexes, parse, sql
+from api.query.conditions import FULL_TEXT, Far, Filters, Other, Others, Shape
 from api.query.engines import DUCKDB, SHAPES, SQLITE, Engine, Statement
 from api.query.parse import Alternatives, Query
-from api.query.sql import Rows, Shape
+from api.query.sql import Rows
 from api.store.releases import Release
 
 SEAL = 9  # bytes
@@ -97,7 +98,7 @@ def select(release: Release, table: Table, query: Query) -> Selection:
     return Selection(release, table, layout, query, plan, {**_bound(table, layout, query), **bound})
 
 
-def _others(release: Release, table: Table, groups: Sequence[Alternatives]) -> tuple[sql.Others, dict[str, Any]]:
+def _others(release: Release, table: Table, groups: Sequence[Alternatives]) -> tuple[Others, dict[str, Any]]:
     """The shape of the conditions that no index takes, and the values that they bind, by name."""
     layouts, bound, made = sqlite.layouts(release.index), dict[str, Any](), []
     for group in groups:
@@ -109,12 +110,12 @@ def _others(release: Release, table: Table, groups: Sequence[Alternatives]) -> t
                 if leads:
                     pairs = zip(leads.key.fields, leads.key.reference, strict=True)
                     keys = tuple([(table.index[here], of.index[there]) for here, there in pairs])
-                    far = sql.Far(layouts[of.name], keys)
+                    far = Far(layouts[of.name], keys)
                 name = f"w{len(bound)}"
                 kind, column = types.kind(of.fields[position]), layouts[of.name].columns[position]
                 bound[name] = None if operator.literal else operator.bind(value, kind, column, operator.name)
                 literal = value if operator.literal else None
-                alternative.append(sql.Other(position, operator.name, literal, far, name))
+                alternative.append(Other(position, operator.name, literal, far, name))
             alternatives.append(tuple(alternative))
         made.append(tuple(alternatives))
     return tuple(made), bound
@@ -128,23 +129,23 @@ def _bound(table: Table, layout: Layout, query: Query) -> dict[str, Any]:
             kind = types.kind(table.fields[position])
             bound[f"v{place}"] = operator.bind(value, kind, layout.columns[position], operator.name)
     if query.q is not None:
-        bound[sql.FULL_TEXT] = match(query.q)
+        bound[FULL_TEXT] = match(query.q)
     return bound
 
 
 def _given(release: Release, layout: Layout, statement: Statement, bound: Mapping[str, Any]) -> Mapping[str, Any]:
     """The values for a statement: DuckDB is given which rows full text finds."""
-    if statement.engine is SQLITE or sql.FULL_TEXT not in bound:
+    if statement.engine is SQLITE or FULL_TEXT not in bound:
         return bound
-    return {**bound, sql.FULL_TEXT: sqlite.found_by_text(release.index, layout, bound[sql.FULL_TEXT])}
+    return {**bound, FULL_TEXT: sqlite.found_by_text(release.index, layout, bound[FULL_TEXT])}
 
 
 @lru_cache(SHAPES)
 def _plan(
     table: Table,
     layout: Layout,
-    filters: sql.Filters,
-    others: sql.Others,
+    filters: Filters,
+    others: Others,
     sort: tuple[tuple[int, bool], ...],
     search: bool,
 ) -> Plan:
@@ -164,7 +165,7 @@ def access(selection: Selection) -> Rows:
     layout, where = selection.layout, selection.plan.where
     if layout.rows <= FEW:
         return Rows(layout, where)
-    words = selection.bound.get(sql.FULL_TEXT)
+    words = selection.bound.get(FULL_TEXT)
     if words and sqlite.found_by_text(selection.release.index, layout, words).count(1) <= FEW:
         return Rows(layout, where, SQLITE, frozenset())
     for places, statement in _narrowing(layout, where):

@@ -9,10 +9,11 @@ from api.index import layout as index_layout
 from api.index.sqlite import EXACT
 from api.model import decimals, types
 from api.model.descriptor import Field, Table
+from api.query.conditions import column
 from api.query.engines import Mean, Middle, Total
 from api.query.fields import stored
 from api.query.measures import ADDING, Measure
-from api.query.sql import Rows, column
+from api.query.sql import Rows
 
 DIGITS = Context(prec=15)  # of an average
 KEPT = {"min": "a", "max": "z"}  # columns of a rollup

@@ -15,13 +15,14 @@ from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.index.sqlite import EXACT
 from api.model import decimals
 from api.query import functions, having
+from api.query.conditions import column, number
 from api.query.engines import SHAPES, OneOf, Statement, statement
 from api.query.find import Selection, access, counted, pieces
 from api.query.having import Condition
 from api.query.indexes import rollup_pair
 from api.query.measures import Group, Measure
 from api.query.reshape import field_head
-from api.query.sql import LIMIT, Rows, column, number
+from api.query.sql import LIMIT, Rows
 
 SKIP, VALUES = "skip", "values"  # the names under which the number of groups that come before, and values, are bound
 Order = tuple[tuple[int, bool], ...]

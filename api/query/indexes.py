@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 from api.index.layout import CROWD, ROW_NUMBER, Layout
+from api.query.conditions import Filters, Shape
 from api.query.engines import SHAPES
 from api.query.fields import OPERATORS
-from api.query.sql import Filters, Shape
 
 RANGED = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "isnull"})  # the operators that an index narrows
 

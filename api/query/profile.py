@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
 from api.model.descriptor import Table
+from api.query.conditions import column
 from api.query.engines import SHAPES, Statement, statement
 from api.query.fields import OPERATORS, operators
 from api.query.find import access, select, shown
 from api.query.parse import Query
 from api.query.reshape import field_head
-from api.query.sql import Rows, column
+from api.query.sql import Rows
 from api.store.releases import Release
 
 

@@ -13,11 +13,12 @@ from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR, Layout
 from api.model import types
 from api.model.descriptor import Table
+from api.query.conditions import Far, column, number, source
 from api.query.engines import SQLITE, OneOf, Statement, statement
 from api.query.fields import stored
 from api.query.find import Selection, run
 from api.query.foreign import Foreign
-from api.query.sql import Far, column, led_to, number, source
+from api.query.sql import led_to
 from api.store.releases import Release
 
 
