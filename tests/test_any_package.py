@@ -623,13 +623,13 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         'the field "v" of type array cannot be a key',
     ),
     "a device": ({"name": "con", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "is a reserved name on Windows"),
-    "json of numbers": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b"[1, 2]"}, "the table cannot be read"),
+    "json of numbers": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b"[1, 2]"}, "row 1 is not an object"),
     "torn json": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b'[{"id": 1}, {"i'}, "the table cannot be read"),
     "torn json lines": ({"path": "t.jsonl", "schema": SCHEMA}, {"t.jsonl": b'{"id": 1}\n{"i'}, "cannot be read"),
     "a member that is no field": (
         {"path": "t.json", "schema": SCHEMA},
         {"t.json": b'[{"id": 1}, {"id": 2, "nmae": "a"}]'},
-        't.json:3 field "nmae": the member "nmae" is not a field of the schema (expected: one of id, name)',
+        't.json:2 field "nmae": the member "nmae" is not a field of the schema (expected: one of id, name)',
     ),
     "a spreadsheet": (
         {"type": "table", "path": "t.xlsx", "schema": SCHEMA},

@@ -25,7 +25,8 @@ from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
 from api.package import Source
-from api.package.reading import paths, rows
+from api.package.reading import rows
+from api.package.upgrade import paths
 from api.package.validation.corrections import TODO
 from api.release import build, changes, history
 from api.store import atomic_files

@@ -21,8 +21,8 @@ import yaml
 from api.model import csv_lines, types
 from api.model.descriptor import Table
 from api.package import Source, open_source, upgrade
-from api.package.reading import encoding, paths
-from api.package.writing import PLAIN_DIALECT
+from api.package.tables import delimited
+from api.package.upgrade import encoding, paths
 from api.store import atomic_files
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -74,9 +74,9 @@ def _own_way(descriptor: Path, table: Table) -> bool:
     raw = json.loads(text) if descriptor.suffix == ".json" else yaml.safe_load(text)
     entries = [entry for entry in raw["resources"] if entry.get("name") == table.name]
     dialect = table.descriptor.get("dialect") or {}
-    plain = all(PLAIN_DIALECT.get(key, value) == value for key, value in dialect.items() if key != "delimiter")
-    delimited = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
-    return delimited or not plain or codecs.lookup(encoding(table.descriptor)).name != "utf-8"
+    plain = delimited.is_plain({key: value for key, value in dialect.items() if key != "delimiter"})
+    own = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
+    return own or not plain or codecs.lookup(encoding(table.descriptor)).name != "utf-8"
 
 
 def tidied(raw: bytes, table: Table) -> tuple[bytes, list[str]]:

@@ -3,7 +3,8 @@
 from api.model import descriptor
 from api.model.findings import Report
 from api.package.opening import PackageError, open_source
-from api.package.reading import Source, paths
+from api.package.reading import Source
+from api.package.upgrade import paths
 from api.package.validation import validate
 from api.package.writing import write_csv
 

@@ -2,29 +2,28 @@
 
 import csv
 import json
-import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import frictionless
 import ijson
 import yaml
 
-from api.model import descriptor, types
+from api.model import descriptor
 from api.model.errors import LanternError
 from api.model.findings import Finding
-from api.package import shapes, unpacking, upgrade
-from api.package.reading import Ready, Source, encoding, paths, rows, table_resource
+from api.package import guessing, shapes, tables, upgrade
+from api.package.reading import Source
+from api.package.tables import Given, delimited, unpacking
+from api.package.upgrade import paths
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
-READ = (*upgrade.TABULAR, *upgrade.JSON_FORMATS)
-UNREADABLE = (*unpacking.UNREADABLE, frictionless.FrictionlessException, csv.Error, ijson.JSONError, ValueError)
+UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ijson.JSONError, ValueError)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
@@ -40,8 +39,8 @@ class PackageError(LanternError):
 def open_source(path: Path) -> Iterator[Source]:
     """The package in a folder, a descriptor file or a zip; raises PackageError where any part cannot be read."""
     with opened(path) as source:
-        if source.findings:
-            raise PackageError(*source.findings)
+        if errors := [finding for finding in source.findings if finding.level == "error"]:
+            raise PackageError(*errors)
         yield source
 
 
@@ -99,14 +98,18 @@ def _source(path: Path, scratch: Path) -> Source:
     resources: list[JSON] = []
     findings: list[Finding] = []
     names: list[str] = []
-    ready: dict[str, Ready] = {}
+    ready: dict[str, Path] = {}
     for position, entry in enumerate(entries, 1):
         try:
             resource = upgrade.resource(entry, position)
             names.append(str(resource["name"]))
             _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
             resource = _resource(resource, path, v2)
-            resources.append(_as_table(resource, path, ready, scratch / f"{position}"))
+            resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
+            resources.append(resource)
+            findings += noticed
+            if (scratch / f"{position}.csv").exists():
+                ready[names[-1]] = scratch / f"{position}.csv"
         except PackageError as error:
             findings += error.findings
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
@@ -192,90 +195,40 @@ def _local(described: Path, path: str, resource: str) -> Path:
     raise PackageError(Finding(type, message, described.name, resource, value=path, expected=expected))
 
 
-def _as_table(resource: dict[str, JSON], described: Path, ready: dict[str, Ready], target: Path) -> dict[str, JSON]:
-    """A table with its schema and delimiter, inferred where the descriptor is silent; other resources as they are."""
+def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple[dict[str, JSON], tuple[Finding, ...]]:
+    """A table, written as plain CSV to `target`, with its schema and delimiter, guessed where the descriptor is silent.
+
+    Other resources stay as they are. Also what was noticed.
+    """
     format = upgrade.format_of(resource)
     declared = resource.get("type") == "table" or descriptor.is_table(resource)
     if not (declared or format in upgrade.TABULAR or isinstance(resource.get("data"), list)):
-        return resource
-    name, table, file = resource["name"], {**resource, "type": "table"}, (*paths(resource), described.name)[0]
-    if declared and format not in READ:
+        return resource, ()
+    given = Given({**resource, "type": "table"}, described.parent, described.name)
+    file = (*given.paths, described.name)[0]
+    if declared and format not in tables.READ:
         message = f"tables in the format {format or 'without a name'} cannot be read"
-        raise PackageError(Finding("unreadable-table", message, file, name, expected=f"one of {', '.join(READ)}"))
+        raise PackageError(
+            Finding("unreadable-table", message, file, given.name, expected=f"one of {', '.join(tables.READ)}")
+        )
     try:
-        if paths(resource):
-            ready[name] = unpacking.ready(resource, described.parent, target)
-        dialect = resource.get("dialect") or {}
         if format in upgrade.TABULAR:
-            table["dialect"] = {"delimiter": _delimiter(resource, format, ready[name].path), **dialect}
-        if format in upgrade.JSON_FORMATS:
-            table["dialect"] = {**dialect, **_members(resource, file, ready)}
-        return table if descriptor.is_table(resource) else {**table, "schema": _inferred(table, described, ready)}
+            dialect = {"delimiter": delimited.delimiter(given), **given.dialect}
+            given = replace(given, resource={**given.resource, "dialect": dialect})
+        noticed = tables.plain(given, target)
+        table = dict(given.resource)
+        return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), noticed
+    except tables.BadTable as error:
+        findings = error.findings
+    except UnicodeDecodeError as error:
+        findings = (_undecodable(given, error, file),)
     except UNREADABLE as error:
-        if not declared:
-            return resource
-        raise PackageError(Finding("unreadable-table", f"the table cannot be read: {error}", file, name)) from None
+        findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
+    if not declared:
+        return resource, ()
+    raise PackageError(*findings)
 
 
-def _members(resource: Mapping[str, JSON], file: str, ready: dict[str, Ready]) -> dict[str, JSON]:
-    """Which members of its objects are a table's columns, as a dialect says it; rows may leave some out."""
-    name = str(resource["name"])
-    first: dict[str, int] = {}  # each member, as they appear, with the first row (from 1) that has it
-    for number, item in enumerate(_items(resource, ready.get(name)), 1):
-        if not isinstance(item, Mapping):
-            return {}
-        for member in item:
-            first.setdefault(str(member), number)
-    if not first and name in ready:
-        ready[name] = replace(ready[name], empty=True)
-    if not descriptor.is_table(resource):
-        return {"itemKeys": list(first)}
-    names = [field["name"] for field in resource["schema"]["fields"]]
-    for member, row in first.items():
-        if member not in names:
-            message, expected = f'the member "{member}" is not a field of the schema', f"one of {', '.join(names)}"
-            raise PackageError(Finding("extra-label", message, file, name, row + 1, member, expected=expected))
-    return {"itemKeys": names}
-
-
-def _items(resource: Mapping[str, JSON], ready: Ready | None) -> Iterator[JSON]:
-    """The rows of a table in JSON, inline or in a file."""
-    if ready is None:
-        yield from resource["data"] if isinstance(resource.get("data"), list) else ()
-    elif upgrade.format_of(resource) == "json":
-        inside = (resource.get("dialect") or {}).get("property")
-        with ready.path.open("rb") as file:
-            yield from ijson.items(file, f"{inside}.item" if inside else "item")
-    else:
-        with ready.path.open(encoding=encoding(resource)) as lines:
-            yield from (json.loads(line) for line in lines if line.strip())
-
-
-def _delimiter(resource: Mapping[str, JSON], format: str, path: Path) -> str:
-    """A comma, as the standard says, unless the first line has none and has another delimiter."""
-    if format == "tsv":
-        return "\t"
-    with path.open(encoding=encoding(resource), errors="replace") as file:
-        line = file.readline(65_536)
-    return "," if "," in line else max(",;\t|", key=line.count)
-
-
-def _inferred(resource: dict[str, JSON], described: Path, ready: Mapping[str, Ready]) -> JSON:
-    """A schema that fits every row: frictionless infers from a sample, and what the rest contradicts becomes text."""
-    source = Source(descriptor.package({}), described.parent, described, ready=ready)
-    with table_resource(source, resource) as sample:
-        fields = [{"name": field.name, "type": field.type} for field in sample.schema.fields]
-    if not fields:
-        raise ValueError("it has no columns")
-    table = descriptor.table({**resource, "schema": {"fields": fields}})
-    readers = {field.name: types.kind(field).read for field in table.fields if field.type not in ("string", "any")}
-    for _, row in rows(source, table):
-        for name in [name for name in readers if (text := row[name]) is not None and not _fits(readers[name], text)]:
-            del readers[name]
-    settled = [{**field, "type": field["type"] if field["name"] in readers else "string"} for field in fields]
-    return {"fields": settled, "missingValues": [""]}
-
-
-def _fits(read: Callable[[str], Any], text: str) -> bool:
-    """Whether a value is of a type; a code with leading zeros is not, since as a number it would lose them."""
-    return not re.match(r"[+-]*0\d", text) and types.expectation(read, text) is None
+def _undecodable(given: Given, error: UnicodeDecodeError, file: str) -> Finding:
+    message = f"the file is not in {given.encoding}"
+    return Finding("encoding", message, file, given.name, expected=f"{given.encoding} throughout")

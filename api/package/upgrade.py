@@ -13,8 +13,6 @@ V2 = "datapackage.org/profiles/2"
 TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
 JSON_FORMATS = ("inline", "json", "jsonl", "ndjson")
 COMPRESSIONS = {".gz": "gz", ".zip": "zip", ".bz2": "bz2", ".xz": "xz"}
-CSV_PROPERTIES = ("delimiter", "quoteChar", "doubleQuote", "escapeChar", "skipInitialSpace")
-DIALECT_PROPERTIES = ("header", "headerRows", "headerJoin", "headerCase", "commentChar", "commentRows")
 
 
 def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -88,16 +86,14 @@ def compression_of(resource: Mapping[str, JSON]) -> str:
     return declared if declared not in ("", "no") else COMPRESSIONS.get(suffix, "")
 
 
-def for_frictionless(dialect: Mapping[str, JSON], format: str) -> dict[str, JSON]:
-    """A flat dialect as frictionless nests it, every option of CSV spelled out so that it guesses nothing."""
-    nested = {key: dialect[key] for key in DIALECT_PROPERTIES if key in dialect}
-    if format in TABULAR:
-        nested["csv"] = {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}
-        nested["csv"] |= {key: dialect[key] for key in CSV_PROPERTIES if dialect.get(key) is not None}
-    if format in JSON_FORMATS:
-        objects = {"property": dialect.get("property"), "keys": dialect.get("itemKeys")}
-        nested["inline" if format == "inline" else "json"] = {k: v for k, v in objects.items() if v}
-    return nested
+def paths(resource: Mapping[str, JSON]) -> tuple[str, ...]:
+    """The files of a resource, relative to the package; none where its data is in the descriptor."""
+    path = resource.get("path") or []
+    return tuple(path) if isinstance(path, list) else (str(path),)
+
+
+def encoding(resource: Mapping[str, JSON]) -> str:
+    return str(resource.get("encoding") or "utf-8")
 
 
 def _contributor(entry: Mapping[str, JSON]) -> Mapping[str, JSON]:
@@ -117,5 +113,4 @@ def _list(value: JSON) -> JSON:
 
 
 def _first(resource: Mapping[str, JSON]) -> str:
-    path = resource.get("path") or ""
-    return str(path[0] if isinstance(path, list) else path)
+    return next(iter(paths(resource)), "")

@@ -4,21 +4,15 @@ import codecs
 import csv
 import os
 import shutil
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from api.model import csv_lines
 from api.model.descriptor import Table
 from api.package import upgrade
-from api.package.reading import Source, cells, encoding, paths
-
-PLAIN_DIALECT: Mapping[str, Any] = {
-    **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
-    **{"header": True, "headerRows": [1]},
-}
-WITHOUT_EFFECT = ("$schema", "lineTerminator", "headerCase", "headerJoin")
+from api.package.reading import Source, cells
+from api.package.tables import delimited
+from api.package.upgrade import encoding, paths
 
 
 def write_csv(source: Source, table: Table, target: Path) -> None:
@@ -45,10 +39,9 @@ def _plain_file(source: Source, table: Table) -> Path | None:
         return None
     if codecs.lookup(encoding(resource)).name != "utf-8":
         return None
-    for key, value in (resource.get("dialect") or {}).items():
-        if value != PLAIN_DIALECT.get(key) and key not in WITHOUT_EFFECT:
-            return None
-    path = source.ready[table.name].path
+    if not delimited.is_plain(resource.get("dialect") or {}):
+        return None
+    path = source.folder / own[0]
     with path.open(encoding="utf-8", newline="") as file:  # a byte order mark would be part of the first name
         header = next(csv.reader(file), [])
     return path if header == [field.name for field in table.fields] and _has_plain_lines(path) else None

@@ -17,7 +17,8 @@ from api.package import reading, translation, upgrade
 from api.package.checks import checks_of, structure
 from api.package.checks.base import Checked
 from api.package.opening import PackageError, opened
-from api.package.reading import Source, bare, paths
+from api.package.reading import Source, bare
+from api.package.upgrade import paths
 from api.package.validation import corrections, files, results
 from api.package.validation.results import TableResult
 
@@ -121,8 +122,6 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     """Reads one table to its end; where its descriptor is not sound, only frictionless's own checks apply."""
     table = source.package.table(name)
     assert table is not None
-    if source.empty(table):
-        return TableResult(0)
     checked = Checked(source.package, table, partial(_other_rows, source), source.file)
     tally, rows = _Tally(source.file(table), table), 0
     try:
@@ -223,12 +222,9 @@ def _constrained(field: Field, table: Table) -> dict[str, Any]:
 def _with_lines(source: Source, findings: Iterable[Finding]) -> list[Finding]:
     """Findings at the lines where their rows begin: a cell may hold line ends, a table may be several files."""
     findings = list(findings)
-    wanted = {(finding.resource, finding.row) for finding in findings if finding.row is not None}
     places: dict[tuple[str | None, int | None], tuple[str, int]] = {}
     for table in source.package.tables:
-        text = table.name in source.ready and upgrade.format_of(table.descriptor) in upgrade.TABULAR
-        if text and table.name in {name for name, _ in wanted}:
-            lines = enumerate(reading.lines(source, table), 1)
-            places |= {(table.name, n): source.place(table, line) for n, line in lines if (table.name, n) in wanted}
+        wanted = {finding.row for finding in findings if finding.resource == table.name and finding.row is not None}
+        places |= {(table.name, row): place for row, place in source.places(table, wanted).items()} if wanted else {}
     moved = [(finding, places.get((finding.resource, finding.row))) for finding in findings]
-    return [replace(finding, file=place[0], row=place[1]) if place else finding for finding, place in moved]
+    return [replace(finding, file=place[0], row=place[1] or None) if place else finding for finding, place in moved]

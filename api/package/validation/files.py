@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.model.findings import Finding
-from api.package.reading import Source, paths
+from api.package.reading import Source
+from api.package.upgrade import paths
 
 
 def undeclared(source: Source) -> Iterator[Finding]:
