@@ -184,10 +184,10 @@ def page(index: Path, number: int, sql: str, values: Sequence[Any]) -> tuple[lis
 
 @lru_cache(maxsize=8)
 def found_by_text(index: Path, layout: Layout, words: str) -> bytes:
-    """A byte for each row's number of a dataset, from 0 on: 1 for the rows that full text finds."""
-    name, marks = f"q{layout.number}", bytearray(layout.rows + 1)
+    """A bit for each row's number of a dataset, from 0 on, the highest of a byte first: 1 for what full text finds."""
+    name, marks = f"q{layout.number}", bytearray(layout.rows // 8 + 1)
     for n in numbers(index, f"SELECT rowid AS n FROM {name} WHERE {name} MATCH ?", [words]):
-        marks[n] = 1
+        marks[n >> 3] |= 128 >> (n & 7)
     return bytes(marks)
 
 

@@ -1,22 +1,22 @@
 """Why a query selects no rows: which of its conditions no row meets, or that none meets all; for empty answers only."""
 
 import json
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from itertools import chain
-from typing import Any
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from api.index.layout import texts
+from api.index.layout import FEW, texts
 from api.index.sqlite import TooSlow
 from api.model.descriptor import Field, Table
 from api.model.nearest import nearest
 from api.query import dialects, parameters, parse
-from api.query.conditions import column
-from api.query.engines import SHAPES, Statement, statement
+from api.query.conditions import column, conditions, source
+from api.query.engines import DUCKDB, SHAPES, SQLITE, Statement, statement
 from api.query.fields import COMMA
 from api.query.find import Selection, access, page, select, shown, total
 from api.query.parameters import SEPARATOR
@@ -38,8 +38,10 @@ def why(selection: Selection) -> list[Hint]:
     found: list[Hint] = []
     with suppress(TooSlow):
         if not total(selection):  # else it was groups that were too few
-            found.extend(_alone(selection))
-            found.extend(() if found else _together(selection))
+            conditions = _conditions(selection)
+            alone, others = _counted(selection, conditions)
+            found.extend(_alone(selection, [one for one, rows in zip(conditions, alone, strict=True) if not rows]))
+            found.extend(() if found else _together(conditions, others))
     return found
 
 
@@ -58,16 +60,54 @@ def _any(selection: Selection, query: Query) -> bool:
     return bool(shown(_rows(selection, query._replace(limit=1)))[0])
 
 
-def _conditions(selection: Selection) -> list[tuple[str, Query]]:
-    """The conditions of a query, each by itself: its parameter, and a query of that alone."""
+class Condition(NamedTuple):
+    """A condition of a query: its parameter, a query of that alone, and its places among the conditions in SQL."""
+
+    name: str
+    query: Query
+    places: tuple[int, ...]
+
+
+def _conditions(selection: Selection) -> list[Condition]:
+    """The conditions of a query, each by itself."""
     query, table = selection.query, selection.table
-    filters: dict[str, tuple[Filter, ...]] = {}
-    for one in query.filters:
-        name = _name(table, query, one)
-        filters[name] = (*filters.get(name, ()), one)
-    alone = [(name, Query(filters=some)) for name, some in filters.items()]
-    alone += [(_of_several(query, one), Query(others=(one,))) for one in query.others]
-    return [*alone, *([("q", Query(q=query.q))] if query.q is not None else [])][:TRIED]
+    filters: dict[str, list[int]] = {}
+    for place, one in enumerate(query.filters):
+        filters.setdefault(_name(table, query, one), []).append(place)
+    alone = [
+        Condition(name, Query(filters=tuple([query.filters[place] for place in some])), tuple(some))
+        for name, some in filters.items()
+    ]
+    behind = len(query.filters) + (query.q is not None)
+    for place, each in enumerate(query.others, behind):
+        alone.append(Condition(_of_several(query, each), Query(others=(each,)), (place,)))
+    if query.q is not None:
+        alone.append(Condition("q", Query(q=query.q), (len(query.filters),)))
+    return alone[:TRIED]
+
+
+def _counted(selection: Selection, asked: Sequence[Condition]) -> tuple[list[int], list[int]]:
+    """How many rows each condition selects by itself, and how many all the others do without it: in one scan."""
+    engine = SQLITE if selection.layout.rows <= FEW else DUCKDB
+    rows = Rows(selection.layout, selection.plan.where, engine)
+    found = selection.rows(_combinations(rows, tuple([one.places for one in asked]))) if asked else []
+    bits = [1 << place for place in range(len(asked))]
+    whole = 2 * bits[-1] if bits else 0  # the bit of what is not asked by itself
+    alone = [sum(count for met, count in found if met & bit) for bit in bits]
+    others = [sum(count for met, count in found if met | bit == whole | (whole - 1)) for bit in bits]
+    return alone, others
+
+
+@lru_cache(SHAPES)
+def _combinations(rows: Rows, places: tuple[tuple[int, ...], ...]) -> Statement:
+    """How many rows meet which of the conditions: a bit for each, then one for all the others together."""
+    every = conditions(rows.layout, rows.shape)
+    parts = [[every[place] for place in some] for some in places]
+    parts.append([one for place, one in enumerate(every) if not any(place in some for some in places)])
+    bits = [sa.case((sa.and_(sa.true(), *part), 1 << bit), else_=0) for bit, part in enumerate(parts)]
+    met = reduce(operator.add, bits).label("met")
+    found = sa.select(met, sa.func.count()).select_from(source(rows.layout, rows.shape.positions))
+    return statement(rows.engine, found.group_by(sa.literal_column("met")))
 
 
 def _of_several(query: Query, alternatives: Alternatives) -> str:
@@ -93,27 +133,26 @@ def _name(table: Table, query: Query, condition: Filter) -> str:
 # One condition
 
 
-def _alone(selection: Selection) -> Iterator[Hint]:
-    """The conditions that no row meets."""
-    for name, query in _conditions(selection):
-        if not _any(selection, query):
-            if query.filters:
-                why = _value(selection, name, query.filters[0])
-            else:
-                why = {"reason": _words(selection, query.q) if query.q else "no row meets this"}
-            yield {"parameter": name, **why}
+def _alone(selection: Selection, unmet: Sequence[Condition]) -> Iterator[Hint]:
+    """Why no row meets each of these."""
+    for name, query, _ in unmet:
+        if query.filters:
+            why = _value(selection, name, query.filters[0])
+        else:
+            why = {"reason": _words(selection, query.q) if query.q else "no row meets this"}
+        yield {"parameter": name, **why}
 
 
 def _value(selection: Selection, name: str, condition: Filter) -> Hint:
     """Why no row meets a filter."""
-    table, operator = selection.table, condition.operator.name
+    table, compared = selection.table, condition.operator.name
     field = table.fields[condition.position]
-    if operator == "isnull":
+    if compared == "isnull":
         return {"reason": "every row has a value" if condition.value else "no row has a value"}
     text = dict(selection.query.canonical).get(name, "").replace(COMMA, ",")
-    if operator in ("eq", "in") and (meant := _otherwise(selection, field, text)):
+    if compared in ("eq", "in") and (meant := _otherwise(selection, field, text)):
         return {"reason": f"no row has this value; an operator is part of the name: {meant}"}
-    if operator == "eq" and field.type in TEXTS:
+    if compared == "eq" and field.type in TEXTS:
         known = _values(selection, condition.position)
         if near := nearest(text, known):
             return {"reason": "no row has this value", "did_you_mean": near}
@@ -124,7 +163,7 @@ def _value(selection: Selection, name: str, condition: Filter) -> Hint:
         return {
             "reason": "no row has this value" + (f": they are {', '.join(known)}" if 0 < len(known) <= NAMED else "")
         }
-    if operator in ("contains", "startswith", "endswith", "not_contains") or field.type in TEXTS:
+    if compared in ("contains", "startswith", "endswith", "not_contains") or field.type in TEXTS:
         return {"reason": "no row has such a text"}
     between = [_end(selection, condition.position, down) for down in (False, True)]
     if None in between:
@@ -208,22 +247,13 @@ def not_read(text: str, table: Table | None = None) -> str | None:
 # All conditions
 
 
-def _together(selection: Selection) -> Iterator[Hint]:
+def _together(conditions: Sequence[Condition], others: Sequence[int]) -> Iterator[Hint]:
     """The conditions without which there would be rows; where there are none, that no row meets all."""
-    conditions = _conditions(selection)
     if len(conditions) < 2:
         return
-    query, found = selection.query, False
-    for place, (name, alone) in enumerate(conditions):
-        others = [one for at, (_, one) in enumerate(conditions) if at != place]
-        filters = tuple(chain.from_iterable(one.filters for one in others))
-        either = tuple(chain.from_iterable(one.others for one in others))
-        rows = total(_rows(selection, Query(filters=filters, others=either, q=None if alone.q else query.q)))
+    for condition, rows in zip(conditions, others, strict=True):
         if rows:
-            found = True
-            yield {
-                "parameter": name,
-                "reason": f"rows have this, but none of the {rows} that the other conditions select",
-            }
-    if not found:
-        yield {"parameter": conditions[0][0], "reason": "rows meet each condition by itself, none meets all of them"}
+            reason = f"rows have this, but none of the {rows} that the other conditions select"
+            yield {"parameter": condition.name, "reason": reason}
+    if not any(others):
+        yield {"parameter": conditions[0].name, "reason": "rows meet each condition by itself, none meets all of them"}

@@ -144,12 +144,12 @@ Ends = partial(
 OneOf = partial(Element, {"sqlite": "({} IN (SELECT value FROM json_each({})))", "": "({} = ANY({}))"}, TRUTH)
 
 # Whether a row is found by full text: its number, the name of the full text, what is searched for. DuckDB, which has no
-# full text of its own, takes a byte for each row, 1 for those that SQLite found.
+# full text of its own, takes a bit for each row, 1 for those that SQLite found: it casts them anew every 2,048 rows.
 Found = partial(
     Element,
     {
         "sqlite": "({0} IN (SELECT rowid FROM {1} WHERE {1} MATCH {2}))",
-        "duckdb": "(get_bit(CAST({2} AS BIT), {0} * 8 + 7) = 1)",
+        "duckdb": "(get_bit(CAST({2} AS BIT), {0}) = 1)",
         "": "({0} IN (SELECT n FROM {1} WHERE words @@ to_tsquery('simple', {2})))",
     },
     TRUTH,

@@ -166,8 +166,10 @@ def access(selection: Selection) -> Rows:
     if layout.rows <= FEW:
         return Rows(layout, where)
     words = selection.bound.get(FULL_TEXT)
-    if words and sqlite.found_by_text(selection.release.index, layout, words).count(1) <= FEW:
-        return Rows(layout, where, SQLITE, frozenset())
+    if words:
+        found = sqlite.found_by_text(selection.release.index, layout, words)
+        if int.from_bytes(found, "big").bit_count() <= FEW:
+            return Rows(layout, where, SQLITE, frozenset())
     for places, statement in _narrowing(layout, where):
         if counted(selection, statement) <= FEW:
             return Rows(layout, where, SQLITE, places)

@@ -90,7 +90,9 @@ def _rows(selection: Selection, groups: Sequence[Group], measures: Sequence[Meas
 
 
 def some(grouping: Grouping, skip: int, most: int) -> list[Row]:
-    """At most so many groups behind the first `skip`. All are computed again for it, whatever its place."""
+    """At most so many groups behind the first `skip`, each with the number of all. All are computed again for it,
+    whatever its place.
+    """
     selection, shape, _ = grouping
     asked = selection._replace(bound={**selection.bound, SKIP: skip, LIMIT: most})
     return asked.rows(_listing(shape, limited=True).statement)
@@ -103,8 +105,13 @@ def every(grouping: Grouping, skip: int) -> Iterator[list[Row]]:
     return pieces(asked, _listing(shape, limited=False).statement)
 
 
-def total(grouping: Grouping, first: int | None = None) -> int:
-    """How many groups there are; of their `first` so many values, how many that differ."""
+def total(grouping: Grouping, rows: Sequence[Row]) -> int:
+    """How many groups there are, of which `some` gave these rows; without any they are counted."""
+    return int(rows[0][-1]) if rows else several(grouping, len(grouping.shape.groups))
+
+
+def several(grouping: Grouping, first: int) -> int:
+    """How many different combinations of their `first` so many values the groups have."""
     return counted(grouping.selection, _counting(grouping.shape, first))
 
 
@@ -112,7 +119,9 @@ def total(grouping: Grouping, first: int | None = None) -> int:
 
 
 class Listing(NamedTuple):
-    """The statement that gives a row a group: the group's values, then the columns of each measure, at these places."""
+    """The statement that gives a row a group: the group's values, then the columns of each measure, at these places;
+    a limited one then how many groups there are, so that they need not be computed twice.
+    """
 
     statement: Statement
     at: tuple[slice, ...]
@@ -121,6 +130,9 @@ class Listing(NamedTuple):
 @lru_cache(SHAPES)
 def _listing(shape: Shape, limited: bool) -> Listing:
     found, at = _grouped(shape)
+    if limited:
+        every = found.cte("every").prefix_with("MATERIALIZED")
+        found = sa.select(*every.c, sa.select(sa.func.count()).select_from(every).scalar_subquery().label("groups"))
     keys = [f"g{place}" for place in range(len(shape.groups))]
     names = [*keys, *(f"m{place}" for place in range(len(shape.measures)))]
     for name, down in [*((names[place], down) for place, down in shape.order), *((key, False) for key in keys)]:
@@ -131,9 +143,9 @@ def _listing(shape: Shape, limited: bool) -> Listing:
 
 
 @lru_cache(SHAPES)
-def _counting(shape: Shape, first: int | None) -> Statement:
+def _counting(shape: Shape, first: int) -> Statement:
     found = _grouped(shape)[0].subquery("counted")
-    if first is not None:
+    if first < len(shape.groups):
         found = sa.select(*list(found.c)[:first]).distinct().subquery("several")
     return statement(shape.rows.engine, sa.select(sa.func.count()).select_from(found))
 

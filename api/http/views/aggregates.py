@@ -86,7 +86,7 @@ def _groups(data_request: DataRequest, kind: str) -> Body:
     after = _next(data_request, skip + len(rows)) if more else None
     if kind != "json":
         return file(data_request, kind, names, [rows], after)
-    every = groups.total(asked) if more or skip else len(rows)
+    every = groups.total(asked, found) if more or skip else len(rows)
     left_out = _left_out(selection, measured)
     if not rows or (not by and {*rows[0]} <= {"0", "null"}):
         left_out |= nothing(selection)

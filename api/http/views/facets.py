@@ -70,7 +70,7 @@ def _facets(data_request: DataRequest) -> Body:
         facet = _facet(selection, name)
         rows = groups.some(facet, 0, query.limit + 1)
         more[name] = len(rows) > query.limit
-        values[name] = groups.total(facet) if more[name] else len(rows)
+        values[name] = groups.total(facet, rows) if more[name] else len(rows)
         counted = groups.objects(("value", "count"), groups.texts(facet, rows[: query.limit]))
         data.append(f"{encode_basestring(name)}:[" + ",\n".join(counted) + "]")
     every = total(selection)

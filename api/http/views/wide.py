@@ -67,7 +67,7 @@ def page(wide: Series, skip: int, limit: int) -> tuple[list[list[str]], int | No
     rows = [list(cells) for _, cells in groupby(found, lambda cell: cell[: wide.groups])]
     shown = rows[:limit]
     more = len(rows) > limit
-    total = groups.total(wide.cells, wide.groups) if more or skip else len(rows)
+    total = groups.several(wide.cells, wide.groups) if more or skip else len(rows)
     return [_row(wide, cells) for cells in shown], skip + sum(map(len, shown)) if more else None, total
 
 
