@@ -99,17 +99,18 @@ def _delimiter(given: Given) -> str:
     skipped = max(headers.rows_of(given), default=1) - 1 if not lines.comment else 0
     rows = {d: [*csv.reader(sample[skipped:], **{**options, "delimiter": d})] for d in DELIMITERS}
     first = {d: found[0] if found else [] for d, found in rows.items()}
-    if given.names is not None:
+    # The last row may go on after the sample.
+    widths = {d: {len(cells) for cells in found[: SAMPLE - 1]} for d, found in rows.items()}
+    if given.names is not None and headers.rows_of(given):
         wanted = sorted(name.casefold() for name in given.names)
-        headed = bool(headers.rows_of(given))
-        for d, cells in first.items():
-            if sorted(cell.strip().casefold() for cell in cells) == wanted or not headed and len(cells) == len(wanted):
-                return d
-    for d, found in rows.items():
-        widths = {len(cells) for cells in found[: SAMPLE - 1]}  # the last one may go on after the sample
-        if len(widths) == 1 and widths != {1}:
-            return d
-    return "," if len(first[","]) > 1 else max(DELIMITERS, key=lambda d: len(first[d]))
+        fitting = [d for d, cells in first.items() if sorted(cell.strip().casefold() for cell in cells) == wanted]
+    elif given.names is not None:
+        fitting = [d for d, found in widths.items() if found == {len(given.names)}]
+    else:
+        fitting = []
+    fitting += [d for d, found in widths.items() if len(found) == 1 and found != {1}]
+    fitting += [","] if len(first[","]) > 1 else [max(DELIMITERS, key=lambda d: len(first[d]))]
+    return fitting[0]
 
 
 def is_plain(dialect: Mapping[str, Any]) -> bool:
@@ -121,7 +122,11 @@ def plain_file(given: Given) -> Path | None:
     """The table's file where it is plain CSV, judged without reading rows: it has no quotes, CR or byte order mark."""
     if given.format != "csv" or len(given.paths) != 1 or upgrade.compression_of(given.resource):
         return None
-    if not is_plain(given.dialect) or codecs.lookup(given.encoding).name != "utf-8":
+    if (
+        not is_plain(given.dialect)
+        or given.dialect.get("headerCase") is False
+        or codecs.lookup(given.encoding).name != "utf-8"
+    ):
         return None
     path, decoder, ends, length = given.folder / given.paths[0], codecs.getincrementaldecoder("utf-8")(), b"\n", 0
     with path.open("rb") as file:
