@@ -118,10 +118,10 @@ ROWS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         (PLAIN, f"warning: t.csv:4: 2 blank lines are left out before this one{MENDED} (expected: a row, or no line)",
          f"warning: t.csv:6: a blank line is left out before this one{MENDED} (expected: a row, or no line)")),
     "a row of empty cells": ("id,name\n1,a\n,\n", {}, ("id,name\n1,a\n,\n",
-        "warning: t.csv:3: all cells of the row are empty (expected: a row with a value)")),
+        "warning: t.csv:3: all cells of the row are empty; lantern format mends this (expected: a row with a value)")),
     "a row of empty cells and one too many": ("id,name\n,,x\n", {},
         ("", "t.csv:2: the row has more cells than the header",
-         "warning: t.csv:2: all cells of the row are empty (expected: a row with a value)")),
+         "warning: t.csv:2: all cells of the row are empty; lantern format mends this (expected: a row with a value)")),
     "a null character": ("id,name\n1,a\0\n", {},
         ("", "t.csv:2: the line holds null characters (expected: text without null characters)")),
     "lines that end in CR": ("id,name\r1,a\r2,b\r", {}, (PLAIN,)),
@@ -146,7 +146,7 @@ def test_an_empty_row_of_a_table_with_a_key_or_a_required_field_is_an_error(tmp_
     required = {
         "fields": [*SCHEMA["fields"][:1], {"name": "name", "type": "string", "constraints": {"required": True}}]
     }
-    blank = "warning: t.csv:2: all cells of the row are empty (expected: a row with a value)"
+    blank = "warning: t.csv:2: all cells of the row are empty; lantern format mends this (expected: a row with a value)"
     for schema, field in (({**SCHEMA, "primaryKey": ["id"]}, "id"), (required, "name")):
         expected = f't.csv:2 field "{field}": a value is missing (expected: a value)'
         assert told(tmp_path, {"t.csv": "id,name\n,\n"}, {"schema": schema}) == [expected, blank]

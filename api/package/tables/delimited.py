@@ -18,7 +18,7 @@ from typing import Any
 from api.model.findings import Finding
 from api.package import upgrade
 from api.package.tables import dialects, headers
-from api.package.tables.base import LONGEST_LINE, BadTable, Given, Record
+from api.package.tables.base import LONGEST_LINE, BadTable, Given, Record, mended
 
 PLAIN: Mapping[str, Any] = {
     **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
@@ -50,7 +50,7 @@ def settled(given: Given) -> tuple[Given, tuple[Finding, ...]]:
     if delimiter != "," and given.format == "csv":
         message = f"the cells are taken to be separated by {DELIMITERS[delimiter]}, which no dialect says"
         path, expected = _parts(given)[0], "commas, or the delimiter in the dialect"
-        place = (message + given.mended, path, given.name, 1)
+        place = (message + mended(given.resource), path, given.name, 1)
         faults += (Finding("delimiter", *place, value=delimiter, expected=expected, level="warning"),)
     return replace(given, resource={**given.resource, "dialect": {**given.dialect, "delimiter": delimiter}}), faults
 
@@ -192,7 +192,12 @@ class _Lines:
                 self.begins = self.number
                 if self.blank:  # blank lines at the end are nothing to speak of
                     lines = "a blank line is" if self.blank == 1 else f"{self.blank} blank lines are"
-                    self.note("blank-line", f"{lines} left out before this one", "a row, or no line", self.given.mended)
+                    self.note(
+                        "blank-line",
+                        f"{lines} left out before this one",
+                        "a row, or no line",
+                        mended(self.given.resource),
+                    )
                     self.blank = 0
             elif self.number - self.begins >= MOST_LINES:
                 message = f"a quote is opened here and still open after {MOST_LINES} lines"
@@ -204,11 +209,11 @@ class _Lines:
         """A finding at the row under way."""
         return Finding(type, message, self.path, self.given.name, self.begins, expected=expected)
 
-    def note(self, type: str, message: str, expected: str, mended: str = "", value: str | None = None) -> None:
+    def note(self, type: str, message: str, expected: str, end: str = "", value: str | None = None) -> None:
         """Warn of the row under way; of one kind no more than MOST_TOLD, the rest is counted."""
         self.told[type, expected] += 1
         if self.told[type, expected] <= MOST_TOLD:
-            finding = self.finding(type, message + mended, expected)
+            finding = self.finding(type, message + end, expected)
             self.given.warn(replace(finding, value=value, level="warning"))
 
     def tell(self) -> None:
