@@ -4,55 +4,16 @@ The rules: RFC 4180 and https://datapackage.org/standard/table-dialect/ . What i
 `validate` without its last line; what is read is the CSV that a release publishes, empty where the table is refused.
 """
 
-import bz2
-import codecs
-import gzip
-import io
-import json
-import lzma
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from packages import V2
+from text_tables import PLAIN, SCHEMA, of, package, read, told
 
-from api.package import open_source, validate, write_csv
-from api.package.tables import delimited, dialects, unpacking
+from api.package import open_source
+from api.package.tables import delimited, dialects
 
 MENDED = "; lantern format mends this"
-PLAIN = "id,name\n1,a\n2,b\n"
-SCHEMA = {"fields": [{"name": "id", "type": "integer"}, {"name": "name", "type": "string"}]}
-
-
-def package(folder: Path, files: Mapping[str, str | bytes], resource: Mapping[str, Any], **words: Any) -> Path:
-    """A package of one table in these files; without a path of its own the table is all of them."""
-    for name, content in files.items():
-        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    entry = {"name": "t", "type": "table", "path": list(files), "schema": SCHEMA, **resource}
-    entry = {key: value for key, value in entry.items() if value not in (None, [])}
-    described = {"$schema": V2, "name": "p", "version": "1.0.0", "resources": [entry], **words}
-    (folder / "datapackage.json").write_text(json.dumps(described), encoding="utf-8")
-    return folder
-
-
-def told(folder: Path, files: Mapping[str, str | bytes], resource: Mapping[str, Any], **words: Any) -> list[str]:
-    return validate(package(folder, files, resource, **words)).text().splitlines()[:-1]
-
-
-def read(folder: Path, files: Mapping[str, str | bytes], resource: Mapping[str, Any], **words: Any) -> tuple[str, ...]:
-    """The table as a release publishes it, then what is said of it."""
-    said = told(folder, files, resource, **words)
-    if not validate(folder).valid:
-        return ("", *said)
-    with open_source(folder) as source:
-        write_csv(source, source.package.tables[0], folder / "written")
-    return ((folder / "written").read_bytes().decode(), *said)
-
-
-def of(**dialect: Any) -> dict[str, Any]:
-    return {"dialect": dialect}
 
 
 # Several files
@@ -279,57 +240,6 @@ def test_a_tsv_has_tabs_and_nothing_is_said(tmp_path: Path) -> None:
     assert read(tmp_path, {"t.tsv": "id\tname\n1\ta,b\n"}, {}) == ('id,name\n1,"a,b"\n',)
 
 
-# Encodings
-
-ENCODED: dict[str, tuple[bytes, str, str]] = {
-    "Latin-1": ("id,name\n1,a\n2,caf\u00e9 x\n".encode("latin-1"), "utf-8",
-        't.csv:3: the file is not in utf-8: byte 18 is 0xE9; it looks like windows-1252: "2,caf\u00e9 x"'),
-    "curly quotes of Windows": ("id,name\n1,\u201ca\u201d\n".encode("cp1252"), "utf-8",
-        't.csv:2: the file is not in utf-8: byte 11 is 0x93; it looks like windows-1252: "1,\u201ca\u201d"'),
-    "Cyrillic": ("id,name\n1,\u041c\u043e\u0441\u043a\u0432\u0430\n".encode("cp1251"), "utf-8",
-        "t.csv:2: the file is not in utf-8: byte 11 is 0xCC"),
-    "UTF-16": ("id,name\n1,a\n".encode("utf-16"), "utf-8", f"t.csv:1: the file is not in utf-8: it is UTF-16{MENDED}"),
-    "UTF-16 without its mark": ("id,name\n1,a\n".encode("utf-16-le"), "utf-8",
-        "t.csv:1: the line holds null characters: it looks like UTF-16"),
-    "UTF-8 that is called ASCII": ("id,name\n1,\u00e9\n".encode(), "ascii",
-        't.csv:2: the file is not in ascii: byte 11 is 0xC3; it looks like utf-8: "1,\u00e9"'),
-    "half a character at the end": (b"id,name\n1,\xc3", "utf-8",
-        't.csv:2: the file is not in utf-8: byte 11 is 0xC3; it looks like windows-1252: "1,\u00c3"'),
-    "a name that is no encoding": (b"id,name\n", "utf-9",
-        'datapackage.json: there is no encoding "utf-9"'),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ENCODED)
-def test_a_file_in_another_encoding_is_one_error_with_line_byte_and_a_guess(tmp_path: Path, kind: str) -> None:
-    content, encoding, expected = ENCODED[kind]
-    (line,) = told(tmp_path, {"t.csv": content}, {"encoding": encoding})
-    assert line.partition(" (expected: ")[0] == expected
-    hint = f'{encoding}, or the file\'s "encoding" in the descriptor)'
-    assert line.endswith((hint, 'such as "utf-8" or "windows-1252")', "text without null characters)"))
-
-
-def test_an_encoding_is_found_far_into_a_file(tmp_path: Path) -> None:
-    content = b"id,name\n" + b"1,abcdefghi\n" * 20_000 + b"2,\xe9\n"
-    (line,) = told(tmp_path, {"t.csv": content}, {"encoding": "utf-8"})
-    assert line.startswith("t.csv:20002: the file is not in utf-8: byte 240011 is 0xE9; it looks like windows-1252: ")
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["rot13", "base64", "zip", "hex", "idna", "punycode", "unicode_escape", "undefined", "", " ", "\0", "é", "os"],
-)
-def test_what_is_no_encoding_of_text_is_refused(tmp_path: Path, name: str) -> None:
-    lines = told(tmp_path, {"t.csv": PLAIN}, {"encoding": name})
-    assert len(lines) == (name != "") and all("there is no encoding" in line for line in lines)
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16", "utf-32", "UTF-8", "utf_8_sig"])
-def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path, encoding: str) -> None:
-    content = "\ufeff" * (encoding in ("utf-16-le", "UTF-8")) + PLAIN
-    assert read(tmp_path, {"t.csv": content.encode(encoding)}, {"encoding": encoding}) == (PLAIN,)
-
-
 # In the descriptor, and by other addresses
 
 
@@ -362,81 +272,3 @@ def test_a_table_without_a_schema_that_cannot_be_read_is_offered_as_a_file_with_
     assert lines == [
         "warning: t.csv:2: a quote is opened here and still open at the end of the file (expected: a closing quote)"
     ]
-
-
-# Packed files
-
-
-def zipped(**entries: str) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in entries.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
-ENCRYPTED = bytes.fromhex(  # t.csv with a password, as Info-ZIP writes it
-    "504b03040a00090000000000215c00000000180000000c00000005000000742e637376" + "00" * 24
-    + "504b01021e030a00090000000000215c00000000180000000c000000050000000000000000000000a48100000000742e637376"
-    + "504b0506000000000100010033000000"  + "3b000000" + "0000"
-)  # fmt: skip
-UNREAD = "t.csv.zip: the table cannot be read: t.csv.zip"
-ZIPS: dict[str, tuple[bytes, dict[str, Any], tuple[str, ...]]] = {
-    "a folder first": (zipped(**{"data/": "", "data/t.csv": PLAIN}), {}, (PLAIN,)),
-    "from a Mac": (zipped(**{"__MACOSX/._t.csv": "x", "._t.csv": "x", ".DS_Store": "x", "t.csv": PLAIN}), {}, (PLAIN,)),
-    "a readme first": (zipped(**{"readme.txt": "x", "t.csv": PLAIN}), {}, (PLAIN,)),
-    "capitals": (zipped(**{"README": "x", "T.CSV": PLAIN}), {}, (PLAIN,)),
-    "innerpath": (zipped(**{"a.csv": "x", "b.csv": PLAIN}), {"innerpath": "b.csv"}, (PLAIN,)),
-    "two tables": (zipped(**{"a.csv": "x", "b.csv": PLAIN}), {},
-        ("", f"{UNREAD} holds 2 files (a.csv, b.csv): innerpath says which of them is the table")),
-    "innerpath of no file": (zipped(**{"a.csv": "x"}), {"innerpath": "b.csv"},
-        ("", f'{UNREAD} holds no file "b.csv", which innerpath names; it holds a.csv')),
-    "nothing": (zipped(), {}, ("", f"{UNREAD} holds 0 files: one is needed")),
-    "encrypted": (ENCRYPTED, {}, ("", f"{UNREAD} is encrypted: a table needs a zip without a password")),
-    "cut off": (zipped(**{"t.csv": PLAIN})[:-9], {},
-        ("", f"{UNREAD} is damaged, or no zip file: File is not a zip file")),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ZIPS)
-def test_the_table_in_a_zip_is_its_only_one_or_the_one_that_is_named(tmp_path: Path, kind: str) -> None:
-    content, words, expected = ZIPS[kind]
-    assert read(tmp_path, {"t.csv.zip": content}, words) == expected
-
-
-PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
-
-
-@pytest.mark.parametrize("kind", PACKED)
-def test_a_packed_file_that_is_cut_off_or_damaged_is_told(tmp_path: Path, kind: str) -> None:
-    packed = PACKED[kind](("id,name\n" + "".join(f"{n},x{n * n}\n" for n in range(999))).encode())
-    (line,) = told(tmp_path, {f"t.csv.{kind}": packed[: len(packed) // 2]}, {})
-    assert line == (
-        f"t.csv.{kind}: the table cannot be read: t.csv.{kind} is cut off: it ends in the middle of its data"
-    )
-    (line,) = told(tmp_path, {f"t.csv.{kind}": PLAIN}, {})
-    assert line.startswith(f"t.csv.{kind}: the table cannot be read: ")
-
-
-def test_an_unknown_compression_is_told(tmp_path: Path) -> None:
-    (line,) = told(tmp_path, {"t.csv": PLAIN}, {"compression": "rar"})
-    assert line == (
-        't.csv: the table cannot be read: the compression "rar" cannot be unpacked: gz, bz2, xz and zip can'
-    )
-
-
-def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "SMALL", 1000)
-    (line,) = told(tmp_path, {"t.csv.gz": gzip.compress(PLAIN.encode() + b"3,c\n" * 10_000)}, {})
-    assert "t.csv.gz unpacks to more than " in line and "200 times its size" in line
-
-
-def test_all_tables_of_a_package_have_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "LARGEST", 20)
-    entries = [{"name": name, "path": "t.csv.gz", "type": "table", "schema": SCHEMA} for name in ("t", "u")]
-    (line,) = told(tmp_path, {"t.csv.gz": gzip.compress(PLAIN.encode())}, {}, resources=entries)
-    assert line == "datapackage.json: the tables are too large (expected: at most 20 bytes of CSV in all)"
-
-
-def test_the_mark_of_utf_8_is_no_text(tmp_path: Path) -> None:
-    assert read(tmp_path, {"t.csv": codecs.BOM_UTF8 + PLAIN.encode()}, {}) == (PLAIN,)

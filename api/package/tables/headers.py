@@ -1,8 +1,9 @@
 """The headers of delimited text: where they stand, in one part or several, and the names that they give to columns."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, count, islice
+from itertools import chain, islice
 from typing import Any
 
 from api.model.findings import Finding
@@ -106,9 +107,12 @@ def named(labels: Sequence[str], header: Record, given: Given) -> list[str]:
         given.warn(Finding("header", message, *place, value=label, expected="a name of its own", level="warning"))
 
     names: dict[str, None] = {}
+    again: Counter[str] = Counter()
     for position, label in enumerate(labels, 1):
-        wanted = label.strip() or f"field{position}"
-        name = next(n for n in chain([wanted], (f"{wanted}_{i}" for i in count(2))) if n not in names)
+        name = wanted = label.strip() or f"field{position}"
+        while name in names:
+            again[wanted] += 1
+            name = f"{wanted}_{again[wanted] + 1}"
         if name != label:
             why = "has no name" if not label.strip() else f'has the name "{label}"' + " again" * (name != wanted)
             warn(f"column {position} {why}: it is named {name}", name, label)
