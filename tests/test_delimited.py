@@ -162,6 +162,10 @@ DIALECTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "escapeChar": ('id,name\n1,a\\,b\n2,"c\\"d"\n', of(escapeChar="\\"), ('id,name\n1,"a,b"\n2,"c""d"\n',)),
     "escapeChar without doubleQuote": ('id,name\n1,"a\\"b"\n', of(escapeChar="\\", doubleQuote=False),
         ('id,name\n1,"a""b"\n',)),
+    "escapeChar that is the quote": ('id,name\n1,"a""b"\n2,"c"\n', of(escapeChar='"'), ('id,name\n1,"a""b"\n2,c\n',)),
+    "one sign for two things": (PLAIN, of(delimiter='"'),
+        ("", "datapackage.json: '\"' cannot be both delimiter and quoteChar of the dialect "
+         "(expected: two characters)")),
     "skipInitialSpace": ('id, name\n1, "a, b"\n', of(skipInitialSpace=True), ('id,name\n1,"a, b"\n',)),
     "lineTerminator CRLF": ("id,name\r\n1,a\r\n2,b\r\n", of(lineTerminator="\r\n"), (PLAIN.replace("\n", "\r\n"),)),
     "lineTerminator that is none": ("id,name;1,a;2,b", of(lineTerminator=";"),

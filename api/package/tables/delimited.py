@@ -229,6 +229,8 @@ def _options(given: Given) -> dict[str, Any]:
     options = {key.lower(): given.dialect[key] for key in OPTIONS if given.dialect.get(key) is not None}
     if "quoteChar" in given.dialect and given.dialect["quoteChar"] is None:
         options |= {"quotechar": None, "quoting": csv.QUOTE_NONE}
+    if options.get("escapechar") == options.get("quotechar", '"'):  # two quotes for one, which doubleQuote says
+        options |= {"escapechar": None, "doublequote": True}
     return {"delimiter": ",", **options}
 
 
