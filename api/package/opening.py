@@ -13,6 +13,7 @@ import ijson
 import yaml
 
 from api.model import descriptor
+from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.findings import Finding
 from api.package import guessing, shapes, tables, upgrade
@@ -99,12 +100,15 @@ def _source(path: Path, scratch: Path) -> Source:
     findings: list[Finding] = []
     names: list[str] = []
     ready: dict[str, Path] = {}
+    unread: list[Table] = []
     for position, entry in enumerate(entries, 1):
         try:
             resource = upgrade.resource(entry, position)
             names.append(str(resource["name"]))
             _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
             resource = _resource(resource, path, v2)
+            if descriptor.is_table(resource):
+                unread.append(descriptor.table(resource))
             resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
             resources.append(resource)
             findings += noticed
@@ -112,13 +116,16 @@ def _source(path: Path, scratch: Path) -> Source:
                 ready[names[-1]] = scratch / f"{position}.csv"
         except PackageError as error:
             findings += error.findings
+        if sum(file.lstat().st_size for file in ready.values()) > unpacking.LARGEST:
+            raise _unreadable(path.name, "the tables are too large", f"at most {unpacking.LARGEST} bytes of CSV in all")
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
-    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings))
+    left = tuple(table for table in unread if table.name not in ready)
+    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings), left)
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
-    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path")]
+    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path", "url")]
     named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
@@ -213,22 +220,16 @@ def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple
         )
     try:
         if format in upgrade.TABULAR:
-            dialect = {"delimiter": delimited.delimiter(given), **given.dialect}
-            given = replace(given, resource={**given.resource, "dialect": dialect})
-        noticed = tables.plain(given, target)
+            given, noticed = delimited.settled(given)
+        else:
+            noticed = ()
+        noticed += tables.plain(given, target)
         table = dict(given.resource)
         return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), noticed
     except tables.BadTable as error:
         findings = error.findings
-    except UnicodeDecodeError as error:
-        findings = (_undecodable(given, error, file),)
     except UNREADABLE as error:
         findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
     if not declared:
-        return resource, ()
+        return resource, tuple(replace(finding, level="warning") for finding in findings)
     raise PackageError(*findings)
-
-
-def _undecodable(given: Given, error: UnicodeDecodeError, file: str) -> Finding:
-    message = f"the file is not in {given.encoding}"
-    return Finding("encoding", message, file, given.name, expected=f"{given.encoding} throughout")

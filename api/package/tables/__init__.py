@@ -11,7 +11,7 @@ from typing import Any
 from api.model import csv_lines, descriptor
 from api.model.findings import Finding
 from api.package import upgrade
-from api.package.tables import delimited, objects
+from api.package.tables import delimited, headers, objects
 from api.package.tables.base import BadTable, Given, Record
 
 __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
@@ -48,7 +48,7 @@ def plain(given: Given, target: Path) -> tuple[Finding, ...]:
         names = {name.casefold(): name for name in given.names}
         labels = [names.get(label.casefold(), label) for label in labels]
     if given.names is None:
-        labels = _named(labels, header, noticing)
+        labels = headers.named(labels, header, noticing)
     nulls = _nulls(given.resource, labels)
     with target.open("w", encoding="utf-8", newline="") as out:
         csv_lines.write(out, [labels])
@@ -68,16 +68,3 @@ def _nulls(resource: Mapping[str, Any], labels: list[str]) -> list[str]:
         return [""] * len(labels)
     missing = {field.name: field.missing for field in descriptor.table(resource).fields}
     return ["" if "" in (own := missing.get(label, ("",))) or not own else own[0] for label in labels]
-
-
-def _named(labels: list[str], header: Record, given: Given) -> list[str]:
-    """Names for columns without one, or with that of another column: no schema names them."""
-    names: list[str] = []
-    for position, label in enumerate(labels, 1):
-        wanted = label.strip() or f"field{position}"
-        name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 100_000))) if n not in names)
-        if name != label:
-            message = f"column {position} is named {name}: " + ("the header is empty" if not label.strip() else "…")
-            given.warn(Finding("header", message, header.file, given.name, header.line, name, value=label))
-        names.append(name)
-    return names
