@@ -62,6 +62,11 @@ class Given:
         return upgrade.paths(self.resource)
 
     @property
+    def file(self) -> str:
+        """The file of the table, its first one; the descriptor for inline data."""
+        return (*self.paths, self.described)[0]
+
+    @property
     def encoding(self) -> str:
         return upgrade.encoding(self.resource)
 
