@@ -1,8 +1,14 @@
-"""Guesses the types of a table without a schema; a guess never changes a value, so that what is unclear stays text."""
+"""Guesses the types of a table without a schema.
+
+A guess never judges, and never changes a value: a type is taken only where every cell of the column is written as that
+type's values are served. What is unclear stays text: 007, 1 000, +1555, 12e5, 1,5, 10/01/02, a time without its zone,
+numbers beside NA.
+"""
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +17,63 @@ from api.model.descriptor import Field
 
 JSON = Any
 Fits = Callable[[str], object]
-_DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.(\d+)").fullmatch
 EXACT_DIGITS = 15
 
 
-def _reads(type: str) -> Fits:
+def _reads(type: str, written: str) -> Fits:
+    """Whether a text is written in a way, and a value of a type."""
+    matches = re.compile(written).fullmatch
     read = types.kind(Field("guess", type, "default", "", "", None, {}, {})).read
-    return lambda text: types.expectation(read, text) is None
+    return lambda text: matches(text) and types.expectation(read, text) is None
+
+
+_integer: Fits = re.compile(r"0|-?[1-9][0-9]{0,14}").fullmatch
+_decimal = re.compile(r"(?!-0\.0*$)-?(?:0|[1-9][0-9]*)\.([0-9]+)").fullmatch
 
 
 def _number(text: str) -> object:
-    return (_integer(text) or _DECIMAL(text)) and sum(map(str.isdigit, text)) <= EXACT_DIGITS
+    return _integer(text) or (_decimal(text) and len(text.replace("-", "")) <= EXACT_DIGITS + 1)
 
 
-_integer: Fits = re.compile(r"-?(0|[1-9]\d{0,14})").fullmatch
-# The types that are tried, the narrowest first: what each takes comes out again as it was written.
+_DAY, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+# The types that are tried, the narrowest first.
 _TRIED: Mapping[str, Fits] = {
     "integer": _integer,
     "number": _number,
-    "boolean": re.compile("true|false").fullmatch,
-    "date": _reads("date"),
-    "datetime": _reads("datetime"),
-    "time": _reads("time"),
+    "boolean": re.compile("true|false|True|False|TRUE|FALSE").fullmatch,
+    "date": _reads("date", _DAY),
+    "datetime": _reads("datetime", rf"{_DAY}T{_CLOCK}(\.[0-9]{{1,6}})?Z"),
+    "time": _reads("time", _CLOCK),
 }
+
+
+@dataclass
+class _Column:
+    """The types that all cells so far have, and how the numbers among them are written."""
+
+    left: list[str] = field(default_factory=lambda: list(_TRIED))
+    empty: bool = True
+    decimals: set[int] = field(default_factory=set)  # how many digits stand after the point
+    padded: bool = False  # 1.50, which a program that prints 1.5 does not write
+    pointed: bool = False  # 1.0, which a program that prints 1 does not write
+
+    def add(self, text: str) -> None:
+        self.empty = False
+        self.left = [type for type in self.left if _TRIED[type](text)]
+        if "number" not in self.left:
+            return
+        match = _decimal(text)
+        self.decimals.add(len(match[1]) if match else 0)
+        if match and text[-1] == "0":
+            self.padded = self.padded or len(match[1]) > 1
+            self.pointed = True
+
+    def type(self) -> str:
+        """The narrowest type. 1.10 beside 1.9, or 1.0 beside 1, is no number: a version, a section, a code."""
+        if self.empty or not self.left:
+            return "string"
+        uneven = len(self.decimals) > 1 and (self.padded or self.pointed and 0 in self.decimals)
+        return "string" if self.left[0] == "number" and uneven else self.left[0]
 
 
 def schema(plain: Path) -> JSON:
@@ -43,29 +83,10 @@ def schema(plain: Path) -> JSON:
         labels = next(rows, [])
         if not labels:
             raise ValueError("it has no columns")
-        left = [list(_TRIED) for _ in labels]
-        decimals: list[set[int]] = [set() for _ in labels]  # how many digits stand after the point
-        zeros = [False] * len(labels)
-        some = [False] * len(labels)
+        columns = [_Column() for _ in labels]
         for row in rows:
-            for place, text in enumerate(row[: len(labels)]):
-                if not text or not left[place]:
-                    continue
-                some[place] = True
-                left[place] = [type for type in left[place] if _TRIED[type](text)]
-                if match := _DECIMAL(text):
-                    decimals[place].add(len(match[2]))
-                    zeros[place] = zeros[place] or text.endswith("0")
-                elif left[place][:1] == ["number"] or "integer" in left[place]:
-                    decimals[place].add(0)
-    fields = []
-    for place, label in enumerate(labels):
-        type = _settled(left[place] if some[place] else [], zeros[place] and len(decimals[place]) > 1)
-        fields.append({"name": label, "type": type})
+            for column, text in zip(columns, row, strict=False):
+                if text and column.left:
+                    column.add(text)
+    fields = [{"name": label, "type": column.type()} for label, column in zip(labels, columns, strict=True)]
     return {"fields": fields, "missingValues": [""]}
-
-
-def _settled(left: Sequence[str], uneven: bool) -> str:
-    """The narrowest type; 1.10 beside 1.9 is no number but the name of a version or a section."""
-    first = next(iter(left), "string")
-    return "string" if first == "number" and uneven else first

@@ -118,7 +118,7 @@ def _source(path: Path, scratch: Path) -> Source:
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
-    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path")]
+    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path", "url")]
     named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
@@ -221,26 +221,21 @@ def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple
         )
     try:
         if format in upgrade.TABULAR:
-            dialect = {"delimiter": delimited.delimiter(given), **given.dialect}
-            given = replace(given, resource={**given.resource, "dialect": dialect})
-        given, noticed = tables.plain(given, target)
+            given, noticed = delimited.settled(given)
+        else:
+            noticed = ()
+        given, more = tables.plain(given, target)
+        noticed += more
         table = dict(given.resource)
         return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), noticed
     except tables.BadTable as error:
         findings = error.findings
-    except UnicodeDecodeError as error:
-        findings = (_undecodable(given, error, file),)
     except UNREADABLE as error:
         findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
     if not declared:
-        return resource, ()
+        return resource, tuple(replace(finding, level="warning") for finding in findings)
     if format == "geojson" and resource.get("type") != "table":  # a schema belongs to tables, which this need not be
         message = f"the schema is ignored and the file offered as it is: {findings[0].message}"
         ignored = Finding("schema", message, file, given.name, expected="a schema of tables only", level="warning")
         return {key: value for key, value in resource.items() if key != "schema"}, (ignored,)
     raise PackageError(*findings)
-
-
-def _undecodable(given: Given, error: UnicodeDecodeError, file: str) -> Finding:
-    message = f"the file is not in {given.encoding}"
-    return Finding("encoding", message, file, given.name, expected=f"{given.encoding} throughout")

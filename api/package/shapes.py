@@ -20,7 +20,6 @@ def _list(items: Shape, **more: int) -> Shape:
 
 
 TEXT: Shape = {"type": "string"}
-FLAG: Shape = {"type": "boolean"}
 OBJECT: Shape = {"type": "object"}
 NAMES: Shape = {"anyOf": [TEXT, _list(TEXT)]}
 
@@ -38,9 +37,7 @@ SCHEMA = _object(
         "lantern:figure": {**_object({"series": _list(TEXT), "agrees": AGREES}), "additionalProperties": TEXT},
     }
 )
-CHARACTER: Shape = {"type": "string", "minLength": 1, "maxLength": 1}
-LINES = _list({"type": "integer"})
-DIALECT = _object({"header": FLAG, "headerRows": LINES, "delimiter": CHARACTER, "csv": OBJECT, "excel": OBJECT})
+DIALECT = _object({"csv": OBJECT, "excel": OBJECT})  # tables.dialects judges the rest
 RESOURCE = _object(
     {
         "name": {"type": "string", "minLength": 1},

@@ -1,7 +1,7 @@
 """Turns the errors that frictionless reports into findings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api.model import types
@@ -21,7 +21,6 @@ OF_HEADERS: Mapping[str, str] = {
     "unmatched-header": "no column has the name of a field",
 }
 OF_ROWS: Mapping[str, tuple[str, str | None]] = {
-    "blank-row": ("the row is empty", "a row, or no line"),
     "extra-cell": ("the row has more cells than the header", None),
     "missing-cell": ("the row ends before this field", "a cell"),
 }
@@ -45,6 +44,30 @@ LONGEST_SHOWN = 200
 def of_descriptor(error: Any, file: str, resource: str | None) -> Finding:
     """The finding for an error in a descriptor."""
     return Finding("descriptor", error.note.replace('"resources.0.', '"'), file, resource)
+
+
+def findings(error: Any, table: Table, file: str, row: Any = None) -> Iterator[Finding | None]:
+    """What is said of an error that frictionless reports."""
+    if error.type == "blank-row":
+        yield from _of_blank_row(table, row, {"file": file, "resource": table.name, "row": row.row_number})
+    else:
+        yield finding(error, table, file, row)
+
+
+def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Finding]:
+    """A row of nulls is a row; frictionless puts this one error in place of all others."""
+    width, cells = len(row.field_names), row.cells
+    for cell in cells[width:]:
+        yield Finding("extra-cell", OF_ROWS["extra-cell"][0], **place, value=cell)
+    for name in row.field_names[len(cells) :]:
+        yield Finding("missing-cell", *OF_ROWS["missing-cell"][:1], **place, field=name, expected="a cell")
+    for field in table.fields:
+        if field.name in row.field_names and (field.required or field.name in table.primary_key):
+            type, message, expected = CONSTRAINTS["required"]
+            yield Finding(type, message, **place, field=field.name, value=text(row, field.name), expected=expected)
+    if width > 1:
+        message, expected = "all cells of the row are empty", "a row with a value"
+        yield Finding("blank-row", message, **place, expected=expected, level="warning")
 
 
 def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | None:

@@ -18,6 +18,15 @@ PROFILES_OF_TABLES = (
     "http://specs.frictionlessdata.io/schemas/tabular-data-resource.json",
     "https://datapackage.org/profiles/1.0/tabulardataresource.json",
 )
+MEDIA_TYPES = {"text/csv": "csv", "text/tab-separated-values": "tsv"}
+DIALECT_BEFORE_V1 = {
+    "lineterminator": "lineTerminator",
+    "quotechar": "quoteChar",
+    "doublequote": "doubleQuote",
+    "escapechar": "escapeChar",
+    "nullsequence": "nullSequence",
+    "skipinitialspace": "skipInitialSpace",
+}
 COMPRESSIONS = {".gz": "gz", ".zip": "zip", ".bz2": "bz2", ".xz": "xz"}
 
 
@@ -32,6 +41,8 @@ def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
 def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     """A resource with a name, and with a list of paths only where there are several."""
     upgraded = dict(descriptor)
+    if "url" in upgraded and not upgraded.keys() & {"path", "data"}:
+        upgraded["path"] = upgraded.pop("url")
     path = upgraded.get("path")
     if isinstance(path, list) and len(path) == 1:
         upgraded["path"] = path = path[0]
@@ -61,26 +72,36 @@ def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON
 
 
 def dialect(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A Table Dialect in flat form: properties that v1 and frictionless name differently get their v2 names."""
+    """A Table Dialect in flat form: properties that v1 and frictionless name differently get their v2 names.
+
+    A property that is null says nothing, but for quoteChar: cells are not quoted.
+    """
     merged = {**descriptor, **(descriptor.get("csv") or {})}
-    upgraded = {key: value for key, value in merged.items() if key not in ("csv", "csvddfVersion")}
+    upgraded = {
+        DIALECT_BEFORE_V1.get(key, key): value for key, value in merged.items() if key not in ("csv", "csvddfVersion")
+    }
     if "caseSensitiveHeader" in upgraded:
         upgraded["headerCase"] = bool(upgraded.pop("caseSensitiveHeader"))
     sheet = (upgraded.pop("excel", None) or {}).get("sheet")
     if sheet is not None:
         upgraded["sheetName" if isinstance(sheet, str) else "sheetNumber"] = sheet
-    return upgraded
+    if upgraded.get("quoteChar") == "":
+        upgraded["quoteChar"] = None
+    return {key: value for key, value in upgraded.items() if value is not None or key == "quoteChar"}
 
 
 def format_of(resource: Mapping[str, JSON]) -> str:
-    """csv, tsv, xlsx, inline …: as declared, else from the end of the path."""
-    if "data" in resource:
-        return "inline"
+    """csv, tsv, xlsx, inline …: as declared, else from the end of the path, else from the media type."""
     declared = str(resource.get("format") or "").lower().lstrip(".")
+    of_media = MEDIA_TYPES.get(str(resource.get("mediatype") or "").partition(";")[0].strip().lower(), "")
+    if "data" in resource:
+        written = declared or of_media
+        return written if isinstance(resource["data"], str) and written in TABULAR else "inline"
     if declared not in ("", "gz", "zip"):
         return declared
     path = PurePosixPath(_first(resource))
-    return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower().lstrip(".")
+    suffix = (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower().lstrip(".")
+    return suffix or of_media
 
 
 def compression_of(resource: Mapping[str, JSON]) -> str:

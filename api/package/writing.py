@@ -14,6 +14,8 @@ from api.package.reading import Source, cells
 from api.package.tables import delimited
 from api.package.upgrade import encoding, paths
 
+BLANK = (b"\n", b"\r\n")
+
 
 def write_csv(source: Source, table: Table, target: Path) -> None:
     """The table as plain CSV: the file's own bytes where it already is plain CSV (with CRLF, if it has them).
@@ -48,12 +50,12 @@ def _plain_file(source: Source, table: Table) -> Path | None:
 
 
 def _has_plain_lines(path: Path) -> bool:
-    """Whether each row ends where a line ends, judged by the quotes.
+    """Whether each line is a row, judged by the quotes, none of which stands where RFC 4180 has none.
 
-    It does not where lines end in CR alone, or a quote is inside a cell that is not quoted.
+    It is not where lines end in CR alone or are blank, or a quote is inside a cell that is not quoted.
     """
     with path.open("rb") as file:
-        if not any(b'"' in line or b"\r" in line.removesuffix(b"\r\n") for line in file):
+        if not any(b'"' in line or b"\r" in line.removesuffix(b"\r\n") or line in BLANK for line in file):
             return True
         file.seek(0)
         rows, open_quote = 0, False
@@ -61,4 +63,7 @@ def _has_plain_lines(path: Path) -> bool:
             open_quote ^= line.count(b'"') % 2 == 1
             rows += not open_quote
     with path.open(encoding="utf-8", newline="") as text:
-        return rows == sum(1 for _ in csv.reader(text)) and not open_quote
+        try:
+            return rows == sum(1 for row in csv.reader(text, strict=True) if row) and not open_quote
+        except csv.Error:
+            return False

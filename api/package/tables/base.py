@@ -11,10 +11,11 @@ from typing import IO, Any, NamedTuple
 from api.model import descriptor
 from api.model.findings import Finding
 from api.package import upgrade
-from api.package.tables import unpacking
+from api.package.tables import encodings, unpacking
 
 JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
+MENDED = "; lantern format mends this"
 
 
 class BadTable(Exception):
@@ -66,9 +67,20 @@ class Given:
         """The file of the table, its first one; the descriptor for inline data."""
         return (*self.paths, self.described)[0]
 
-    @property
+    @cached_property
     def encoding(self) -> str:
-        return upgrade.encoding(self.resource)
+        """The encoding of the files. Raises BadTable for a name that is not one of texts."""
+        name = upgrade.encoding(self.resource)
+        if not encodings.exists(name):
+            message, expected = f'there is no encoding "{name}"', 'the name of one, such as "utf-8" or "windows-1252"'
+            raise BadTable(Finding("encoding", message, self.described, self.name, value=name, expected=expected))
+        return name
+
+    @property
+    def mended(self) -> str:
+        """What is said of a fault in the form of a file, where `lantern format` mends it."""
+        formatted = self.format == "csv" and len(self.paths) == 1 and not upgrade.compression_of(self.resource)
+        return MENDED if formatted else ""
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
@@ -88,17 +100,40 @@ class Given:
 
     @contextmanager
     def text(self, path: str) -> Iterator[io.TextIOBase]:
-        """A file of the table as text, line ends as they are, without a byte order mark."""
-        encoding = "utf-8-sig" if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self.encoding
-        with self.bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
+        """A file of the table as text, line ends as they are."""
+        with self.bytes(path) as stream, io.TextIOWrapper(stream, self.encoding, newline="") as text:
             yield text
 
     def lines(self, text: io.TextIOBase, file: str) -> Iterator[str]:
-        """The lines of a text. Raises BadTable for one without end."""
+        """The lines of a text, without a byte order mark.
+
+        Raises BadTable for a line without end, null characters, and bytes that are not in the table's encoding.
+        """
         number = 0
-        while line := text.readline(LONGEST_LINE):
-            number += 1
-            if len(line) == LONGEST_LINE:
-                message, expected = "the line is too long to be read", f"at most {LONGEST_LINE} characters"
-                raise BadTable(Finding("unreadable-table", message, file, self.name, number, expected=expected))
-            yield line
+        try:
+            while line := text.readline(LONGEST_LINE):
+                number += 1
+                if number == 1:
+                    line = line.removeprefix("\ufeff")
+                if "\0" in line:
+                    raise BadTable(self._null(line, file, number))
+                if len(line) == LONGEST_LINE:
+                    message, expected = "the line is too long to be read", f"at most {LONGEST_LINE} characters"
+                    raise BadTable(Finding("unreadable-table", message, file, self.name, number, expected=expected))
+                yield line
+        except UnicodeDecodeError:
+            raise BadTable(self.undecodable(file)) from None
+
+    def _null(self, line: str, file: str, number: int) -> Finding:
+        """What is said of a null character, which UTF-16 has at every other place."""
+        wide = line.count("\0") * 3 > len(line)
+        message = "the line holds null characters" + (": it looks like UTF-16" if wide else "")
+        return Finding("encoding", message, file, self.name, number, expected="text without null characters")
+
+    def undecodable(self, file: str) -> Finding:
+        """What is said of a file that is not in the table's encoding."""
+        with self.bytes(file) as stream:
+            fault = encodings.fault(stream, self.encoding)
+        mended = self.mended if fault.looks_like == "UTF-16" else ""
+        expected = f'{self.encoding}, or the file\'s "encoding" in the descriptor'
+        return Finding("encoding", fault.text + mended, file, self.name, fault.line, expected=expected)

@@ -7,62 +7,109 @@ without a word, lines swallowed by a quote that never closes, is an error; text 
 import codecs
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from api.model.findings import Finding
 from api.package import upgrade
+from api.package.tables import dialects, headers
 from api.package.tables.base import LONGEST_LINE, BadTable, Given, Record
 
 PLAIN: Mapping[str, Any] = {
     **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
     **{"header": True, "headerRows": [1]},
 }
-WITHOUT_EFFECT = ("$schema", "lineTerminator", "headerCase", "headerJoin")
+WITHOUT_EFFECT = (*dialects.WORDS, "lineTerminator", "headerCase", "headerJoin")
 OPTIONS = ("delimiter", "quoteChar", "doubleQuote", "escapeChar", "skipInitialSpace")
-LINE_ENDS = ("\n", "\r\n", "\r")
-DELIMITERS = ",;\t|"
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SAMPLE = 50  # lines that tell the delimiter
 BLOCK = 2**20
-Row = tuple[int, Sequence[str]]  # the line where it begins, and its cells
+MARKED = b"\n" + codecs.BOM_UTF8
+MOST_LINES = 100_000  # of one row: a quote that takes more was never closed
+MOST_TOLD = 100  # places of one kind in one file
 
 csv.field_size_limit(LONGEST_LINE)  # of the whole process: the default, 131,072 characters, is less than a GeoJSON cell
+
+
+def settled(given: Given) -> tuple[Given, tuple[Finding, ...]]:
+    """A table with a dialect that names its delimiter, and what is to be said of it.
+
+    Raises BadTable for a dialect that is wrong.
+    """
+    faults = tuple(dialects.faults(given))
+    if errors := [finding for finding in faults if finding.level == "error"]:
+        raise BadTable(*errors)
+    if "delimiter" in given.dialect:
+        return given, faults
+    delimiter = "\t" if given.format == "tsv" else _delimiter(given)
+    if delimiter != "," and given.format == "csv":
+        message = f"the cells are taken to be separated by {DELIMITERS[delimiter]}, which no dialect says"
+        path, expected = _parts(given)[0], "commas, or the delimiter in the dialect"
+        place = (message + given.mended, path, given.name, 1)
+        faults += (Finding("delimiter", *place, value=delimiter, expected=expected, level="warning"),)
+    return replace(given, resource={**given.resource, "dialect": {**given.dialect, "delimiter": delimiter}}), faults
 
 
 def records(given: Given) -> Iterator[Record]:
     """The header, then the rows of one part after another; a later part may repeat the header or not.
 
-    Raises BadTable, UnicodeDecodeError, and what opening the files raises.
+    Raises BadTable, and what opening the files raises.
     """
-    terminator = given.dialect.get("lineTerminator", "\n")
-    if terminator not in LINE_ENDS:
-        message = f"a table whose lines end in {terminator!r} cannot be read"
-        raise BadTable(
-            Finding("dialect", message, given.described, given.name, expected="lines that end in LF or CRLF")
-        )
     null = given.dialect.get("nullSequence")
     labels: Sequence[str] | None = None
-    for path in given.paths or (given.described,):
+    for path in _parts(given):
         with _text(given, path) as text:
-            rows = _rows(given, _Lines(given, text, path))
+            lines = _Lines(given, text, path)
+            rows = _rows(given, lines)
             if labels is None:
-                line, labels, rows = _header(given, rows)
+                line, labels, rows = headers.first(given, rows, path)
+                if labels is None:
+                    continue
                 yield Record(path, line, labels)
             else:
-                rows = _after_header(given, rows, labels, path)
+                rows = headers.after(given, rows, labels, path)
             for line, cells in rows:
                 yield Record(path, line, cells if null is None else [None if cell == null else cell for cell in cells])
+            lines.tell()
+    if labels is None:
+        path, expected = _parts(given)[0], "a header, then rows"
+        raise BadTable(Finding("empty-file", "the file is empty", path, given.name, expected=expected))
 
 
-def delimiter(given: Given) -> str:
-    """What a CSV file of no dialect has between its cells: a comma unless its first line has none and has another."""
-    if given.format == "tsv":
-        return "\t"
-    with _text(given, (given.paths or (given.described,))[0]) as text:
-        line = text.readline(65_536)
-    return "," if "," in line else max(DELIMITERS, key=line.count)
+def _parts(given: Given) -> tuple[str, ...]:
+    return given.paths or (given.described,)
+
+
+def _delimiter(given: Given) -> str:
+    """What stands between the cells of a CSV file whose dialect does not say so.
+
+    The one that gives the header the names of the schema; else the one that gives each of the first rows as many
+    cells, more than one; else a comma unless the header has none and has another.
+    """
+    path = _parts(given)[0]
+    with _text(given, path) as text:
+        lines = _Lines(given, text, path)
+        sample = list(islice(lines, SAMPLE))
+    options = _options(given)
+    skipped = max(headers.rows_of(given), default=1) - 1 if not lines.comment else 0
+    rows = {d: [*csv.reader(sample[skipped:], **{**options, "delimiter": d})] for d in DELIMITERS}
+    first = {d: found[0] if found else [] for d, found in rows.items()}
+    if given.names is not None:
+        wanted = sorted(name.casefold() for name in given.names)
+        headed = bool(headers.rows_of(given))
+        for d, cells in first.items():
+            if sorted(cell.strip().casefold() for cell in cells) == wanted or not headed and len(cells) == len(wanted):
+                return d
+    for d, found in rows.items():
+        widths = {len(cells) for cells in found[: SAMPLE - 1]}  # the last one may go on after the sample
+        if len(widths) == 1 and widths != {1}:
+            return d
+    return "," if len(first[","]) > 1 else max(DELIMITERS, key=lambda d: len(first[d]))
 
 
 def is_plain(dialect: Mapping[str, Any]) -> bool:
@@ -76,21 +123,24 @@ def plain_file(given: Given) -> Path | None:
         return None
     if not is_plain(given.dialect) or codecs.lookup(given.encoding).name != "utf-8":
         return None
-    path, decoder, ends = given.folder / given.paths[0], codecs.getincrementaldecoder("utf-8")(), b"\n"
+    path, decoder, ends, length = given.folder / given.paths[0], codecs.getincrementaldecoder("utf-8")(), b"\n", 0
     with path.open("rb") as file:
         labels = file.readline(BLOCK).rstrip(b"\n").split(b",")
         file.seek(0)
         while block := file.read(BLOCK):
             seam = ends + block
-            if b'"' in block or b"\r" in block or b"\n\n" in seam or block.startswith(codecs.BOM_UTF8):
+            if any(sign in block for sign in (b'"', b"\r", b"\0")) or b"\n\n" in seam or seam.startswith(MARKED):
                 return None
             try:
-                decoder.decode(block)
+                decoder.decode(block, final=len(block) < BLOCK)
             except UnicodeDecodeError:
                 return None
-            ends = block[-1:]
-    named = given.names is not None or (all(label.strip() for label in labels) and len(set(labels)) == len(labels))
-    return path if named else None
+            ends, last = block[-1:], block.rfind(b"\n")
+            length = length + len(block) if last < 0 else len(block) - last
+            if length > LONGEST_LINE:
+                return None
+    sound = given.names is not None or headers.are_names([label.decode() for label in labels])
+    return path if labels != [b""] and sound else None
 
 
 @contextmanager
@@ -100,74 +150,6 @@ def _text(given: Given, path: str) -> Iterator[io.TextIOBase]:
     else:
         with given.text(path) as text:
             yield text
-
-
-# Headers
-
-
-def _header(given: Given, rows: Iterator[Row]) -> tuple[int, Sequence[str], Iterator[Row]]:
-    """The line and the labels of the header of the first part, and the rows after it."""
-    wanted = _header_rows(given)
-    if not wanted:
-        first = next(rows, None)
-        width = len(first[1]) if first else 0
-        labels = given.names or [f"field{number}" for number in range(1, width + 1)]
-        return 0, labels, rows if first is None else chain([first], rows)
-    found = _lines_of_header(rows, wanted)
-    if not found:
-        return 1, (), rows
-    return found[0][0], _joined(given, [cells for _, cells in found]), rows
-
-
-def _after_header(given: Given, rows: Iterator[Row], labels: Sequence[str], path: str) -> Iterator[Row]:
-    """The rows of a later part, without the header if it repeats it. Raises BadTable for a header that is another."""
-    wanted = _header_rows(given)
-    if not wanted:
-        return rows
-    found = _lines_of_header(rows, wanted)
-    if not found:
-        return rows
-    line, cells = found[0][0], _joined(given, [cells for _, cells in found])
-    own, first = ([cell.strip().casefold() for cell in some] for some in (cells, labels))
-    if own == first:
-        if list(cells) != list(labels):
-            message = f"the header is written otherwise than in {given.paths[0]}"
-            given.warn(Finding("header", message, path, given.name, line, expected=",".join(labels), level="warning"))
-        return rows
-    if len(wanted) > 1 or wanted != [1] or sorted(own) == sorted(first):
-        message = f"the header is not the one of {given.paths[0]}"
-        raise BadTable(
-            Finding("header", message, path, given.name, line, value=",".join(cells), expected=",".join(labels))
-        )
-    return chain(found, rows)
-
-
-def _header_rows(given: Given) -> list[int]:
-    return [] if given.dialect.get("header") is False else list(given.dialect.get("headerRows") or [1])
-
-
-def _lines_of_header(rows: Iterator[Row], wanted: Sequence[int]) -> list[Row]:
-    """The rows of the header: the first row, or those at the lines that a dialect names; rows above are no data."""
-    if list(wanted) == [1]:
-        first = next(rows, None)
-        return [first] if first else []
-    found: list[Row] = []
-    for line, cells in rows:
-        if line in wanted:
-            found.append((line, cells))
-        if line >= max(wanted):
-            break
-    return found
-
-
-def _joined(given: Given, rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    """One label for each column: a row of the header that is shorter than the last goes on with its last label."""
-    *above, last = rows
-    if not above:
-        return last
-    join, width = str(given.dialect.get("headerJoin", " ")), len(last)
-    filled = [[*cells, *[cells[-1] if cells else ""] * (width - len(cells))] for cells in above]
-    return [join.join(part for part in parts if part) for parts in zip(*filled, last, strict=False)]
 
 
 # Rows
@@ -184,8 +166,10 @@ class _Lines:
         self.lines = given.lines(text, path)
         self.comment = str(given.dialect.get("commentChar") or "")
         self.comment_rows = frozenset(given.dialect.get("commentRows") or ())
+        self.first = min(headers.rows_of(given), default=1)
         self.number = self.begins = self.blank = 0
         self.raw: list[str] = []
+        self.told: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> "_Lines":
         return self
@@ -197,34 +181,50 @@ class _Lines:
             if not self.raw:
                 if self.comment and line.startswith(self.comment) or self.number in self.comment_rows:
                     continue
-                if not line.rstrip("\r\n"):
-                    self.blank = self.blank or self.number
+                if line in dialects.LINE_ENDS:
+                    self.blank += self.number >= self.first
                     continue
                 self.begins = self.number
                 if self.blank:  # blank lines at the end are nothing to speak of
-                    message, expected = "a blank line is left out", "a row, or no line"
-                    self.given.warn(
-                        Finding(
-                            "blank-line",
-                            message,
-                            self.path,
-                            self.given.name,
-                            self.blank,
-                            expected=expected,
-                            level="warning",
-                        )
-                    )
-                    self.blank = -1
+                    lines = "a blank line is" if self.blank == 1 else f"{self.blank} blank lines are"
+                    self.note("blank-line", f"{lines} left out before this one", "a row, or no line", self.given.mended)
+                    self.blank = 0
+            elif self.number - self.begins >= MOST_LINES:
+                message = f"a quote is opened here and still open after {MOST_LINES} lines"
+                raise BadTable(self.finding("quote", message, "a closing quote"))
             self.raw.append(line)
             return line
 
+    def finding(self, type: str, message: str, expected: str) -> Finding:
+        """A finding at the row under way."""
+        return Finding(type, message, self.path, self.given.name, self.begins, expected=expected)
 
-def _rows(given: Given, lines: _Lines) -> Iterator[Row]:
-    """The rows of one part. Raises BadTable where a quote that never closes would swallow lines."""
+    def note(self, type: str, message: str, expected: str, mended: str = "", value: str | None = None) -> None:
+        """Warn of the row under way; of one kind no more than MOST_TOLD, the rest is counted."""
+        self.told[type, expected] += 1
+        if self.told[type, expected] <= MOST_TOLD:
+            finding = self.finding(type, message + mended, expected)
+            self.given.warn(replace(finding, value=value, level="warning"))
+
+    def tell(self) -> None:
+        """Warn of how many more there were, at the end of the part."""
+        for (type, expected), count in self.told.items():
+            if count > MOST_TOLD:
+                message = f"and {count - MOST_TOLD} more like this in the file"
+                self.given.warn(replace(self.finding(type, message, expected), row=None, level="warning"))
+
+
+def _options(given: Given) -> dict[str, Any]:
+    """What csv.reader is told of a dialect."""
     options = {key.lower(): given.dialect[key] for key in OPTIONS if given.dialect.get(key) is not None}
     if "quoteChar" in given.dialect and given.dialect["quoteChar"] is None:
         options |= {"quotechar": None, "quoting": csv.QUOTE_NONE}
-    options = {"delimiter": ",", **options}
+    return {"delimiter": ",", **options}
+
+
+def _rows(given: Given, lines: _Lines) -> Iterator[headers.Row]:
+    """The rows of one part. Raises BadTable where a quote that never closes would swallow lines."""
+    options = _options(given)
     reader = csv.reader(lines, strict=True, **options)
     while True:
         lines.raw = []
@@ -233,23 +233,27 @@ def _rows(given: Given, lines: _Lines) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            cells = _leniently(given, lines, error, options)
+            cells = _leniently(lines, error, options)
             reader = csv.reader(lines, strict=True, **options)
         yield lines.begins, cells
 
 
-def _leniently(given: Given, lines: _Lines, error: csv.Error, options: Mapping[str, Any]) -> list[str]:
+def _leniently(lines: _Lines, error: csv.Error, options: Mapping[str, Any]) -> list[str]:
     """The cells of a row that is no CSV as RFC 4180 has it."""
-    place = (lines.path, given.name, lines.begins)
-    if "unexpected end" in str(error):
-        message = "a quote is opened here and still open at the end of the file"
-        raise BadTable(Finding("quote", message, *place, expected="a closing quote"))
-    begins = lines.begins
-    cells: list[str] = next(csv.reader(chain(list(lines.raw), lines), **options))
-    if lines.number > begins:
-        message = f"a quote is opened here and closed on line {lines.number}, before more text of the same cell"
-        raise BadTable(Finding("quote", message, *place, expected="a closing quote at the end of the cell"))
-    message = "text stands after a closing quote"
+    endless = {"unexpected end": "at the end of the file", "field larger": f"after {LONGEST_LINE} characters"}
+    for part, where in endless.items():
+        if part not in str(error):
+            continue
+        message = f"a quote is opened here and still open {where}"
+        raise BadTable(lines.finding("quote", message, "a closing quote"))
+    begins, number = lines.begins, lines.number
+    cells: list[str] | None = None
+    if number == begins:
+        with suppress(csv.Error, StopIteration):
+            cells = next(csv.reader(chain(list(lines.raw), lines), **options))
+    if cells is None or lines.number > begins:
+        message = f"a quote is opened here and closed on line {number}, before more text of the same cell"
+        raise BadTable(lines.finding("quote", message, "a closing quote at the end of the cell"))
     value = lines.raw[0].rstrip("\r\n")
-    given.warn(Finding("quote", message, *place, value=value, expected="quotes around the whole cell", level="warning"))
+    lines.note("quote", "text stands after a closing quote", "quotes around the whole cell", value=value)
     return cells

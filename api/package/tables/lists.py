@@ -1,10 +1,9 @@
-"""Headers of tables whose rows are lists of values, and names for columns that a header leaves without one."""
+"""The header of a table whose rows are lists of values, as JSON and spreadsheets have them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from api.model.findings import Finding
 from api.package.tables.base import Given, Record
 
 
@@ -16,7 +15,7 @@ class Row(NamedTuple):
     values: Sequence[Any]
 
 
-def of_lists(given: Given, rows: Iterator[Row]) -> tuple[Record, Iterator[Row]]:
+def table(given: Given, rows: Iterator[Row]) -> tuple[Record, Iterator[Row]]:
     """The header that the dialect says, and the rows below it; a later file may repeat the header or not."""
     rows = _without_comments(given, rows)
     wanted = [] if given.dialect.get("header") is False else list(given.dialect.get("headerRows") or [1])
@@ -68,28 +67,3 @@ def _spread(labels: Sequence[str]) -> Iterator[str]:
 
 def _repeats(row: Row, wanted: Sequence[int], labels: Sequence[str | None]) -> bool:
     return row.number in wanted and _labels(row.values) == list(labels)
-
-
-# Names
-
-
-def unique(labels: Sequence[str]) -> list[str]:
-    """A name for each column: a column without a label, or with that of another one, gets a name of its own."""
-    names: dict[str, None] = {}
-    for position, label in enumerate(labels, 1):
-        wanted = label.strip() or f"field{position}"
-        names[next(n for n in chain([wanted], (f"{wanted}_{i}" for i in range(2, 100_000))) if n not in names)] = None
-    return list(names)
-
-
-def named(labels: Sequence[str], header: Record, given: Given) -> list[str]:
-    """Names for the columns of a table that no schema names, with a warning for each that is not as the header says."""
-    names = unique(labels)
-    for position, (name, label) in enumerate(zip(names, labels, strict=True), 1):
-        if name != label:
-            why = "the header is empty" if not label.strip() else f'the header is "{label}"'
-            message = f"column {position} is named {name}: {why}"
-            given.warn(
-                Finding("header", message, header.file, given.name, header.line, name, value=label, level="warning")
-            )
-    return names

@@ -17,7 +17,7 @@ from api.model.descriptor import Field
 from api.model.findings import Finding
 from api.package.tables import cells, headers
 from api.package.tables.base import BadTable, Given, Record
-from api.package.tables.headers import Row
+from api.package.tables.lists import Row
 from api.package.tables.parsing import Number
 
 JSON = Any

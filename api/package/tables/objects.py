@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from api.model.findings import Finding
-from api.package.tables import headers, parsing
+from api.package.tables import lists, parsing
 from api.package.tables.base import BadTable, Given, Record
-from api.package.tables.headers import Row
+from api.package.tables.lists import Row
 
 JSON = Any
 Item = tuple[str, int, JSON]  # the file, the row's number there (in JSON Lines that of its line), and the row
@@ -22,13 +22,13 @@ def table(given: Given) -> tuple[Record, Iterator[Row]]:
     """The header and the rows of a table.
 
     Raises BadTable for what is no such table, an object that has a member twice, and a member that is no field of the
-    schema, unless its fieldsMatch allows more; UnicodeDecodeError; what opening the files raises.
+    schema, unless its fieldsMatch allows more; what opening the files raises.
     """
     found = partial(items, given, given.dialect.get("property"))
     first = next(found(), None)
     shape = given.dialect.get("itemType") or ("array" if first and isinstance(first[2], list) else "object")
     if shape == "array":
-        return headers.of_lists(given, (Row(*item) for item in _of_shape(given, found(), shape)))
+        return lists.table(given, (Row(*item) for item in _of_shape(given, found(), shape)))
     return of_objects(given, found)
 
 
@@ -101,7 +101,7 @@ def items(given: Given, inside: str | None) -> Iterator[Item]:
                     for number, item in enumerate(parsing.items(text, inside), 1):
                         yield path, number, item
         except UnicodeDecodeError:
-            raise
+            raise BadTable(given.undecodable(path)) from None
         except (ValueError, RecursionError) as error:
             raise BadTable(_broken(given, path, number, error)) from None
 

@@ -12,7 +12,7 @@ from typing import Any
 JSON = Any
 BLOCK = 2**20  # characters
 NEAR = 16  # characters: an error so near the end of what was read may be no more than a value that goes on
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SPACE = re.compile(r"\ufeff?[ \t\r\n]*")
 
 
 class Number(float):
@@ -108,7 +108,7 @@ class _Reader:
         self.take("]")
 
     def sign(self) -> str:
-        """The next character that is no white space; empty at the end."""
+        """The next character that is no white space, nor a byte order mark; empty at the end."""
         while True:
             match = _SPACE.match(self.buffer, self.place)
             self.place = match.end() if match else self.place

@@ -15,11 +15,15 @@ from typing import IO, Any
 from api.package import upgrade
 
 LARGEST = 16 * 2**30  # bytes: what a package may unpack to
+# Data shrink to a tenth or a fiftieth; what shrinks to less is made to fill the disk, and up to SMALL it does not.
+MOST_TIMES = 200
+SMALL = 64 * 2**20
 MOST_ENTRIES = 100_000
+SHOWN = 10  # names of files
 
 
 class Unsafe(Exception):
-    """An archive that must not be unpacked."""
+    """An archive that cannot or must not be unpacked."""
 
 
 UNREADABLE = (OSError, EOFError, LookupError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, Unsafe)
@@ -30,8 +34,9 @@ def extract(archive: Path, target: Path) -> None:
     with zipfile.ZipFile(archive) as zipped:
         entries = zipped.infolist()
         size = sum(entry.file_size for entry in entries)
-        if size > LARGEST or len(entries) > MOST_ENTRIES:
-            raise Unsafe(f"the archive unpacks to {size} bytes in {len(entries)} files")
+        if size > most(archive) or len(entries) > MOST_ENTRIES:
+            limits = f"at most {most(archive)} bytes in {MOST_ENTRIES} files are read"
+            raise Unsafe(f"the archive unpacks to {size} bytes in {len(entries)} files: {limits}")
         for entry in entries:
             parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
             if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
@@ -41,19 +46,36 @@ def extract(archive: Path, target: Path) -> None:
         zipped.extractall(target)
 
 
+def most(packed: Path) -> int:
+    """How many bytes a packed file may unpack to."""
+    return min(LARGEST, max(SMALL, MOST_TIMES * packed.stat().st_size))
+
+
 @contextmanager
 def stream(path: Path, resource: Mapping[str, Any]) -> Iterator[IO[bytes]]:
-    """The bytes of a file of a resource, unpacked; `resource` has the file's own path. Raises Unsafe beyond LARGEST."""
+    """The bytes of a file of a resource, unpacked; `resource` has the file's own path.
+
+    Raises Unsafe where it is damaged, cannot be unpacked, or unpacks to more than `most` says.
+    """
     compression = upgrade.compression_of(resource)
-    with _opened(path, compression, resource.get("innerpath")) as raw:
-        yield io.BufferedReader(_Limited(raw, path.name)) if compression else raw
+    if not compression:
+        with path.open("rb") as raw:
+            yield raw
+        return
+    try:
+        with _opened(path, compression, resource) as packed:
+            yield io.BufferedReader(_Limited(packed, path.name, most(path)))
+    except EOFError:
+        raise Unsafe(f"{path.name} is cut off: it ends in the middle of its data") from None
+    except (zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise Unsafe(f"{path.name} is damaged, or no {compression} file: {error}") from None
 
 
 class _Limited(io.RawIOBase):
-    """What is read from a packed file, up to LARGEST bytes."""
+    """What is read from a packed file, up to a number of bytes."""
 
-    def __init__(self, packed: IO[bytes], name: str) -> None:
-        self.packed, self.name, self.left = packed, name, LARGEST
+    def __init__(self, packed: IO[bytes], name: str, most: int) -> None:
+        self.packed, self.name, self.most, self.left = packed, name, most, most
 
     def readable(self) -> bool:
         return True
@@ -62,30 +84,46 @@ class _Limited(io.RawIOBase):
         some = self.packed.read(len(buffer))
         self.left -= len(some)
         if self.left < 0:
-            raise Unsafe(f"{self.name} unpacks to more than {LARGEST} bytes")
+            times = f", {MOST_TIMES} times its size" if self.most < LARGEST else ""
+            raise Unsafe(
+                f"{self.name} unpacks to more than {self.most} bytes{times}: unpack it yourself if it is right"
+            )
         buffer[: len(some)] = some
         return len(some)
 
 
 @contextmanager
-def _opened(path: Path, compression: str, innerpath: str | None) -> Iterator[IO[bytes]]:
+def _opened(path: Path, compression: str, resource: Mapping[str, Any]) -> Iterator[IO[bytes]]:
     if compression == "zip":
-        with zipfile.ZipFile(path) as archive, archive.open(innerpath or _only(archive, path.name)) as stream:
+        with zipfile.ZipFile(path) as archive, archive.open(_entry(archive, path.name, resource)) as stream:
             yield stream
         return
-    openers: Mapping[str, Any] = {"": Path.open, "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    openers: Mapping[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    if compression not in openers:
+        raise Unsafe(f'the compression "{compression}" cannot be unpacked: {", ".join(openers)} and zip can')
     with openers[compression](path, "rb") as stream:
         yield stream
 
 
-def _only(archive: zipfile.ZipFile, name: str) -> str:
-    """The one file that a zip holds, but for folders and what a Mac adds. Raises Unsafe where there are several."""
-    entries = [
+def _entry(archive: zipfile.ZipFile, name: str, resource: Mapping[str, Any]) -> zipfile.ZipInfo:
+    """The file in a zip that innerpath names, or the only one but for folders and what a Mac adds."""
+    files = [
         entry
-        for entry in archive.namelist()
-        if not entry.endswith("/") and not entry.startswith("__MACOSX/") and PurePosixPath(entry).name[0] != "."
+        for entry in archive.infolist()
+        if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
+        if not PurePosixPath(entry.filename).name.startswith(".")
     ]
-    tables = [entry for entry in entries if PurePosixPath(entry).suffix.lower() in (".csv", ".tsv")] or entries
-    if len(tables) != 1:
-        raise Unsafe(f"{name} holds {len(tables)} files: innerpath says which of them is the table")
-    return tables[0]
+    names = ", ".join(entry.filename for entry in files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
+    inner, suffixes = resource.get("innerpath"), (f".{upgrade.format_of(resource)}", ".csv", ".tsv")
+    if inner is not None:
+        fitting = [entry for entry in archive.infolist() if entry.filename == inner and not entry.is_dir()]
+        if not fitting:
+            raise Unsafe(f'{name} holds no file "{inner}", which innerpath names; it holds {names or "none"}')
+    else:
+        fitting = [entry for entry in files if PurePosixPath(entry.filename).suffix.lower() in suffixes] or files
+    if len(fitting) != 1:
+        which = "innerpath says which of them is the table" if fitting else "one is needed"
+        raise Unsafe(f"{name} holds {len(fitting)} files{f' ({names})' if names else ''}: {which}")
+    if fitting[0].flag_bits & 1:
+        raise Unsafe(f"{name} is encrypted: a table needs a zip without a password")
+    return fitting[0]

@@ -25,6 +25,7 @@ from api.package.validation.results import TableResult
 MOST_SHOWN = 1_000  # findings of one level in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
 
+OF_FORM = ("blank-line", "blank-row", "delimiter", "header", "quote")  # what a strict package does not tolerate
 OF_DESCRIPTORS = ("package-error", "resource-error", "dialect-error", "control-error", "schema-error", "field-error")
 
 
@@ -62,6 +63,8 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
             if all(finding.level == "warning" for finding in findings):
                 raise  # else a table of this version cannot be read, which is reported
     tables = [TableReport(t.name, source.file(t), r.rows) for t, r in zip(readable, checked, strict=True)]
+    if strict:
+        findings = [replace(one, level="error") if one.type in OF_FORM else one for one in findings]
     return Report(_ordered(source, findings), tuple(tables))
 
 
@@ -154,7 +157,8 @@ class _Tally:
         self.counts: Counter[Level] = Counter()
 
     def take(self, errors: Iterable[Any], row: Any = None) -> None:
-        self.add(translation.finding(error, self.table, self.file, row) for error in errors)
+        for error in errors:
+            self.add(translation.findings(error, self.table, self.file, row))
 
     def add(self, findings: Iterable[Finding | None]) -> None:
         for finding in findings:
