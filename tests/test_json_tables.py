@@ -379,6 +379,18 @@ def test_members_beyond_the_fields_are_left_out_where_the_schema_says_so(tmp_pat
     assert served(source, tmp_path / "s")[1] == [{"v": 1}]
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"itemType": "objects"}, "\"itemType\" of the dialect cannot be 'objects' (expected: array or object)"),
+        ({"itemKeys": "id"}, "\"itemKeys\" of the dialect cannot be 'id' (expected: a list of names)"),
+        ({"property": 1}, '"property" of the dialect cannot be 1 (expected: the name of a member)'),
+    ],
+)
+def test_a_dialect_that_says_nothing_that_can_be_done_is_refused(tmp_path: Path, said: JSON, message: str) -> None:
+    assert found(dialect(tmp_path, "[]", said))[0] == f"datapackage.json: {message}"
+
+
 # Fields of one name, which the first generation of schemas allows
 
 
@@ -407,9 +419,76 @@ def test_doubles_as_they_are_printed_are_exact(tmp_path: Path) -> None:
 
 def test_a_number_inside_an_object_that_no_double_holds_is_told(tmp_path: Path) -> None:
     schema = {"fields": [{"name": "v", "type": "object"}]}
-    text = 'v\n"{""a"": [12345678901234567890.123456789, 0.1]}"\n"{""a"": 0.1234567890123456, ""b"": 12345678901234567890}"\n'
+    text = 'v\n"{""a"": [12345678901234567890.123456789, 0.1]}"\n'
+    text += '"{""a"": 0.1234567890123456, ""b"": 12345678901234567890}"\n'
     source = package(tmp_path, {"type": "table", "path": "t.csv", "schema": schema}, {"t.csv": text})
     assert found(source) == [
         'warning: t.csv:2 field "v": 12345678901234567890.123456789 has more digits than are kept exactly',
         "valid: 1 table, 2 rows, 0 errors, 1 warning",
     ]
+
+
+# GeoJSON
+
+
+def geo(folder: Path, features: JSON, fields: list[JSON] | None, **words: JSON) -> Path:
+    """A package of features in x.geojson, named x, beside a table t."""
+    schema = {"schema": {"fields": fields}} if fields else {}
+    described = {"name": "x", "path": "x.geojson", **schema, **words}
+    table = {"name": "t", "type": "table", "data": [{"id": 1}]}
+    text = json.dumps({"type": "FeatureCollection", "features": features})
+    source = package(folder, {}, {"x.geojson": text}, resources=[described, table])
+    return source
+
+
+POINT = {"type": "Point", "coordinates": [1.5, 2]}
+FEATURES = [
+    {"type": "Feature", "id": 7, "properties": {"a": "x", "b": 1}, "geometry": POINT},
+    {"type": "Feature", "id": 8, "properties": {"a": None, "b": 2.5}, "geometry": None},
+]
+
+
+def test_geojson_whose_schema_names_its_properties_is_a_table(tmp_path: Path) -> None:
+    named = {"id": "integer", "a": "string", "b": "number", "shape": "geojson"}
+    source = geo(tmp_path / "p", FEATURES, [{"name": name, "type": type} for name, type in named.items()])
+    assert found(source) == ["valid: 2 tables, 3 rows, 0 errors, 0 warnings"]
+    rows = all_rows(client_of(source, tmp_path / "s"), rows_path("x"))
+    assert rows == [{"id": 7, "a": "x", "b": 1, "shape": POINT}, {"id": 8, "a": None, "b": 2.5, "shape": None}]
+
+
+def test_a_geometry_that_the_schema_has_no_field_for_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    source = geo(tmp_path / "p", FEATURES, [{"name": "a", "type": "string"}, {"name": "b", "type": "number"}])
+    assert found(source) == [
+        "warning: x.geojson: the geometry of the features is left out: the schema has no field for it "
+        "(expected: a field of type geojson)",
+        "valid: 2 tables, 3 rows, 0 errors, 1 warning",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("features", "reason"),
+    [
+        ([], 'no feature has the property "a"'),
+        (FEATURES, 'the member "b" is not a field of the schema'),
+        ([1], "row 1 is not a feature with properties"),
+    ],
+)
+def test_geojson_that_its_schema_does_not_fit_is_offered_as_a_file(tmp_path: Path, features: JSON, reason: str) -> None:
+    source = geo(tmp_path / "p", features, [{"name": "a", "type": "string"}])
+    assert f"x.geojson: the schema is ignored and the file offered as it is: {reason}" in found(source)[-2]
+    client = client_of(source, tmp_path / "s")
+    assert [entry["name"] for entry in answer(client, "/v1/datasets")["data"]] == ["t"]
+    assert client.get("/releases/1.0.0/x.geojson").data == (source / "x.geojson").read_bytes()
+    assert "schema" not in answer(client, "/releases/1.0.0/datapackage.json")["resources"][0]
+
+
+def test_geojson_of_type_table_that_its_schema_does_not_fit_is_refused(tmp_path: Path) -> None:
+    source = geo(tmp_path, FEATURES, [{"name": "a", "type": "string"}], type="table")
+    assert found(source)[0].startswith('x.geojson row 1 field "b": the member "b" is not a field of the schema')
+
+
+def test_geojson_without_a_schema_stays_a_file_unless_it_says_that_it_is_a_table(tmp_path: Path) -> None:
+    assert found(geo(tmp_path / "p", FEATURES, None)) == ["valid: 1 table, 1 row, 0 errors, 0 warnings"]
+    source = geo(tmp_path / "q", FEATURES, None, type="table")
+    rows = all_rows(client_of(source, tmp_path / "s"), rows_path("x"))
+    assert rows == [{"a": "x", "b": 1, "geometry": POINT, "id": 7}, {"a": None, "b": 2.5, "geometry": None, "id": 8}]

@@ -11,7 +11,7 @@ from typing import Any
 from api.model import csv_lines, descriptor
 from api.model.findings import Finding
 from api.package import upgrade
-from api.package.tables import delimited, geo, headers, natives, objects
+from api.package.tables import delimited, dialects, geo, headers, natives, objects
 from api.package.tables.base import BadTable, Given, Record
 
 __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
@@ -45,6 +45,10 @@ def plain(given: Given, target: Path) -> tuple[Given, tuple[Finding, ...]]:
     warnings: dict[Finding, None] = {}
     noticing = given.warning(lambda finding: warnings.setdefault(finding))
     if given.format in _TYPED:
+        faults = [*dialects.faults(given)]
+        if errors := [finding for finding in faults if finding.level == "error"]:
+            raise BadTable(*errors)
+        warnings |= dict.fromkeys(faults)
         noticing = natives.described(noticing, _TYPED[given.format])
     rows = records(noticing)
     header = next(rows, None)

@@ -14,7 +14,7 @@ FEATURES, GEOMETRY, ID = "features", "geometry", "id"
 
 
 def table(given: Given) -> natives.Table:
-    """The header and the rows. Raises BadTable where the fields of the schema are not the properties of its features."""
+    """The header and the rows. Raises BadTable where the schema's fields are not the properties of the features."""
     return objects.of_objects(given, lambda: _features(given))
 
 
