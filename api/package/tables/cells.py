@@ -12,7 +12,6 @@ from api.package.tables.parsing import Number, Twice
 
 JSON = Any
 LONGEST_PLAIN = 60  # digits: a number beyond is written with its exponent
-DAY = timedelta(days=1)
 
 
 class Unwritable(Exception):
@@ -65,13 +64,15 @@ def digits(number: JSON, whole: bool = False) -> str:
 def _moment(field: Field, value: date | time | timedelta) -> str:
     """A date or time in the field's own format."""
     if isinstance(value, timedelta):
-        return f"P{value // DAY}DT{(value % DAY).total_seconds():g}S"
+        sign, minutes = "-" if value < timedelta() else "", abs(value) // timedelta(minutes=1)
+        seconds = f"{(abs(value) % timedelta(minutes=1)).total_seconds():.3f}".rstrip("0").rstrip(".")
+        return f"{sign}PT{minutes // 60}H{minutes % 60}M{seconds}S"
     pattern = field.format.removeprefix("fmt:")
     if "%" in pattern and field.type in ("date", "time", "datetime"):
         return value.strftime(pattern)
     if field.type == "datetime" and not isinstance(value, datetime) and isinstance(value, date):
         return f"{value.isoformat()}T00:00:00"
-    if field.type == "date" and isinstance(value, datetime) and not value.time():
+    if field.type == "date" and isinstance(value, datetime) and value.time() == time():
         return value.date().isoformat()
     return value.isoformat()
 

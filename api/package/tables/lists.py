@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from api.package.tables.base import Given, Record
+from api.model.findings import Finding
+from api.package.tables import headers
+from api.package.tables.base import BadTable, Given, Record
 
 
 class Row(NamedTuple):
@@ -16,22 +18,29 @@ class Row(NamedTuple):
 
 
 def table(given: Given, rows: Iterator[Row]) -> tuple[Record, Iterator[Row]]:
-    """The header that the dialect says, and the rows below it; a later file may repeat the header or not."""
+    """The header that the dialect says, and the rows below it; a later file may repeat the header or not.
+
+    Raises BadTable where the dialect names rows for the header that are not there.
+    """
     rows = _without_comments(given, rows)
-    wanted = [] if given.dialect.get("header") is False else list(given.dialect.get("headerRows") or [1])
+    wanted = headers.rows_of(given)
     if not wanted:
         first = next(rows, None)
         width = len(first.values) if first else 0
         labels = given.names or [f"field{number}" for number in range(1, width + 1)]
         return Record(given.file, 0, labels), rows if first is None else chain([first], rows)
     found: list[Row] = []
+    row = None
     for row in rows:
         if row.number in wanted:
             found.append(row)
         if row.number >= max(wanted):
             break
+    if row is not None and not found:
+        message, expected = "the header is not where the dialect says", f"labels in the rows {wanted}"
+        raise BadTable(Finding("header", message, row.file, given.name, row.number, expected=expected))
     if not found:
-        return Record(given.file, 1, ()), rows
+        return Record(given.file, 1, given.names or ()), rows
     header = Record(found[0].file, found[0].number, _joined(given, [_labels(row.values) for row in found]))
     return header, (row for row in rows if row.file == header.file or not _repeats(row, wanted, header.cells))
 
