@@ -143,6 +143,34 @@ def test_numbers_of_a_spreadsheet_are_written_as_it_shows_them(tmp_path: Path) -
     assert text == "v\n1.1\n1\n1000000000000000000000\n"
 
 
+def test_the_digits_that_a_double_does_not_have_are_not_read(tmp_path: Path) -> None:
+    data = one("v", [1.1])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace("<v>1.1</v>", "<v>1.1000000000000001</v>")
+    source = package(tmp_path / "p", "t.xlsx", packed(parts), "v:number")
+    assert client_of(source, tmp_path / "s").get("/releases/1.0.0/data/t.csv").data == b"v\n1.1\n"
+
+
+def test_a_workbook_of_a_release_is_read_back(tmp_path: Path) -> None:
+    client = client_of(package(tmp_path / "p", "t.xlsx", DATA, *TYPES), tmp_path / "s")
+    data = client.get("/releases/1.0.0/package.xlsx").data
+    source = package(tmp_path / "q", "t.xlsx", data, *TYPES, dialect={"sheetName": "t"})
+    assert all_rows(client_of(source, tmp_path / "r"), rows_path("t")) == [ROW, {**NULLS, "y": 2008}]
+
+
+def test_rich_text_is_text_and_escapes_are_characters(tmp_path: Path) -> None:
+    data = one("v", ["a"])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    rich = "<r><t>two</t></r><rPh><t>no</t></rPh><r><rPr><b/></rPr><t xml:space='preserve'> words_x0021_</t></r>"
+    parts[sheet] = parts[sheet].replace("<t>a</t>", rich)
+    client = client_of(package(tmp_path / "p", "t.xlsx", packed(parts), "v:string"), tmp_path / "s")
+    assert all_rows(client, rows_path("t")) == [{"v": "two words!"}]
+
+
 @pytest.mark.parametrize(
     ("value", "look", "type", "text"),
     [

@@ -85,7 +85,7 @@ def _rows(given: Given) -> Iterator[Row]:
 
 def _fault(given: Given, path: str, number: int, column: int, fault: Fault, missing: frozenset[str]) -> str:
     """The text of an error that the schema takes for a missing value. Raises BadTable for any other."""
-    if fault.text in missing:
+    if fault.text and fault.text in missing:
         return fault.text
     if fault.text:
         message, expected = f"the cell {cell_name(number, column)} holds the error {fault.text}", "a value"

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -29,29 +30,28 @@ Cells = dict[int, Any]  # by column, from 0; empty cells are left out
 Sheet = Iterator[tuple[int, Cells] | Merged]  # rows by number, from 1, in order; merged cells before, between or after
 
 
+@lru_cache(maxsize=1_000)
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
 def local(element: Element) -> str:
     """The name of an element without its namespace, of which there is one for each edition of a standard."""
-    return element.tag.rpartition("}")[2]
+    return _local(element.tag)
 
 
 def attribute(element: Element, name: str) -> str | None:
     """An attribute by its name without namespace."""
-    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), None)
+    return next((value for key, value in element.attrib.items() if _local(key) == name), None)
 
 
 def pieces(archive: zipfile.ZipFile, part: str, *names: str) -> Iterator[Element]:
-    """The elements of these names in a part, each read whole and then forgotten; none lies within another."""
+    """The elements of these names in a part, each read whole and then emptied."""
     with archive.open(part) as file:
-        path: list[Element] = []
-        for event, element in ElementTree.iterparse(file, ("start", "end")):  # noqa: S314 (expat limits entities)
-            if event == "start":
-                path.append(element)
-                continue
-            path.pop()
-            if local(element) in names:
+        for _, element in ElementTree.iterparse(file):  # noqa: S314 (expat limits entities)
+            if _local(element.tag) in names:
                 yield element
-                if path:
-                    path[-1].remove(element)
+                element.clear()
 
 
 def cell_name(row: int, column: int) -> str:
