@@ -103,6 +103,29 @@ def test_in_csv_type_any_stays_text(tmp_path: Path) -> None:
     assert served(source, tmp_path / "s")[1] == [{"v": "1"}, {"v": "[1]"}]
 
 
+def test_texts_alone_of_type_any_are_texts_as_in_csv(tmp_path: Path) -> None:
+    source = in_json(tmp_path / "p", '[{"v": "1"}, {"v": "a"}, {"v": null}]', "v:any")
+    fields, rows, text = served(source, tmp_path / "s")
+    assert (fields, rows) == ([{"name": "v", "type": "any"}], [{"v": "1"}, {"v": "a"}, {"v": None}])
+    assert text == 'v\n1\na\n""\n'
+
+
+def test_a_key_of_any_value_has_an_address(tmp_path: Path) -> None:
+    rows = [{"id": value, "s": "same"} for value in ("1", 1, "a", 1.5, [1, 2], {"a": 1}, True)]
+    source = in_json(tmp_path / "p", json.dumps(rows), "id:any", "s:string", schema={"primaryKey": "id"})
+    client = client_of(source, tmp_path / "s")
+    found = answer(client, "/v1/search?q=same")["data"]
+    assert len(found) == len(rows)
+    for entry in found:
+        assert answer(client, entry["links"]["self"])["data"] == entry["record"]
+
+
+def test_the_codebook_says_how_values_of_any_are_written(tmp_path: Path) -> None:
+    client = client_of(in_json(tmp_path / "p", ANY, "id:any", "v:any"), tmp_path / "s")
+    text = client.get("/releases/1.0.0/codebook.md").data.decode()
+    assert "what is no text, or a text that could be taken for something else, is written as JSON" in text
+
+
 # Tables without a schema
 
 

@@ -31,6 +31,11 @@ def canonical(text: str) -> str:
     return _dumps(_value(text)) if is_json(text) else text
 
 
+def cell(value: Any) -> str:
+    """The canonical text of the cell that holds a JSON value."""
+    return value if isinstance(value, str) and not is_json(value) else _dumps(value)
+
+
 def to_json(text: str) -> str:
     """The JSON of a cell's canonical text."""
     return text if is_json(text) else encode_basestring(text)

@@ -108,7 +108,7 @@ def _guessed(name: str, seen: _Seen) -> dict[str, JSON]:
 
 def _completed(given: Given, field: Field, seen: _Seen) -> dict[str, JSON]:
     completed = dict(field.descriptor)
-    if field.type == "any":
+    if field.type == "any" and seen.names - {"string"}:
         completed[untyped.PROPERTY] = True
     if seen.null and not field.missing:
         text = completed["missingValues"] = [seen.unused()]
