@@ -18,6 +18,7 @@ from releases import corrections, guns, package
 from api.cli import main
 from api.editing.format import tidied
 from api.model import descriptor
+from api.model.white_space import cleaned
 from api.package import validate
 from api.release.build import build
 
@@ -227,6 +228,7 @@ SAVED = {
     "another order of rows": b'id,value,note\nb,2,\na,1,"x, y"\n',
     "another order of columns": b'note,id,value\n"x, y",a,1\n,b,2\n',
     "spaces around names": b' id,value ,note\na,1,"x, y"\nb,2,\n',
+    "white space in a key": 'id,value,note\n" a\u200b",1,"x, y"\n\u00a0b ,2,\n'.encode(),
     "no last line end": PLAIN.encode().rstrip(b"\n"),
 }
 
@@ -276,6 +278,37 @@ def test_what_would_have_to_be_guessed_is_left_as_it_is(tmp_path: Path, kind: st
     assert message in result.output, result.output
 
 
+def test_white_space_is_mended_in_keys_series_and_codes_and_nowhere_else(tmp_path: Path) -> None:
+    fields = ["id", "population", "kind", "to", "note"]
+    figure = {"series": ["population"]}
+    keys = [{"fields": ["to"], "reference": {"resource": "", "fields": ["id"]}}]
+    entry = table("t", fields, [], foreignKeys=keys, **{"lantern:figure": figure})
+    entry["schema"]["fields"][2]["constraints"] = {"enum": ["x y"]}
+    source = write(tmp_path, entry)
+    file = source / "data/t.csv"
+    file.write_text(
+        "id,population,kind,to,note\n a,Army and  Air\u00a0Force ,x\u00a0y,a ,  as  it is \n", encoding="utf-8"
+    )
+    assert lantern("format", source).output == "data/t.csv: white space removed from 4 keys and codes\n"
+    assert file.read_text(encoding="utf-8").splitlines()[1] == "a,Army and Air Force,x y,a,  as  it is "
+
+
+def test_a_key_of_white_space_only_is_left(tmp_path: Path) -> None:
+    source = write(tmp_path, table("t", ["id", "x"], [["\u00a0", "1"]]))
+    assert lantern("format", source).output == ""
+
+
+@pytest.mark.parametrize("kind", ["byte order mark", "line ends", "semicolons", "tabs", "UTF-16", "blank lines"])
+def test_what_format_mends_is_an_error_of_a_strict_package_that_says_so(tmp_path: Path, kind: str) -> None:
+    source = write(tmp_path, guns([]), **{"lantern:strict": True})
+    (source / "data/guns.csv").write_bytes(SAVED[kind])
+    report = validate(source)
+    messages = [error.message for error in report.errors if error.type != "required"]
+    assert messages and all(message.endswith("; lantern format mends this") for message in messages)
+    assert lantern("format", source).exit_code == 0
+    assert validate(source).valid
+
+
 def test_whole_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
     source = write(tmp_path, table("t", ["n:integer"], [[10], [9], [100]]))
     assert lantern("format", source).exit_code == 0
@@ -321,7 +354,7 @@ def test_no_cell_is_ever_lost(cells: list[tuple[str, str, str]], delimiter: str,
     data, _ = tidied(out.getvalue().encode(encoding), model)
     head, *found = csv.reader(io.StringIO(data.decode(), newline=""))
     assert head == ["id", "value", "note"]
-    assert sorted(found) == sorted(map(list, cells))
+    assert sorted(found) == sorted([cleaned(key) or key, *others] for key, *others in cells)
     assert [row[0] for row in found] == sorted(row[0] for row in found)
     assert tidied(data, model) == (data, [])
 

@@ -2,8 +2,9 @@
 
 UTF-8 without a byte order mark, LF, commas, quotes only where they are needed, columns in the schema's order, rows in
 the order of the key. It reads what spreadsheets save: a byte order mark, UTF-16, CRLF, semicolons or tabs, quotes
-everywhere, blank lines and empty columns at the end. A file that cannot be read without guessing is refused and left as
-it is; no cell is ever lost, which is checked before a file is replaced.
+everywhere, blank lines and empty columns at the end, white space and invisible characters in keys and codes. A file
+that cannot be read without guessing is refused and left as it is; no cell is ever lost, which is checked before a
+file is replaced.
 """
 
 import codecs
@@ -18,14 +19,14 @@ from pathlib import Path
 
 import yaml
 
-from api.model import csv_lines, types
+from api.model import csv_lines, types, white_space
 from api.model.descriptor import Table
-from api.package import Source, open_source, upgrade
-from api.package.tables import delimited
+from api.package import PackageError, Source, opened, upgrade
+from api.package.tables import delimited, encodings
+from api.package.tables.delimited import DELIMITERS
 from api.package.upgrade import encoding, paths
 from api.store import atomic_files
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Rows = list[list[str]]
 
@@ -45,9 +46,13 @@ class Tidied:
 
 def tidy(path: Path, write: bool = True) -> Iterator[Tidied]:
     """Put every CSV file of a package into form; what was done to each that differed. Raises PackageError."""
-    with open_source(path) as source:
-        for table in source.package.tables:
-            if upgrade.format_of(table.descriptor) == "csv":
+    with opened(path) as source:
+        unread = {table.name for table in source.unread}
+        errors = [one for one in source.findings if one.level == "error" and one.resource not in unread]
+        if errors:
+            raise PackageError(*errors)
+        for table in (*source.package.tables, *source.unread):
+            if upgrade.format_of(table.descriptor) == "csv" and paths(table.descriptor):
                 yield from _tidy(source, table, write)
 
 
@@ -76,13 +81,14 @@ def _own_way(descriptor: Path, table: Table) -> bool:
     dialect = table.descriptor.get("dialect") or {}
     plain = delimited.is_plain({key: value for key, value in dialect.items() if key != "delimiter"})
     own = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
-    return own or not plain or codecs.lookup(encoding(table.descriptor)).name != "utf-8"
+    name = encoding(table.descriptor)
+    return own or not plain or not encodings.exists(name) or codecs.lookup(name).name != "utf-8"
 
 
 def tidied(raw: bytes, table: Table) -> tuple[bytes, list[str]]:
     """A file's bytes in form, and what was changed. Raises Unclear."""
     text, done = _decoded(raw)
-    rows = _parsed(text, table, done)
+    rows = _cleaned(_parsed(text, table, done), table, done)
     before = Counter(chain.from_iterable(rows))
     names = [field.name for field in table.fields]
     if rows[0] != names:
@@ -137,6 +143,18 @@ def _parsed(text: str, table: Table, done: list[str]) -> Rows:
         return _even([*_read(text, delimiter, strict=True)], len(names), done)
     except csv.Error as error:
         raise Unclear(f"it cannot be read as CSV: {error}") from None
+
+
+def _cleaned(rows: Rows, table: Table, done: list[str]) -> Rows:
+    """Rows whose keys and codes have no white space or characters that nobody sees; none becomes empty by that."""
+    places, cells = [rows[0].index(name) for name in white_space.compared(table)], 0
+    for row in rows[1:]:
+        for place in places:
+            clean = white_space.cleaned(row[place]) or row[place]
+            cells += clean != row[place]
+            row[place] = clean
+    done += [f"white space removed from {cells} keys and codes"] if cells else []
+    return rows
 
 
 def _read(text: str, delimiter: str = ",", strict: bool = False) -> Iterator[list[str]]:

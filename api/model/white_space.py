@@ -2,6 +2,8 @@
 
 import re
 
+from api.model.descriptor import Table
+
 # Characters without a width. The joiners are part of words in scripts beyond Latin (Persian, Hindi) and of emoji.
 _INVISIBLE = re.compile(
     "[\u00ad\u200b\u200e\u200f\u2060\ufeff]|(?<![^\u0000-\u024f])[\u200c\u200d]|[\u200c\u200d](?![^\u0000-\u024f])"
@@ -14,3 +16,13 @@ def cleaned(text: str) -> str:
     White space is what Unicode calls so: no-break spaces, tabs and line ends too.
     """
     return " ".join(_INVISIBLE.sub("", text).split())
+
+
+def compared(table: Table) -> tuple[str, ...]:
+    """The text fields whose cells are compared with others: of keys, of a series of figures, and codes from a list."""
+    schema, series = table.schema, table.figure.get("series") or ()
+    names = {*table.primary_key, *series, *(name for key in table.foreign_keys for name in key.fields)}
+    names |= {name for key in schema.get("uniqueKeys") or () for name in key}
+    coded = ("enum" in field.constraints or "categories" in field.descriptor for field in table.fields)
+    pairs = zip(table.fields, coded, strict=True)
+    return tuple(field.name for field, code in pairs if field.type == "string" and (code or field.name in names))

@@ -2,13 +2,13 @@
 
 from api.model import descriptor
 from api.model.findings import Report
-from api.package.opening import PackageError, open_source
+from api.package.opening import PackageError, open_source, opened
 from api.package.reading import Source
 from api.package.upgrade import paths
 from api.package.validation import validate
 from api.package.writing import write_csv
 
-__all__ = ["PackageError", "Report", "Source", "files", "open_source", "paths", "validate", "write_csv"]
+__all__ = ["PackageError", "Report", "Source", "files", "open_source", "opened", "paths", "validate", "write_csv"]
 
 
 def files(source: Source) -> list[str]:

@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from api.model.descriptor import Field
 JSON = Any
 Fits = Callable[[str], object]
 EXACT_DIGITS = 15
+NUMERIC = ["integer", "number"]
 
 
 def _reads(type: str, written: str) -> Fits:
     """Whether a text is written in a way, and a value of a type."""
     matches = re.compile(written).fullmatch
     read = types.kind(Field("guess", type, "default", "", "", None, {}, {})).read
-    return lambda text: matches(text) and types.expectation(read, text) is None
+    return lru_cache(10_000)(lambda text: matches(text) and types.expectation(read, text) is None)
 
 
 _integer: Fits = re.compile(r"0|-?[1-9][0-9]{0,14}").fullmatch
@@ -59,6 +61,9 @@ class _Column:
 
     def add(self, text: str) -> None:
         self.empty = False
+        if self.left == NUMERIC and _integer(text):
+            self.decimals.add(0)
+            return
         self.left = [type for type in self.left if _TRIED[type](text)]
         if "number" not in self.left:
             return

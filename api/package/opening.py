@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from api.model import descriptor
+from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.findings import Finding
 from api.package import guessing, shapes, tables, upgrade
@@ -97,6 +98,7 @@ def _source(path: Path, scratch: Path) -> Source:
     findings: list[Finding] = []
     names: list[str] = []
     ready: dict[str, Path] = {}
+    unread: list[Table] = []
     for position, entry in enumerate(entries, 1):
         try:
             resource = upgrade.resource(entry, position)
@@ -105,6 +107,8 @@ def _source(path: Path, scratch: Path) -> Source:
             resource = _resource(resource, path, v2)
             if not v2:
                 findings += _rename_fields(resource, path.name)
+            if descriptor.is_table(resource):
+                unread.append(descriptor.table(resource))
             resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
             resources.append(resource)
             findings += noticed
@@ -112,8 +116,11 @@ def _source(path: Path, scratch: Path) -> Source:
                 ready[names[-1]] = scratch / f"{position}.csv"
         except PackageError as error:
             findings += error.findings
+        if sum(file.lstat().st_size for file in ready.values()) > unpacking.LARGEST:
+            raise _unreadable(path.name, "the tables are too large", f"at most {unpacking.LARGEST} bytes of CSV in all")
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
-    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings))
+    left = tuple(table for table in unread if table.name not in ready)
+    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings), left)
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:

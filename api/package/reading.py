@@ -40,7 +40,7 @@ class Source:
 
     `names` are those of all resources, also of those that cannot be read (`findings` says why); `declared` are all
     files that the descriptor names; `ready` holds the data of each table as plain CSV, a line of which may hold more
-    or fewer cells than the header.
+    or fewer cells than the header. `unread` are the tables with a schema whose data cannot be read.
     """
 
     package: Package
@@ -50,6 +50,7 @@ class Source:
     declared: tuple[str, ...] = ()
     ready: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    unread: tuple[Table, ...] = ()
 
     def file(self, table: Table) -> str:
         """The file of a table: its first one, or the descriptor."""

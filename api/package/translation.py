@@ -8,6 +8,7 @@ from api.model import types
 from api.model.descriptor import Field, Table
 from api.model.findings import Finding
 from api.package.checks.base import key, text
+from api.package.tables.base import mended
 
 COUNTED = ("row-count", "field-count")
 # By frictionless' type of an error: the message; of rows also what was expected, of constraints first our type.
@@ -66,7 +67,7 @@ def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Fin
             type, message, expected = CONSTRAINTS["required"]
             yield Finding(type, message, **place, field=field.name, value=text(row, field.name), expected=expected)
     if width > 1:
-        message, expected = "all cells of the row are empty", "a row with a value"
+        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
         yield Finding("blank-row", message, **place, expected=expected, level="warning")
 
 

@@ -62,8 +62,13 @@ def _has_plain_lines(path: Path) -> bool:
         for line in file:
             open_quote ^= line.count(b'"') % 2 == 1
             rows += not open_quote
-    with path.open(encoding="utf-8", newline="") as text:
-        try:
-            return rows == sum(1 for row in csv.reader(text, strict=True) if row) and not open_quote
-        except csv.Error:
-            return False
+    read = 0
+    try:
+        with path.open(encoding="utf-8", newline="") as text:
+            for row in csv.reader(text, strict=True):
+                if not row:
+                    return False
+                read += 1
+    except csv.Error:
+        return False
+    return read == rows and not open_quote

@@ -16,6 +16,7 @@ from api.package.tables import encodings, unpacking
 JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
 MENDED = "; lantern format mends this"
+PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 
 
 class BadTable(Exception):
@@ -32,6 +33,13 @@ class Record(NamedTuple):
     file: str
     line: int
     cells: Sequence[str | None]
+
+
+def mended(resource: Mapping[str, JSON]) -> str:
+    """What is said of a fault in the form of a table's file, where `lantern format` mends it."""
+    kind = (upgrade.format_of(resource), upgrade.compression_of(resource), upgrade.encoding(resource).lower())
+    own = resource.get("dialect") or {}
+    return MENDED if kind == ("csv", "", "utf-8") and len(upgrade.paths(resource)) == 1 and own in PLAIN else ""
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,6 @@ class Given:
             message, expected = f'there is no encoding "{name}"', 'the name of one, such as "utf-8" or "windows-1252"'
             raise BadTable(Finding("encoding", message, self.described, self.name, value=name, expected=expected))
         return name
-
-    @property
-    def mended(self) -> str:
-        """What is said of a fault in the form of a file, where `lantern format` mends it."""
-        formatted = self.format == "csv" and len(self.paths) == 1 and not upgrade.compression_of(self.resource)
-        return MENDED if formatted else ""
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
@@ -134,6 +136,6 @@ class Given:
         """What is said of a file that is not in the table's encoding."""
         with self.bytes(file) as stream:
             fault = encodings.fault(stream, self.encoding)
-        mended = self.mended if fault.looks_like == "UTF-16" else ""
+        end = mended(self.resource) if fault.looks_like == "UTF-16" else ""
         expected = f'{self.encoding}, or the file\'s "encoding" in the descriptor'
-        return Finding("encoding", fault.text + mended, file, self.name, fault.line, expected=expected)
+        return Finding("encoding", fault.text + end, file, self.name, fault.line, expected=expected)

@@ -18,7 +18,7 @@ from typing import Any
 from api.model.findings import Finding
 from api.package import upgrade
 from api.package.tables import dialects, headers
-from api.package.tables.base import LONGEST_LINE, BadTable, Given, Record
+from api.package.tables.base import LONGEST_LINE, BadTable, Given, Record, mended
 
 PLAIN: Mapping[str, Any] = {
     **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
@@ -50,7 +50,7 @@ def settled(given: Given) -> tuple[Given, tuple[Finding, ...]]:
     if delimiter != "," and given.format == "csv":
         message = f"the cells are taken to be separated by {DELIMITERS[delimiter]}, which no dialect says"
         path, expected = _parts(given)[0], "commas, or the delimiter in the dialect"
-        place = (message + given.mended, path, given.name, 1)
+        place = (message + mended(given.resource), path, given.name, 1)
         faults += (Finding("delimiter", *place, value=delimiter, expected=expected, level="warning"),)
     return replace(given, resource={**given.resource, "dialect": {**given.dialect, "delimiter": delimiter}}), faults
 
@@ -99,17 +99,18 @@ def _delimiter(given: Given) -> str:
     skipped = max(headers.rows_of(given), default=1) - 1 if not lines.comment else 0
     rows = {d: [*csv.reader(sample[skipped:], **{**options, "delimiter": d})] for d in DELIMITERS}
     first = {d: found[0] if found else [] for d, found in rows.items()}
-    if given.names is not None:
+    # The last row may go on after the sample.
+    widths = {d: {len(cells) for cells in found[: SAMPLE - 1]} for d, found in rows.items()}
+    if given.names is not None and headers.rows_of(given):
         wanted = sorted(name.casefold() for name in given.names)
-        headed = bool(headers.rows_of(given))
-        for d, cells in first.items():
-            if sorted(cell.strip().casefold() for cell in cells) == wanted or not headed and len(cells) == len(wanted):
-                return d
-    for d, found in rows.items():
-        widths = {len(cells) for cells in found[: SAMPLE - 1]}  # the last one may go on after the sample
-        if len(widths) == 1 and widths != {1}:
-            return d
-    return "," if len(first[","]) > 1 else max(DELIMITERS, key=lambda d: len(first[d]))
+        fitting = [d for d, cells in first.items() if sorted(cell.strip().casefold() for cell in cells) == wanted]
+    elif given.names is not None:
+        fitting = [d for d, found in widths.items() if found == {len(given.names)}]
+    else:
+        fitting = []
+    fitting += [d for d, found in widths.items() if len(found) == 1 and found != {1}]
+    fitting += [","] if len(first[","]) > 1 else [max(DELIMITERS, key=lambda d: len(first[d]))]
+    return fitting[0]
 
 
 def is_plain(dialect: Mapping[str, Any]) -> bool:
@@ -121,7 +122,11 @@ def plain_file(given: Given) -> Path | None:
     """The table's file where it is plain CSV, judged without reading rows: it has no quotes, CR or byte order mark."""
     if given.format != "csv" or len(given.paths) != 1 or upgrade.compression_of(given.resource):
         return None
-    if not is_plain(given.dialect) or codecs.lookup(given.encoding).name != "utf-8":
+    if (
+        not is_plain(given.dialect)
+        or given.dialect.get("headerCase") is False
+        or codecs.lookup(given.encoding).name != "utf-8"
+    ):
         return None
     path, decoder, ends, length = given.folder / given.paths[0], codecs.getincrementaldecoder("utf-8")(), b"\n", 0
     with path.open("rb") as file:
@@ -188,7 +193,12 @@ class _Lines:
                 self.begins = self.number
                 if self.blank:  # blank lines at the end are nothing to speak of
                     lines = "a blank line is" if self.blank == 1 else f"{self.blank} blank lines are"
-                    self.note("blank-line", f"{lines} left out before this one", "a row, or no line", self.given.mended)
+                    self.note(
+                        "blank-line",
+                        f"{lines} left out before this one",
+                        "a row, or no line",
+                        mended(self.given.resource),
+                    )
                     self.blank = 0
             elif self.number - self.begins >= MOST_LINES:
                 message = f"a quote is opened here and still open after {MOST_LINES} lines"
@@ -200,11 +210,11 @@ class _Lines:
         """A finding at the row under way."""
         return Finding(type, message, self.path, self.given.name, self.begins, expected=expected)
 
-    def note(self, type: str, message: str, expected: str, mended: str = "", value: str | None = None) -> None:
+    def note(self, type: str, message: str, expected: str, end: str = "", value: str | None = None) -> None:
         """Warn of the row under way; of one kind no more than MOST_TOLD, the rest is counted."""
         self.told[type, expected] += 1
         if self.told[type, expected] <= MOST_TOLD:
-            finding = self.finding(type, message + mended, expected)
+            finding = self.finding(type, message + end, expected)
             self.given.warn(replace(finding, value=value, level="warning"))
 
     def tell(self) -> None:
@@ -220,6 +230,8 @@ def _options(given: Given) -> dict[str, Any]:
     options = {key.lower(): given.dialect[key] for key in OPTIONS if given.dialect.get(key) is not None}
     if "quoteChar" in given.dialect and given.dialect["quoteChar"] is None:
         options |= {"quotechar": None, "quoting": csv.QUOTE_NONE}
+    if options.get("escapechar") == options.get("quotechar", '"'):  # two quotes for one, which doubleQuote says
+        options |= {"escapechar": None, "doublequote": True}
     return {"delimiter": ",", **options}
 
 

@@ -53,8 +53,12 @@ WORDS = ("$schema", "name", "title", "description")
 
 def faults(given: Given) -> Iterator[Finding]:
     """Errors for values that a property cannot have, warnings for properties that no table has."""
+    place = (given.described, given.name)
+    sign = given.dialect.get("delimiter", ",")
+    if sign == given.dialect.get("quoteChar", '"'):
+        message, expected = f"{sign!r} cannot be both delimiter and quoteChar of the dialect", "two characters"
+        yield Finding("dialect", message, *place, value=str(sign), expected=expected)
     for key, value in given.dialect.items():
-        place = (given.described, given.name)
         if key not in PROPERTIES:
             if key not in (*OF_OTHERS, *WORDS):
                 message = f'"{key}" of the dialect is unknown and has no effect'

@@ -31,33 +31,34 @@ def exists(name: str) -> bool:
 def fault(stream: IO[bytes], encoding: str) -> Fault:
     """The first byte of a stream that is not in an encoding; one must be there."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    line, read, begins = 1, 0, b""
+    line, read, begins, recent = 1, 0, b"", b""
     while True:
         block = stream.read(BLOCK)
         begins = begins or block[:4]
         read += len(block)
+        recent = (recent + block)[-2 * BLOCK :]
         try:
             decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            before = error.object[: error.start]
-            return _described(error, line + before.count(b"\n"), read - len(error.object) + error.start, begins)
+            place = read - len(error.object) + error.start
+            line += block[: max(error.start - len(error.object) + len(block), 0)].count(b"\n")
+            for mark, name in MARKS.items():
+                if begins.startswith(mark):
+                    return Fault(line, f"the file is not in {encoding}: it is {name}", name)
+            return _described(recent, len(recent) - read + place, Fault(line, encoding, ""), place)
         line += block.count(b"\n")
 
 
-def _described(error: UnicodeDecodeError, line: int, place: int, begins: bytes) -> Fault:
-    raw, byte = error.object, f"0x{error.object[error.start : error.start + 1].hex().upper()}"
-    for mark, name in MARKS.items():
-        if begins.startswith(mark):
-            return Fault(line, f"the file is not in {error.encoding}: it is {name}", name)
-    near = raw[raw.rfind(b"\n", 0, error.start) + 1 :].split(b"\n")[0]
-    start = error.start - raw.rfind(b"\n", 0, error.start) - 1
-    near = near[max(start - NEAR, 0) : start + NEAR].strip()
-    text = f"the file is not in {error.encoding}: byte {place + 1} is {byte}"
+def _described(recent: bytes, at: int, fault: Fault, place: int) -> Fault:
+    """What is said of the byte `at` a place in what was read last, and `place` in the file."""
+    text = f"the file is not in {fault.text}: byte {place + 1} is 0x{recent[at]:02X}"
+    start, end = recent.rfind(b"\n", 0, at) + 1, recent.find(b"\n", at)
+    near = recent[max(start, at - NEAR) : min(at + NEAR, end if end >= 0 else len(recent))].strip()
     for name in ("utf-8", "windows-1252"):
         shown = _shown(near, name)
         if shown:
-            return Fault(line, f'{text}; it looks like {name}: "{shown}"', name)
-    return Fault(line, text, "")
+            return Fault(fault.line, f'{text}; it looks like {name}: "{shown}"', name)
+    return fault._replace(text=text)
 
 
 def _shown(near: bytes, encoding: str) -> str:

@@ -1,8 +1,9 @@
 """The headers of delimited text: where they stand, in one part or several, and the names that they give to columns."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, count, islice
+from itertools import chain, islice
 from typing import Any
 
 from api.model.findings import Finding
@@ -101,9 +102,13 @@ def are_names(labels: Sequence[str]) -> bool:
 def unique(labels: Sequence[str]) -> list[str]:
     """A name for each column: one without a label, or with that of another column, gets a name of its own."""
     names: dict[str, None] = {}
+    again: Counter[str] = Counter()
     for position, label in enumerate(labels, 1):
-        wanted = label.strip() or f"field{position}"
-        names[next(n for n in chain([wanted], (f"{wanted}_{i}" for i in count(2))) if n not in names)] = None
+        name = wanted = label.strip() or f"field{position}"
+        while name in names:
+            again[wanted] += 1
+            name = f"{wanted}_{again[wanted] + 1}"
+        names[name] = None
     return list(names)
 
 
@@ -117,8 +122,8 @@ def named(labels: Sequence[str], header: Record, given: Given) -> list[str]:
     names = unique(labels)
     for position, (label, name) in enumerate(zip(labels, names, strict=True), 1):
         if name != label:
-            again = " again" * (name != (label.strip() or name))
-            why = "has no name" if not label.strip() else f'has the name "{label}"' + again
+            again = " again" * (bool(label.strip()) and name != label.strip())
+            why = f'has the name "{label}"{again}' if label.strip() else "has no name"
             warn(f"column {position} {why}: it is named {name}", name, label)
     if header.line and _data(labels):
         warn("the header holds numbers only: where it is data, the dialect says so with header false")

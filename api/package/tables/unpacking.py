@@ -17,7 +17,7 @@ from api.package import upgrade
 LARGEST = 16 * 2**30  # bytes: what a package may unpack to
 # Data shrink to a tenth or a fiftieth; what shrinks to less is made to fill the disk, and up to SMALL it does not.
 MOST_TIMES = 200
-SMALL = 64 * 2**20
+SMALL = 16 * 2**20
 MOST_ENTRIES = 100_000
 SHOWN = 10  # names of files
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from api.model.findings import Finding
 from api.package.reading import Source
+from api.package.tables.base import MENDED
 from api.package.upgrade import paths
 
 
@@ -28,13 +29,15 @@ def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if number == 1 and line.startswith(codecs.BOM_UTF8):
-                message = "the file begins with a byte order mark"
+                message = f"the file begins with a byte order mark{MENDED}"
                 yield Finding("byte-order-mark", message, name, resource, 1, expected="none")
             if b"\r" in line:
-                yield Finding("line-end", "a line ends in CR", name, resource, number, expected="LF line ends")
+                yield Finding("line-end", f"a line ends in CR{MENDED}", name, resource, number, expected="LF line ends")
                 return
     if not line.endswith(b"\n"):
-        yield Finding("line-end", "the last line has no line end", name, resource, number, expected="LF at the end")
+        yield Finding(
+            "line-end", f"the last line has no line end{MENDED}", name, resource, number, expected="LF at the end"
+        )
 
 
 def altered(source: Source) -> Iterator[Finding]:
