@@ -94,6 +94,7 @@ def test_a_package_without_defects_is_valid(tmp_path: Path) -> None:
         "valid": True,
         "errors": [],
         "warnings": [],
+        "notes": [],
         "tables": [
             {"name": "figures", "path": "data/figures.csv", "rows": 1},
             {"name": "sources", "path": "data/sources.csv", "rows": 2},

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Level = Literal["error", "warning"]
+Level = Literal["error", "warning", "note"]
 REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "type", "message")
 
 
@@ -11,7 +11,8 @@ REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "typ
 class Finding:
     """One thing that is wrong: where it is, the value there and what was expected.
 
-    `row` is the line in the file, the header being line 1; `key` is the row's primary key.
+    `row` is the line in the file, the header being line 1; `key` is the row's primary key. An error is about rows, types,
+    keys or files; a warning is what people should mend, and nothing is lost; a note is about words that no reader needs.
     """
 
     type: str
@@ -56,11 +57,18 @@ class Report:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.level == "error")
+        return self._of("error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.level == "warning")
+        return self._of("warning")
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        return self._of("note")
+
+    def _of(self, level: Level) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == level)
 
     @property
     def valid(self) -> bool:
@@ -71,14 +79,16 @@ class Report:
             "valid": self.valid,
             "errors": [finding.to_json() for finding in self.errors],
             "warnings": [finding.to_json() for finding in self.warnings],
+            "notes": [finding.to_json() for finding in self.notes],
             "tables": [asdict(table) for table in self.tables],
         }
 
     def text(self) -> str:
-        """One line for each finding, and a last one that sums up."""
+        """One line for each finding, errors first and notes last, and a last one that sums up."""
         lines = [finding.text() for finding in self.errors]
-        lines += [f"warning: {finding.text()}" for finding in self.warnings]
+        lines += [f"{finding.level}: {finding.text()}" for finding in (*self.warnings, *self.notes)]
         counts = {"table": len(self.tables), "row": sum(table.rows for table in self.tables)}
         counts |= {"error": len(self.errors), "warning": len(self.warnings)}
+        counts |= {"note": len(self.notes)} if self.notes else {}
         counted = (f"{number} {noun}" if number == 1 else f"{number} {noun}s" for noun, number in counts.items())
         return "\n".join([*lines, f"{'valid' if self.valid else 'not valid'}: {', '.join(counted)}"])

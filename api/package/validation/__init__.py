@@ -59,7 +59,7 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
             with opened(previous) as earlier:
                 findings += _with_lines(source, corrections.missing(source, earlier))
         except frictionless.FrictionlessException:
-            if all(finding.level == "warning" for finding in findings):
+            if all(finding.level != "error" for finding in findings):
                 raise  # else a table of this version cannot be read, which is reported
     tables = [TableReport(t.name, source.file(t), r.rows) for t, r in zip(readable, checked, strict=True)]
     return Report(_ordered(source, findings), tuple(tables))
@@ -113,7 +113,7 @@ def _results(source: Source, tables: list[Table], unsound: set[str | None], cach
         found = [_result(*task) for task in tasks]
     for table, result in zip(todo, found, strict=True):
         by_name[table.name] = result
-        if cache and all(finding.level == "warning" for finding in result.findings):
+        if cache and all(finding.level != "error" for finding in result.findings):
             results.remember(cache, keys[table.name], result)
     return [by_name[table.name] for table in tables]
 
