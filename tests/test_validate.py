@@ -272,7 +272,6 @@ def test_an_empty_folder_and_a_missing_one_are_errors(tmp_path: Path) -> None:
         ({"schema": "gone.json"}, "missing-file", "gone.json"),
         ({"path": "../x.csv"}, "unsafe-path", "../x.csv"),
         ({"path": "/etc/hostname"}, "unsafe-path", "/etc/hostname"),
-        ({"path": "https://example.org/x.csv"}, "remote-file", "https://example.org/x.csv"),
     ],
 )
 def test_a_file_that_is_not_there_is_an_error_and_the_rest_is_checked(

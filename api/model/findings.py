@@ -11,8 +11,9 @@ REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "typ
 class Finding:
     """One thing that is wrong: where it is, the value there and what was expected.
 
-    `row` is the line in the file, the header being line 1; `key` is the row's primary key. An error is about rows, types,
-    keys or files; a warning is what people should mend, and nothing is lost; a note is about words that no reader needs.
+    `row` is the line in the file, the header being line 1; `key` is the row's primary key. An error is about rows,
+    types, keys or files; a warning is what people should mend, and nothing is lost; a note is about words that no
+    reader needs.
     """
 
     type: str

@@ -2,7 +2,8 @@
 
 from api.model import descriptor
 from api.model.findings import Report
-from api.package.opening import PackageError, open_source
+from api.package.locating import PackageError
+from api.package.opening import open_source
 from api.package.reading import Source
 from api.package.upgrade import paths
 from api.package.validation import validate

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,9 +14,9 @@ import ijson
 import yaml
 
 from api.model import descriptor
-from api.model.errors import LanternError
 from api.model.findings import Finding
-from api.package import guessing, shapes, tables, upgrade
+from api.package import guessing, locating, metadata, shapes, tables, upgrade
+from api.package.locating import PackageError, Place
 from api.package.reading import Source
 from api.package.tables import Given, delimited, unpacking
 from api.package.upgrade import paths
@@ -27,31 +28,26 @@ UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ijson.JSONError, ValueError)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
-class PackageError(LanternError):
-    """A package that cannot be read; each finding names the file and what was expected."""
-
-    def __init__(self, *findings: Finding) -> None:
-        super().__init__("\n".join(finding.text() for finding in findings))
-        self.findings = findings
-
-
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """The package in a folder, a descriptor file or a zip; raises PackageError where any part cannot be read."""
-    with opened(path) as source:
+def open_source(path: Path, copies: Path | None = None) -> Iterator[Source]:
+    """The package in a folder, a descriptor file or a zip; raises PackageError where any part cannot be read.
+
+    `copies` is a folder with copies of what the package names by an address (api.package.locating).
+    """
+    with opened(path, copies) as source:
         if errors := [finding for finding in source.findings if finding.level == "error"]:
             raise PackageError(*errors)
         yield source
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, copies: Path | None = None) -> Iterator[Source]:
     """Like open_source, but what cannot be read is left out and reported in `findings`."""
     with tempfile.TemporaryDirectory(prefix="lantern-") as temporary:
         scratch = Path(temporary)
         if path.suffix.lower() == ".zip" and path.is_file():
             path = _extracted(path, scratch / "zip")
-        yield _source(_descriptor_path(path), scratch)
+        yield _source(_descriptor_path(path), scratch, copies)
 
 
 def _descriptor_path(path: Path) -> Path:
@@ -88,37 +84,45 @@ def _extracted(archive: Path, target: Path) -> Path:
     return packages[0]
 
 
-def _source(path: Path, scratch: Path) -> Source:
+def _source(path: Path, scratch: Path, copies: Path | None) -> Source:
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
+    place = locating.place(path, scratch / "package", copies, entries)
     v2 = upgrade.V2 in str(raw.get("$schema", ""))
+    upgraded, findings = metadata.package(raw, path.name)
     resources: list[JSON] = []
-    findings: list[Finding] = []
     names: list[str] = []
     ready: dict[str, Path] = {}
     for position, entry in enumerate(entries, 1):
         try:
-            resource = upgrade.resource(entry, position)
+            if not isinstance(entry, Mapping):
+                message = f"resource {position} is no object"
+                raise PackageError(Finding("descriptor", message, path.name, expected="an object"))
+            resource, noticed = metadata.resource(entry, position, path.name)
+            findings += noticed
             names.append(str(resource["name"]))
             _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
-            resource = _resource(resource, path, v2)
-            resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
+            target = scratch / f"{position}.csv"
+            for step in (partial(_resource, place=place, v2=v2), partial(_as_table, place=place, target=target)):
+                resource, noticed = step(resource)
+                findings += noticed
             resources.append(resource)
-            findings += noticed
-            if (scratch / f"{position}.csv").exists():
-                ready[names[-1]] = scratch / f"{position}.csv"
+            if target.exists():
+                ready[names[-1]] = target
         except PackageError as error:
             findings += error.findings
-    package = descriptor.package({**upgrade.package(raw), "resources": resources})
-    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings))
+    package = descriptor.package({**upgraded, "resources": resources})
+    declared = (*_declared(entries), *place.local.values())
+    return Source(package, place.folder, place.descriptor, tuple(names), declared, ready, tuple(findings))
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
-    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path")]
+    objects = [entry for entry in entries if isinstance(entry, Mapping)]
+    values = [entry.get(key) for entry in objects for key in ("schema", "dialect", "path")]
     named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
@@ -159,74 +163,67 @@ def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | 
         raise PackageError(*findings)
 
 
-def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> dict[str, JSON]:
-    """A resource whose files exist, with schema and dialect read in; `described` is the descriptor's path."""
-    name, file = resource["name"], described.name
+def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[str, JSON], list[Finding]]:
+    """A resource whose files exist, with schema and dialect read in. Also what was noticed."""
+    name, file, findings = resource["name"], place.descriptor.name, []
     if ("path" in resource) == ("data" in resource):
         message = "the resource has neither path nor data, or both"
         raise PackageError(Finding("descriptor", message, file, name, expected="either path or data"))
-    for path in paths(resource):
-        _local(described, path, name)
+    resource, noticed = locating.here(resource, place)
+    findings += noticed
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
         if isinstance(resource.get(key), str):
-            resource[key] = _loaded(_local(described, resource[key], name), resource[key])
+            found = locating.part(resource, key, place)
+            if isinstance(found, Finding):
+                findings.append(found)
+                del resource[key]
+                continue
+            resource[key] = _loaded(found, resource[key])
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema"):
         resource["schema"] = upgrade.schema(resource["schema"], name, v2)
     if "dialect" in resource:
         resource["dialect"] = upgrade.dialect(resource["dialect"])
-    return resource
+    return resource, findings
 
 
-def _local(described: Path, path: str, resource: str) -> Path:
-    """A file inside the package's folder, links followed."""
-    pure, folder = PurePosixPath(path.replace("\\", "/")), described.parent
-    target = folder / path
-    if "://" in path:
-        type, message, expected = "remote-file", "is on the network, which is never read", "a file of the package"
-    elif pure.is_absolute() or ".." in pure.parts or not target.resolve().is_relative_to(folder.resolve()):
-        type, message, expected = "unsafe-path", "escapes the package's folder", "a path inside it"
-    elif not target.is_file():
-        type, message, expected = "missing-file", "does not exist", "an existing file"
-    else:
-        return target
-    message = f'the file "{path}" {message}'
-    raise PackageError(Finding(type, message, described.name, resource, value=path, expected=expected))
-
-
-def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple[dict[str, JSON], tuple[Finding, ...]]:
+def _as_table(resource: dict[str, JSON], place: Place, target: Path) -> tuple[dict[str, JSON], list[Finding]]:
     """A table, written as plain CSV to `target`, with its schema and delimiter, guessed where the descriptor is silent.
 
-    Other resources stay as they are. Also what was noticed.
+    Other resources stay as they are, and so does what cannot be read as a table and need not be one. Also what was
+    noticed.
     """
-    format = upgrade.format_of(resource)
+    format, file = upgrade.format_of(resource), (*paths(resource), place.descriptor.name)[0]
     declared = resource.get("type") == "table" or descriptor.is_table(resource)
+    if resource.get(descriptor.AS_FILE) is False or descriptor.addresses(resource):
+        return resource, []
     if not (declared or format in upgrade.TABULAR or isinstance(resource.get("data"), list)):
-        return resource, ()
-    given = Given({**resource, "type": "table"}, described.parent, described.name)
-    file = (*given.paths, described.name)[0]
+        return resource, []
+    given = Given({**resource, "type": "table"}, place.folder, place.descriptor.name)
     if declared and format not in tables.READ:
-        message = f"tables in the format {format or 'without a name'} cannot be read"
-        raise PackageError(
-            Finding("unreadable-table", message, file, given.name, expected=f"one of {', '.join(tables.READ)}")
-        )
+        message = f"tables in the format {format or 'without a name'} cannot be read: it is offered as a file"
+        expected = f"one of {', '.join(tables.READ)}"
+        warning = Finding("unreadable-table", message, file, given.name, expected=expected, level="warning")
+        return {**resource, descriptor.AS_FILE: False}, [warning]
     try:
         if format in upgrade.TABULAR:
             dialect = {"delimiter": delimited.delimiter(given), **given.dialect}
             given = replace(given, resource={**given.resource, "dialect": dialect})
         noticed = tables.plain(given, target)
         table = dict(given.resource)
-        return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), noticed
+        return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), list(noticed)
     except tables.BadTable as error:
         findings = error.findings
     except UnicodeDecodeError as error:
         findings = (_undecodable(given, error, file),)
     except UNREADABLE as error:
         findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
-    if not declared:
-        return resource, ()
-    raise PackageError(*findings)
+    target.unlink(missing_ok=True)
+    if declared:
+        raise PackageError(*findings)
+    warnings = [replace(finding, level="warning") for finding in findings] if format in upgrade.TABULAR else []
+    return {**resource, descriptor.AS_FILE: False}, warnings
 
 
 def _undecodable(given: Given, error: UnicodeDecodeError, file: str) -> Finding:

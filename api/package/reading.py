@@ -113,15 +113,19 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
 
 def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     """A table as plain CSV, every option spelled out; its texts for people are checked elsewhere."""
-    schema = resource["schema"]
-    fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
     return {
         **{key: resource[key] for key in COUNTED if key in resource},
         **PLAIN,
         "name": resource["name"],
         "path": source.ready[str(resource["name"])].name,
-        "schema": {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields},
+        "schema": fed_schema(resource["schema"]),
     }
+
+
+def fed_schema(schema: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A schema without what is not for frictionless: texts for people, and properties that it does not know."""
+    fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
+    return {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields}
 
 
 def bare(table: Table) -> dict[str, JSON]:

@@ -201,7 +201,7 @@ def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], 
     """The package's descriptor as the release has it: schemas inlined, path, bytes, hash and rows of each table."""
     tables = {table.name: table for table in model.tables}
     resources = []
-    for resource in model.descriptor.get("resources", []):
+    for resource in model.published.get("resources", []):
         table = tables.get(str(resource.get("name")))
         if table is not None:
             path = folder / table.path
@@ -210,7 +210,7 @@ def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], 
             size, digest = path.stat().st_size, manifest.digest(path)
             resource = {**kept, "bytes": size, "hash": f"sha256:{digest}", "rows": rows[table.name]}
         resources.append(resource)
-    described = {**model.descriptor, history.PREVIOUS: previous, "resources": resources}
+    described = {**model.published, history.PREVIOUS: previous, "resources": resources}
     if previous is None:
         del described[history.PREVIOUS]
     return described

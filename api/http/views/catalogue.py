@@ -1,5 +1,6 @@
 """The catalogue: the home page, the service document, datasets, and their schemas."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template
@@ -24,7 +25,7 @@ from api.http.views.discovery import dataset_templates, service_links, service_t
 from api.http.views.records import offered
 from api.http.views.releases import current
 from api.index import sqlite
-from api.model.descriptor import Table
+from api.model.descriptor import Table, is_address, is_table
 from api.store.releases import Release
 
 blueprint = Blueprint("catalogue", __name__)
@@ -55,6 +56,7 @@ def _page(release: Release) -> bytes:
         release=release,
         datasets=datasets,
         links=service_links(release),
+        files=[entry for entry in _files(release) if entry["href"].startswith(("/", "http://", "https://"))],
         charts=package.descriptor.get("lantern:charts") or [],
         address=address,
         copied=copied_from(),
@@ -92,7 +94,28 @@ def about(release: Release) -> dict[str, Any]:
     """What the service document says of the package, and how to reach what takes a name or parameters."""
     package = release.package
     words = {"name": package.name, "title": package.title, "description": package.description}
-    return {**words, "templates": service_templates(release)}
+    there = {"files": _files(release)}
+    return {**words, **{name: of for name, of in there.items() if of}, "templates": service_templates(release)}
+
+
+def _files(release: Release) -> list[dict[str, str]]:
+    """What the package has beside its tables: files of the release, and addresses elsewhere."""
+    return [
+        {
+            "name": str(resource["name"]),
+            "title": str(resource.get("title") or resource["name"]),
+            "href": path if is_address(path) else file_address(release.version, path),
+        }
+        for resource in release.package.descriptor.get("resources", [])
+        if not is_table(resource)
+        for path in _paths(resource)
+        if is_address(path) or path in release.files
+    ]
+
+
+def _paths(resource: Mapping[str, Any]) -> list[str]:
+    path = resource.get("path", [])
+    return path if isinstance(path, list) else [path]
 
 
 @blueprint.get("/v1/datasets")

@@ -13,13 +13,14 @@ import frictionless
 
 from api.model.descriptor import Field, Table
 from api.model.findings import Finding, Level, Report, TableReport
-from api.package import reading, translation, upgrade
+from api.package import reading, translation
 from api.package.checks import checks_of, structure
 from api.package.checks.base import Checked
-from api.package.opening import PackageError, opened
+from api.package.locating import PackageError
+from api.package.opening import opened
 from api.package.reading import Source, bare
 from api.package.upgrade import paths
-from api.package.validation import corrections, files, results
+from api.package.validation import corrections, described, files, results
 from api.package.validation.results import TableResult
 
 MOST_SHOWN = 1_000  # findings of one level in one table; the rest is counted
@@ -45,7 +46,7 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
     package = source.package
     structural = [*structure.findings(package, source.descriptor_path.name, source.names)]
     unsound = {finding.resource for finding in structural}
-    findings = [*source.findings, *structural, *_metadata(source, unsound), *files.altered(source)]
+    findings = [*source.findings, *structural, *described.findings(source, unsound), *files.altered(source)]
     strict = package.descriptor.get("lantern:strict") is True
     findings += [replace(finding, level="error" if strict else "warning") for finding in files.undeclared(source)]
     readable = [table for table in package.tables if structure.sound(table, source.names)]
@@ -77,22 +78,6 @@ def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]
         return place.get(resource, -1), finding.type == "more", within, finding.row or 0
 
     return tuple(sorted(dict.fromkeys(findings), key=order))
-
-
-def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
-    """What frictionless finds in the descriptor: in the package's own properties, then in each resource."""
-    package = source.package.descriptor
-    judged = [(None, {**package, "resources": [{"name": "stand-in", "data": []}]})]
-    for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
-        # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
-        alone = {**{key: value for key, value in resource.items() if key not in ("path", "data")}, "data": []}
-        judged.append((resource["name"], {"$schema": upgrade.PACKAGE, "resources": [alone]}))
-    for name, described in judged:
-        try:
-            frictionless.Package.from_descriptor(described)
-        except frictionless.FrictionlessException as exception:
-            for error in exception.to_errors():
-                yield translation.of_descriptor(error, source.descriptor_path.name, name)
 
 
 # Tables
