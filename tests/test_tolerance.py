@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from packages import table, write
 from served import answer, app_of, client_of, rows_path
 
+from api.cli import main
 from api.package import validate
 from api.release.build import build
 
@@ -296,3 +298,81 @@ def test_a_package_of_nothing_but_addresses_is_served(tmp_path: Path) -> None:
     build(tmp_path / "p", tmp_path / "store")
     client = app_of(tmp_path / "store").test_client()
     assert [entry["href"] for entry in answer(client, "/v1/")["data"]["files"]] == resources[0]["path"]
+
+
+# Copies of what is on the network
+
+
+ADDRESS = "https://example.org/a"
+
+
+def remote(folder: Path) -> Path:
+    """A package of which a table, its schema and a report are on the network, and a dialect of a table that is not."""
+    folder.mkdir()
+    resources = [
+        {"name": "t", "path": f"{ADDRESS}/t.csv", "schema": f"{ADDRESS}/t.json"},
+        {"name": "u", "path": "u.csv", "schema": f"{ADDRESS}/u.json?raw=1", "dialect": f"{ADDRESS}/dialect.json"},
+        {"name": "report", "path": f"{ADDRESS}/the%20report.pdf"},
+    ]
+    (folder / "u.csv").write_text("id|n\nx|2\n")
+    (folder / "datapackage.json").write_text(json.dumps({"name": "p", "version": "1.0.0", "resources": resources}))
+    return folder
+
+
+def copies(folder: Path) -> Path:
+    folder.mkdir()
+    schema = {"fields": [{"name": "id"}], "primaryKey": "id"}
+    (folder / "t.csv").write_text("id\na\nb\n")
+    (folder / "t.json").write_text(json.dumps(schema))
+    other = {"fields": [{"name": "id"}, {"name": "n", "type": "integer"}]}
+    (folder / "other.json").write_text(json.dumps(other))
+    (folder / "sources.json").write_text(json.dumps({f"{ADDRESS}/u.json?raw=1": "other.json"}))
+    (folder / "dialect.json").write_text(json.dumps({"delimiter": "|"}))
+    (folder / "the report.pdf").write_bytes(b"PDF")
+    return folder
+
+
+def test_a_schema_and_a_dialect_on_the_network_are_done_without_and_that_is_told(tmp_path: Path) -> None:
+    folder = remote(tmp_path / "p")
+    assert told(folder) == [
+        f"warning: datapackage.json: {ADDRESS}/t.csv is on the network, which is never read: only its address is listed"
+        " (expected: a copy: lantern validate --with FOLDER, which holds t.csv)",
+        "warning: datapackage.json: the schema is on the network, which is never read: the table is read without it"
+        " (expected: a copy: lantern validate --with FOLDER, which holds u.json)",
+        "warning: datapackage.json: the dialect is on the network, which is never read: the table is read without it"
+        " (expected: a copy: lantern validate --with FOLDER, which holds dialect.json)",
+        f"warning: datapackage.json: {ADDRESS}/the%20report.pdf is on the network, which is never read: only its"
+        " address is listed (expected: a copy: lantern validate --with FOLDER, which holds the report.pdf)",
+    ]
+    client = client_of(folder, tmp_path / "store")
+    assert answer(client, rows_path("u"))["data"] == [{"id": "x", "n": 2}]
+
+
+def test_copies_stand_for_what_is_on_the_network(tmp_path: Path) -> None:
+    folder, local = remote(tmp_path / "p"), copies(tmp_path / "copies")
+    report = validate(folder, copies=local)
+    assert report.text().splitlines() == [
+        f"note: datapackage.json: {ADDRESS}/t.csv is read from its copy",
+        f"note: datapackage.json: {ADDRESS}/the%20report.pdf is read from its copy",
+        "valid: 2 tables, 3 rows, 0 errors, 0 warnings, 2 notes",
+    ]
+    release = build(folder, tmp_path / "store", copies=local).folder
+    client = app_of(tmp_path / "store").test_client()
+    assert answer(client, rows_path("t"))["data"] == [{"id": "a"}, {"id": "b"}]
+    assert answer(client, rows_path("u"))["data"] == [{"id": "x", "n": 2}]
+    assert (release / "remote/the report.pdf").read_bytes() == b"PDF"
+    assert validate(release).text() == "valid: 2 tables, 3 rows, 0 errors, 0 warnings"
+
+
+def test_the_command_takes_a_folder_of_copies(tmp_path: Path) -> None:
+    folder, local = remote(tmp_path / "p"), copies(tmp_path / "copies")
+    for command in (["validate", folder], ["build", folder, "--store", tmp_path / "store"]):
+        result = CliRunner().invoke(main, [*map(str, command), "--with", str(local)])
+        assert result.exit_code == 0, result.output
+    (local / "sources.json").write_text("[]")
+    result = CliRunner().invoke(main, ["validate", str(folder), "--with", str(local)])
+    assert (result.exit_code, result.output.splitlines()[0]) == (
+        1,
+        "sources.json: the list of copies cannot be read: it is no object"
+        ' (expected: addresses and files: {"https://example.org/t.csv": "t.csv"})',
+    )

@@ -95,6 +95,7 @@ def test_a_package_without_defects_is_valid(tmp_path: Path) -> None:
         "errors": [],
         "warnings": [],
         "notes": [],
+        "edits": [],
         "tables": [
             {"name": "figures", "path": "data/figures.csv", "rows": 1},
             {"name": "sources", "path": "data/sources.csv", "rows": 2},
@@ -643,10 +644,10 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import pathlib, sys\n"
-        "from api.package import validation\n"
+        "from api.package import validate, validation\n"
         "if __name__ == '__main__':\n"
         "    validation.WORTH_A_PROCESS = int(sys.argv[1])\n"
-        f"    print(validation.validate(pathlib.Path({str(folder)!r})).text())\n"
+        f"    print(validate(pathlib.Path({str(folder)!r})).text())\n"
     )
     run = [sys.executable, str(script)]
     root = Path(__file__).parent.parent

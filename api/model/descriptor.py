@@ -6,6 +6,7 @@ turns descriptors of Data Package v1 into those of v2.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -140,6 +141,12 @@ def is_table(resource: Mapping[str, JSON]) -> bool:
     return has_fields and resource.get(AS_FILE) is not False and not addresses(resource)
 
 
+def edits(part: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
+    """What was edited in a package or a resource so that it could be served, as it says itself."""
+    told = part.get(EDITS)
+    return [entry for entry in told if isinstance(entry, Mapping)] if isinstance(told, list) else []
+
+
 def addresses(resource: Mapping[str, JSON]) -> tuple[str, ...]:
     """The addresses, on the network, of a resource's files; they are never read."""
     path = resource.get("path")
@@ -170,6 +177,11 @@ def table(resource: Mapping[str, JSON]) -> Table:
         index={entry.name: position for position, entry in enumerate(fields)},
         figure=schema.get("lantern:figure") or {},
     )
+
+
+def file_key(name: str) -> str:
+    """What two resources must not share, since their files would be one on many systems."""
+    return unicodedata.normalize("NFC", file_stem(name)).casefold()
 
 
 @lru_cache(maxsize=1024)

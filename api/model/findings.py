@@ -1,6 +1,7 @@
 """What validation found, for people and for machines; nothing in it depends on the clock or the machine."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Level = Literal["error", "warning", "note"]
@@ -50,11 +51,41 @@ class TableReport:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """What was changed in a published descriptor so that what can be read is served (`--lenient`).
+
+    `field` is None for what concerns the whole table; `cells` counts those that did not fit, of which `first` is one.
+    """
+
+    table: str
+    field: str | None
+    was: str
+    now: str
+    cells: int = 0
+    first: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"is" if name == "now" else name: value for name, value in asdict(self).items()}
+
+    def text(self) -> str:
+        """One line: edited: u field "n": integer → string (2 cells do not fit, the first: data/u.csv:3 …)."""
+        place = self.table if self.field is None else f'{self.table} field "{self.field}"'
+        fit = f"{self.cells} cell{' does' if self.cells == 1 else 's do'} not fit, the first: "
+        first = f" ({fit if self.cells else ''}{self.first})" if self.first else ""
+        return f"edited: {place}: {self.was} → {self.now}{first}"
+
+
+@dataclass(frozen=True)
 class Report:
-    """All that validation found."""
+    """All that validation found, and what was edited before it.
+
+    `counts` says how often a table has a finding of a type at a field, also where only the first are in `findings`.
+    """
 
     findings: tuple[Finding, ...]
     tables: tuple[TableReport, ...]
+    edits: tuple[Edit, ...] = ()
+    counts: Mapping[tuple[str | None, str, str | None], int] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -81,12 +112,14 @@ class Report:
             "errors": [finding.to_json() for finding in self.errors],
             "warnings": [finding.to_json() for finding in self.warnings],
             "notes": [finding.to_json() for finding in self.notes],
+            "edits": [edit.to_json() for edit in self.edits],
             "tables": [asdict(table) for table in self.tables],
         }
 
     def text(self) -> str:
         """One line for each finding, errors first and notes last, and a last one that sums up."""
         lines = [finding.text() for finding in self.errors]
+        lines += [edit.text() for edit in self.edits]
         lines += [f"{finding.level}: {finding.text()}" for finding in (*self.warnings, *self.notes)]
         counts = {"table": len(self.tables), "row": sum(table.rows for table in self.tables)}
         counts |= {"error": len(self.errors), "warning": len(self.warnings)}

@@ -35,23 +35,25 @@ class PackageError(LanternError):
 class Place:
     """A package's folder and descriptor as they are read; `local` gives the paths there of what has an address.
 
-    `roots` are the folders and files in which whatever is read must lie, links followed.
+    `roots` are the folders and files in which whatever is read must lie, links followed; `scratch` is a folder for what
+    is made of them.
     """
 
     folder: Path
     descriptor: Path
     roots: tuple[Path, ...]
+    scratch: Path
     copies: Path | None
     local: Mapping[str, str]
 
 
-def place(path: Path, target: Path, copies: Path | None, resources: list[JSON]) -> Place:
+def place(path: Path, scratch: Path, copies: Path | None, resources: list[JSON]) -> Place:
     """Where the package of a descriptor is read. Raises PackageError for a map of copies that cannot be read.
 
-    Where copies are to be used, that is the folder `target`: it holds links to all that is in the package's own folder,
-    and to the copies.
+    Where copies are to be used, that is a folder in `scratch`: it holds links to all that is in the package's own
+    folder, and to the copies.
     """
-    own = path.parent
+    own, target = path.parent, scratch / "package"
     found: dict[str, Path] = {}
     for resource in resources:
         for address in descriptor.addresses(resource) if isinstance(resource, Mapping) else ():
@@ -59,7 +61,7 @@ def place(path: Path, target: Path, copies: Path | None, resources: list[JSON]) 
             if copy is not None:
                 found[address] = copy
     if not found:
-        return Place(own, path, (own.resolve(),), copies, {})
+        return Place(own, path, (own.resolve(),), scratch, copies, {})
     target.mkdir()
     for entry in own.iterdir():
         (target / entry.name).symlink_to(entry.resolve())
@@ -72,7 +74,7 @@ def place(path: Path, target: Path, copies: Path | None, resources: list[JSON]) 
         local[address] = f"{folder}/{len(local)}-{name}" if taken else f"{folder}/{name}"
         (target / local[address]).symlink_to(copy.resolve())
     roots = (own.resolve(), *(copy.resolve() for copy in found.values()))
-    return Place(target, target / path.name, roots, copies, local)
+    return Place(target, target / path.name, roots, scratch, copies, local)
 
 
 def here(resource: dict[str, JSON], place: Place) -> tuple[dict[str, JSON], list[Finding]]:

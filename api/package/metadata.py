@@ -80,10 +80,10 @@ def _told(part: Mapping[str, JSON], file: str, resource: str | None) -> list[Fin
     if isinstance(created, str) and _DAY.fullmatch(created):
         expected = words.MEMBERS["created"].expected
         findings.append(_finding("warning", f"created is a day, {created}", file, resource, created, expected))
-    name = part.get("name")
-    if isinstance(name, str) and not _NAME.fullmatch(name):
+    called = part.get("name")
+    if isinstance(called, str) and not _NAME.fullmatch(called):
         expected = "lower-case letters, digits, and . _ -"
-        findings.append(_finding("note", f"the name is {_shown(name)}", file, resource, name, expected))
+        findings.append(_finding("note", f"the name is {_shown(called)}", file, resource, called, expected))
     for slip, meant in SLIPS.items():
         if slip in part and meant not in part:
             message = f'the standard knows no property "{slip}"'

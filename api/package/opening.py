@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +13,7 @@ import ijson
 import yaml
 
 from api.model import descriptor
-from api.model.findings import Finding
+from api.model.findings import Edit, Finding
 from api.package import guessing, locating, metadata, shapes, tables, upgrade
 from api.package.locating import PackageError, Place
 from api.package.reading import Source
@@ -41,13 +40,16 @@ def open_source(path: Path, copies: Path | None = None) -> Iterator[Source]:
 
 
 @contextmanager
-def opened(path: Path, copies: Path | None = None) -> Iterator[Source]:
-    """Like open_source, but what cannot be read is left out and reported in `findings`."""
+def opened(path: Path, copies: Path | None = None, apart: bool = False) -> Iterator[Source]:
+    """Like open_source, but what cannot be read is left out and reported in `findings`.
+
+    Where resources are to be kept `apart`, a name that another resource has gets a number, which is told as an edit.
+    """
     with tempfile.TemporaryDirectory(prefix="lantern-") as temporary:
         scratch = Path(temporary)
         if path.suffix.lower() == ".zip" and path.is_file():
             path = _extracted(path, scratch / "zip")
-        yield _source(_descriptor_path(path), scratch, copies)
+        yield _source(_descriptor_path(path), scratch, copies, apart)
 
 
 def _descriptor_path(path: Path) -> Path:
@@ -84,15 +86,16 @@ def _extracted(archive: Path, target: Path) -> Path:
     return packages[0]
 
 
-def _source(path: Path, scratch: Path, copies: Path | None) -> Source:
+def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Source:
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
-    place = locating.place(path, scratch / "package", copies, entries)
+    place = locating.place(path, scratch, copies, entries)
     v2 = upgrade.V2 in str(raw.get("$schema", ""))
     upgraded, findings = metadata.package(raw, path.name)
+    unread: dict[str, JSON] = {}
     resources: list[JSON] = []
     names: list[str] = []
     ready: dict[str, Path] = {}
@@ -103,20 +106,54 @@ def _source(path: Path, scratch: Path, copies: Path | None) -> Source:
                 raise PackageError(Finding("descriptor", message, path.name, expected="an object"))
             resource, noticed = metadata.resource(entry, position, path.name)
             findings += noticed
-            names.append(str(resource["name"]))
-            _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
-            target = scratch / f"{position}.csv"
-            for step in (partial(_resource, place=place, v2=v2), partial(_as_table, place=place, target=target)):
-                resource, noticed = step(resource)
-                findings += noticed
-            resources.append(resource)
-            if target.exists():
-                ready[names[-1]] = target
         except PackageError as error:
             findings += error.findings
+            continue
+        if apart:
+            resource = _apart(resource, names)
+        name, target = str(resource["name"]), scratch / f"{position}.csv"
+        try:
+            read, noticed = opened_resource(resource, place, target, v2)
+        except PackageError as error:
+            findings += error.findings
+            if all(finding.level != "error" for finding in error.findings):
+                continue  # nothing is there, and nothing need be
+            unread.setdefault(name, resource)
+        else:
+            findings += noticed
+            resources.append(read)
+            if target.exists():
+                ready[name] = target
+        names.append(name)
     package = descriptor.package({**upgraded, "resources": resources})
     declared = (*_declared(entries), *place.local.values())
-    return Source(package, place.folder, place.descriptor, tuple(names), declared, ready, tuple(findings))
+    found = (tuple(names), declared, ready, tuple(findings), unread)
+    return Source(package, place.folder, place.descriptor, place, *found)
+
+
+def _apart(resource: dict[str, JSON], names: list[str]) -> dict[str, JSON]:
+    """A resource whose name no other has."""
+    taken, was = {descriptor.file_key(name) for name in names}, str(resource["name"])
+    numbered = (was, *(f"{was}_{number}" for number in range(2, len(names) + 3)))
+    name = next(name for name in numbered if descriptor.file_key(name) not in taken)
+    if name == was:
+        return resource
+    edit = Edit(name, None, f"the name {was}", f"the name {name}", first=f'another resource is named "{was}"')
+    return {**resource, "name": name, descriptor.EDITS: [edit.to_json()]}
+
+
+def opened_resource(
+    resource: Mapping[str, JSON], place: Place, target: Path, v2: bool = True
+) -> tuple[dict[str, JSON], list[Finding]]:
+    """A resource that has a name, with its files found and its schema inside; a table as plain CSV in `target`.
+
+    Also what was noticed. Raises PackageError where it cannot be read: with errors, or with warnings where there is
+    nothing to read.
+    """
+    _refuse_misfits(resource, shapes.RESOURCE, place.descriptor.name, str(resource["name"]))
+    located, noticed = _resource(dict(resource), place, v2)
+    read, more = _as_table(located, place, target)
+    return read, noticed + more
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
@@ -172,6 +209,8 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
     resource, noticed = locating.here(resource, place)
     findings += noticed
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
+        if descriptor.addresses(resource) and descriptor.is_address(resource.get(key)):
+            continue  # it stays beside the address of the data
         if isinstance(resource.get(key), str):
             found = locating.part(resource, key, place)
             if isinstance(found, Finding):
@@ -181,9 +220,9 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
             resource[key] = _loaded(found, resource[key])
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
-    if resource.get("schema"):
+    if resource.get("schema") and isinstance(resource["schema"], Mapping):
         resource["schema"] = upgrade.schema(resource["schema"], name, v2)
-    if "dialect" in resource:
+    if isinstance(resource.get("dialect"), Mapping):
         resource["dialect"] = upgrade.dialect(resource["dialect"])
     return resource, findings
 

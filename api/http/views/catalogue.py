@@ -25,7 +25,7 @@ from api.http.views.discovery import dataset_templates, service_links, service_t
 from api.http.views.records import offered
 from api.http.views.releases import current
 from api.index import sqlite
-from api.model.descriptor import Table, is_address, is_table
+from api.model.descriptor import Table, edits, is_address, is_table
 from api.store.releases import Release
 
 blueprint = Blueprint("catalogue", __name__)
@@ -56,6 +56,7 @@ def _page(release: Release) -> bytes:
         release=release,
         datasets=datasets,
         links=service_links(release),
+        quality=_quality(package.descriptor, *package.descriptor.get("resources", [])),
         files=[entry for entry in _files(release) if entry["href"].startswith(("/", "http://", "https://"))],
         charts=package.descriptor.get("lantern:charts") or [],
         address=address,
@@ -94,8 +95,15 @@ def about(release: Release) -> dict[str, Any]:
     """What the service document says of the package, and how to reach what takes a name or parameters."""
     package = release.package
     words = {"name": package.name, "title": package.title, "description": package.description}
-    there = {"files": _files(release)}
+    resources = [resource for resource in package.descriptor.get("resources", []) if not is_table(resource)]
+    there = {"files": _files(release), "quality": _quality(package.descriptor, *resources)}
     return {**words, **{name: of for name, of in there.items() if of}, "templates": service_templates(release)}
+
+
+def _quality(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known to be amiss with what parts of a descriptor describe: why a release differs from its package."""
+    told = [edit for part in parts for edit in edits(part)]
+    return {"edits": told} if told else {}
 
 
 def _files(release: Release) -> list[dict[str, str]]:
@@ -151,7 +159,7 @@ def dataset(name: str) -> Response:
     """A dataset's description: fields, sources, licence, downloads, citation."""
     data_request = of_dataset(name)
     release, table, _, _ = data_request
-    package = release.package
+    package, quality = release.package, _quality(table.descriptor)
     stem = table.path.split("/")[-1].rpartition(".")[0]
     downloads = [
         {key: entry[key] for key in ("path", "media_type", "bytes", "sha256")}
@@ -167,6 +175,7 @@ def dataset(name: str) -> Response:
         "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
         "citation": package.citation,
         "downloads": downloads,
+        **({"quality": quality} if quality else {}),
         **described(data_request, table),
     }
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})

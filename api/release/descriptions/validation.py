@@ -19,7 +19,7 @@ def write(package: Package, report: Mapping[str, JSON]) -> dict[str, str]:
     }
     tables = [{**entry, "path": paths[entry["name"]]} for entry in report.get("tables") or []]
     said = {"valid": bool(report.get("valid")), "package": package.name, "version": package.version}
-    content = {**said, **levels, "tables": tables}
+    content = {**said, **levels, "edits": report.get("edits") or [], "tables": tables}
     return {
         "validation.json": manifest.dump(content),
         "validation.html": templates.render("validation.html", title=package.title, created=package.created, **content),
