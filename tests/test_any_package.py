@@ -586,9 +586,8 @@ def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
     "no file": ({"path": "t.csv", "schema": SCHEMA}, {}, 'the file "t.csv" does not exist'),
-    "network": ({"path": "http://a.org/t.csv", "schema": SCHEMA}, {}, "is on the network, which is never read"),
-    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "escapes the package"),
-    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "escapes the package"),
+    "outside": ({"path": "../t.csv", "schema": SCHEMA}, {}, "leads out of the package"),
+    "absolute": ({"path": "/etc/passwd", "schema": SCHEMA}, {}, "leads out of the package"),
     "wrong type": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\nx,y\n"}, '"x" is not a whole number'),
     "wrong encoding": (
         {"path": "t.csv", "schema": SCHEMA},
@@ -630,12 +629,6 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         {"path": "t.json", "schema": SCHEMA},
         {"t.json": b'[{"id": 1}, {"id": 2, "nmae": "a"}]'},
         't.json row 2 field "nmae": the member "nmae" is not a field of the schema (expected: one of id, name)',
-    ),
-    "a spreadsheet": (
-        {"type": "table", "path": "t.xls", "schema": SCHEMA},
-        {"t.xls": b"PK"},
-        "t.xls: tables in the format xls cannot be read (expected: one of csv, tsv, inline, json, jsonl, ndjson, "
-        "geojson, xlsx, xlsm, ods)",
     ),
 }
 

@@ -270,5 +270,5 @@ def test_open_source_tells_everything_that_cannot_be_read(tmp_path: Path) -> Non
     assert [(p.resource, p.type) for p in caught.value.findings] == [("t", "missing-file"), ("u", "unsafe-path")]
     assert str(caught.value).splitlines() == [
         'datapackage.json: the file "gone.csv" does not exist (expected: an existing file)',
-        'datapackage.json: the file "../u.csv" escapes the package\'s folder (expected: a path inside it)',
+        'datapackage.json: the file "../u.csv" leads out of the package (expected: a path inside its folder)',
     ]

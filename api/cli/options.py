@@ -34,6 +34,28 @@ def PACKAGE(command: Callable[..., None]) -> Callable[..., None]:
     return _ARGUMENT(_OPTION(command))
 
 
+def _put_copies(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    context.obj["COPIES"] = value
+
+
+def COPIES(command: Callable[..., None]) -> Callable[..., None]:
+    """The folder of copies of what the package names by an address."""
+    help = "A folder with copies of what the package names by an address, which is never fetched (see README)."
+    path = click.Path(path_type=Path, exists=True, file_okay=False)
+    option = click.option("--with", "copies", type=path, expose_value=False, callback=_put_copies, help=help)
+    return option(command)
+
+
+def LENIENT(command: Callable[..., None]) -> Callable[..., None]:
+    """Whether what can be served of a package with errors is published."""
+    help = "Serve what can be read: a column with wrong cells as text, a table that cannot be read as a file."
+
+    def put(context: click.Context, _: click.Parameter, value: bool) -> None:
+        context.obj["LENIENT"] = value
+
+    return click.option("--lenient", is_flag=True, expose_value=False, callback=put, help=help)(command)
+
+
 def tell(message: str) -> None:
     """Say something beside the output."""
     click.echo(message, err=True)

@@ -11,13 +11,17 @@ from typing import Any
 import click
 
 from api import mirror
-from api.cli.options import PACKAGE, STORE, Config, say, store, tell
+from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, say, store, tell
 from api.model.errors import LanternError
 from api.store.releases import NotInStore, Release
+
+HINT = "with --lenient what can be read is published, and what was wrong is told beside it"
 
 
 @click.command()
 @PACKAGE
+@COPIES
+@LENIENT
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def validate(config: Config, as_json: bool) -> None:
@@ -25,14 +29,19 @@ def validate(config: Config, as_json: bool) -> None:
     from api import package
     from api.release import history
 
-    report = package.validate(config["PACKAGE"], history.of(config["PACKAGE"]))
+    path, lenient = config["PACKAGE"], config["LENIENT"]
+    report = package.validate(path, history.of(path), copies=config["COPIES"], relaxed=lenient)
     click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2) if as_json else report.text())
     if not report.valid:
+        if any(finding.resource for finding in report.errors) and not lenient and not as_json:
+            click.echo(HINT)
         sys.exit(1)
 
 
 @click.command()
 @PACKAGE
+@COPIES
+@LENIENT
 @STORE
 @click.pass_obj
 def build(config: Config) -> None:
@@ -44,12 +53,16 @@ def build(config: Config) -> None:
 def built(config: Config) -> Release:
     """The release of the package, built and signed. Raises LanternError where package or store does not allow it."""
     from api import trust
-    from api.release.build import build
+    from api.release.build import NotValid, build
 
     root = config["STORE"]
     if mirror.status(root) is not None:
         raise LanternError(f"{root} mirrors another store: build into a store of your own")
-    release = build(config["PACKAGE"], root, say, config["INDEX"])
+    lenient = config.get("LENIENT", False)
+    try:
+        release = build(config["PACKAGE"], root, say, config["INDEX"], config.get("COPIES"), lenient)
+    except NotValid as error:
+        raise error if lenient else NotValid(f"{error}\n{HINT}") from error
     trust.sign_store(root, tell)
     return release
 

@@ -6,13 +6,15 @@ from tempfile import TemporaryFile
 import click
 
 from api import settings
-from api.cli.options import PACKAGE, STORE, Config, say, store, tell
+from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, say, store, tell
 from api.cli.package import built
 from api.model.errors import LanternError
 
 
 @click.command()
 @click.argument("source", metavar="[PACKAGE]", required=False, type=click.Path(path_type=Path))
+@COPIES
+@LENIENT
 @click.pass_obj
 def serve(config: Config, source: Path | None) -> None:
     """Serve the store with gunicorn; builds the package first if the store is empty.
@@ -95,10 +97,10 @@ def index(config: Config) -> None:
 
 def _refuse_another(source: Path, stored: set[str]) -> None:
     """Raise UsageError, unless the package has the name of the one whose releases are in the store."""
-    from api.package import open_source
+    from api.package import opened
 
-    with open_source(source) as opened:
-        name = opened.package.name
+    with opened(source) as package:
+        name = package.package.name
     if stored and name not in stored:
         known = ", ".join(map(repr, sorted(stored)))
         raise click.UsageError(f"the store holds releases of {known}, not of {name!r}: set LANTERN_STORE")

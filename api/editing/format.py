@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from api.model import csv_lines, types, white_space
+from api.model import csv_lines, descriptor, types, white_space
 from api.model.descriptor import Table
 from api.package import PackageError, Source, opened, upgrade
 from api.package.tables import delimited, encodings
@@ -47,11 +47,12 @@ class Tidied:
 def tidy(path: Path, write: bool = True) -> Iterator[Tidied]:
     """Put every CSV file of a package into form; what was done to each that differed. Raises PackageError."""
     with opened(path) as source:
-        unread = {table.name for table in source.unread}
-        errors = [one for one in source.findings if one.level == "error" and one.resource not in unread]
+        unread = [descriptor.table(resource) for resource in source.unread.values() if descriptor.is_table(resource)]
+        names = {table.name for table in unread}
+        errors = [one for one in source.findings if one.level == "error" and one.resource not in names]
         if errors:
             raise PackageError(*errors)
-        for table in (*source.package.tables, *source.unread):
+        for table in (*source.package.tables, *unread):
             if upgrade.format_of(table.descriptor) == "csv" and paths(table.descriptor):
                 yield from _tidy(source, table, write)
 
@@ -73,12 +74,12 @@ def _tidy(source: Source, table: Table, write: bool) -> Iterator[Tidied]:
         yield Tidied(own[0], tuple(done) or ("quotes removed where none are needed",))
 
 
-def _own_way(descriptor: Path, table: Table) -> bool:
+def _own_way(path: Path, table: Table) -> bool:
     """Whether the descriptor says that the file is not plain CSV."""
-    text = descriptor.read_text(encoding="utf-8-sig")
-    raw = json.loads(text) if descriptor.suffix == ".json" else yaml.safe_load(text)
+    text = path.read_text(encoding="utf-8-sig")
+    raw = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     entries = [entry for entry in raw["resources"] if entry.get("name") == table.name]
-    dialect = table.descriptor.get("dialect") or {}
+    dialect = table.path.get("dialect") or {}
     plain = delimited.is_plain({key: value for key, value in dialect.items() if key != "delimiter"})
     own = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
     name = encoding(table.descriptor)

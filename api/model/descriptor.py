@@ -5,12 +5,19 @@ descriptor says and nothing of where it came from; reading files and validating 
 turns descriptors of Data Package v1 into those of v2.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from api.model import words
+
 JSON = Any
+AS_FILE = "lantern:table"  # false: a resource that says it is a table is offered as the file that it is
+EDITS = "lantern:edits"  # what was changed in the descriptor so that what can be read is served
+_ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +78,10 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Package:
-    """A data package whose schemas are inlined: its words and its tables, in the descriptor's order."""
+    """A data package whose schemas are inlined: its words and its tables, in the descriptor's order.
+
+    `published` is the whole descriptor; `descriptor` is without what is odd in its words (api.model.words).
+    """
 
     name: str
     title: str
@@ -80,6 +90,7 @@ class Package:
     created: str
     tables: tuple[Table, ...]
     descriptor: Mapping[str, JSON]
+    published: Mapping[str, JSON]
 
     def table(self, name: str) -> Table | None:
         return next((table for table in self.tables if table.name == name), None)
@@ -107,23 +118,44 @@ class Package:
         return f"{self.publisher or self.name} ({self.created[:4]}). {self.title} (version {self.version}) [Data set]."
 
 
-def package(descriptor: Mapping[str, JSON]) -> Package:
+def package(published: Mapping[str, JSON]) -> Package:
     """The model of a descriptor whose schemas are inlined; resources that are not tables are left out."""
+    resources = [words.sound(resource) for resource in published.get("resources", [])]
+    descriptor = {**words.sound(published), "resources": resources}
     return Package(
         name=str(descriptor.get("name") or "package"),
         title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
         description=str(descriptor.get("description") or ""),
         version=str(descriptor.get("version") or "0.0.0"),
         created=str(descriptor.get("created") or "1970-01-01T00:00:00Z"),
-        tables=tuple(table(r) for r in descriptor.get("resources", []) if is_table(r)),
+        tables=tuple(table(resource) for resource in resources if is_table(resource)),
         descriptor=descriptor,
+        published=published,
     )
 
 
 def is_table(resource: Mapping[str, JSON]) -> bool:
-    """Whether a resource is a table: it has a schema with fields."""
+    """Whether a resource is a table: it has fields, its files are here, and it is not offered as a file."""
     schema = resource.get("schema")
-    return isinstance(schema, Mapping) and bool(schema.get("fields"))
+    has_fields = isinstance(schema, Mapping) and bool(schema.get("fields"))
+    return has_fields and resource.get(AS_FILE) is not False and not addresses(resource)
+
+
+def edits(part: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
+    """What was edited in a package or a resource so that it could be served, as it says itself."""
+    told = part.get(EDITS)
+    return [entry for entry in told if isinstance(entry, Mapping)] if isinstance(told, list) else []
+
+
+def addresses(resource: Mapping[str, JSON]) -> tuple[str, ...]:
+    """The addresses, on the network, of a resource's files; they are never read."""
+    path = resource.get("path")
+    return tuple(str(part) for part in (path if isinstance(path, list) else [path]) if is_address(part))
+
+
+def is_address(path: JSON) -> bool:
+    """Whether a path is an address on the network, such as https://example.org/t.csv."""
+    return isinstance(path, str) and _ADDRESS.match(path) is not None
 
 
 def table(resource: Mapping[str, JSON]) -> Table:
@@ -147,6 +179,11 @@ def table(resource: Mapping[str, JSON]) -> Table:
     )
 
 
+def file_key(name: str) -> str:
+    """What two resources must not share, since their files would be one on many systems."""
+    return unicodedata.normalize("NFC", file_stem(name)).casefold()
+
+
 @lru_cache(maxsize=1024)
 def file_stem(name: str) -> str:
     """A resource name as a file name: only characters that some file system refuses are escaped, as in a URL."""
@@ -156,12 +193,13 @@ def file_stem(name: str) -> str:
 
 def _field(entry: Mapping[str, JSON], missing: tuple[str, ...]) -> Field:
     """A field; its own missing values come before those of the schema (Data Package v2)."""
+    said = words.sound(entry)
     return Field(
         name=str(entry["name"]),
         type=str(entry.get("type") or "any"),
         format=str(entry.get("format") or "default"),
-        title=str(entry.get("title") or ""),
-        description=str(entry.get("description") or ""),
+        title=str(said.get("title") or ""),
+        description=str(said.get("description") or ""),
         example=entry.get("example"),
         constraints=entry.get("constraints") or {},
         descriptor=entry,

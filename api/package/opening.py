@@ -11,10 +11,9 @@ from typing import Any
 import yaml
 
 from api.model import descriptor
-from api.model.descriptor import Table
-from api.model.errors import LanternError
-from api.model.findings import Finding
-from api.package import guessing, shapes, tables, upgrade
+from api.model.findings import Edit, Finding
+from api.package import guessing, locating, metadata, shapes, tables, upgrade
+from api.package.locating import PackageError, Place
 from api.package.reading import Source
 from api.package.tables import Given, delimited, headers, parsing, unpacking
 from api.package.upgrade import paths
@@ -26,31 +25,29 @@ UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ValueError)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
-class PackageError(LanternError):
-    """A package that cannot be read; each finding names the file and what was expected."""
-
-    def __init__(self, *findings: Finding) -> None:
-        super().__init__("\n".join(finding.text() for finding in findings))
-        self.findings = findings
-
-
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """The package in a folder, a descriptor file or a zip; raises PackageError where any part cannot be read."""
-    with opened(path) as source:
+def open_source(path: Path, copies: Path | None = None) -> Iterator[Source]:
+    """The package in a folder, a descriptor file or a zip; raises PackageError where any part cannot be read.
+
+    `copies` is a folder with copies of what the package names by an address (api.package.locating).
+    """
+    with opened(path, copies) as source:
         if errors := [finding for finding in source.findings if finding.level == "error"]:
             raise PackageError(*errors)
         yield source
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
-    """Like open_source, but what cannot be read is left out and reported in `findings`."""
+def opened(path: Path, copies: Path | None = None, apart: bool = False) -> Iterator[Source]:
+    """Like open_source, but what cannot be read is left out and reported in `findings`.
+
+    Where resources are to be kept `apart`, a name that another resource has gets a number, which is told as an edit.
+    """
     with tempfile.TemporaryDirectory(prefix="lantern-") as temporary:
         scratch = Path(temporary)
         if path.suffix.lower() == ".zip" and path.is_file():
             path = _extracted(path, scratch / "zip")
-        yield _source(_descriptor_path(path), scratch)
+        yield _source(_descriptor_path(path), scratch, copies, apart)
 
 
 def _descriptor_path(path: Path) -> Path:
@@ -87,45 +84,90 @@ def _extracted(archive: Path, target: Path) -> Path:
     return packages[0]
 
 
-def _source(path: Path, scratch: Path) -> Source:
+def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Source:
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
+    place = locating.place(path, scratch, copies, entries)
     v2 = upgrade.V2 in str(raw.get("$schema", ""))
+    upgraded, findings = metadata.package(raw, path.name)
+    unread: dict[str, JSON] = {}
     resources: list[JSON] = []
-    findings: list[Finding] = []
     names: list[str] = []
     ready: dict[str, Path] = {}
-    unread: list[Table] = []
     for position, entry in enumerate(entries, 1):
         try:
-            resource = upgrade.resource(entry, position)
-            names.append(str(resource["name"]))
-            _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
-            resource = _resource(resource, path, v2)
-            if not v2:
-                findings += _rename_fields(resource, path.name)
-            if descriptor.is_table(resource):
-                unread.append(descriptor.table(resource))
-            resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
-            resources.append(resource)
+            if not isinstance(entry, Mapping):
+                message = f"resource {position} is no object"
+                raise PackageError(Finding("descriptor", message, path.name, expected="an object"))
+            resource, noticed = metadata.resource(entry, position, path.name)
             findings += noticed
-            if (scratch / f"{position}.csv").exists():
-                ready[names[-1]] = scratch / f"{position}.csv"
         except PackageError as error:
             findings += error.findings
+            continue
+        if apart:
+            resource = _apart(resource, names)
+        name, target = str(resource["name"]), scratch / f"{position}.csv"
+        try:
+            resource, noticed = _located(resource, place, v2)
+            findings += noticed
+            read, noticed = _as_table(resource, place, target)
+        except PackageError as error:
+            findings += error.findings
+            if all(finding.level != "error" for finding in error.findings):
+                continue  # nothing is there, and nothing need be
+            unread.setdefault(name, resource)
+        else:
+            findings += noticed
+            resources.append(read)
+            if target.exists():
+                ready[name] = target
+        names.append(name)
         if sum(file.lstat().st_size for file in ready.values()) > unpacking.LARGEST:
             raise _unreadable(path.name, "the tables are too large", f"at most {unpacking.LARGEST} bytes of CSV in all")
-    package = descriptor.package({**upgrade.package(raw), "resources": resources})
-    left = tuple(table for table in unread if table.name not in ready)
-    return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings), left)
+    package = descriptor.package({**upgraded, "resources": resources})
+    declared = (*_declared(entries), *place.local.values())
+    found = (tuple(names), declared, ready, tuple(findings), unread)
+    return Source(package, place.folder, place.descriptor, place, *found)
+
+
+def _apart(resource: dict[str, JSON], names: list[str]) -> dict[str, JSON]:
+    """A resource whose name no other has."""
+    taken, was = {descriptor.file_key(name) for name in names}, str(resource["name"])
+    numbered = (was, *(f"{was}_{number}" for number in range(2, len(names) + 3)))
+    name = next(name for name in numbered if descriptor.file_key(name) not in taken)
+    if name == was:
+        return resource
+    edit = Edit(name, None, f"the name {was}", f"the name {name}", first=f'another resource is named "{was}"')
+    return {**resource, "name": name, descriptor.EDITS: [edit.to_json()]}
+
+
+def opened_resource(
+    resource: Mapping[str, JSON], place: Place, target: Path, v2: bool = True
+) -> tuple[dict[str, JSON], list[Finding]]:
+    """A resource that has a name, with its files found and its schema inside; a table as plain CSV in `target`.
+
+    Also what was noticed. Raises PackageError where it cannot be read: with errors, or with warnings where there is
+    nothing to read.
+    """
+    located, noticed = _located(resource, place, v2)
+    read, more = _as_table(located, place, target)
+    return read, noticed + more
+
+
+def _located(resource: Mapping[str, JSON], place: Place, v2: bool) -> tuple[dict[str, JSON], list[Finding]]:
+    """A resource with its files found and its schema inside, and what was noticed. Raises as opened_resource."""
+    _refuse_misfits(resource, shapes.RESOURCE, place.descriptor.name, str(resource["name"]))
+    located, noticed = _resource(dict(resource), place, v2)
+    return located, noticed + ([] if v2 else list(_rename_fields(located, place.descriptor.name)))
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
-    values = [entry.get(key) for entry in entries for key in ("schema", "dialect", "path", "url")]
+    objects = [entry for entry in entries if isinstance(entry, Mapping)]
+    values = [entry.get(key) for entry in objects for key in ("schema", "dialect", "path", "url")]
     named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
@@ -162,24 +204,31 @@ def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | 
         raise PackageError(*findings)
 
 
-def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> dict[str, JSON]:
-    """A resource whose files exist, with schema and dialect read in; `described` is the descriptor's path."""
-    name, file = resource["name"], described.name
+def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[str, JSON], list[Finding]]:
+    """A resource whose files exist, with schema and dialect read in. Also what was noticed."""
+    name, file, findings = resource["name"], place.descriptor.name, []
     if ("path" in resource) == ("data" in resource):
         message = "the resource has neither path nor data, or both"
         raise PackageError(Finding("descriptor", message, file, name, expected="either path or data"))
-    for path in paths(resource):
-        _local(described, path, name)
+    resource, noticed = locating.here(resource, place)
+    findings += noticed
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
+        if descriptor.addresses(resource) and descriptor.is_address(resource.get(key)):
+            continue  # it stays beside the address of the data
         if isinstance(resource.get(key), str):
-            resource[key] = _loaded(_local(described, resource[key], name), resource[key])
+            found = locating.part(resource, key, place)
+            if isinstance(found, Finding):
+                findings.append(found)
+                del resource[key]
+                continue
+            resource[key] = _loaded(found, resource[key])
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
-    if resource.get("schema"):
+    if resource.get("schema") and isinstance(resource["schema"], Mapping):
         resource["schema"] = upgrade.schema(resource["schema"], name, v2)
-    if "dialect" in resource:
+    if isinstance(resource.get("dialect"), Mapping):
         resource["dialect"] = upgrade.dialect(resource["dialect"])
-    return resource
+    return resource, findings
 
 
 def _rename_fields(resource: dict[str, JSON], file: str) -> Iterator[Finding]:
@@ -194,38 +243,24 @@ def _rename_fields(resource: dict[str, JSON], file: str) -> Iterator[Finding]:
             yield Finding("descriptor", message, file, resource["name"], field=name, expected=expected, level="warning")
 
 
-def _local(described: Path, path: str, resource: str) -> Path:
-    """A file inside the package's folder, links followed."""
-    pure, folder = PurePosixPath(path.replace("\\", "/")), described.parent
-    target = folder / path
-    if "://" in path:
-        type, message, expected = "remote-file", "is on the network, which is never read", "a file of the package"
-    elif pure.is_absolute() or ".." in pure.parts or not target.resolve().is_relative_to(folder.resolve()):
-        type, message, expected = "unsafe-path", "escapes the package's folder", "a path inside it"
-    elif not target.is_file():
-        type, message, expected = "missing-file", "does not exist", "an existing file"
-    else:
-        return target
-    message = f'the file "{path}" {message}'
-    raise PackageError(Finding(type, message, described.name, resource, value=path, expected=expected))
-
-
-def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple[dict[str, JSON], tuple[Finding, ...]]:
+def _as_table(resource: dict[str, JSON], place: Place, target: Path) -> tuple[dict[str, JSON], list[Finding]]:
     """A table, written as plain CSV to `target`, with its schema and delimiter, guessed where the descriptor is silent.
 
-    Other resources stay as they are. Also what was noticed.
+    Other resources stay as they are, and so does what cannot be read as a table and need not be one. Also what was
+    noticed.
     """
-    format = upgrade.format_of(resource)
+    format, file = upgrade.format_of(resource), (*paths(resource), place.descriptor.name)[0]
     declared = resource.get("type") == "table" or descriptor.is_table(resource)
+    if resource.get(descriptor.AS_FILE) is False or descriptor.addresses(resource):
+        return resource, []
     if not (declared or format in upgrade.TABULAR or isinstance(resource.get("data"), list)):
-        return resource, ()
-    given = Given({**resource, "type": "table"}, described.parent, described.name)
-    file = (*given.paths, described.name)[0]
+        return resource, []
+    given = Given({**resource, "type": "table"}, place.folder, place.descriptor.name)
     if declared and format not in tables.READ:
-        message = f"tables in the format {format or 'without a name'} cannot be read"
-        raise PackageError(
-            Finding("unreadable-table", message, file, given.name, expected=f"one of {', '.join(tables.READ)}")
-        )
+        message = f"tables in the format {format or 'without a name'} cannot be read: it is offered as a file"
+        expected = f"one of {', '.join(tables.READ)}"
+        warning = Finding("unreadable-table", message, file, given.name, expected=expected, level="warning")
+        return {**resource, descriptor.AS_FILE: False}, [warning]
     try:
         if format in upgrade.TABULAR:
             given, noticed = delimited.settled(given)
@@ -234,15 +269,18 @@ def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple
         given, more = tables.plain(given, target)
         noticed += more
         table = dict(given.resource)
-        return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), noticed
+        return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), list(noticed)
     except tables.BadTable as error:
         findings = error.findings
     except UNREADABLE as error:
         findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
-    if not declared:
-        return resource, tuple(replace(finding, level="warning") for finding in findings)
-    if format == "geojson" and resource.get("type") != "table":  # a schema belongs to tables, which this need not be
+    target.unlink(missing_ok=True)
+    if declared and format == "geojson" and resource.get("type") != "table":  # a schema belongs to tables only
         message = f"the schema is ignored and the file offered as it is: {findings[0].message}"
         ignored = Finding("schema", message, file, given.name, expected="a schema of tables only", level="warning")
-        return {key: value for key, value in resource.items() if key != "schema"}, (ignored,)
-    raise PackageError(*findings)
+        kept = {key: value for key, value in resource.items() if key != "schema"}
+        return {**kept, descriptor.AS_FILE: False}, [ignored]
+    if declared:
+        raise PackageError(*findings)
+    warnings = [replace(finding, level="warning") for finding in findings] if format in upgrade.TABULAR else []
+    return {**resource, descriptor.AS_FILE: False}, warnings

@@ -12,9 +12,10 @@ from typing import Any
 import frictionless
 from frictionless import system
 
-from api.model.descriptor import Package, Table
-from api.model.findings import Finding
+from api.model.descriptor import Package, Table, edits
+from api.model.findings import Edit, Finding
 from api.package import tables, upgrade
+from api.package.locating import Place
 from api.package.upgrade import paths
 
 JSON = Any
@@ -40,17 +41,18 @@ class Source:
 
     `names` are those of all resources, also of those that cannot be read (`findings` says why); `declared` are all
     files that the descriptor names; `ready` holds the data of each table as plain CSV, a line of which may hold more
-    or fewer cells than the header. `unread` are the tables with a schema whose data cannot be read.
+    or fewer cells than the header; `unread` are the resources that cannot be read, by name.
     """
 
     package: Package
     folder: Path
     descriptor_path: Path
+    place: Place
     names: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
     ready: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    unread: tuple[Table, ...] = ()
+    unread: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
 
     def file(self, table: Table) -> str:
         """The file of a table: its first one, or the descriptor."""
@@ -114,15 +116,19 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
 
 def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     """A table as plain CSV, every option spelled out; its texts for people are checked elsewhere."""
-    schema = resource["schema"]
-    fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
     return {
         **{key: resource[key] for key in COUNTED if key in resource},
         **PLAIN,
         "name": resource["name"],
         "path": source.ready[str(resource["name"])].name,
-        "schema": {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields},
+        "schema": fed_schema(resource["schema"]),
     }
+
+
+def fed_schema(schema: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A schema without what is not for frictionless: texts for people, and properties that it does not know."""
+    fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
+    return {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields}
 
 
 def bare(table: Table) -> dict[str, JSON]:
@@ -162,6 +168,26 @@ def rows(source: Source, table: Table) -> Iterator[tuple[int, dict[str, str | No
     for number, row in cells(source, table):
         pairs = zip(names, row, strict=True)
         yield number, {name: None if text in missing else text for (name, missing), text in pairs}
+
+
+# What is told of a table
+
+
+def edits_of(package: Package) -> tuple[Edit, ...]:
+    """What was edited in a published descriptor, as it says itself: of the package, then of each resource."""
+    parts = (package.descriptor, *package.descriptor["resources"])
+    entries = [entry for part in parts for entry in edits(part)]
+    return tuple(
+        Edit(
+            str(entry.get("table") or ""),
+            None if entry.get("field") is None else str(entry["field"]),
+            str(entry.get("was") or ""),
+            str(entry.get("is") or ""),
+            int(entry["cells"]) if isinstance(entry.get("cells"), int) else 0,
+            None if entry.get("first") is None else str(entry["first"]),
+        )
+        for entry in entries
+    )
 
 
 # Files

@@ -51,10 +51,8 @@ TOTAL: Shape = {"type": ["string", "number"]}
 SUM = {"name": TEXT, "resource": TEXT, "field": TEXT, "parts": _list(TEXT, minItems=1), "total": TOTAL}
 PACKAGE = _object(
     {
-        "resources": _list(OBJECT, minItems=1),
-        "licenses": _list(OBJECT),
+        "resources": _list({}, minItems=1),
         "lantern:sums": _list(_object(SUM, *SUM)),
-        "contributors": _list(OBJECT),
     },
     "resources",
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.model import types
 from api.model.descriptor import Field, Table
-from api.model.findings import Finding
+from api.model.findings import Finding, Level
 from api.package.checks.base import key, text
 from api.package.tables.base import mended
 
@@ -42,9 +42,9 @@ COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
 LONGEST_SHOWN = 200
 
 
-def of_descriptor(error: Any, file: str, resource: str | None) -> Finding:
+def of_descriptor(error: Any, file: str, resource: str | None, level: Level = "error") -> Finding:
     """The finding for an error in a descriptor."""
-    return Finding("descriptor", error.note.replace('"resources.0.', '"'), file, resource)
+    return Finding("descriptor", error.note.replace('"resources.0.', '"'), file, resource, level=level)
 
 
 def findings(error: Any, table: Table, file: str, row: Any = None) -> Iterator[Finding | None]:

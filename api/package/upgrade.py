@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from api.model.descriptor import is_address
+
 JSON = Any
 PACKAGE = "https://datapackage.org/profiles/2.0/datapackage.json"
 V2 = "datapackage.org/profiles/2"
@@ -33,8 +35,6 @@ COMPRESSIONS = {".gz": "gz", ".zip": "zip", ".bz2": "bz2", ".xz": "xz"}
 def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
     """A package's own properties as v2 has them; its resources are left as they are."""
     upgraded = {key: value for key, value in descriptor.items() if key not in ("profile", "$schema")}
-    if "contributors" in upgraded:
-        upgraded["contributors"] = [_contributor(entry) for entry in upgraded["contributors"]]
     return {"$schema": PACKAGE, **upgraded}
 
 
@@ -114,18 +114,13 @@ def compression_of(resource: Mapping[str, JSON]) -> str:
 
 
 def paths(resource: Mapping[str, JSON]) -> tuple[str, ...]:
-    """The files of a resource, relative to the package; none where its data is in the descriptor."""
+    """The files of a resource, relative to the package; none where its data is in the descriptor or on the network."""
     path = resource.get("path") or []
-    return tuple(path) if isinstance(path, list) else (str(path),)
+    return tuple(part for part in (path if isinstance(path, list) else [str(path)]) if not is_address(part))
 
 
 def encoding(resource: Mapping[str, JSON]) -> str:
     return str(resource.get("encoding") or "utf-8")
-
-
-def _contributor(entry: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    rest = {key: value for key, value in entry.items() if key != "role"}
-    return {**rest, "roles": rest.get("roles") or [entry["role"]]} if "role" in entry else entry
 
 
 def _foreign_key(entry: Mapping[str, JSON], own: str) -> Mapping[str, JSON]:

@@ -41,6 +41,10 @@ class BuildError(LanternError):
     """A release that cannot be made; nothing was left behind."""
 
 
+class NotValid(BuildError):
+    """A package that has errors; the message is the report."""
+
+
 @dataclass(frozen=True)
 class _Version:
     """One version to build: its opened package, the one before, and the result of validation."""
@@ -54,11 +58,20 @@ class _Version:
         return self.source.package
 
 
-def build(source: Path, root: Path, say: Say = lambda _: None, index: str = "") -> releases.Release:
+def build(
+    source: Path,
+    root: Path,
+    say: Say = lambda _: None,
+    index: str = "",
+    copies: Path | None = None,
+    relaxed: bool = False,
+) -> releases.Release:
     """Validate a package and add it to a store as a release, with its index; the release, also if it was there already.
 
-    `index` is the setting of that name. Previous versions that the package carries and the store lacks come first.
-    Raises package.PackageError for a package that cannot be read, BuildError for one that is not valid or whose version
+    `index` is the setting of that name, `copies` a folder with what the package names by an address. Where `relaxed`,
+    what can be served of a package with errors is published, edited as its descriptor tells (api.package.lenient).
+    Previous versions that the package carries and the store lacks come first, as strictly as ever. Raises
+    package.PackageError for a package that cannot be read, BuildError for one that is not valid or whose version
     is in the store with other content.
     """
     withdrawn = release_index.withdrawn(root)
@@ -66,7 +79,7 @@ def build(source: Path, root: Path, say: Say = lambda _: None, index: str = "") 
         valid = root / "tmp" / VALIDATED
         new = not root.exists()  # a package that is refused must not leave a store behind
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-"))) if new else valid
-        last = _version(stack.enter_context(package.open_source(source)), cache, say)
+        last = _version(stack.enter_context(package.opened(source, copies, apart=relaxed)), cache, say, relaxed)
         if last.model.version in withdrawn:
             reason = withdrawn[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({reason}): raise the package's version")
@@ -93,7 +106,7 @@ def _released(target: Path) -> manifest.Contents | None:
         raise BuildError(f"{target} is not a release: {error}") from error
 
 
-def _version(source: package.Source, cache: Path, say: Say) -> _Version:
+def _version(source: package.Source, cache: Path, say: Say, relaxed: bool = False) -> _Version:
     """A version that may be built: valid, and dated after the one that it follows. Raises BuildError for any other.
 
     `cache` remembers valid tables.
@@ -104,9 +117,9 @@ def _version(source: package.Source, cache: Path, say: Say) -> _Version:
         raise BuildError(f"the package's version {model.version!r} cannot name a release: it {reason}")
     previous = history.previous(source)
     say(f"validating {model.version}")
-    report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
+    source, report = package.checked(source, previous.folder if previous else None, cache, relaxed)
     if not report.valid:
-        raise BuildError(report.text())
+        raise NotValid(report.text())
     created = _published_at(model)
     if previous is not None and previous.folder is not None:
         with package.open_source(previous.folder) as before:
@@ -201,7 +214,7 @@ def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], 
     """The package's descriptor as the release has it: schemas inlined, path, bytes, hash and rows of each table."""
     tables = {table.name: table for table in model.tables}
     resources = []
-    for resource in model.descriptor.get("resources", []):
+    for resource in model.published.get("resources", []):
         table = tables.get(str(resource.get("name")))
         if table is not None:
             path = folder / table.path
@@ -210,7 +223,7 @@ def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], 
             size, digest = path.stat().st_size, manifest.digest(path)
             resource = {**kept, "bytes": size, "hash": f"sha256:{digest}", "rows": rows[table.name]}
         resources.append(resource)
-    described = {**model.descriptor, history.PREVIOUS: previous, "resources": resources}
+    described = {**model.published, history.PREVIOUS: previous, "resources": resources}
     if previous is None:
         del described[history.PREVIOUS]
     return described

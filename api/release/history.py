@@ -80,7 +80,7 @@ def previous(source: Source) -> Previous | None:
 def of(path: Path) -> Path | None:
     """The package to validate a package against: its newest previous version, where it carries one that can be read."""
     try:
-        with package.open_source(path) as opened:
+        with package.opened(path) as opened:
             folders = earlier(opened.folder, opened.package.version)
     except PackageError:  # validation reports it
         return None

@@ -1,5 +1,6 @@
 """The catalogue: the home page, the service document, datasets, and their schemas."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template
@@ -24,7 +25,7 @@ from api.http.views.discovery import dataset_templates, service_links, service_t
 from api.http.views.records import offered
 from api.http.views.releases import current
 from api.index import sqlite
-from api.model.descriptor import Table
+from api.model.descriptor import Table, edits, is_address, is_table
 from api.store.releases import Release
 
 blueprint = Blueprint("catalogue", __name__)
@@ -55,6 +56,8 @@ def _page(release: Release) -> bytes:
         release=release,
         datasets=datasets,
         links=service_links(release),
+        quality=_quality(package.descriptor, *package.descriptor.get("resources", [])),
+        files=[entry for entry in _files(release) if entry["href"].startswith(("/", "http://", "https://"))],
         charts=package.descriptor.get("lantern:charts") or [],
         address=address,
         copied=copied_from(),
@@ -92,7 +95,35 @@ def about(release: Release) -> dict[str, Any]:
     """What the service document says of the package, and how to reach what takes a name or parameters."""
     package = release.package
     words = {"name": package.name, "title": package.title, "description": package.description}
-    return {**words, "templates": service_templates(release)}
+    resources = [resource for resource in package.descriptor.get("resources", []) if not is_table(resource)]
+    there = {"files": _files(release), "quality": _quality(package.descriptor, *resources)}
+    return {**words, **{name: of for name, of in there.items() if of}, "templates": service_templates(release)}
+
+
+def _quality(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known to be amiss with what parts of a descriptor describe: why a release differs from its package."""
+    told = [edit for part in parts for edit in edits(part)]
+    return {"edits": told} if told else {}
+
+
+def _files(release: Release) -> list[dict[str, str]]:
+    """What the package has beside its tables: files of the release, and addresses elsewhere."""
+    return [
+        {
+            "name": str(resource["name"]),
+            "title": str(resource.get("title") or resource["name"]),
+            "href": path if is_address(path) else file_address(release.version, path),
+        }
+        for resource in release.package.descriptor.get("resources", [])
+        if not is_table(resource)
+        for path in _paths(resource)
+        if is_address(path) or path in release.files
+    ]
+
+
+def _paths(resource: Mapping[str, Any]) -> list[str]:
+    path = resource.get("path", [])
+    return path if isinstance(path, list) else [path]
 
 
 @blueprint.get("/v1/datasets")
@@ -128,7 +159,7 @@ def dataset(name: str) -> Response:
     """A dataset's description: fields, sources, licence, downloads, citation."""
     data_request = of_dataset(name)
     release, table, _, _ = data_request
-    package = release.package
+    package, quality = release.package, _quality(table.descriptor)
     stem = table.path.split("/")[-1].rpartition(".")[0]
     downloads = [
         {key: entry[key] for key in ("path", "media_type", "bytes", "sha256")}
@@ -144,6 +175,7 @@ def dataset(name: str) -> Response:
         "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
         "citation": package.citation,
         "downloads": downloads,
+        **({"quality": quality} if quality else {}),
         **described(data_request, table),
     }
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})

@@ -4,7 +4,8 @@ Each takes the table and a row of it as frictionless reads it; some also what th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,11 @@ def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
     """The checks that apply to a table: of each row, and at the end."""
     figure, sums, conflicts = checked.table.figure, relations.Sums(checked), relations.Conflicts(checked)
     strict = checked.package.descriptor.get("lantern:strict") is True
-    of_rows: list[tuple[Check, bool]] = [
+    of_standard: list[tuple[Check, bool]] = [
         (partial(cells.readable, checked, cells.columns(checked.table, header)), True),
         (partial(cells.unique_keys, checked, defaultdict(set)), bool(checked.table.schema.get("uniqueKeys"))),
+    ]
+    of_rows: list[tuple[Check, bool]] = [
         (partial(relations.in_order, checked, []), strict and bool(checked.table.primary_key)),
         (partial(figures.quantity, checked), "value" in figure),
         (partial(figures.period, checked), "periodType" in figure),
@@ -32,5 +35,14 @@ def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
         (conflicts.of_row, conflicts.apply),
         (sums.of_row, bool(sums.rules)),
     ]
-    at_end = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
-    return [check for check, applies in of_rows if applies], [check for check, applies in at_end if applies]
+    at_end: list[tuple[Check, bool]] = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
+    mild = checked.package.descriptor.get("lantern:checks") == "warning"
+    own, own_at_end = (
+        [partial(_mildly, check) if mild else check for check, applies in some if applies] for some in (of_rows, at_end)
+    )
+    return [*(check for check, applies in of_standard if applies), *own], own_at_end
+
+
+def _mildly(check: Check, *row: Any) -> Iterator[Finding]:
+    """What a check beyond the standard finds, as warnings."""
+    return (replace(finding, level="warning") for finding in check(*row))

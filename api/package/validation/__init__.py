@@ -13,13 +13,13 @@ import frictionless
 
 from api.model.descriptor import Field, Table
 from api.model.findings import Finding, Level, Report, TableReport
-from api.package import reading, translation, upgrade
+from api.package import reading, translation
 from api.package.checks import checks_of, structure
 from api.package.checks.base import Checked
-from api.package.opening import PackageError, opened
-from api.package.reading import Source, bare
+from api.package.opening import opened
+from api.package.reading import Source, bare, edits_of
 from api.package.upgrade import paths
-from api.package.validation import corrections, files, results
+from api.package.validation import corrections, described, files, results
 from api.package.validation.results import TableResult
 
 MOST_SHOWN = 1_000  # findings of one level in one table; the rest is counted
@@ -29,43 +29,42 @@ OF_FORM = ("blank-line", "blank-row", "delimiter", "header", "quote")  # what a 
 OF_DESCRIPTORS = ("package-error", "resource-error", "dialect-error", "control-error", "schema-error", "field-error")
 
 
-def validate(path: Path, previous: Path | None = None, cache: Path | None = None) -> Report:
-    """Everything that is wrong with a package, all at once.
+def check(source: Source, previous: Path | None = None, cache: Path | None = None) -> Report:
+    """Everything that is wrong with an opened package, all at once.
 
     `previous` is an earlier release or package, against which changes need corrections. `cache` is a folder that
-    remembers tables without errors, so that an unchanged one is not read twice.
+    remembers tables without errors, so that an unchanged one is not read twice. Where the package says so
+    (`"lantern:checks": "warning"`), what only checks beyond the standard find is no error.
     """
-    try:
-        with opened(path) as source:
-            return _report(source, previous, cache)
-    except PackageError as error:
-        return Report(tuple(dict.fromkeys(error.findings)), ())
-
-
-def _report(source: Source, previous: Path | None, cache: Path | None) -> Report:
-    package = source.package
+    package, mild = source.package, source.package.descriptor.get("lantern:checks") == "warning"
     structural = [*structure.findings(package, source.descriptor_path.name, source.names)]
     unsound = {finding.resource for finding in structural}
-    findings = [*source.findings, *structural, *_metadata(source, unsound), *files.altered(source)]
+    findings = [*source.findings, *structural, *described.findings(source, unsound), *files.altered(source)]
     strict = package.descriptor.get("lantern:strict") is True
-    findings += [replace(finding, level="error" if strict else "warning") for finding in files.undeclared(source)]
+    beyond = [replace(finding, level="error" if strict else "warning") for finding in files.undeclared(source)]
     readable = [table for table in package.tables if structure.sound(table, source.names)]
     for table in readable if strict else ():
         for path in paths(table.descriptor):
-            findings += files.untidy(source.folder / path, path, table.name)
+            beyond += files.untidy(source.folder / path, path, table.name)
     checked = _results(source, readable, unsound, cache)
     findings += [finding for result in checked for finding in result.findings]
     if previous is not None:
         try:
             with opened(previous) as earlier:
-                findings += _with_lines(source, corrections.missing(source, earlier))
+                beyond += _with_lines(source, corrections.missing(source, earlier))
         except frictionless.FrictionlessException:
-            if all(finding.level == "warning" for finding in findings):
+            if all(finding.level != "error" for finding in findings):
                 raise  # else a table of this version cannot be read, which is reported
+    findings += [replace(finding, level="warning") for finding in beyond] if mild else beyond
     tables = [TableReport(t.name, source.file(t), r.rows) for t, r in zip(readable, checked, strict=True)]
     if strict:
         findings = [replace(one, level="error") if one.type in OF_FORM else one for one in findings]
-    return Report(_ordered(source, findings), tuple(tables))
+    counts: dict[tuple[str | None, str, str | None], int] = {
+        (table.name, type, field): count
+        for table, result in zip(readable, checked, strict=True)
+        for type, field, count in result.counts
+    }
+    return Report(_ordered(source, findings), tuple(tables), edits_of(source.package), counts)
 
 
 def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -80,22 +79,6 @@ def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]
         return place.get(resource, -1), finding.type == "more", within, finding.row or 0
 
     return tuple(sorted(dict.fromkeys(findings), key=order))
-
-
-def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
-    """What frictionless finds in the descriptor: in the package's own properties, then in each resource."""
-    package = source.package.descriptor
-    judged = [(None, {**package, "resources": [{"name": "stand-in", "data": []}]})]
-    for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
-        # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
-        alone = {**{key: value for key, value in resource.items() if key not in ("path", "data")}, "data": []}
-        judged.append((resource["name"], {"$schema": upgrade.PACKAGE, "resources": [alone]}))
-    for name, described in judged:
-        try:
-            frictionless.Package.from_descriptor(described)
-        except frictionless.FrictionlessException as exception:
-            for error in exception.to_errors():
-                yield translation.of_descriptor(error, source.descriptor_path.name, name)
 
 
 # Tables
@@ -116,7 +99,7 @@ def _results(source: Source, tables: list[Table], unsound: set[str | None], cach
         found = [_result(*task) for task in tasks]
     for table, result in zip(todo, found, strict=True):
         by_name[table.name] = result
-        if cache and all(finding.level == "warning" for finding in result.findings):
+        if cache and all(finding.level != "error" for finding in result.findings):
             results.remember(cache, keys[table.name], result)
     return [by_name[table.name] for table in tables]
 
@@ -145,7 +128,8 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
                 tally.add([translation.of_descriptor(error, source.descriptor_path.name, name)])
             else:
                 tally.take([error])
-    return TableResult(rows, tuple(_with_lines(source, tally.findings())))
+    counts = tuple((type, field, count) for (type, field), count in tally.of_fields.items())
+    return TableResult(rows, tuple(_with_lines(source, tally.findings())), counts)
 
 
 class _Tally:
@@ -155,6 +139,7 @@ class _Tally:
         self.file, self.table = file, table
         self.first: dict[Finding, None] = {}
         self.counts: Counter[Level] = Counter()
+        self.of_fields: Counter[tuple[str, str | None]] = Counter()
 
     def take(self, errors: Iterable[Any], row: Any = None) -> None:
         for error in errors:
@@ -164,6 +149,7 @@ class _Tally:
         for finding in findings:
             if finding is not None and finding not in self.first:
                 self.counts[finding.level] += 1
+                self.of_fields[finding.type, finding.field] += 1
                 if self.counts[finding.level] <= MOST_SHOWN:
                     self.first[finding] = None
 

@@ -2,13 +2,18 @@
 
 import codecs
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from api.model.findings import Finding
+from api.model.files import HISTORY
+from api.model.findings import Finding, Level
 from api.package.reading import Source
 from api.package.tables.base import MENDED
 from api.package.upgrade import paths
+
+FIXED = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")}  # those of one length
 
 
 def undeclared(source: Source) -> Iterator[Finding]:
@@ -41,20 +46,34 @@ def untidy(file: Path, name: str, resource: str) -> Iterator[Finding]:
 
 
 def altered(source: Source) -> Iterator[Finding]:
-    """Files whose size or checksum is not the one in the descriptor."""
+    """Files whose size or checksum is not the one in the descriptor; a release has its own.
+
+    A previous version that a package carries (api.release.history) is what was published, so that it must be intact.
+    """
+    level: Level = "error" if source.folder.parent.name == HISTORY else "warning"
     for resource in source.package.descriptor["resources"]:
-        if len(paths(resource)) != 1:
+        name, own, hashed = str(resource["name"]), paths(resource), resource.get("hash")
+        if hashed is not None and _algorithm(hashed) is None:
+            expected = "an algorithm and its digest, such as sha256:…"
+            message, described = f"hash is {json.dumps(hashed)}", source.descriptor_path.name
+            yield Finding("hash", message, described, name, value=str(hashed), expected=expected, level="warning")
+        if len(own) != 1:
             continue
-        name, file = str(resource["name"]), paths(resource)[0]
-        size = (source.folder / file).stat().st_size
-        declared = resource.get("bytes")
-        if isinstance(declared, int) and declared != size:
+        size, declared = (source.folder / own[0]).stat().st_size, resource.get("bytes")
+        if declared is not None and declared != size:
             message = "the file's size differs from the descriptor"
-            yield Finding("bytes", message, file, name, value=str(size), expected=str(declared))
-        algorithm, _, digest = str(resource.get("hash") or "").rpartition(":")
-        if digest and (algorithm or "md5") in hashlib.algorithms_guaranteed:
-            with (source.folder / file).open("rb") as stream:
-                actual = hashlib.file_digest(stream, algorithm or "md5").hexdigest()
+            yield Finding("bytes", message, own[0], name, value=str(size), expected=str(declared), level="note")
+        algorithm = _algorithm(hashed)
+        if algorithm is not None:
+            with (source.folder / own[0]).open("rb") as stream:
+                actual = hashlib.file_digest(stream, algorithm).hexdigest()
+            digest = str(hashed).rpartition(":")[2]
             if actual != digest.lower():
                 message = "the file's checksum differs from the descriptor"
-                yield Finding("hash", message, file, name, value=actual, expected=digest)
+                yield Finding("hash", message, own[0], name, value=actual, expected=digest, level=level)
+
+
+def _algorithm(hashed: Any) -> str | None:
+    """What a checksum of a descriptor was made with; None for what is no checksum that can be checked."""
+    name, _, digest = hashed.rpartition(":") if isinstance(hashed, str) else ("", "", "")
+    return (name or "md5").lower() if digest and (name or "md5").lower() in FIXED else None

@@ -20,6 +20,7 @@ class TableResult:
 
     rows: int
     findings: tuple[Finding, ...] = ()
+    counts: tuple[tuple[str, str | None, int], ...] = ()  # of each type of finding at each field
 
 
 def key_of(source: Source, table: Table) -> str:
@@ -30,7 +31,7 @@ def key_of(source: Source, table: Table) -> str:
     others = [other for other in package.tables if other.name in names or table.name == POSITIONS]
     inputs = {
         "code": _code(),
-        "package": {key: package.descriptor.get(key) for key in ("lantern:strict", "lantern:sums")},
+        "package": {key: package.descriptor.get(key) for key in ("lantern:strict", "lantern:sums", "lantern:checks")},
         "names": source.names,
         "tables": [(other.descriptor, reading.digest(source, other)) for other in (table, *others)],
     }
@@ -49,7 +50,11 @@ def remembered(cache: Path, key: str) -> TableResult | None:
     """A table's result from an earlier run; None where there is none that can be read."""
     try:
         result = json.loads((cache / f"{key}.json").read_text("utf-8"))
-        return TableResult(result["rows"], tuple(Finding(**finding) for finding in result["findings"]))
+        return TableResult(
+            result["rows"],
+            tuple(Finding(**finding) for finding in result["findings"]),
+            tuple((type, field, count) for type, field, count in result["counts"]),
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

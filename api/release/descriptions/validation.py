@@ -15,11 +15,11 @@ def write(package: Package, report: Mapping[str, JSON]) -> dict[str, str]:
     paths = {table.name: table.path for table in package.tables}
     levels = {
         level: [{**entry, "file": paths.get(entry["resource"], entry["file"])} for entry in report.get(level) or []]
-        for level in ("errors", "warnings")
+        for level in ("errors", "warnings", "notes")
     }
     tables = [{**entry, "path": paths[entry["name"]]} for entry in report.get("tables") or []]
     said = {"valid": bool(report.get("valid")), "package": package.name, "version": package.version}
-    content = {**said, **levels, "tables": tables}
+    content = {**said, **levels, "edits": report.get("edits") or [], "tables": tables}
     return {
         "validation.json": manifest.dump(content),
         "validation.html": templates.render("validation.html", title=package.title, created=package.created, **content),
