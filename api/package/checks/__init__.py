@@ -18,9 +18,10 @@ Check = Callable[..., Iterable[Finding]]
 def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
     """The checks that apply to a table: of each row, and at the end."""
     figure, sums, conflicts = checked.table.figure, relations.Sums(checked), relations.Conflicts(checked)
+    numbers = cells.Numbers(checked, header)
     strict = checked.package.descriptor.get("lantern:strict") is True
     of_rows: list[tuple[Check, bool]] = [
-        (partial(cells.readable, checked, cells.columns(checked.table, header)), True),
+        (numbers.of_row, bool(numbers.columns)),
         (partial(cells.unique_keys, checked, defaultdict(set)), bool(checked.table.schema.get("uniqueKeys"))),
         (partial(relations.in_order, checked, []), strict and bool(checked.table.primary_key)),
         (partial(figures.quantity, checked), "value" in figure),
@@ -32,5 +33,9 @@ def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
         (conflicts.of_row, conflicts.apply),
         (sums.of_row, bool(sums.rules)),
     ]
-    at_end = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
+    at_end = [
+        (numbers.at_end, bool(numbers.columns)),
+        (conflicts.at_end, conflicts.apply),
+        (sums.at_end, bool(sums.rules)),
+    ]
     return [check for check, applies in of_rows if applies], [check for check, applies in at_end if applies]

@@ -11,11 +11,12 @@ from typing import Any
 
 import frictionless
 
-from api.model.descriptor import Field, Table
+from api.model.descriptor import Table
 from api.model.findings import Finding, Level, Report, TableReport
 from api.package import reading, translation, upgrade
-from api.package.checks import checks_of, structure
+from api.package.checks import checks_of, declared, structure
 from api.package.checks.base import Checked
+from api.package.checks.constraints import Constraints
 from api.package.opening import PackageError, opened
 from api.package.reading import Source, bare
 from api.package.upgrade import paths
@@ -86,13 +87,20 @@ def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
     for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
         # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
         alone = {**{key: value for key, value in resource.items() if key not in ("path", "data")}, "data": []}
+        if "schema" in alone:
+            alone["schema"] = {**alone["schema"], "fields": [_named(field) for field in alone["schema"]["fields"]]}
         judged.append((resource["name"], {"$schema": upgrade.PACKAGE, "resources": [alone]}))
-    for name, described in judged:
+    for name, said in judged:
         try:
-            frictionless.Package.from_descriptor(described)
+            frictionless.Package.from_descriptor(said)
         except frictionless.FrictionlessException as exception:
             for error in exception.to_errors():
                 yield translation.of_descriptor(error, source.descriptor_path.name, name)
+
+
+def _named(field: Mapping[str, Any]) -> dict[str, Any]:
+    """A field with its words; its type and what goes with that are judged by checks.declared."""
+    return {"type": "any", **{key: field[key] for key in ("name", "title", "description", "rdfType") if key in field}}
 
 
 # Tables
@@ -124,12 +132,15 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     assert table is not None
     checked = Checked(source.package, table, partial(_other_rows, source), source.file)
     tally, rows = _Tally(source.file(table), table), 0
+    tally.add(declared.findings(table, source.descriptor_path.name))
     try:
         with _connected(source, table) as resource:
             [baseline] = frictionless.Checklist().connect(resource)
             tally.take(baseline.validate_start())
             # Without a proper header a row's cells belong to no field, and each row would be wrong.
             of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
+            if resource.header.valid:
+                of_rows = [Constraints(checked, resource.header).of_row, *of_rows]
             for row in resource.row_stream:
                 tally.take(baseline.validate_row(row), row)
                 tally.add(finding for check in of_rows for finding in check(row))
@@ -184,7 +195,7 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 
 
 def _connected(source: Source, table: Table) -> Any:
-    """A table beside those it refers to; what frictionless would not enforce is put in a way that it does."""
+    """A table beside those it refers to."""
     tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
     keys = [  # whose ends exist; findings about the descriptor report the others
         key
@@ -194,7 +205,6 @@ def _connected(source: Source, table: Table) -> Any:
     ]
     schema = {
         **table.schema,
-        "fields": [_constrained(field, table) for field in table.fields],
         "primaryKey": [name for name in table.primary_key if name in table.index],
         "foreignKeys": [
             {"fields": [*key.fields], "reference": {"resource": key.resource, "fields": [*key.reference]}}
@@ -203,17 +213,6 @@ def _connected(source: Source, table: Table) -> Any:
     }
     others = [bare(tables[name]) for name in {key.resource for key in keys} - {table.name}]
     return reading.table_resource(source, {**table.descriptor, "schema": schema}, *others)
-
-
-def _constrained(field: Field, table: Table) -> dict[str, Any]:
-    """Categories are the only values allowed (v2), and a key's fields are required (v1 and v2)."""
-    constraints = dict(field.constraints)
-    categories = field.descriptor.get("categories")
-    if categories and "enum" not in constraints:
-        constraints["enum"] = [c["value"] if isinstance(c, Mapping) else c for c in categories]
-    if field.name in table.primary_key:
-        constraints["required"] = True
-    return {**field.descriptor, "constraints": constraints}
 
 
 # Line numbers
