@@ -152,13 +152,19 @@ def yearmonth(text: str) -> str:
     found = _YEAR_MONTH.fullmatch(text.strip())
     if not found:
         raise ValueError("a year and month, such as 2007-03")
-    return f"{found[1]}-{int(found[2]):02d}"
+    return month_text(int(found[1]) * 12 + int(found[2]) - 1)
 
 
 def months(text: str) -> int:
-    """The months from the year 0 to a canonical year and month, which sort."""
+    """The months from the year 0 to a canonical year and month, which sort as text does not before our era."""
     year, month = text.rsplit("-", 1)
     return int(year) * 12 + int(month) - 1
+
+
+def month_text(months: int) -> str:
+    """The canonical year and month of a number of `months`."""
+    year, month = divmod(months, 12)
+    return f"{'-' if year < 0 else ''}{abs(year):04d}-{month + 1:02d}"
 
 
 def duration_seconds(text: str) -> float:

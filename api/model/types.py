@@ -38,7 +38,7 @@ WRITTEN: Mapping[str, Mapping[str, Any]] = {
     "Number": {"type": "number"},
     "Flag": {"type": "boolean", "description": "true or false."},
     "Year": {"type": "integer", "minimum": -999999999, "maximum": 999999999},
-    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4}-(0[1-9]|1[0-2])$", "description": "Such as 2007-03."},
+    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4,9}-(0[1-9]|1[0-2])$", "description": "Such as 2007-03."},
     "Day": {"type": "string", "format": "date"},
     "Clock": {
         "type": "string",
@@ -254,7 +254,7 @@ _KINDS: Mapping[str, _Row] = {
     "number": ("NUMERIC", _matching(_DECIMAL, Decimal, "a number"), decimals.stored, decimals.to_json, "Number"),
     "boolean": ("INTEGER", _FLAG, int, lambda value: "true" if value else "false", "Flag"),
     "year": ("INTEGER", _matching("-?[0-9]{1,9}", int, "a year, such as 2007"), int, str, "Year"),
-    "yearmonth": ("TEXT", moments.yearmonth, str, encode_basestring, "YearMonth"),
+    "yearmonth": ("INTEGER", moments.yearmonth, moments.months, encode_basestring, "YearMonth"),
     "date": ("TEXT", moments.day, str, '"{}"'.format, "Day"),
     "time": ("TEXT", moments.clock, moments.clock_key, lambda clock: f'"{moments.clock_key(clock)}"', "Clock"),
     "datetime": ("TEXT", moments.moment, moments.key, lambda moment: f'"{moments.key(moment)}Z"', "Moment"),

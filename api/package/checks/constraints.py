@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from api.model import descriptor, moments, patterns, types
+from api.model import descriptor, patterns, types
 from api.model.descriptor import Field
 from api.model.findings import Finding
 from api.package.checks import jsonschemas
@@ -118,7 +118,7 @@ def _order(field: Field, value: Any) -> Any:
     """A value as it is compared: equal values are equal, and ordered ones in order."""
     if field.type in types.NUMERIC:
         return value
-    return moments.months(value) if field.type == "yearmonth" else types.kind(field).store(value)
+    return types.kind(field).store(value)
 
 
 def _bound(field: Field, name: str, limit: Any, _: patterns.Budget) -> Rule:
