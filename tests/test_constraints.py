@@ -121,6 +121,7 @@ def test_a_constraint_judges_values_however_they_are_written(
         ({"type": "yearmonth"}, "-0044-03", "2007-13", "a year and month, such as 2007-03"),
         ({"type": "year"}, "12000", "207", "a year, such as 2007"),
         ({"type": "date", "format": "any"}, "2007-10-01", "1 Oct 2007", "a date, such as 2007-10-01"),
+        ({"type": "date", "format": "fmt:%d/%m/%Y"}, "01/02/2003", "2003-02-01", "a date written as %d/%m/%Y"),
         ({"type": "date"}, "2008-02-29", "2007-02-29", "a date that exists, such as 2007-10-01"),
         (
             {"type": "datetime"},
@@ -146,6 +147,12 @@ def test_a_constraint_judges_values_however_they_are_written(
             "a point, longitude then latitude, such as -99.13,19.43",
         ),  # fmt: skip
         ({"type": "geojson"}, '{"type": "Point", "coordinates": [1, 2]}', '{"type": "Pint"}', "a GeoJSON object"),
+        (
+            {"type": "geojson", "format": "topojson"},
+            '{"type": "Topology", "objects": {}, "arcs": []}',
+            '{"type": "Point", "coordinates": [1, 2]}',
+            "a TopoJSON object",
+        ),
         ({"type": "string", "format": "email"}, "a@example.org", "a", "an e-mail address"),
         ({"type": "string", "format": "uri"}, "https://example.org/", "example", "a URI with its scheme"),
         ({"type": "string", "format": "uuid"}, "123e4567-e89b-12d3-a456-426614174000", "1", "a UUID"),
