@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from served import parameter, rows_path
 
-from api.model import descriptor, types
+from api.model import descriptor, moments, types
 from api.query.fields import OPERATORS, operators
 from api.query.parameters import CONTROL
 from api.store.releases import Release
@@ -661,7 +661,7 @@ def _range(here: Asked) -> list[str]:
 
 def _place(field: descriptor.Field, text: str) -> Any:
     value = types.kind(field).parse(text)
-    return types.duration_seconds(value) if field.type == "duration" else value
+    return moments.duration_seconds(value) if field.type == "duration" else value
 
 
 def _query(dice: random.Random, texts: Sequence[str], form: int) -> str:

@@ -79,7 +79,7 @@ def _own_way(path: Path, table: Table) -> bool:
     text = path.read_text(encoding="utf-8-sig")
     raw = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     entries = [entry for entry in raw["resources"] if entry.get("name") == table.name]
-    dialect = table.path.get("dialect") or {}
+    dialect = table.descriptor.get("dialect") or {}
     plain = delimited.is_plain({key: value for key, value in dialect.items() if key != "delimiter"})
     own = any(entry.get("dialect") for entry in entries) and dialect.get("delimiter", ",") != ","
     name = encoding(table.descriptor)

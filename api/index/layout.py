@@ -21,7 +21,7 @@ from pathlib import Path
 from api.model import types
 from api.model.descriptor import Table
 
-FORMAT = "4-duckdb1.4"  # raised when indexes made before can no longer be read; the second number is duckdb.STORAGE's
+FORMAT = "5-duckdb1.4"  # raised when indexes made before can no longer be read; the second number is duckdb.STORAGE's
 FOLDER = "index"  # of a store, where the setting INDEX names none
 SQLITE_FILE, DUCKDB_FILE = "tables.sqlite", "tables-*.duckdb"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it

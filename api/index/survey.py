@@ -25,6 +25,7 @@ LARGEST_CHUNK = 1_024
 PLAIN = re.compile(r"(?:-?[0-9]{1,18}(?:\.[0-9]{1,18})?\n)+")
 CANONICAL = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,10}[1-9])?")
 DOUBLE_DIGITS = 15
+_FINE = re.compile(r"[.,]\d{7}|:60")
 Cells = Sequence[str]
 csv.field_size_limit(2**31 - 1)
 
@@ -36,7 +37,8 @@ class Column:
     `width`: characters of the longest cell; `digits` and `scale`: the most digits before and after the decimal point;
     `whole`: all are 64-bit integers; `doubles`: a double holds each number; `plain`: every number is written in digits
     that Python and Arrow read as they are; `repeats`: few different texts; `folds`: folding case changes some text;
-    `commas`: some text has a comma.
+    `commas`: some text has a comma; `finite`: no number is NaN or infinite, which count as `nulls` too; `fine`: some
+    time has more digits than a microsecond, or a leap second.
     """
 
     field: Field
@@ -51,6 +53,8 @@ class Column:
     plain: bool = True
     folds: bool = False
     commas: bool = False
+    finite: bool = True
+    fine: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,9 @@ def _look_at_numbers(column: Column, cells: set[str]) -> None:
     column.plain = False
     for cell in cells:
         number = column.kind.read(cell)
+        if not number.is_finite():
+            column.finite, column.nulls = False, True
+            continue
         scale = len(f"{number:f}".partition(".")[2].rstrip("0"))
         column.scale = max(column.scale, scale)
         column.digits = max(column.digits, number.adjusted() + 1 if number else 1)
@@ -181,6 +188,10 @@ def _look_at_texts(column: Column, cells: set[str]) -> None:
         column.doubles = all(len(cell) <= DOUBLE_DIGITS or in_double(Decimal(cell)) for cell in cells)
 
 
+def _look_at_times(column: Column, cells: set[str]) -> None:
+    column.fine = column.fine or _FINE.search("\n".join(cells)) is not None
+
+
 def _look_at_lists(column: Column, cells: set[str]) -> None:
     items = (item for cell in cells for item in column.kind.read(cell))
     column.whole = column.whole and all(isinstance(i, int) and -decimals.INT64 <= i < decimals.INT64 for i in items)
@@ -190,4 +201,5 @@ _LOOKS: Mapping[str, Callable[[Column, set[str]], None]] = {
     "integer": _look_at_numbers,
     "number": _look_at_numbers,
     "list": _look_at_lists,
+    **dict.fromkeys(("time", "datetime"), _look_at_times),
 }

@@ -6,6 +6,7 @@ The columns that are compared hold what api.model.types stores; each row's JSON 
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from decimal import Decimal
 from itertools import combinations, islice
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -42,7 +43,8 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
         entry: tuple[types.Stored, str, str | None] = (None, self.head + "null", None)
         if cell not in self.column.field.missing:
             value = self.kind.read(cell)
-            stored = self.store(value)
+            finite = not isinstance(value, Decimal) or value.is_finite()
+            stored = self.store(value) if finite else None
             entry = (stored, self.head + self.kind.json(value), self._fold(value, stored))
         if len(self) < KEPT_CELLS:
             self[cell] = entry

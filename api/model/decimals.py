@@ -33,18 +33,25 @@ def unsorted(text: str) -> Decimal:
 
 
 def to_json(number: Decimal) -> str:
-    """A decimal as a JSON number, every digit kept, without trailing zeros."""
+    """A decimal as a JSON number, every digit kept, without trailing zeros; null for NaN and infinity."""
     text = str(number)
     if _PLAIN_NUMBER(text):
         return text
+    if not number.is_finite():
+        return "null"
     if number == number.to_integral_value() and number.adjusted() < 30:
         return f"{number:.0f}" if number else "0"
     shortest = _WIDE.normalize(number)
     return f"{shortest:f}" if -12 < shortest.adjusted() < 400 else str(shortest)
 
 
-def stored(number: Decimal) -> int | float:
-    """A decimal as SQLite compares it: a 64-bit integer where it is one, else the nearest double."""
+def stored(number: Decimal) -> int | float | None:
+    """A decimal as SQLite compares it: a 64-bit integer where it is one, else the nearest double.
+
+    None for NaN and infinity, as in JSON.
+    """
+    if not number.is_finite():
+        return None
     if number.adjusted() < 19 and number == number.to_integral_value():
         whole = int(number)
         if -INT64 <= whole < INT64:
@@ -63,6 +70,8 @@ def double(text: str) -> float:
 def is_exact(number: Decimal) -> bool:
     """Whether stored keeps the number as it is."""
     value = stored(number)
+    if value is None:
+        return False
     return isinstance(value, int) or (math.isfinite(value) and Decimal(repr(value)) == number)
 
 

@@ -163,7 +163,7 @@ def table(resource: Mapping[str, JSON]) -> Table:
     schema = resource["schema"]
     name = str(resource["name"])
     missing = _missing(schema.get("missingValues"))
-    fields = tuple(_field(entry, missing) for entry in schema["fields"])
+    fields = tuple(field_of(entry, missing) for entry in schema["fields"])
     return Table(
         name=name,
         title=str(resource.get("title") or name),
@@ -191,7 +191,7 @@ def file_stem(name: str) -> str:
     return "%2E" + safe[1:] if safe.startswith(".") else safe
 
 
-def _field(entry: Mapping[str, JSON], missing: tuple[str, ...]) -> Field:
+def field_of(entry: Mapping[str, JSON], missing: tuple[str, ...] = ("",)) -> Field:
     """A field; its own missing values come before those of the schema (Data Package v2)."""
     said = words.sound(entry)
     return Field(
@@ -213,7 +213,7 @@ def _foreign_key(entry: Mapping[str, JSON], own: str) -> ForeignKey:
 
 
 def _missing(value: JSON) -> tuple[str, ...]:
-    """v2 allows labelled missing values: objects with a value."""
+    """The texts that mean null. v2 allows labelled missing values: objects with a value."""
     if value is None:
         return ("",)
     return tuple(entry["value"] if isinstance(entry, Mapping) else str(entry) for entry in value)

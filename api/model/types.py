@@ -7,25 +7,25 @@ https://datapackage.org/standard/table-schema/ .
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
 
-from api.model import decimals, untyped
+from api.model import decimals, moments, untyped
 from api.model.descriptor import Field
 
 Stored = str | int | float | None
 Reader = Callable[[str], Any]  # raises ValueError saying what was expected
-YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
+MOST_ZEROS = 6_144  # the range of a 128-bit decimal: a cell of ten characters must not become a gigabyte of zeros
 NUMERIC = ("integer", "number")
 JSON_TYPES = ("array", "object", "geojson")  # whose values are written as JSON
+BOOLEANS = {"trueValues": ["true", "True", "TRUE", "1"], "falseValues": ["false", "False", "FALSE", "0"]}
 STRUCTURED = ("list", "array", "object", "geojson", "geopoint")
 
 PLAIN: Mapping[str, Any] = {"type": "string", "pattern": r"^[^\x00]*$"}
@@ -38,7 +38,7 @@ WRITTEN: Mapping[str, Mapping[str, Any]] = {
     "Number": {"type": "number"},
     "Flag": {"type": "boolean", "description": "true or false."},
     "Year": {"type": "integer", "minimum": -999999999, "maximum": 999999999},
-    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4}-(0[1-9]|1[0-2])$", "description": "Such as 2007-03."},
+    "YearMonth": {"type": "string", "pattern": "^-?[0-9]{4,9}-(0[1-9]|1[0-2])$", "description": "Such as 2007-03."},
     "Day": {"type": "string", "format": "date"},
     "Clock": {
         "type": "string",
@@ -124,35 +124,52 @@ def _expecting(expected: str, read: Reader, errors: tuple[type[Exception], ...] 
 
 
 def _number(field: Field) -> Reader:
+    """Reads decimals, and NaN, INF and -INF in any case; no exponent that would fill a page with zeros."""
     point = str(field.descriptor.get("decimalChar") or ".")
 
     def read(text: str) -> Decimal:
+        text = text.strip()
+        if (special := _SPECIAL.get(text.casefold())) is not None:
+            return special
+        if point != "." and "." in text:
+            raise ValueError(f"a number with {point} before its decimals")
         try:
-            number = Decimal(text.replace(point, ".").replace("_", "no").strip())  # Decimal itself takes underscores
+            number = Decimal(text.replace(point, ".").replace("_", "no"))  # Decimal itself takes underscores
         except InvalidOperation:
             raise ValueError("a number") from None
         if not number.is_finite():
-            raise ValueError("a finite number (JSON has no NaN or infinity)")
+            raise ValueError("a number, NaN, INF or -INF")
+        if abs(number.adjusted()) > MOST_ZEROS:
+            raise ValueError(f"a number between 1e-{MOST_ZEROS} and 1e{MOST_ZEROS}")
         return number
 
-    return _bare(field, read)
+    return _bare(field, read, point)
 
 
-def _bare(field: Field, read: Reader) -> Reader:
+def _bare(field: Field, read: Reader, point: str = "") -> Reader:
     """Drops the group separators of a number; with bareNumber false also its currency, percent sign and the like."""
     group, bare = str(field.descriptor.get("groupChar") or ""), bool(field.descriptor.get("bareNumber", True))
+    between = re.compile(rf"(?<=\d){re.escape(group)}(?=\d)") if group else None
+    end = f"(?:{re.escape(point)})?" if point else ""
+    worded = re.compile(rf"(?s)(\D*?)({end}\d(?:.*\d)?{end})(\D*)")
 
     def digits(text: str) -> Any:
-        text = text.replace(group, "") if group else text
-        inner = None if bare else re.search(r"[-+]?\.?\d(?:.*\d)?", text)
-        return read(inner[0] if inner else text)
+        text = between.sub("", text) if between else text
+        if bare or not (parts := worded.fullmatch(text)):
+            return read(text)
+        before, number, after = parts[1].strip(), parts[2], parts[3].strip()
+        signs = _SIGNS.findall(before)
+        # What may be a sign elsewhere, as in (5) or 5-, is not guessed at.
+        outside = not signs or (signs[0] in "-+" and signs[0] in (before[0], before[-1]))
+        if after in ("-", ")") or len(signs) > 1 or not outside:
+            raise ValueError("a number whose sign stands before it")
+        return read("".join(signs) + number)
 
     return digits
 
 
 def _boolean(field: Field) -> Reader:
-    true = field.descriptor.get("trueValues") or ["true", "True", "TRUE", "1"]
-    false = field.descriptor.get("falseValues") or ["false", "False", "FALSE", "0"]
+    true, false = (field.descriptor.get(name) or default for name, default in BOOLEANS.items())
     words = {**dict.fromkeys(false, False), **dict.fromkeys(true, True)}
 
     def read(text: str) -> bool:
@@ -163,50 +180,16 @@ def _boolean(field: Field) -> Reader:
     return read
 
 
-def _yearmonth(text: str) -> str:
-    match = _match(r"(-?\d{4})-(0?[1-9]|1[0-2])", text.strip(), "a year and month, such as 2007-03")
-    return f"{match[1]}-{int(match[2]):02d}"
-
-
-def _utc(moment: datetime) -> datetime:
-    """Times without a zone are read as UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _utc_time(value: time) -> time:
-    return _utc(datetime.combine(date(2000, 1, 2), value)).time()
-
-
-def _moment_key(moment: datetime) -> str:
-    """Without the Z, so that a fraction sorts after the whole second."""
-    return moment.replace(tzinfo=None).isoformat()
+def pattern(field: Field) -> str:
+    """The strptime pattern that a field's format is, if it is one; v0 wrote it after "fmt:"."""
+    return field.format.removeprefix("fmt:")
 
 
 def _formatted(field: Field, iso: Reader, pick: Callable[[datetime], Any]) -> Reader:
-    """A reader for a field's format: ISO by default, else a strptime pattern ('any' tries ISO only)."""
-    pattern = field.format.removeprefix("fmt:")
-    if pattern in ("default", "any"):
+    """A reader for a field's format: ISO 8601 unless that is a strptime pattern; 'any' tries ISO 8601 only."""
+    if not moments.is_pattern(pattern(field)):
         return iso
-    return _expecting(f"a {field.type} written as {pattern}", lambda text: pick(datetime.strptime(text, pattern)))
-
-
-_DURATION = (
-    r"(?P<sign>-)?P(?=.)(?:(?P<W>\d+(?:\.\d+)?)W)?(?:(?P<Y>\d+(?:\.\d+)?)Y)?(?:(?P<M>\d+(?:\.\d+)?)M)?"
-    r"(?:(?P<D>\d+(?:\.\d+)?)D)?(?:T(?=.)(?:(?P<h>\d+(?:\.\d+)?)H)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?)?"
-)
-_SECONDS = {"W": 604_800, "Y": YEAR_SECONDS, "M": YEAR_SECONDS / 12, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
-
-
-def duration_seconds(text: str) -> float:
-    """An ISO 8601 duration in seconds; a month is a twelfth of a mean Gregorian year."""
-    match = _match(_DURATION, text, "an ISO 8601 duration, such as P1Y2M3DT4H")
-    total = math.fsum(float(match[part]) * size for part, size in _SECONDS.items() if match[part])
-    return -total if match["sign"] else total
-
-
-def _duration(text: str) -> str:
-    duration_seconds(text.strip())
-    return text.strip()
+    return moments.formatted(pattern(field), pick, f"a {field.type} written as {pattern(field)}")
 
 
 def _structured(shape: type, expected: str) -> Reader:
@@ -240,25 +223,26 @@ def _list(field: Field) -> Kind:
     inner = kind(Field("item", str(field.descriptor.get("itemType") or "string"), "default", "", "", None, {}, {}))
 
     def reader(read: Reader, delimiter: str) -> Reader:
-        return lambda text: [json.loads(inner.json(read(part))) for part in text.split(delimiter)]
+        def items(text: str) -> list[Any]:
+            try:
+                return [json.loads(inner.json(read(part))) for part in text.split(delimiter)]
+            except ValueError as error:
+                raise ValueError(f"a list, each item {error}") from None
+
+        return items
 
     read = reader(inner.read, str(field.descriptor.get("delimiter") or ","))
     return Kind("list", "TEXT", read, reader(inner.parse, ","), canonical, canonical, inner.written)
 
 
-_REAL_DAY = _expecting("a date that exists, such as 2007-10-01", date.fromisoformat)
-_DAY = _matching(r"\d{4}-\d{2}-\d{2}", _REAL_DAY, "a date, such as 2007-10-01")
-_CLOCK = _expecting("a time, such as 13:30:00", lambda text: _utc_time(time.fromisoformat(text)))
-_A_MOMENT = "a date and time, such as 2007-10-01T13:30:00Z"
-_ISO_MOMENT = _matching(
-    r"(?s:\d{4}-\d{2}-\d{2}[T ]\d{2}.*)", lambda text: _utc(datetime.fromisoformat(text)), _A_MOMENT
-)
-_MOMENT = _expecting(_A_MOMENT, _ISO_MOMENT, (ValueError, OverflowError))
 _POINTS: Mapping[str, Reader] = {  # by format
     "default": _point(lambda text: [float(part) for part in text.split(",")]),
     "array": _point(json.loads),
     "object": _point(lambda text: itemgetter("lon", "lat")(json.loads(text))),
 }
+
+_SPECIAL = {"nan": Decimal("NaN"), "inf": Decimal("Infinity"), "-inf": Decimal("-Infinity")}
+_SIGNS = re.compile(r"[-+(\u2212]")
 
 # By type: its column, what reads a query's value, and often a cell; how it is stored, its JSON, the form of WRITTEN.
 _Row = tuple[str, Reader, Callable[[Any], Stored], Callable[[Any], str], str]
@@ -272,11 +256,11 @@ _KINDS: Mapping[str, _Row] = {
     "number": ("NUMERIC", _matching(_DECIMAL, Decimal, "a number"), decimals.stored, decimals.to_json, "Number"),
     "boolean": ("INTEGER", _FLAG, int, lambda value: "true" if value else "false", "Flag"),
     "year": ("INTEGER", _matching("-?[0-9]{1,9}", int, "a year, such as 2007"), int, str, "Year"),
-    "yearmonth": ("TEXT", _yearmonth, str, encode_basestring, "YearMonth"),
-    "date": ("TEXT", _DAY, str, '"{}"'.format, "Day"),
-    "time": ("TEXT", _CLOCK, str, '"{}"'.format, "Clock"),
-    "datetime": ("TEXT", _MOMENT, _moment_key, lambda value: f'"{_moment_key(value)}Z"', "Moment"),
-    "duration": ("REAL", _duration, duration_seconds, encode_basestring, "Duration"),
+    "yearmonth": ("INTEGER", moments.yearmonth, moments.months, encode_basestring, "YearMonth"),
+    "date": ("TEXT", moments.day, str, '"{}"'.format, "Day"),
+    "time": ("TEXT", moments.clock, moments.clock_key, lambda clock: f'"{moments.clock_key(clock)}"', "Clock"),
+    "datetime": ("TEXT", moments.moment, moments.key, lambda moment: f'"{moments.key(moment)}Z"', "Moment"),
+    "duration": ("REAL", moments.duration, moments.duration_seconds, encode_basestring, "Duration"),
     "object": ("TEXT", _structured(dict, "a JSON object"), canonical, canonical, "Object"),
     "array": ("TEXT", _structured(list, "a JSON array"), canonical, canonical, "Array"),
     "geojson": ("TEXT", _structured(dict, "a GeoJSON object"), canonical, canonical, "Object"),
@@ -288,9 +272,9 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "number": _number,
     "boolean": _boolean,
     "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
-    "date": lambda field: _formatted(field, _DAY, datetime.date),
-    "time": lambda field: _formatted(field, _CLOCK, lambda moment: _utc_time(moment.timetz())),
-    "datetime": lambda field: _formatted(field, _MOMENT, _utc),
-    "geopoint": lambda field: _POINTS.get(field.format, _POINTS["array"]),
+    "date": lambda field: _formatted(field, moments.day, datetime.date),
+    "time": lambda field: _formatted(field, moments.clock, lambda moment: moments.clock_of(moments.utc(moment))),
+    "datetime": lambda field: _formatted(field, moments.moment, moments.utc),
+    "geopoint": lambda field: _POINTS.get(field.format, _POINTS["default"]),
 }
 TYPES = (*_KINDS, "list")

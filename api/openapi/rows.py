@@ -21,7 +21,7 @@ TYPES: Mapping[str, tuple[Callable[..., fields.Field[Any]], Mapping[str, Any]]] 
     "number": (fields.Float, {}),
     "boolean": (fields.Boolean, {}),
     "year": (fields.Integer, {}),
-    "yearmonth": (fields.String, {"pattern": "^-?[0-9]{4}-[0-9]{2}$"}),
+    "yearmonth": (fields.String, {"pattern": "^-?[0-9]{4,9}-[0-9]{2}$"}),
     "date": (fields.Date, {}),
     "time": (fields.String, {"pattern": r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"}),
     "datetime": (fields.DateTime, {}),

@@ -3,24 +3,22 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import frictionless
-from frictionless import system
 
+from api.model import descriptor
 from api.model.descriptor import Package, Table, edits
 from api.model.findings import Edit, Finding
-from api.package import tables, upgrade
+from api.package import fields, tables, upgrade
 from api.package.locating import Place
 from api.package.upgrade import paths
 
 JSON = Any
-REMEMBERED = 10_000  # texts of each column
-REMEMBERING = ("boolean", "date", "datetime", "duration", "integer", "number", "string", "time", "year", "yearmonth")
 BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 PLAIN: Mapping[str, JSON] = {
@@ -28,11 +26,7 @@ PLAIN: Mapping[str, JSON] = {
     "dialect": {"csv": {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}},
 }
 KEYS = ("primaryKey", "foreignKeys")
-FED_OF_SCHEMAS = ("missingValues", "fieldsMatch", *KEYS)
-FED_OF_FIELDS = (
-    *("name", "type", "format", "constraints", "missingValues", "trueValues", "falseValues"),
-    *("bareNumber", "groupChar", "decimalChar", "floatNumber", "delimiter", "itemType"),
-)
+FED_OF_SCHEMAS = ("fieldsMatch", *KEYS)
 
 
 @dataclass(frozen=True)
@@ -65,43 +59,6 @@ class Source:
         return {number: (row.file, row.line) for number, row in numbered if number in rows}
 
 
-# How frictionless reads: most columns repeat their values, so that its fields are made to remember texts
-
-
-def _remembering(plain: type[Any]) -> type[Any]:
-    """A field that reads each text once; cells with errors are read again, since the caller changes their notes."""
-
-    def create_cell_reader(self: Any) -> Callable[[Any], Any]:
-        read = plain.create_cell_reader(self)
-        results: dict[str, Any] = {}
-
-        def reader(cell: Any) -> Any:
-            if type(cell) is not str:
-                return read(cell)
-            result = results.get(cell)
-            if result is None:
-                result = read(cell)
-                if not result[1] and len(results) < REMEMBERED:
-                    results[cell] = result
-            return result
-
-        return reader
-
-    return type(plain.__name__, (plain,), {"create_cell_reader": create_cell_reader})
-
-
-class _Fields(frictionless.Plugin):
-    """Frictionless's own way to choose the classes of fields."""
-
-    remembering = {name: _remembering(system.select_field_class(name)) for name in REMEMBERING}
-
-    def select_field_class(self, type: str | None = None) -> type[Any] | None:
-        return self.remembering.get(type or "")
-
-
-system.register("lantern", _Fields())
-
-
 # What frictionless is given
 
 
@@ -116,19 +73,14 @@ def table_resource(source: Source, resource: Mapping[str, JSON], *others: Mappin
 
 def _fed(source: Source, resource: Mapping[str, JSON]) -> dict[str, JSON]:
     """A table as plain CSV, every option spelled out; its texts for people are checked elsewhere."""
+    schema, given = resource["schema"], fields.given(descriptor.table(resource))
     return {
         **{key: resource[key] for key in COUNTED if key in resource},
         **PLAIN,
         "name": resource["name"],
         "path": source.ready[str(resource["name"])].name,
-        "schema": fed_schema(resource["schema"]),
+        "schema": {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": given},
     }
-
-
-def fed_schema(schema: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A schema without what is not for frictionless: texts for people, and properties that it does not know."""
-    fields = [{key: field[key] for key in FED_OF_FIELDS if key in field} for field in schema["fields"]]
-    return {**{key: schema[key] for key in FED_OF_SCHEMAS if key in schema}, "fields": fields}
 
 
 def bare(table: Table) -> dict[str, JSON]:

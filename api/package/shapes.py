@@ -20,20 +20,35 @@ def _list(items: Shape, **more: int) -> Shape:
 
 
 TEXT: Shape = {"type": "string"}
+FLAG: Shape = {"type": "boolean"}
 OBJECT: Shape = {"type": "object"}
 NAMES: Shape = {"anyOf": [TEXT, _list(TEXT)]}
 
 RULE = ("through", "resource", "field")
 AGREES: Shape = {"type": "object", "additionalProperties": _object(dict.fromkeys(RULE, TEXT), *RULE)}
 REFERENCE = _object({"resource": TEXT, "fields": NAMES}, "fields")
-FIELD = {"name": TEXT, "type": TEXT, "format": TEXT, "constraints": OBJECT, "categories": _list({})}
+LABELLED = _list({"anyOf": [TEXT, _object({"value": TEXT}, "value")]})
+VALUE: Shape = {"type": ["string", "number"]}
+CATEGORY: Shape = {"anyOf": [VALUE, _object({"value": VALUE}, "value")]}
+CONSTRAINTS = _object(
+    {
+        **dict.fromkeys(("required", "unique"), FLAG),
+        **dict.fromkeys(("minLength", "maxLength"), {"type": "integer"}),
+        **{"pattern": TEXT, "enum": _list({}), "jsonSchema": OBJECT},
+    }
+)
+FIELD = {
+    **dict.fromkeys(("name", "type", "format", "itemType", "groupChar", "decimalChar", "delimiter"), TEXT),
+    **dict.fromkeys(("trueValues", "falseValues"), _list(TEXT)),
+    **{"bareNumber": FLAG, "missingValues": LABELLED, "categories": _list(CATEGORY), "constraints": CONSTRAINTS},
+}
 SCHEMA = _object(
     {
         "fields": _list(_object(FIELD, "name")),
         "primaryKey": NAMES,
         "uniqueKeys": _list(NAMES),
         "foreignKeys": _list(_object({"fields": NAMES, "reference": REFERENCE}, "fields", "reference")),
-        "missingValues": _list({"anyOf": [TEXT, _object({"value": TEXT}, "value")]}),
+        "missingValues": LABELLED,
         "lantern:figure": {**_object({"series": _list(TEXT), "agrees": AGREES}), "additionalProperties": TEXT},
     }
 )

@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from api.model import types
-from api.model.descriptor import Field, Table
+from api.model.descriptor import Table
 from api.model.findings import Finding, Level
-from api.package.checks.base import key, text
+from api.package.checks.base import key, shown, text
 from api.package.tables.base import mended
 
 COUNTED = ("row-count", "field-count")
-# By frictionless' type of an error: the message; of rows also what was expected, of constraints first our type.
+# By frictionless' type of an error: the message; of rows also what was expected.
 OF_HEADERS: Mapping[str, str] = {
     "blank-header": "the header is empty",
     "blank-label": "a column has no name",
@@ -25,21 +24,7 @@ OF_ROWS: Mapping[str, tuple[str, str | None]] = {
     "extra-cell": ("the row has more cells than the header", None),
     "missing-cell": ("the row ends before this field", "a cell"),
 }
-CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
-    "required": ("required", "a value is missing", "a value"),
-    "enum": ("enum", "{cell} is not allowed here", "one of {limit}"),
-    "minimum": ("minimum", "{cell} is too small", "at least {limit}"),
-    "maximum": ("maximum", "{cell} is too large", "at most {limit}"),
-    "exclusiveMinimum": ("minimum", "{cell} is too small", "more than {limit}"),
-    "exclusiveMaximum": ("maximum", "{cell} is too large", "less than {limit}"),
-    "minLength": ("min-length", "{cell} is too short", "at least {limit} characters"),
-    "maxLength": ("max-length", "{cell} is too long", "at most {limit} characters"),
-    "pattern": ("pattern", "{cell} does not match the pattern", "text that matches {limit}"),
-}
-TYPES = {"string": "text", "geojson": "a GeoJSON object", "geopoint": "a point, longitude then latitude"}
-CONSTRAINT = re.compile(r'constraint "(\w+)" is "(.*)"', re.DOTALL)
 COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
-LONGEST_SHOWN = 200
 
 
 def of_descriptor(error: Any, file: str, resource: str | None, level: Level = "error") -> Finding:
@@ -62,10 +47,6 @@ def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Fin
         yield Finding("extra-cell", OF_ROWS["extra-cell"][0], **place, value=cell)
     for name in row.field_names[len(cells) :]:
         yield Finding("missing-cell", *OF_ROWS["missing-cell"][:1], **place, field=name, expected="a cell")
-    for field in table.fields:
-        if field.name in row.field_names and (field.required or field.name in table.primary_key):
-            type, message, expected = CONSTRAINTS["required"]
-            yield Finding(type, message, **place, field=field.name, value=text(row, field.name), expected=expected)
     if width > 1:
         message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
         yield Finding("blank-row", message, **place, expected=expected, level="warning")
@@ -95,15 +76,9 @@ def _of_row(error: Any, table: Table, row: Any, place: dict[str, Any]) -> Findin
     name, cell = getattr(error, "field_name", None), ""
     if name and name in row.field_names:
         place |= {"field": name, "value": text(row, name)}
-        cell = _shown(place["value"])
+        cell = shown(place["value"])
     if error.type == "type-error":
-        expected = _expected(table.field(str(name)), place["value"])
-        return Finding("wrong-type", f"{cell} is not {expected}", **place, expected=expected)
-    if error.type == "constraint-error":
-        constraint, limit = CONSTRAINT.match(error.note).groups()  # type: ignore[union-attr]
-        type, message, expected = CONSTRAINTS.get(constraint, (constraint, "{cell} is not allowed", "{limit}"))
-        words = {"cell": cell, "limit": _listed(limit)}
-        return Finding(type, message.format(**words), **place, expected=expected.format(**words))
+        return Finding("wrong-type", f"{cell} is not {error.note}", **place, expected=error.note)
     if error.type == "unique-error":
         if table.primary_key == (name,):  # reported as a key
             return None
@@ -115,30 +90,19 @@ def _of_row(error: Any, table: Table, row: Any, place: dict[str, Any]) -> Findin
         message = f'the key "{place["key"]}" duplicates an earlier row'
         return Finding("duplicate-key", message, **place, expected="a key that no other row has")
     if error.type == "foreign-key":
+        if any(row[name] is None for name in error.field_names):  # as in SQL, a key with a null refers to nothing
+            return None
         value = ",".join(text(row, name) for name in error.field_names)
         where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
         place |= {"field": error.field_names[0], "value": value, "expected": f"a value of {where}"}
-        return Finding("foreign-key", f"{_shown(value)} does not exist in {where}", **place)
+        return Finding("foreign-key", f"{shown(value)} does not exist in {where}", **place)
+    if error.type == "blank-row":
+        if len(table.fields) == 1 or any(
+            cell not in f.missing for f, cell in zip(table.fields, row.cells, strict=False)
+        ):
+            return None  # a null in the only column is a row like any other; NaN is a value
+        return Finding("blank-row", "the row is empty", **place, expected="a value, or no row", level="warning")
     if error.type == "extra-cell":
         place["value"] = error.cell
     message, expected = OF_ROWS.get(error.type, (error.note, None))
     return Finding(error.type, message, **place, expected=expected)
-
-
-def _expected(field: Field, cell: str) -> str:
-    """What the type requires, in the words of api.model.types."""
-    expected = types.expectation(types.kind(field).read, cell)
-    if expected is not None:
-        return expected
-    named = TYPES.get(field.type, f"a value of type {field.type}")
-    return named if field.format == "default" else f"{named} ({field.format})"
-
-
-def _shown(cell: str) -> str:
-    return f'"{cell}"' if len(cell) <= LONGEST_SHOWN else f'"{cell[:LONGEST_SHOWN]}…"'
-
-
-def _listed(limit: str) -> str:
-    """An enum as frictionless prints it, without Python's brackets."""
-    inner = re.fullmatch(r"\[(.*)\]", limit, re.DOTALL)
-    return re.sub(r"'([^']*)'", r"\1", inner[1]) if inner else limit

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from api.index import sqlite
 from api.index.layout import Layout
+from api.model import moments
 from api.model.descriptor import Field, Package, Table
 from api.query.conditions import column, number, source
 from api.query.engines import SHAPES, Statement, statement
@@ -47,7 +48,9 @@ def variations(selection: Selection, groups: Sequence[Group], measure: Measure) 
     found = []
     for name in (name for name, varies in zip(names, row, strict=False) if varies):
         position = table.index[name]
-        values = [_plain(value) for (value,) in selection.rows(_values(rows, measure, position))]
+        values = [
+            _plain(table.fields[position].type, value) for (value,) in selection.rows(_values(rows, measure, position))
+        ]
         reason = "its values must never be added" if position in _fixed(by) or len(values) == 1 else "varies"
         found.append(Variation(name, reason, tuple(values)))
     if found:
@@ -68,8 +71,10 @@ def _free(rows: Rows, groups: Iterable[Group]) -> list[sa.ColumnElement[Any]]:
     return [rows.free(sa.literal_column(group.sql)) for group in groups]
 
 
-def _plain(value: Any) -> Any:
+def _plain(type: str, value: Any) -> Any:
     """A value as JSON has it: a whole number is no fraction."""
+    if type == "yearmonth" and value is not None:
+        return moments.month_text(value)
     return int(sqlite.decimal(value)) if isinstance(value, float) and value.is_integer() else value
 
 

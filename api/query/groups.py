@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.index.sqlite import EXACT
-from api.model import decimals
+from api.model import decimals, moments
 from api.query import functions, having
 from api.query.conditions import column, number
 from api.query.engines import SHAPES, OneOf, Statement, statement
@@ -242,6 +242,7 @@ _JSON: Mapping[str, Callable[[Any], str]] = {
     "number": _shortest,
     "boolean": lambda value: "true" if value else "false",
     "datetime": '"{}Z"'.format,
+    "yearmonth": lambda months: f'"{moments.month_text(months)}"',
 }
 
 

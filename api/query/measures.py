@@ -19,12 +19,12 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
     "count_distinct": SCALARS,
 }
 ADDING = ("sum", "avg")
-# Parts of dates that rows may be grouped by, by type and name: SQL of the stored text (api.model.types).
+# Parts of dates that rows may be grouped by, by type and name: SQL of the stored value (api.model.types).
 _YEAR, _MONTH = "CAST(substr({0}, 1, 4) AS INTEGER)", "substr({0}, 1, 7)"
 PARTS: Mapping[str, Mapping[str, str]] = {
     "date": {"year": _YEAR, "month": _MONTH},
     "datetime": {"year": _YEAR, "month": _MONTH},
-    "yearmonth": {"year": "CAST(substr({0}, 1, length({0}) - 3) AS INTEGER)"},
+    "yearmonth": {"year": "CAST(({0} - ({0} % 12 + 12) % 12) / 12 AS INTEGER)"},
 }
 NAMED = 10  # fields that a reason names
 

@@ -19,9 +19,10 @@ Check = Callable[..., Iterable[Finding]]
 def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
     """The checks that apply to a table: of each row, and at the end."""
     figure, sums, conflicts = checked.table.figure, relations.Sums(checked), relations.Conflicts(checked)
+    numbers = cells.Numbers(checked, header)
     strict = checked.package.descriptor.get("lantern:strict") is True
     of_standard: list[tuple[Check, bool]] = [
-        (partial(cells.readable, checked, cells.columns(checked.table, header)), True),
+        (numbers.of_row, bool(numbers.columns or numbers.nested)),
         (partial(cells.unique_keys, checked, defaultdict(set)), bool(checked.table.schema.get("uniqueKeys"))),
     ]
     of_rows: list[tuple[Check, bool]] = [
@@ -35,12 +36,12 @@ def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
         (conflicts.of_row, conflicts.apply),
         (sums.of_row, bool(sums.rules)),
     ]
-    at_end: list[tuple[Check, bool]] = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
+    ended: list[tuple[Check, bool]] = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
     mild = checked.package.descriptor.get("lantern:checks") == "warning"
     own, own_at_end = (
-        [partial(_mildly, check) if mild else check for check, applies in some if applies] for some in (of_rows, at_end)
+        [partial(_mildly, check) if mild else check for check, applies in some if applies] for some in (of_rows, ended)
     )
-    return [*(check for check, applies in of_standard if applies), *own], own_at_end
+    return [*(check for check, applies in of_standard if applies), *own], [numbers.at_end, *own_at_end]
 
 
 def _mildly(check: Check, *row: Any) -> Iterator[Finding]:

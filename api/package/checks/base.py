@@ -8,6 +8,8 @@ from api.model import types
 from api.model.descriptor import Package, Table
 from api.model.findings import Finding
 
+LONGEST_SHOWN = 200
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -42,6 +44,11 @@ def text(row: Any, field: str) -> str:
     place = row.field_names.index(field)
     cell = row.cells[place] if place < len(row.cells) else None
     return "" if cell is None else str(cell)
+
+
+def shown(cell: str) -> str:
+    """A cell in a message, which is one line of reasonable length."""
+    return f'"{cell}"' if len(cell) <= LONGEST_SHOWN else f'"{cell[:LONGEST_SHOWN]}…"'
 
 
 def key(table: Table, row: Any) -> str | None:

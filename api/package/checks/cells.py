@@ -1,53 +1,58 @@
-"""Checks that the standard requires and frictionless leaves out: unique keys, and values that can be served."""
+"""Checks that the standard requires and frictionless leaves out: unique keys, and numbers that are kept exactly."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache, partial
 from typing import Any
 
 from api.model import decimals, types
-from api.model.descriptor import Table
 from api.model.findings import Finding
 from api.package.checks.base import Checked
 
 EXACT_DIGITS = 15
 MANY_DIGITS = re.compile(r"[\d.]{17}")
-SAME_IN_FRICTIONLESS = ("string", "any", "boolean")
-REMEMBERED = 10_000
-Column = tuple[str, int, str, Callable[[str], str | None]]  # name, place, type, what is expected instead of a text
 
 
-def columns(table: Table, header: Any) -> list[Column]:
-    """The columns of a table whose values frictionless may read otherwise."""
-    places = {field.name: place for place, field in enumerate(header.get_expected_fields())}
-    remembering = lru_cache(REMEMBERED)
-    return [
-        (field.name, places[field.name], field.type, remembering(partial(types.expectation, types.kind(field).read)))
-        for field in table.fields
-        if field.name in places and field.type not in SAME_IN_FRICTIONLESS
-    ]
+class Numbers:
+    """Numbers that are served otherwise than they are written: too long to be exact, or NaN and infinity."""
 
+    def __init__(self, checked: Checked, header: Any) -> None:
+        self.checked = checked
+        places = {field.name: place for place, field in enumerate(header.get_expected_fields())}
+        fields = [field for field in checked.table.fields if field.type == "number" and field.name in places]
+        self.columns = [(field.name, places[field.name], frozenset(field.missing)) for field in fields]
+        json_fields = [field for field in checked.table.fields if field.type in types.JSON_TYPES]
+        self.nested = [(field.name, places[field.name]) for field in json_fields if field.name in places]
+        self.endless: Counter[str] = Counter()
 
-def readable(checked: Checked, columns: Sequence[Column], row: Any) -> Iterator[Finding]:
-    """Every value can be read by api.model.types, which serves it; numbers are finite, and not too long to be exact."""
-    cells = row.cells
-    for name, place, type, expectation in columns:
-        cell = cells[place] if place < len(cells) else None
-        digits = type in types.NUMERIC and isinstance(cell, str) and cell.isdecimal()
-        if isinstance(cell, str) and not digits and row[name] is not None:
-            expected = expectation(cell)
-            if expected is not None:
-                yield checked.at(row, name, "wrong-type", f'"{cell}" is not {expected}', expected)
-        if type == "number" and len(str(cell)) > EXACT_DIGITS and not _exact(row[name]):
-            message = f'"{cell}" has more digits than are kept exactly'
-            yield replace(checked.at(row, name, "long-number", message), level="warning")
-        if type in types.JSON_TYPES and isinstance(cell, str) and (number := _inexact(cell)):
-            message = f"{number} has more digits than are kept exactly"
-            yield replace(checked.at(row, name, "long-number", message), level="warning")
+    def of_row(self, row: Any) -> Iterator[Finding]:
+        cells = row.cells
+        for name, place, missing in self.columns:
+            cell, value = cells[place] if place < len(cells) else None, row[name]
+            if value is None:
+                if cell and cell not in missing and name not in row.error_cells:
+                    self.endless[name] += 1
+            elif len(str(cell)) > EXACT_DIGITS and not _exact(value):
+                message = f'"{cell}" has more digits than are kept exactly'
+                yield replace(self.checked.at(row, name, "long-number", message), level="warning")
+        for name, place in self.nested:
+            cell = cells[place] if place < len(cells) else None
+            if cell and (number := _inexact(cell)):
+                message = f"{number} has more digits than are kept exactly"
+                yield replace(self.checked.at(row, name, "long-number", message), level="warning")
+
+    def at_end(self) -> Iterator[Finding]:
+        table = self.checked.table
+        for name, count in self.endless.items():
+            what = "1 value is" if count == 1 else f"{count} values are"
+            message = (
+                f'in the table "{table.name}" {what} NaN or infinite, which JSON does not have: rows in JSON say null'
+            )
+            yield Finding("not-finite", message, self.checked.file(table), table.name, field=name, level="warning")
 
 
 def _inexact(cell: str) -> str | None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import frictionless
 
-from api.model.descriptor import Field, Table
+from api.model.descriptor import Table
 from api.model.findings import Finding, Level, Report, TableReport
 from api.package import reading, translation
-from api.package.checks import checks_of, structure
+from api.package.checks import checks_of, declared, structure
 from api.package.checks.base import Checked
+from api.package.checks.constraints import Constraints
 from api.package.opening import opened
 from api.package.reading import Source, bare, edits_of
 from api.package.upgrade import paths
@@ -110,12 +111,15 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     assert table is not None
     checked = Checked(source.package, table, partial(_other_rows, source), source.file)
     tally, rows = _Tally(source.file(table), table), 0
+    tally.add(declared.findings(table, source.descriptor_path.name))
     try:
         with _connected(source, table) as resource:
             [baseline] = frictionless.Checklist().connect(resource)
             tally.take(baseline.validate_start())
             # Without a proper header a row's cells belong to no field, and each row would be wrong.
             of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
+            if resource.header.valid:
+                of_rows = [Constraints(checked, resource.header).of_row, *of_rows]
             for row in resource.row_stream:
                 tally.take(baseline.validate_row(row), row)
                 tally.add(finding for check in of_rows for finding in check(row))
@@ -174,7 +178,7 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 
 
 def _connected(source: Source, table: Table) -> Any:
-    """A table beside those it refers to; what frictionless would not enforce is put in a way that it does."""
+    """A table beside those it refers to."""
     tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
     keys = [  # whose ends exist; findings about the descriptor report the others
         key
@@ -184,7 +188,6 @@ def _connected(source: Source, table: Table) -> Any:
     ]
     schema = {
         **table.schema,
-        "fields": [_constrained(field, table) for field in table.fields],
         "primaryKey": [name for name in table.primary_key if name in table.index],
         "foreignKeys": [
             {"fields": [*key.fields], "reference": {"resource": key.resource, "fields": [*key.reference]}}
@@ -193,17 +196,6 @@ def _connected(source: Source, table: Table) -> Any:
     }
     others = [bare(tables[name]) for name in {key.resource for key in keys} - {table.name}]
     return reading.table_resource(source, {**table.descriptor, "schema": schema}, *others)
-
-
-def _constrained(field: Field, table: Table) -> dict[str, Any]:
-    """Categories are the only values allowed (v2), and a key's fields are required (v1 and v2)."""
-    constraints = dict(field.constraints)
-    categories = field.descriptor.get("categories")
-    if categories and "enum" not in constraints:
-        constraints["enum"] = [c["value"] if isinstance(c, Mapping) else c for c in categories]
-    if field.name in table.primary_key:
-        constraints["required"] = True
-    return {**field.descriptor, "constraints": constraints}
 
 
 # Line numbers

@@ -23,7 +23,9 @@ def findings(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
     yield from (translation.of_descriptor(error, file, None, "warning") for error in _judged(words))
     for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
         name, bare = resource["name"], {key: value for key, value in resource.items() if key not in JUDGED_ELSEWHERE}
-        errors = _of_resource({key: bare[key] for key in ("name", "dialect") if key in bare} | _schema(resource))
+        if descriptor.is_table(resource):
+            bare["schema"] = {**bare["schema"], "fields": [_named(field) for field in bare["schema"]["fields"]]}
+        errors = _of_resource({key: bare[key] for key in ("name", "dialect") if key in bare} | _schema(bare))
         yield from (translation.of_descriptor(error, file, name, "error") for error in errors)
         told = {error.note for error in errors}
         rest = [error for error in _of_resource(bare) if error.note not in told]
@@ -31,8 +33,14 @@ def findings(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
 
 
 def _schema(resource: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A table's schema as frictionless is given it to read rows."""
-    return {"schema": reading.fed_schema(resource["schema"])} if descriptor.is_table(resource) else {}
+    """What rows depend on of a table's schema."""
+    schema = resource.get("schema") or {}
+    return {"schema": {key: schema[key] for key in ("fields", *reading.FED_OF_SCHEMAS) if key in schema}}
+
+
+def _named(field: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A field with its words; its type and what goes with that are judged by checks.declared."""
+    return {"type": "any", **{key: field[key] for key in ("name", "title", "description", "rdfType") if key in field}}
 
 
 def _of_resource(resource: Mapping[str, JSON]) -> list[Any]:

@@ -90,7 +90,7 @@ def _stored(column: Column) -> str:
     """The SQLite type in which a column's values are exact."""
     kind = column.kind.type
     if kind in values.NUMERIC:
-        return "INTEGER" if column.whole else "REAL" if column.doubles else "TEXT"
+        return "INTEGER" if column.whole and column.finite else "REAL" if column.doubles else "TEXT"
     return "INTEGER" if kind in ("boolean", "year") else "TEXT"
 
 
@@ -145,6 +145,7 @@ def _maker(column: Column, kind: str) -> Callable[[str], Any]:
             return number_text(column)
         if kind == "INTEGER":
             return (lambda cell: int(cell.partition(".")[0])) if column.plain else (lambda cell: int(read(cell)))
+        # The writer makes NULL of NaN; an infinity is a value of SQLite's.
         return float if column.plain else (lambda cell: float(read(cell)))
     if name in ("date", "time", "datetime"):
         return lambda cell: json.loads(json_text(read(cell)))

@@ -66,8 +66,10 @@ def _said(thing: Field | Table | Package, *names: str) -> dict[str, str]:
 
 
 def _type(column: Column) -> pa.DataType:
-    """The Arrow type that holds every value of a column as it is; an item of a list that is a moment stays text."""
+    """The Arrow type that holds every value of a column as it is, else text; an item of a list that is a moment too."""
     kind = column.kind.type
+    if column.fine:
+        return pa.utf8()
     if kind in types.NUMERIC:
         return _number(column)
     if kind != "list":
@@ -82,7 +84,7 @@ def _number(column: Column) -> pa.DataType:
         return pa.int64()
     needed = max(column.digits, 1) + column.scale
     for precision, decimal in DECIMALS.items():
-        if needed <= precision:
+        if needed <= precision and column.finite:
             return decimal(precision, column.scale)
     return pa.float64() if column.doubles else pa.utf8()
 
@@ -105,6 +107,10 @@ def _cell(column: Column, kind: pa.DataType) -> Callable[[str], Any]:
         return read
     if kind in (pa.int64(), pa.float64()):
         return (lambda cell: int(read(cell))) if kind == pa.int64() else (lambda cell: float(read(cell)))
-    if column.kind.type in (*types.NUMERIC, *types.STRUCTURED):
+    if column.fine:
+        return lambda cell: text(read(cell)).strip('"')
+    if column.kind.type in types.NUMERIC:
+        return lambda cell: text(value) if (value := read(cell)).is_finite() else str(value)
+    if column.kind.type in types.STRUCTURED:
         return lambda cell: text(read(cell))
     return read

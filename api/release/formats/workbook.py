@@ -6,7 +6,7 @@ text is never taken for a formula or a link. The file is packed again so that it
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import xlsxwriter
 
 from api.index.survey import Column, Survey, records
-from api.model import types
+from api.model import moments, types
 from api.model.descriptor import Package
 from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
 from api.release.formats.names import unique
@@ -144,7 +144,7 @@ def _maker(column: Column) -> Callable[[str], Any]:
         "boolean": bool,
         "year": int,
         "date": lambda day: day if day >= FIRST_DATE else day.isoformat(),
-        "time": lambda clock: clock.isoformat() if clock.microsecond else clock,
+        "time": _clock,
         "datetime": _moment,
     }
     make = makers.get(kind.type, _fitting)
@@ -159,14 +159,21 @@ class _Shortest(float):
 
 
 def _number(number: Decimal, text: Callable[[Any], str]) -> float | str:
-    """A number that is the same after spreadsheets have cut it to 15 digits, else its digits as text."""
+    """A number that is the same after spreadsheets have cut it to 15 digits, else its digits as text, or NaN."""
+    if not number.is_finite():
+        return str(number)
     nearest = _Shortest(number)
     return nearest if Decimal(f"{float(nearest):.15G}") == number else text(number)
 
 
+def _clock(clock: time) -> time | str:
+    key = moments.clock_key(clock)
+    return key if clock.microsecond or key != clock.isoformat() else clock
+
+
 def _moment(moment: datetime) -> datetime | str:
-    bare = moment.replace(tzinfo=None)
-    return bare if bare.date() >= FIRST_DATE and not bare.microsecond else bare.isoformat() + "Z"
+    bare, key = moment.replace(tzinfo=None), moments.key(moment)
+    return bare if bare.date() >= FIRST_DATE and bare.isoformat() == key and not bare.microsecond else key + "Z"
 
 
 def _fitting(text: str) -> str:
