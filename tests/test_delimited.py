@@ -257,9 +257,9 @@ def test_data_in_the_descriptor_may_be_tsv_text_and_of_a_dialect(tmp_path: Path)
     assert read(tmp_path, {}, words) == (PLAIN,)
 
 
-def test_an_error_in_csv_text_names_its_line(tmp_path: Path) -> None:
+def test_an_error_in_csv_text_names_its_row(tmp_path: Path) -> None:
     lines = told(tmp_path, {}, {"data": "id,name\n1,a\nx,b", "format": "csv"})
-    assert lines == ['datapackage.json:3 field "id": "x" is not a whole number (expected: a whole number)']
+    assert lines == ['datapackage.json row 3 field "id": "x" is not a whole number (expected: a whole number)']
 
 
 def test_url_in_place_of_path_is_the_path(tmp_path: Path) -> None:

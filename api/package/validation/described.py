@@ -34,7 +34,9 @@ def findings(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
 
 def _schema(resource: Mapping[str, JSON]) -> dict[str, JSON]:
     """What rows depend on of a table's schema."""
-    schema = resource.get("schema") or {}
+    if not descriptor.is_table(resource):
+        return {}
+    schema = resource["schema"]
     return {"schema": {key: schema[key] for key in ("fields", *reading.FED_OF_SCHEMAS) if key in schema}}
 
 
