@@ -78,7 +78,8 @@ class NotModified(Response):
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         headers = super().get_wsgi_headers(environ)
-        headers["Last-Modified"] = self.headers["Last-Modified"]
+        if published := self.headers.get("Last-Modified"):
+            headers["Last-Modified"] = published
         return headers
 
 
@@ -163,9 +164,9 @@ def release_file(
         headers.append(("Link", link))
     small = not _ranged() and target.stat().st_size <= IN_MEMORY
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
-    published = datetime.fromisoformat(release.published_at)
+    published = _published(release)
     # Only the very date is meant: a release that was withdrawn gives way to an older one.
-    by_date = request.headers.get("If-Modified-Since") == http_date(published)
+    by_date = published is not None and request.headers.get("If-Modified-Since") == http_date(published)
     known = _known(tag, encoding) or (f'"{tag}"' if by_date and "If-None-Match" not in request.headers else "")
     if known:  # before any range (RFC 9110, 13.2.2)
         return NotModified(status=304, headers=[*headers, ("ETag", known)])
@@ -220,12 +221,17 @@ def _sent(
 @lru_cache(maxsize=128)
 def _headers(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
     """The headers that all data responses of a release have. A 304 has no Link besides: the client keeps one."""
+    published = _published(release)
     return (
-        ("Last-Modified", http_date(datetime.fromisoformat(release.published_at))),
+        *([("Last-Modified", http_date(published))] if published else []),
         ("Cache-Control", IMMUTABLE if immutable else MUTABLE),
         ("Vary", VARY),
         ("X-Data-Version", header_text(release.version)),
     )
+
+
+def _published(release: Release) -> datetime | None:
+    return None if release.published_at is None else datetime.fromisoformat(release.published_at)
 
 
 def _known(tag: str, encoding: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from api.model import dates
+
 JSON = Any
 
 
@@ -71,7 +73,10 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Package:
-    """A data package whose schemas are inlined: its words and its tables, in the descriptor's order."""
+    """A data package whose schemas are inlined: its words and its tables, in the descriptor's order.
+
+    `created` is the day or time at which it was made, empty where the descriptor says none.
+    """
 
     name: str
     title: str
@@ -103,8 +108,15 @@ class Package:
 
     @property
     def citation(self) -> str:
-        """How to cite the package: publisher (year). Title (version) [data set]."""
-        return f"{self.publisher or self.name} ({self.created[:4]}). {self.title} (version {self.version}) [Data set]."
+        """How to cite the package: publisher (year). Title (version) [data set]. Without a date there is no year."""
+        year = f" ({self.created[:4]})" if self.created else ""
+        return f"{self.publisher or self.name}{year}. {self.title} (version {self.version}) [Data set]."
+
+    @property
+    def published_at(self) -> str | None:
+        """When it was made, in UTC as responses have it."""
+        made = dates.moment(self.created)
+        return None if made is None else dates.utc(made)
 
 
 def package(descriptor: Mapping[str, JSON]) -> Package:
@@ -114,7 +126,7 @@ def package(descriptor: Mapping[str, JSON]) -> Package:
         title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
         description=str(descriptor.get("description") or ""),
         version=str(descriptor.get("version") or "0.0.0"),
-        created=str(descriptor.get("created") or "1970-01-01T00:00:00Z"),
+        created=dates.stated(descriptor.get("created")),
         tables=tuple(table(r) for r in descriptor.get("resources", []) if is_table(r)),
         descriptor=descriptor,
     )

@@ -19,12 +19,12 @@ from typing import Any
 
 from api import package
 from api.index import layout, making
-from api.model import descriptor, filenames
+from api.model import dates, descriptor, filenames
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
 from api.release import changes, files, history, notes
 from api.release.files import Say
-from api.release.formats import FORMATS, archive
+from api.release.formats import FORMATS
 from api.release.media_types import media_type
 from api.store import atomic_files, manifest, release_index, releases
 
@@ -107,24 +107,16 @@ def _version(source: package.Source, cache: Path, say: Say) -> _Version:
     report = package.validate(source.descriptor_path, previous.folder if previous else None, cache)
     if not report.valid:
         raise BuildError(report.text())
-    created = _published_at(model)
-    if previous is not None and previous.folder is not None:
+    created = dates.moment(model.created)
+    if created is not None and previous is not None and previous.folder is not None:
         with package.open_source(previous.folder) as before:
-            if _published_at(before.package) >= created:
+            earlier = dates.moment(before.package.created)
+            if earlier is not None and earlier >= created:
                 raise BuildError(
                     f"version {model.version} was created {model.created}, version {previous.version} not before that "
                     f"({before.package.created}): releases are dated when they are made"
                 )
     return _Version(source, previous, report)
-
-
-def _published_at(model: descriptor.Package) -> str:
-    """When a package was made, in UTC as responses have it."""
-    try:
-        return archive.moment(model.created).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        message = f"created is {model.created!r}: expected a time such as 2026-11-24T09:30:00Z"
-        raise BuildError(message) from None
 
 
 def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Release:
@@ -230,7 +222,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "version": model.version,
         "previous": version.previous.version if version.previous else None,
         "made_with": {**{name: metadata.version(name) for name in LIBRARIES}, **OWN_LIBRARIES},
-        "published_at": _published_at(model),
+        "published_at": model.published_at,
         "change_kinds": _kinds(version, counts),
         "changes": counts,
         "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8"), model.version),

@@ -33,7 +33,8 @@ def document(subject: Subject) -> dict[str, JSON]:
     front = f"{base}/" if base else ""  # the page that the server shows first
     publisher = {"@id": f"{here}#publisher"}
     license = {"@id": package.license_path} if package.license_path.startswith("http") else None
-    issued = {"@value": package.created, "@type": "xsd:date" if len(package.created) == 10 else "xsd:dateTime"}
+    day_or_time = "xsd:date" if len(package.created) == 10 else "xsd:dateTime"
+    issued = {"@value": package.created, "@type": day_or_time} if package.created else None
     codes = [LANGUAGES[code] for code in (language.partition("-")[0] for language in languages) if code in LANGUAGES]
     spoken = [{"@id": f"{EU}language/{code}"} for code in codes]
 

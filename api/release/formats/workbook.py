@@ -15,7 +15,7 @@ from typing import Any
 import xlsxwriter
 
 from api.index.survey import Column, Survey, records
-from api.model import types
+from api.model import dates, types
 from api.model.descriptor import Package
 from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
 from api.release.formats.names import unique
@@ -41,7 +41,8 @@ def write(package: Package, surveys: Sequence[Survey], path: Path, data_first: b
     """
     work = path.with_suffix(".work")
     book = xlsxwriter.Workbook(str(work), {"constant_memory": True, "tmpdir": str(path.parent)})
-    created = archive.moment(package.created).replace(tzinfo=None)
+    made = dates.moment(package.created) or archive.EARLIEST  # the writer would take the clock's time
+    created = max(made, archive.EARLIEST).replace(tzinfo=None)
     book.set_properties({"title": package.title, "author": package.publisher, "created": created})
     formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
     formats |= {name: book.add_format(look) for name, look in LOOKS.items()}
@@ -109,7 +110,7 @@ def _contents(
 def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, str]]:
     yield "Description", package.description
     yield "Version", package.version
-    yield "Created", package.created
+    yield "Created", package.created or "not stated"
     yield "Licence", " ".join(part for part in (package.license, package.license_path) if part) or "none named"
     yield "Cite as", package.citation
     yield "Numbers", "A number with more digits than a spreadsheet keeps exactly is text. Times are UTC."
