@@ -7,12 +7,13 @@ turns descriptors of Data Package v1 into those of v2.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from api.model import dates
+from api.model import dates, filenames
+from api.model.files import TABLE_FILES
 
 JSON = Any
+NO_VERSION = "0.0.0"  # of a package that does not say
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class Table:
     @property
     def path(self) -> str:
         """Where a release keeps the table as CSV."""
-        return f"data/{file_stem(self.name)}.csv"
+        return TABLE_FILES["csv"].format(filenames.stem(self.name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,7 @@ def package(descriptor: Mapping[str, JSON]) -> Package:
         name=str(descriptor.get("name") or "package"),
         title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
         description=str(descriptor.get("description") or ""),
-        version=str(descriptor.get("version") or "0.0.0"),
+        version=NO_VERSION if descriptor.get("version") is None else str(descriptor["version"]),
         created=dates.stated(descriptor.get("created")),
         tables=tuple(table(r) for r in descriptor.get("resources", []) if is_table(r)),
         descriptor=descriptor,
@@ -157,13 +158,6 @@ def table(resource: Mapping[str, JSON]) -> Table:
         index={entry.name: position for position, entry in enumerate(fields)},
         figure=schema.get("lantern:figure") or {},
     )
-
-
-@lru_cache(maxsize=1024)
-def file_stem(name: str) -> str:
-    """A resource name as a file name: only characters that some file system refuses are escaped, as in a URL."""
-    safe = "".join(f"%{ord(c):02X}" if c in '/\\:*?"<>|%' or c < " " else c for c in name)
-    return "%2E" + safe[1:] if safe.startswith(".") else safe
 
 
 def _field(entry: Mapping[str, JSON], missing: tuple[str, ...]) -> Field:

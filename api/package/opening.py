@@ -12,10 +12,10 @@ from typing import Any
 import ijson
 import yaml
 
-from api.model import descriptor
+from api.model import descriptor, filenames
 from api.model.errors import LanternError
 from api.model.findings import Finding
-from api.package import guessing, shapes, tables, upgrade
+from api.package import guessing, halves, shapes, tables, upgrade
 from api.package.reading import Source
 from api.package.tables import Given, delimited, unpacking
 from api.package.upgrade import paths
@@ -89,14 +89,14 @@ def _extracted(archive: Path, target: Path) -> Path:
 
 
 def _source(path: Path, scratch: Path) -> Source:
-    raw = _loaded(path, path.name)
+    raw, noticed = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
-    v2 = upgrade.V2 in str(raw.get("$schema", ""))
+    v2 = upgrade.is_v2(raw)
     resources: list[JSON] = []
-    findings: list[Finding] = []
+    findings = [*noticed]
     names: list[str] = []
     ready: dict[str, Path] = {}
     for position, entry in enumerate(entries, 1):
@@ -104,10 +104,11 @@ def _source(path: Path, scratch: Path) -> Source:
             resource = upgrade.resource(entry, position)
             names.append(str(resource["name"]))
             _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
-            resource = _resource(resource, path, v2)
-            resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
-            resources.append(resource)
+            resource, noticed = _resource(resource, path, v2)
             findings += noticed
+            resource, warnings = _as_table(resource, path, scratch / f"{position}.csv")
+            resources.append(resource)
+            findings += warnings
             if (scratch / f"{position}.csv").exists():
                 ready[names[-1]] = scratch / f"{position}.csv"
         except PackageError as error:
@@ -124,16 +125,18 @@ def _declared(entries: list[JSON]) -> tuple[str, ...]:
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
 
 
-def _loaded(path: Path, name: str) -> JSON:
-    """A JSON or YAML file; JSON is strict, and YAML's dates stay text."""
+def _loaded(path: Path, name: str) -> tuple[JSON, list[Finding]]:
+    """A JSON or YAML file, and what was noticed; JSON is strict, and YAML's dates stay text."""
     if path.stat().st_size > LARGEST_DESCRIPTOR:
         raise _unreadable(name, "the file is too large", f"at most {LARGEST_DESCRIPTOR} bytes")
     kind = "YAML" if path.suffix.lower() in YAML else "JSON"
     try:
         text = path.read_text("utf-8-sig")
         if kind == "YAML":
-            return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
-        return json.loads(text, parse_constant=_refuse_constant)
+            loaded = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
+        else:
+            loaded = json.loads(text, parse_constant=_refuse_constant)
+        return loaded, halves.mended(loaded, text, name)
     except UnicodeDecodeError:
         raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -159,9 +162,12 @@ def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | 
         raise PackageError(*findings)
 
 
-def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> dict[str, JSON]:
-    """A resource whose files exist, with schema and dialect read in; `described` is the descriptor's path."""
-    name, file = resource["name"], described.name
+def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> tuple[dict[str, JSON], list[Finding]]:
+    """A resource whose files exist, with schema and dialect read in; `described` is the descriptor's path.
+
+    Also what was noticed.
+    """
+    name, file, findings = resource["name"], described.name, list[Finding]()
     if ("path" in resource) == ("data" in resource):
         message = "the resource has neither path nor data, or both"
         raise PackageError(Finding("descriptor", message, file, name, expected="either path or data"))
@@ -169,21 +175,24 @@ def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> dict[str,
         _local(described, path, name)
     for key, shape in (("schema", shapes.SCHEMA), ("dialect", shapes.DIALECT)):
         if isinstance(resource.get(key), str):
-            resource[key] = _loaded(_local(described, resource[key], name), resource[key])
+            resource[key], noticed = _loaded(_local(described, resource[key], name), resource[key])
+            findings += noticed
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema"):
         resource["schema"] = upgrade.schema(resource["schema"], name, v2)
     if "dialect" in resource:
         resource["dialect"] = upgrade.dialect(resource["dialect"])
-    return resource
+    return resource, findings
 
 
 def _local(described: Path, path: str, resource: str) -> Path:
     """A file inside the package's folder, links followed."""
     pure, folder = PurePosixPath(path.replace("\\", "/")), described.parent
     target = folder / path
-    if "://" in path:
+    if reason := filenames.unusable(path):
+        type, message, expected = "unsafe-path", f"cannot be read: its name {reason}", "the name of a file"
+    elif "://" in path:
         type, message, expected = "remote-file", "is on the network, which is never read", "a file of the package"
     elif pure.is_absolute() or ".." in pure.parts or not target.resolve().is_relative_to(folder.resolve()):
         type, message, expected = "unsafe-path", "escapes the package's folder", "a path inside it"

@@ -1,11 +1,11 @@
 """Checks of the descriptor itself: names, and what they refer to."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from api.model.descriptor import Package, Table, file_stem
+from api.model import filenames
+from api.model.descriptor import Package, Table
 from api.model.findings import Finding
 
 Words = tuple[str, str, str]  # of a finding: message, value, expected
@@ -54,7 +54,7 @@ def _repeated(names: Sequence[str], file: str) -> Iterator[Finding]:
             yield Finding("duplicate-resource", message, file, name, value=name, expected="a different name for each")
     first: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        clash = first.setdefault(unicodedata.normalize("NFC", file_stem(name)).casefold(), name)
+        clash = first.setdefault(filenames.folded(filenames.stem(name)), name)
         if clash != name:
             message = f'the files of "{clash}" and "{name}" have the same name on many systems'
             expected = "names that differ in more than upper and lower case"

@@ -13,8 +13,8 @@ import frictionless
 
 from api.model.descriptor import Field, Table
 from api.model.findings import Finding, Level, Report, TableReport
-from api.package import reading, translation, upgrade
-from api.package.checks import checks_of, structure
+from api.package import attached, reading, translation, upgrade
+from api.package.checks import checks_of, identity, structure
 from api.package.checks.base import Checked
 from api.package.opening import PackageError, opened
 from api.package.reading import Source, bare
@@ -25,6 +25,7 @@ from api.package.validation.results import TableResult
 MOST_SHOWN = 1_000  # findings of one level in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
 
+JUDGED_HERE = ("created",)  # properties that frictionless is not asked about: a day is a warning
 OF_DESCRIPTORS = ("package-error", "resource-error", "dialect-error", "control-error", "schema-error", "field-error")
 
 
@@ -46,6 +47,7 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
     structural = [*structure.findings(package, source.descriptor_path.name, source.names)]
     unsound = {finding.resource for finding in structural}
     findings = [*source.findings, *structural, *_metadata(source, unsound), *files.altered(source)]
+    findings += [*identity.findings(package, source.descriptor_path.name), *attached.findings(source)]
     strict = package.descriptor.get("lantern:strict") is True
     findings += [replace(finding, level="error" if strict else "warning") for finding in files.undeclared(source)]
     readable = [table for table in package.tables if structure.sound(table, source.names)]
@@ -82,7 +84,8 @@ def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]
 def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
     """What frictionless finds in the descriptor: in the package's own properties, then in each resource."""
     package = source.package.descriptor
-    judged = [(None, {**package, "resources": [{"name": "stand-in", "data": []}]})]
+    own = {key: value for key, value in package.items() if key not in JUDGED_HERE}
+    judged = [(None, {**own, "$schema": upgrade.PACKAGE, "resources": [{"name": "stand-in", "data": []}]})]
     for resource in [resource for resource in package["resources"] if resource["name"] not in unsound]:
         # Data and paths are judged elsewhere, and frictionless refuses some paths that are harmless.
         alone = {**{key: value for key, value in resource.items() if key not in ("path", "data")}, "data": []}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.model.findings import Finding
+from api.package import attached
 from api.package.reading import Source
 from api.package.upgrade import paths
 
@@ -13,12 +14,13 @@ from api.package.upgrade import paths
 def undeclared(source: Source) -> Iterator[Finding]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
     resources = source.package.descriptor["resources"]
+    known = {*source.declared, *attached.places(source)}
     folders = {str(Path(path).parent) for resource in resources for path in paths(resource)} - {"."}
     tops = sorted(folder for folder in folders if not any(str(parent) in folders for parent in Path(folder).parents))
     for folder in tops:
         for file in sorted((source.folder / folder).rglob("*")):
             name = file.relative_to(source.folder).as_posix()
-            if file.is_file() and name not in source.declared:
+            if file.is_file() and name not in known:
                 yield Finding("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from api.index.survey import Survey, records
 from api.model import types
 from api.model.descriptor import Field, Package, Table
+from api.model.files import CODEBOOKS
 from api.release.descriptions import citation, templates
 from api.release.descriptions.subject import unit
 
@@ -58,7 +59,7 @@ def write(package: Package, surveys: Sequence[Survey]) -> dict[str, str]:
         # what the templates ask of a field
         **{"types": TYPES, "unit": unit, "rules": _rules, "categories": _categories, "text": _text},
     }
-    return {name: templates.render(name, **values) for name in ("codebook.md", "codebook.html")}
+    return {name: templates.render(name, **values) for name in CODEBOOKS}
 
 
 def _rules(field: Field, table: Table) -> list[str]:
