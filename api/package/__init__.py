@@ -1,7 +1,7 @@
 """Reads and validates data packages; the only importer of frictionless."""
 
 from api.model.findings import Report
-from api.package.attached import moved, places, words_in_files
+from api.package.attached import brought, moved, places
 from api.package.opening import PackageError, open_source
 from api.package.reading import Source
 from api.package.upgrade import paths
@@ -12,11 +12,11 @@ __all__ = [
     "PackageError",
     "Report",
     "Source",
+    "brought",
     "moved",
     "open_source",
     "paths",
     "places",
     "validate",
-    "words_in_files",
     "write_csv",
 ]

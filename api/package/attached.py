@@ -17,16 +17,19 @@ EXPECTED = "a web address, or a file of the package"
 
 def places(source: Source) -> dict[str, str]:
     """Where a release keeps each of these files, by its path in the package."""
-    described = source.package.descriptor
-    resources = [entry for entry in described["resources"] if not descriptor.is_table(entry)]
-    named = [path for entry in resources for path in paths(entry)]
-    named += [path for _, path in words_in_files(described)]
-    return published.places([path for path in named if is_file(source.folder, path)], source.package)
+    return published.places(brought(source.package.descriptor, source.folder), source.package)
 
 
-def words_in_files(described: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
+def brought(described: Mapping[str, JSON], folder: Path) -> list[str]:
+    """Their paths: what a descriptor names and its folder holds."""
+    resources = [entry for entry in described.get("resources") or [] if not descriptor.is_table(entry)]
+    named = [path for entry in resources for path in paths(entry)] + [path for _, path in _of_words(described)]
+    return [path for path in named if _is_file(folder, path)]
+
+
+def _of_words(described: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
     """The paths that the licences and the image of a package name, and the property of each; no web addresses."""
-    for part in (described, *described["resources"]):
+    for part in (described, *(described.get("resources") or [])):
         place = "" if part is described else f"{part['name']}: "
         for number, entry in enumerate(part.get("licenses") or []):
             if isinstance(entry, Mapping) and _is_path(entry.get("path")):
@@ -39,7 +42,7 @@ def _is_path(value: JSON) -> bool:
     return isinstance(value, str) and value != "" and not _IS_ADDRESS(value)
 
 
-def is_file(folder: Path, path: str) -> bool:
+def _is_file(folder: Path, path: str) -> bool:
     """Whether a path leads to a file inside a folder, links followed."""
     inside = not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
     try:
@@ -58,8 +61,8 @@ def findings(source: Source) -> Iterator[Finding]:
             why = _reason(path, list(published.own(source.package)), found.values())
             message = f'the file "{path}" is published as "{place}": {why}'
             yield Finding("renamed-file", message, file, value=path, expected="another name", level="warning")
-    for what, path in words_in_files(described):
-        if not is_file(source.folder, path):
+    for what, path in _of_words(described):
+        if not _is_file(source.folder, path):
             message = f'{what} names a file "{path}" that the package does not have'
             yield Finding("missing-file", message, file, value=path, expected=EXPECTED, level="warning")
 

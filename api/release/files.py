@@ -10,7 +10,7 @@ from typing import Any
 from api.index.survey import surveys
 from api.model import descriptor, files
 from api.model.files import ARCHIVE, CHANGES, CITATION, DATABASE, DESCRIPTOR, TEXTS, WORKBOOK
-from api.package import paths, words_in_files
+from api.package import brought
 from api.release import charts
 from api.release.descriptions import citation, codebook, croissant, dcat, schema_org, templates, validation
 from api.release.descriptions.subject import Subject
@@ -58,8 +58,7 @@ def write(
     # The zip holds all that a build takes from a package's folder, so that it can be built again; it carries no
     # history (see history.py), but what changed since.
     packed = [DESCRIPTOR, *TEXTS, *texts, *([CHANGES] if described.get("lantern:previous") else [])]
-    packed += [path for resource in described.get("resources") or [] for path in paths(resource)]
-    packed += [path for _, path in words_in_files(described) if (folder / path).is_file()]
+    packed += [*(table.path for table in package.tables), *brought(described, folder)]
     archive.write(folder, packed, folder / ARCHIVE, package.created)
     say("writing the descriptions")
     cited = dict(zip(files.CITATIONS, (citation.text(package), citation.bibtex(package)), strict=True))
