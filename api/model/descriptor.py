@@ -7,7 +7,7 @@ turns descriptors of Data Package v1 into those of v2.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.model import dates, filenames
 from api.model.files import TABLE_FILES
@@ -72,6 +72,14 @@ class Table:
         return TABLE_FILES["csv"].format(filenames.stem(self.name))
 
 
+class License(NamedTuple):
+    """A licence: its short name, its title and its address or file, each empty where it is not known."""
+
+    name: str
+    title: str
+    path: str
+
+
 @dataclass(frozen=True, eq=False)
 class Package:
     """A data package whose schemas are inlined: its words and its tables, in the descriptor's order.
@@ -93,14 +101,26 @@ class Package:
     @property
     def license(self) -> str:
         """The licence of the compilation, as its short name (empty where none is named)."""
-        first: Mapping[str, JSON] = next(iter(self.descriptor.get("licenses") or []), {})
-        return str(first.get("name") or first.get("title") or first.get("path") or "")
+        return self.license_of(None).name
 
     @property
     def license_path(self) -> str:
         """The address of the licence of the compilation, empty where none is given."""
-        first: Mapping[str, JSON] = next(iter(self.descriptor.get("licenses") or []), {})
-        return str(first.get("path") or "")
+        return self.license_of(None).path
+
+    def license_of(self, table: Table | None) -> License:
+        """The licence of a table: its own, else that of the compilation."""
+        named = (table.descriptor.get("licenses") if table else None) or self.descriptor.get("licenses")
+        entries = named if isinstance(named, list) else []
+        first: Mapping[str, JSON] = next((entry for entry in entries if isinstance(entry, Mapping)), {})
+        name, title, path = (str(first.get(key) or "") for key in ("name", "title", "path"))
+        return License(name or title or path, title or name or path, path)
+
+    @property
+    def licenses(self) -> list[License]:
+        """The licence of the compilation and those that tables of it have of their own."""
+        found = (self.license_of(table) for table in (None, *self.tables))
+        return [one for one in dict.fromkeys(found) if one.name]
 
     @property
     def publisher(self) -> str:

@@ -15,10 +15,15 @@ ELSEWHERE = "files"  # the folder of those files whose names a release needs its
 def own(package: Package) -> Iterator[str]:
     """Every file that a release writes itself, or might: names that no other file can have there."""
     yield from OWN
-    for table in package.tables:
-        yield from (path.format(filenames.stem(table.name)) for path in TABLE_FILES.values())
+    yield from tables(package)
     for chart in charts(package):
         yield from (path.format(filenames.stem(str(chart["name"]))) for path in CHART_FILES)
+
+
+def tables(package: Package) -> dict[str, str]:
+    """The table of each file that holds one table alone."""
+    stems = {filenames.stem(table.name): table.name for table in package.tables}
+    return {path.format(stem): name for stem, name in stems.items() for path in TABLE_FILES.values()}
 
 
 def charts(package: Package) -> list[Mapping[str, Any]]:

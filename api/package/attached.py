@@ -87,7 +87,7 @@ def moved(described: Mapping[str, JSON], places: Mapping[str, str]) -> dict[str,
         return places.get(path, path) if isinstance(path, str) else path
 
     changed = {key: place(described[key]) for key in ("path", "image") if key in described}
-    if described.get("licenses"):
+    if isinstance(described.get("licenses"), list):
         changed["licenses"] = [
             {**entry, "path": place(entry["path"])} if isinstance(entry, Mapping) and "path" in entry else entry
             for entry in described["licenses"]

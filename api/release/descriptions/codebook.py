@@ -57,7 +57,7 @@ def write(package: Package, surveys: Sequence[Survey]) -> dict[str, str]:
         "licenses": _named(package.descriptor.get("licenses")),
         "sources": _named(package.descriptor.get("sources")),
         # what the templates ask of a field
-        **{"types": TYPES, "unit": unit, "rules": _rules, "categories": _categories, "text": _text},
+        **{"types": TYPES, "unit": unit, "rules": _rules, "categories": _categories, "text": _text, "named": _named},
     }
     return {name: templates.render(name, **values) for name in CODEBOOKS}
 

@@ -157,7 +157,12 @@ def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Ta
     own = [_quoted(name) for name in reserved(OWN, [target.name for target in targets.values()])]
     for statement in DETAILS.format(*own).split(";")[:-1]:
         db.execute(statement)
-    db.executemany(f"INSERT INTO {own[0]} VALUES (?, ?)", [(name, getattr(package, name)) for name in PROPERTIES])
+    said = [(name, getattr(package, name)) for name in PROPERTIES]
+    for target in targets.values():  # those that have one of their own
+        if target.survey.table.descriptor.get("licenses"):
+            license = package.license_of(target.survey.table)
+            said += [(f"license of {target.name}", license.name), (f"license_path of {target.name}", license.path)]
+    db.executemany(f"INSERT INTO {own[0]} VALUES (?, ?)", said)
     for target in targets.values():
         table = target.survey.table
         row = (target.name, table.name, table.title, table.description, target.survey.rows)

@@ -16,7 +16,7 @@ import xlsxwriter
 
 from api.index.survey import Column, Survey, records
 from api.model import dates, types
-from api.model.descriptor import Package
+from api.model.descriptor import License, Package
 from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
 from api.release.formats.names import unique
 
@@ -87,7 +87,7 @@ def _contents(
     sheet.write_string(0, 0, package.title, formats["title"])
     row = 0
     for row, (label, text) in enumerate(_facts(package, surveys), 1):
-        sheet.write_string(row, 0, label, formats["top"])
+        sheet.write_string(row, 0, _fitting(label), formats["top"])
         sheet.write_string(row, 1, _fitting(text))
     row += 2
     for column, (label, width) in enumerate((("Sheet", 30), ("Title", 32), ("Description", 80), ("Rows", 12))):
@@ -111,11 +111,18 @@ def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, s
     yield "Description", package.description
     yield "Version", package.version
     yield "Created", package.created or "not stated"
-    yield "Licence", " ".join(part for part in (package.license, package.license_path) if part) or "none named"
+    yield "Licence", _license(package.license_of(None)) or "none named"
+    for survey in surveys:
+        if survey.table.descriptor.get("licenses"):
+            yield f"Licence of {survey.table.name}", _license(package.license_of(survey.table))
     yield "Cite as", package.citation
     yield "Numbers", "A number with more digits than a spreadsheet keeps exactly is text. Times are UTC."
     if any(column.width > LONGEST_TEXT for survey in surveys for column in survey.columns):
         yield "Texts", f"A cell holds {LONGEST_TEXT:,} characters: longer texts are cut here, not in the CSV files."
+
+
+def _license(license: License) -> str:
+    return " ".join(part for part in (license.name, license.path) if part)
 
 
 def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
