@@ -219,7 +219,9 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     model = version.model
     say(f"finding what changed in {model.version}")
     counts = _changes(version, folder)
-    files.write(described, folder, version.report.to_json(), [text.name for text in texts(version.source)], say)
+    left_out = files.write(
+        described, folder, version.report.to_json(), [text.name for text in texts(version.source)], say
+    )
     counted = {table.name: table.rows for table in version.report.tables}
     lines = (FORMATS["csv"], FORMATS["jsonl"])
     rows = {one.file(table): counted[table.name] for table in model.tables for one in lines}
@@ -232,6 +234,7 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "change_kinds": _kinds(version, counts),
         "changes": counts,
         "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8", errors="replace"), model.version),
+        **({"left_out": left_out} if left_out else {}),
         "files": manifest.entries(folder, rows, media_type),
     }
     raw = manifest.dump(contents).encode()

@@ -29,11 +29,12 @@ def write(
     report: Mapping[str, JSON],
     texts: Collection[str],
     say: Say = lambda _: None,
-) -> None:
+) -> list[dict[str, str]]:
     """Write into a release folder, which holds all that the package brings, every other file that people download.
 
     `described` is the release's datapackage.json, `report` the result of validation, `texts` names the texts that the
-    package brings; the others are written. Nothing is taken from the clock, the machine or the folder's place.
+    package brings; the others are written. Returns which table is not in which file, and why. Nothing is taken from the
+    clock, the machine or the folder's place.
     """
     from api.release.formats import database, workbook
 
@@ -47,8 +48,11 @@ def write(
                 target.parent.mkdir(exist_ok=True)
                 one.write(package, survey, target)
     say("writing package.sqlite and package.xlsx")
-    database.write(package, tables, folder / DATABASE)
-    workbook.write(package, tables, folder / WORKBOOK)
+    left_out = []
+    for path, kind in ((DATABASE, database), (WORKBOOK, workbook)):
+        kind.write(package, tables, folder / path)
+        whys = ((survey.table.name, kind.too_large(survey)) for survey in tables)
+        left_out += [{"file": path, "dataset": name, "reason": why} for name, why in whys if why]
     say("drawing the charts")
     charts.write(package, tables, folder)
     say("writing package.zip")
@@ -65,6 +69,7 @@ def write(
     _save(folder, cited | codebook.write(package, tables) | validation.write(package, report))
     subject = Subject(package, tables, folder)
     _save(folder, {name: manifest.dump(kind.document(subject)) for name, kind in CATALOGUES.items()})
+    return left_out
 
 
 def _save(folder: Path, texts: Mapping[str, str]) -> None:

@@ -27,6 +27,7 @@ from api.store.manifest import FORMAT, BadManifest, read
 
 log = logging.getLogger("lantern")
 
+LEFT_OUT = ("file", "dataset", "reason")  # of a manifest: which file does not hold which dataset, and why
 RECHECK_SECONDS = 1.0
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
@@ -109,6 +110,8 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
         raise Unreadable(f"{DESCRIPTOR} is not the one that its manifest names")
     if not all(isinstance(entry["media_type"], str) for entry in manifest["files"]):
         raise Unreadable("its manifest has media types that are no text")
+    if not all(isinstance(one[key], str) for one in manifest.get("left_out", []) for key in LEFT_OUT):
+        raise Unreadable("its manifest does not say in words what was left out")
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
