@@ -13,12 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
+from newsroom import copy, released, serving
 from packages import table, write
-from served import answer, client_of, problem, served
+from served import answer, app_of, client_of, problem, served
 
 from api.cli import main
+from api.export.write import export
 from api.package import validate
 from api.release.build import BuildError, build
+from api.trust import sign_store
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 ROWS = [["a", "1"]]
@@ -296,3 +299,40 @@ def test_every_file_that_names_licences_names_that_of_each_table(tmp_path: Path)
     }
     sheet = openpyxl.load_workbook(folder / "package.xlsx")["Contents"]
     assert dict(sheet.iter_rows(2, 8, 1, 2, values_only=True))["Licence of t"] == f"ODbL-1.0 {odbl['path']}"
+
+
+# Copies
+
+
+def test_a_release_without_a_date_is_signed_mirrored_verified_and_exported(tmp_path: Path) -> None:
+    store, mirrored, site = tmp_path / "store", tmp_path / "copy", tmp_path / "site"
+    build(write(tmp_path / "package", T), store)
+    sign_store(store, lambda _: None)
+    [entry] = json.loads((store / "releases.json").read_text())["releases"]
+    assert entry["published_at"] is None
+    with serving(store, tmp_path / "log") as url:
+        copy(url, mirrored)
+    assert released(mirrored) == released(store)
+    assert answer(app_of(mirrored).test_client(), "/v1/datasets/t/records")["meta"]["published_at"] is None
+    export(store, site, tell=lambda _: None)
+    for folder in (store, mirrored, site):
+        assert CliRunner().invoke(main, ["verify", str(folder)]).exit_code == 0
+    meta = json.loads((site / "v1/datasets/t/index.json").read_text())["meta"]
+    assert (meta["version"], meta["published_at"]) == ("1.0.0", None)
+
+
+def test_a_correction_without_a_date_has_none_in_the_feed(tmp_path: Path) -> None:
+    fields = ["id", "dataset", "record", "field", "old", "new", "kind", "reason", "date:date", "version"]
+    rows = [
+        ["c1", "t", "a", "v", "1", "2", "correction", "a\x00b\x1bc", "", "1.0.0"],
+        ["c2", "t", "a", "v", "2", "1", "correction", "again", "2020-05-01", "1.0.0"],
+    ]
+    client = served(tmp_path, T, table("corrections", fields, rows))
+    feed = ET.fromstring(text_of(client, "/v1/corrections.atom"))
+    entries = feed.findall(f"{ATOM}entry")
+    assert feed.findtext(f"{ATOM}updated") == "2020-05-01T00:00:00+00:00"
+    assert [entry.findtext(f"{ATOM}updated") for entry in entries] == [
+        *("2020-05-01T00:00:00+00:00", "0001-01-01T00:00:00+00:00")
+    ]
+    assert [entry.find(f"{ATOM}published") is None for entry in entries] == [False, True]
+    assert "a\ufffdb\ufffdc" in (entries[1].findtext(f"{ATOM}content") or "")

@@ -22,8 +22,8 @@ Profiles = Sequence[tuple[Field, Profile]]
 def described(data_request: DataRequest, table: Table) -> dict[str, Any]:
     """The members `profile`, `coverage`, `examples` and `formats` of a dataset's description. Raises TooSlow.
 
-    The counts are made at the first request for them (some 50 ms a field of a million rows, 5 ms of a few) and kept with
-    the release; of a wide table only the first fields are counted.
+    The counts are made at the first request for them (some 50 ms a field of a million rows, 5 ms of a few) and kept
+    with the release; of a wide table only the first fields are counted.
     """
     release = data_request.release
     profiles = [(field, profile(release, table, position)) for position, field in enumerate(table.fields[:PROFILED])]

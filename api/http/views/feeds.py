@@ -45,7 +45,7 @@ def _corrections(release: Release, table: Table, query: Query, path: str) -> byt
     feed.subtitle(f"What was changed in published figures, and why. Version {release.version}.")
     feed.link(href=with_query(path, query.canonical), rel="self", type="application/atom+xml")
     feed.link(href=with_query(address("v1", CORRECTIONS), query.canonical), rel="alternate", type="application/json")
-    for row in sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True):
+    for row in sorted(rows, key=lambda row: (str(row.get("date") or ""), order(str(row.get("version")))), reverse=True):
         _correction(feed.add_entry(order="append"), row, package.name, corrected(release, row)[1])
     return bytes(feed.atom_str(pretty=True))
 
