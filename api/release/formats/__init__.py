@@ -16,7 +16,7 @@ from api.release.formats import delimited, jsonlines
 
 # How much a sheet takes: larger tables are left out of workbooks, and larger results refused as XLSX, because
 # spreadsheets do not open them.
-SHEET_ROWS, SHEET_CELLS = 100_000, 2_000_000
+SHEET_ROWS, SHEET_COLUMNS, SHEET_CELLS = 100_000, 16_384, 2_000_000
 OPEN_XML = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Write = Callable[[Package, Survey, Path], None]
 Part = Callable[[Selection, Iterable[Sequence[int]]], Iterable[str]]
@@ -61,6 +61,10 @@ def _workbook(package: Package, survey: Survey, target: Path) -> None:
     workbook.write(package, [survey], target, data_first=True)
 
 
+def _rows_of_a_sheet(columns: int) -> int:
+    return min(SHEET_ROWS, SHEET_CELLS // columns) if columns <= SHEET_COLUMNS else 0
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
@@ -76,7 +80,7 @@ FORMATS: dict[str, Format] = {
             lines="csv",
         ),
         Format("tsv", "TSV", "text/tab-separated-values; charset=utf-8", part=delimited.tabs),
-        Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=lambda columns: min(SHEET_ROWS, SHEET_CELLS // columns)),
+        Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=_rows_of_a_sheet),
         Format("parquet", "Parquet", "application/vnd.apache.parquet", TABLE_FILES["parquet"], _parquet),
     )
 }

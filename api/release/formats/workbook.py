@@ -17,10 +17,9 @@ import xlsxwriter
 from api.index.survey import Column, Survey, records
 from api.model import dates, types
 from api.model.descriptor import License, Package
-from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
+from api.release.formats import SHEET_CELLS, SHEET_COLUMNS, SHEET_ROWS, archive
 from api.release.formats.names import unique
 
-MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
 LONGEST_NAME = 31
 CONTENTS = "Contents"
@@ -67,8 +66,8 @@ def too_large(survey: Survey) -> str:
         return f"{survey.rows:,} rows: tables of more than {SHEET_ROWS:,} rows are left out of the workbook"
     if cells > SHEET_CELLS:
         return f"{cells:,} cells: tables of more than {SHEET_CELLS:,} cells are left out of the workbook"
-    if len(survey.columns) > MOST_COLUMNS:
-        return f"{len(survey.columns):,} columns: a sheet holds at most {MOST_COLUMNS:,}"
+    if len(survey.columns) > SHEET_COLUMNS:
+        return f"{len(survey.columns):,} columns: a sheet holds at most {SHEET_COLUMNS:,}"
     return ""
 
 
