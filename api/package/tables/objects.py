@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ijson
@@ -10,6 +11,7 @@ import ijson
 from api.model import descriptor
 from api.model.descriptor import Field
 from api.model.findings import Finding
+from api.package.halves import Watched, half
 from api.package.tables.base import BadTable, Given, Record
 
 JSON = Any
@@ -88,13 +90,21 @@ def _items(given: Given) -> Iterator[tuple[str, int, JSON]]:
     for path in given.paths:
         if given.format == "json":
             with given.bytes(path) as file:
-                for number, item in enumerate(ijson.items(file, f"{inside}.item" if inside else "item"), 1):
+                watched = Watched(file, partial(_refuse_half, given, path))
+                for number, item in enumerate(ijson.items(watched, f"{inside}.item" if inside else "item"), 1):
                     yield path, number, item
         else:
             with given.text(path) as text:
                 for number, line in enumerate(given.lines(text, path), 1):
                     if line.strip():
+                        if half(line):
+                            _refuse_half(given, path, number)
                         yield path, number, json.loads(line, parse_float=Decimal)
+
+
+def _refuse_half(given: Given, path: str, line: int) -> None:
+    message, expected = "the line holds half a character (a lone surrogate)", "whole characters"
+    raise BadTable(Finding("half-character", message, path, given.name, line, expected=expected))
 
 
 # How values become text
