@@ -360,3 +360,19 @@ def test_a_correction_without_a_date_has_none_in_the_feed(tmp_path: Path) -> Non
     ]
     assert [entry.find(f"{ATOM}published") is None for entry in entries] == [False, True]
     assert "a\ufffdb\ufffdc" in (entries[1].findtext(f"{ATOM}content") or "")
+
+
+def test_the_next_version_of_a_package_without_version_and_date_is_drafted(tmp_path: Path) -> None:
+    source = write(tmp_path / "package", T)
+    described = json.loads((source / "datapackage.json").read_text())
+    del described["version"]
+    (source / "datapackage.json").write_text(json.dumps({**described, "created": "soon"}))
+    store = str(tmp_path / "store")
+    build(source, tmp_path / "store")
+    done = CliRunner().invoke(main, ["release", "--bump", "minor", "--note", "more", "--store", store, str(source)])
+    assert done.exit_code == 0, done.output
+    drafted = json.loads((source / "datapackage.json").read_text())
+    assert drafted["version"] == "0.1.0"
+    assert drafted["created"] == build(source, tmp_path / "store").published_at
+    history = answer(app_of(tmp_path / "store").test_client(), "/v1/releases")["data"]
+    assert [(one["version"], one["published_at"] is None) for one in history] == [("0.1.0", False), ("0.0.0", True)]

@@ -209,7 +209,7 @@ def _describe(
             size, digest = path.stat().st_size, manifest.digest(path)
             resource = {**kept, "bytes": size, "hash": f"sha256:{digest}", "rows": rows[table.name]}
         resources.append(resource)
-    described = {**package.moved(model.descriptor, places), "resources": resources}
+    described = {**package.moved(model.descriptor, places), "version": model.version, "resources": resources}
     described.pop(history.PREVIOUS, None)
     return described
 
