@@ -1,15 +1,12 @@
 """A release states nothing that its package does not say: no date, licence or profile is made up or lost."""
 
 import json
-import sqlite3
 import xml.etree.ElementTree as ET
 import zipfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import openpyxl
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
@@ -213,44 +210,6 @@ def test_the_profiles_of_the_standard_itself_become_that_of_v2(tmp_path: Path, n
     assert not {"profile", "lantern:profile"} & described.keys()
 
 
-# Half characters
-
-
-def test_half_a_character_in_a_descriptor_is_one_line(tmp_path: Path) -> None:
-    source = write(tmp_path / "package", T)
-    described = {**json.loads((source / "datapackage.json").read_text()), "title": "a\ud83d"}
-    (source / "datapackage.json").write_text(json.dumps(described))
-    assert validate(source).text() == (
-        "warning: datapackage.json: title holds half a character (a lone surrogate), which is replaced with U+FFFD "
-        "(expected: whole characters)\nvalid: 1 table, 1 row, 0 errors, 1 warning"
-    )
-    assert build(source, tmp_path / "store").package.title == "a\ufffd"
-
-
-HALVES = {
-    "json": r'[{"id": "\ud83d\ude00"}, {"id": "\\ud83d"},' + "\n" + r'{"id": "a\ud83d"}]',
-    "jsonl": r'{"id": "\ud83d\ude00\\ud83d"}' + "\n" + r'{"id": "\ude00"}',
-}
-
-
-@pytest.mark.parametrize("format", HALVES)
-def test_half_a_character_in_a_file_is_refused_with_its_line(tmp_path: Path, format: str) -> None:
-    """Whoever reads JSON fast makes a question mark of it: a value would change without a word."""
-    source = write(tmp_path / "package", {**table("t", ["id"], []), "path": f"t.{format}"})
-    (source / f"t.{format}").write_text(HALVES[format])
-    assert validate(source).text() == (
-        f"t.{format}:2: the line holds half a character (a lone surrogate) (expected: whole characters)\n"
-        "not valid: 0 tables, 0 rows, 1 error, 0 warnings"
-    )
-    text = HALVES[format].replace(r"a\ud83d", "a").replace(r'"\ude00"', '"a"')
-    for padding in range(0, 140, 3):  # wherever the blocks in which it is read end
-        (source / f"t.{format}").write_text(text.replace('"id"', " " * (65_536 - 70 + padding) + '"id"', 1))
-        assert validate(source).valid, padding
-        break_at = 65_536 - 20 + padding
-        (source / f"t.{format}").write_text(HALVES[format].replace('"id"', " " * break_at + '"id"', 1))
-        assert not validate(source).valid, padding
-
-
 # Other libraries
 
 
@@ -268,61 +227,6 @@ def test_building_again_with_other_libraries_says_which_and_what_follows(tmp_pat
         f"release 1.0.0 is in the store already: it was made with pyarrow 1.0.0 (here {here}); "
         "of the same content these write other bytes"
     )
-
-
-# Licences
-
-
-def test_a_table_with_a_licence_of_its_own_is_under_that_one_alone(tmp_path: Path) -> None:
-    odbl = {"name": "ODbL-1.0", "title": "Open Database License", "path": "https://opendatacommons.org/licenses/odbl/"}
-    cc0 = {"name": "CC0-1.0", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}
-    own, other = {**T, "licenses": [odbl]}, table("u", ["id"], [["b"]])
-    client = served(tmp_path, own, other, licenses=[cc0])
-    for path in ("", "/records", "/records/a", "/facets?facet=id", "/aggregate?group_by=id", "/schema"):
-        response = client.get(f"/v1/datasets/t{path}")
-        assert f'<{odbl["path"]}>; rel="license"' in response.headers["Link"], path
-        if path != "/schema":
-            assert response.get_json()["meta"]["license"] == "ODbL-1.0"
-    assert answer(client, "/v1/datasets/t")["data"]["licenses"] == [odbl]
-    for path in ("/v1/datasets/u/records", "/v1/datasets", "/v1/search?q=a"):
-        assert answer(client, path)["meta"]["license"] == "CC0-1.0"
-        assert f'<{cc0["path"]}>; rel="license"' in client.get(path).headers["Link"]
-    for path in ("data/t.csv", "jsonl/t.jsonl", "parquet/t.parquet"):
-        assert f'<{odbl["path"]}>; rel="license"' in client.get(f"/releases/1.0.0/{path}").headers["Link"], path
-    assert f'<{cc0["path"]}>; rel="license"' in client.get("/releases/1.0.0/data/u.csv").headers["Link"]
-
-
-def test_every_file_that_names_licences_names_that_of_each_table(tmp_path: Path) -> None:
-    odbl = {"name": "ODbL-1.0", "title": "Open Database License", "path": "https://opendatacommons.org/licenses/odbl/"}
-    cc0 = {"name": "CC0-1.0", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}
-    source = write(tmp_path / "package", {**T, "licenses": [odbl]}, table("u", ["id"], [["b"]]), licenses=[cc0])
-    folder = build(source, tmp_path / "store").folder
-    assert (folder / "LICENSE").read_text("utf-8") == (
-        "small\n\nCC0-1.0\nhttps://creativecommons.org/publicdomain/zero/1.0/\n\n"
-        "data/t.csv has a licence of its own:\nODbL-1.0\nOpen Database License\n"
-        "https://opendatacommons.org/licenses/odbl/\n"
-    )
-    assert f"- Licence: Open Database License <{odbl['path']}>" in (folder / "codebook.md").read_text("utf-8")
-    assert f'<a href="{odbl["path"]}">Open Database License</a></dd>' in (folder / "codebook.html").read_text("utf-8")
-    graph = json.loads((folder / "dcat.jsonld").read_text("utf-8"))["@graph"]
-    named = {entry["dct:identifier"]: entry["dct:license"]["@id"] for entry in graph if "dct:identifier" in entry}
-    assert named == {"small": cc0["path"], "small/t": odbl["path"], "small/u": cc0["path"]}
-    assert {e["@id"] for e in graph if e["@type"] == "dct:LicenseDocument"} == {cc0["path"], odbl["path"]}
-    parts = json.loads((folder / "schema-org.jsonld").read_text("utf-8"))
-    assert [parts["license"], *(part["license"] for part in parts["hasPart"])] == [
-        *(cc0["path"], odbl["path"], cc0["path"])
-    ]
-    assert json.loads((folder / "croissant.json").read_text("utf-8"))["license"] == [cc0["path"], odbl["path"]]
-    said = {name: pq.read_schema(folder / f"parquet/{name}.parquet").metadata[b"license"] for name in ("t", "u")}
-    assert said == {"t": b"ODbL-1.0", "u": b"CC0-1.0"}
-    with closing(sqlite3.connect(folder / "package.sqlite")) as db:
-        rows = dict(db.execute("SELECT * FROM _package WHERE property LIKE 'license%'"))
-    assert rows == {
-        **{"license": "CC0-1.0", "license_path": cc0["path"]},
-        **{"license of t": "ODbL-1.0", "license_path of t": odbl["path"]},
-    }
-    sheet = openpyxl.load_workbook(folder / "package.xlsx")["Contents"]
-    assert dict(sheet.iter_rows(2, 8, 1, 2, values_only=True))["Licence of t"] == f"ODbL-1.0 {odbl['path']}"
 
 
 # Copies
