@@ -122,6 +122,8 @@ def release(folder: Path, made: dict[str, Any], extra: dict[str, str] | None = N
     (folder / "datapackage.json").write_text(manifest.dump(described), encoding="utf-8")
     tables = [{"name": r["name"], "path": "elsewhere.csv", "rows": r["rows"]} for r in resources]
     report = {"valid": True, "errors": [], "warnings": [], "tables": tables}
+    for name, text in (extra or {}).items():
+        (folder / name).write_text(text, encoding="utf-8")
     files.write(described, folder, report, extra or {})
     return folder
 

@@ -29,7 +29,8 @@ from api import package
 from api.index.survey import survey
 from api.model import descriptor
 from api.model import types as values
-from api.model.descriptor import Field, Table, file_stem
+from api.model.descriptor import Field, Table
+from api.model.filenames import stem
 from api.release.formats import parquet, workbook
 
 WHOLE = ("package.sqlite", "package.xlsx", "package.zip")
@@ -208,7 +209,8 @@ def test_a_resource_that_is_no_table_travels_in_the_zip(tmp_path: Path) -> None:
     with_file["resources"].append({"name": "method", "path": "notes/method.pdf"})
     from api.release import files
 
-    files.write(with_file, tmp_path, {}, {"METHOD.md": "How.\n"})
+    (tmp_path / "METHOD.md").write_text("How.\n")
+    files.write(with_file, tmp_path, {}, ["METHOD.md"])
     with zipfile.ZipFile(tmp_path / "package.zip") as archive:
         assert archive.read("notes/method.pdf") == b"%PDF"
         assert archive.read("METHOD.md") == b"How.\n"
@@ -251,8 +253,8 @@ def test_a_number_longer_than_any_decimal_becomes_a_double_or_text(tmp_path: Pat
 def test_two_hundred_columns_and_no_rows_make_every_file(awkward: Path) -> None:
     table = opened(awkward).tables[2]
     assert len(table.fields) == 200
-    assert (awkward / "jsonl" / f"{file_stem(table.name)}.jsonl").read_bytes() == b""
-    assert pq.read_table(awkward / "parquet" / f"{file_stem(table.name)}.parquet").num_rows == 0
+    assert (awkward / "jsonl" / f"{stem(table.name)}.jsonl").read_bytes() == b""
+    assert pq.read_table(awkward / "parquet" / f"{stem(table.name)}.parquet").num_rows == 0
 
 
 def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +374,7 @@ def rows_of(table: Table, rows: Iterator[Any]) -> Iterator[dict[str, Any]]:
 
 
 def jsonl_rows(folder: Path, table: Table) -> Iterator[dict[str, Any]]:
-    lines = (folder / "jsonl" / f"{file_stem(table.name)}.jsonl").read_text("utf-8").split("\n")
+    lines = (folder / "jsonl" / f"{stem(table.name)}.jsonl").read_text("utf-8").split("\n")
     assert lines.pop() == ""
     rows = [json.loads(line, parse_float=Decimal) for line in lines]
     assert all(list(row) == [field.name for field in table.fields] for row in rows)
@@ -380,7 +382,7 @@ def jsonl_rows(folder: Path, table: Table) -> Iterator[dict[str, Any]]:
 
 
 def parquet_rows(folder: Path, table: Table) -> Iterator[dict[str, Any]]:
-    found = pq.read_table(folder / "parquet" / f"{file_stem(table.name)}.parquet")
+    found = pq.read_table(folder / "parquet" / f"{stem(table.name)}.parquet")
     yield from rows_of(table, zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packages import table, write
 
-from api.package import PackageError, files, open_source, validate, write_csv
+from api.package import PackageError, open_source, places, validate, write_csv
 
 
 def described(folder: Path, resources: list[dict[str, Any]], name: str = "datapackage.json", **words: Any) -> Path:
@@ -232,7 +232,7 @@ def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
     report = validate(tmp_path)
     assert (report.valid, report.warnings) == (True, ())
     with open_source(tmp_path) as source:
-        assert files(source) == ["data/paper.pdf"]
+        assert list(places(source)) == ["data/paper.pdf"]
         assert [t.name for t in source.package.tables] == ["t"]
         assert source.package.descriptor["resources"][1]["mediatype"] == "application/pdf"
 

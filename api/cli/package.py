@@ -74,7 +74,7 @@ def releases(config: Config) -> None:
     """List the releases of the store, newest first."""
     for release in store(config).releases():
         gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
-        click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
+        click.echo(f"{release.version}\t{release.published_at or 'not dated'}\t{release.tag}{gone}")
 
 
 @click.command()

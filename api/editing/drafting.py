@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from api import package
-from api.model import csv_lines, types
+from api.model import csv_lines, dates, types
 from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CORRECTIONS, HISTORY
@@ -69,13 +69,14 @@ def draft(source: Path, previous: Path | None, part: str | None, note: str) -> l
         if opened.descriptor_path.suffix != ".json" or not opened.descriptor_path.is_relative_to(source):
             raise DraftError("only a folder with a datapackage.json can be drafted")
         raw = json.loads(opened.descriptor_path.read_text(encoding="utf-8-sig"))
-        version, created = str(raw.get("version") or ""), str(raw.get("created") or "")
+        version, created = opened.package.version, opened.package.created
         done = []
         if part is not None:
             assert previous is not None
             done.append(_keep(previous, opened.folder, version))
             earlier, version, created = created, bumped(version, part), now()
-            if created <= earlier:
+            before_that, made = dates.moment(earlier), dates.moment(created)
+            if before_that and made and made <= before_that:
                 raise DraftError(f"the clock says {created}, but the previous version is dated {earlier}")
         before = history.earlier(opened.folder, version)
         if not before:
@@ -133,7 +134,8 @@ def _section(path: Path, version: str, day: str, note: str) -> list[str]:
         first = re.search(r"^## ", text, re.MULTILINE)
         place = first.start() if first else len(text)
         top = text[:place].rstrip("\n")
-        text = f"{top}\n\n## {version} ({day})\n\n{note or TODO}\n\n{text[place:]}".rstrip("\n") + "\n"
+        heading_of = f"## {version} ({day})" if day else f"## {version}"
+        text = f"{top}\n\n{heading_of}\n\n{note or TODO}\n\n{text[place:]}".rstrip("\n") + "\n"
     atomic_files.write(path, text.encode())
     return [f"{path.name}: a section for {version}"]
 

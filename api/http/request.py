@@ -223,9 +223,12 @@ def _of_release(link: str, release: Release) -> str:
     return f"{link}{'&' if given else '?'}version={encode(release.version)}"
 
 
-def link_header(release: Release, links: Mapping[str, str | None]) -> str:
-    """The Link header (RFC 8288) of a response: targets by relation, and the licence of the release; '' without any."""
-    every = {**links, "license": _license(release, base())}
+def link_header(release: Release, links: Mapping[str, str | None], dataset: str) -> str:
+    """The Link header (RFC 8288) of a response: targets by relation, and the licence; '' without any.
+
+    `dataset` is the name of the table whose data it holds, "" for any other response.
+    """
+    every = {**links, "license": _license(release, dataset, base())}
     return ", ".join([f'<{_uri(target)}>; rel="{relation}"' for relation, target in every.items() if target])
 
 
@@ -241,10 +244,10 @@ def _uri(target: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", target), safe=":/?#[]@!$&'()*+,;=%", errors="replace")
 
 
-@lru_cache(maxsize=64)
-def _license(release: Release, _base: str) -> str:
+@lru_cache(maxsize=256)
+def _license(release: Release, dataset: str, _base: str) -> str:
     """The licence's address as it is; for a path within the package that of the release's file; '' for none."""
-    path = release.package.license_path
+    path = release.package.license_of(release.package.table(dataset)).path
     if not path or _SCHEME(path):
         return path
     return file_address(release.version, path) if path in release.files else ""

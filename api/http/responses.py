@@ -34,6 +34,7 @@ from api.http.request import (
     store,
     with_query,
 )
+from api.model import published
 from api.model.files import MANIFEST, SUMS
 from api.query import parse
 from api.store.releases import Release, Store
@@ -78,7 +79,8 @@ class NotModified(Response):
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         headers = super().get_wsgi_headers(environ)
-        headers["Last-Modified"] = self.headers["Last-Modified"]
+        if made := self.headers.get("Last-Modified"):
+            headers["Last-Modified"] = made
         return headers
 
 
@@ -99,7 +101,7 @@ def respond(
     (polars) read files by ranges alone. `mark` names what the response depends on besides the release and the query.
     `lasting`: what names a version is the same for ever.
     """
-    release, _, query, path = data_request
+    release, table, query, path = data_request
     environ, written, copied = request.environ, parse.written(query.canonical), copied_from()
     synced = copied.synced_at if copied else ""  # which responses tell
     parts = (CODE, release.build, base(), synced, path, media_type, written, mark)
@@ -113,7 +115,7 @@ def respond(
     origin = original(f"{path}?{written}" if written else path)
     latest = {"latest-version": latest_version(path, query.canonical)}
     every = {**latest, **pinned(data_request, links), "canonical": origin}
-    headers = [*_headers(release, immutable), ("Link", link_header(release, every))]
+    headers = [*_headers(release, immutable), ("Link", link_header(release, every, table.name))]
     headers.append(("Content-Type", header_text(media_type)))
     if disposition:
         headers += [("Content-Disposition", disposition), ("Accept-Ranges", "bytes")]
@@ -159,13 +161,13 @@ def release_file(
     tag = entry["sha256"] if entry else release.build
     media_type = media_type or (entry["media_type"] if entry else OWN_TYPES[path])
     headers = [*_headers(release, immutable)]
-    if link := link_header(release, links):
+    if link := link_header(release, links, _tables(release).get(path, "")):
         headers.append(("Link", link))
     small = not _ranged() and target.stat().st_size <= IN_MEMORY
     encoding = best_encoding(request.headers.get("Accept-Encoding", "")) if small else ""
-    published = datetime.fromisoformat(release.published_at)
+    made = _published(release)
     # Only the very date is meant: a release that was withdrawn gives way to an older one.
-    by_date = request.headers.get("If-Modified-Since") == http_date(published)
+    by_date = made is not None and request.headers.get("If-Modified-Since") == http_date(made)
     known = _known(tag, encoding) or (f'"{tag}"' if by_date and "If-None-Match" not in request.headers else "")
     if known:  # before any range (RFC 9110, 13.2.2)
         return NotModified(status=304, headers=[*headers, ("ETag", known)])
@@ -173,7 +175,7 @@ def release_file(
     if small:
         return _sent(target.read_bytes(), None, tag, encoding, headers, digest=True)
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
-    response = send_file(target, "application/octet-stream", etag=tag, last_modified=published, conditional=True)
+    response = send_file(target, "application/octet-stream", etag=tag, last_modified=made, conditional=True)
     for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody needs the other
         response.headers.pop(name, None)
     if entry:
@@ -220,12 +222,22 @@ def _sent(
 @lru_cache(maxsize=128)
 def _headers(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
     """The headers that all data responses of a release have. A 304 has no Link besides: the client keeps one."""
+    made = _published(release)
     return (
-        ("Last-Modified", http_date(datetime.fromisoformat(release.published_at))),
+        *([("Last-Modified", http_date(made))] if made else []),
         ("Cache-Control", IMMUTABLE if immutable else MUTABLE),
         ("Vary", VARY),
         ("X-Data-Version", header_text(release.version)),
     )
+
+
+@lru_cache(maxsize=64)
+def _tables(release: Release) -> Mapping[str, str]:
+    return published.tables(release.package)
+
+
+def _published(release: Release) -> datetime | None:
+    return None if release.published_at is None else datetime.fromisoformat(release.published_at)
 
 
 def _known(tag: str, encoding: str) -> str:
@@ -266,7 +278,7 @@ def envelope(
     release, canonical = data_request.release, data_request.query.canonical
     if data_request.query.more.get("shape") == "array":
         return f"{data}\n".encode()
-    first, last = _about(release)
+    first, last = _about(release, meta.get("dataset", ""))
     dataset = {"dataset": meta["dataset"]} if "dataset" in meta else {}
     said = {**dataset, **first, **meta, **last}
     if copied := copied_from():
@@ -280,11 +292,12 @@ def envelope(
 
 
 @lru_cache(maxsize=256)
-def _about(release: Release) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What every meta says of a release: first, and last."""
+def _about(release: Release, dataset: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What every meta says of a release: first, and last; `dataset` is that of the data, "" for none."""
     withdrawn = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
     first = {"version": release.version, "published_at": release.published_at, **withdrawn}
-    return first, {"license": release.package.license, "citation": release.package.citation}
+    license = release.package.license_of(release.package.table(dataset))
+    return first, {"license": license.name, "citation": release.package.citation}
 
 
 # Mirrors

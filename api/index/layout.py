@@ -29,6 +29,7 @@ FIELD_SEPARATOR = ",\t"  # nor a raw tab: a row can be cut into its fields
 ITEM_SEPARATOR = "\x1f"  # nor this
 ROW_NUMBER, RELEVANCE = -1, -2  # in place of a field's position: the row's number; how well full text fits it
 PART = 900  # fields a table
+SEARCHED = 1_000  # columns of full text, of which SQLite has at most 2,000: more text fields share them
 FEW = 5_000  # rows that SQLite sooner looks at one by one than DuckDB scans (DECISIONS: the rule of engines)
 CROWD = 200  # rows of one value that may be sorted while an index is walked
 # Tables of this size have rollups, one for each pair among the first ROLLED fields of at most FEW_VALUES values.

@@ -126,6 +126,8 @@ def _write(release: Path, aside: Path) -> Path:
     except OSError:
         raise
     except sqlite3.OperationalError as error:  # such as a full disk
+        if error.sqlite_errorname in ("SQLITE_ERROR", "SQLITE_TOOBIG"):  # or more than SQLite takes
+            raise NotMade(f"its data cannot be indexed: {error}") from error
         raise OSError(f"{aside}: {error}") from error
     except Exception as error:  # whatever a stranger's file makes a reader fail with
         raise NotMade(f"its data cannot be indexed: {error!r}") from error

@@ -168,12 +168,22 @@ def _joined(number: int, positions: Sequence[int]) -> str:
 def _search(db: sqlite3.Connection, number: int, table: Table) -> None:
     """Full text over the text fields, accents folded; it holds positions only, not the texts again."""
     positions = texts(table)
-    names = ", ".join(f"c{i}" for i in positions) or "nothing"  # in which nothing is found
+    together = -(-len(positions) // layout.SEARCHED) or 1  # fields in a column of full text
+    parts = [positions[at : at + together] for at in range(0, len(positions), together)]
+    names = ", ".join(f"c{part[0]}" for part in parts) or "nothing"  # in which nothing is found
     db.execute(
         f"CREATE VIRTUAL TABLE q{number} USING fts5({names}, content='', tokenize='unicode61 remove_diacritics 2')"
     )
     if positions:
-        db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {names} FROM {_joined(number, positions)}")
+        values = ", ".join(_joined_texts(part) for part in parts)
+        db.execute(f"INSERT INTO q{number}(rowid, {names}) SELECT n, {values} FROM {_joined(number, positions)}")
+
+
+def _joined_texts(positions: Sequence[int]) -> str:
+    """The texts of some fields as one; a word between them that nobody searches for keeps phrases within a field."""
+    if len(positions) == 1:
+        return f"c{positions[0]}"
+    return " || ' \ue000 ' || ".join(f"coalesce(c{position}, '')" for position in positions)
 
 
 def _spread(db: sqlite3.Connection, number: int, survey: Survey) -> tuple[list[int], list[int]]:

@@ -6,17 +6,17 @@ turns descriptors of Data Package v1 into those of v2.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from api.model import words
+from api.model import dates, filenames, words
+from api.model.files import TABLE_FILES
 
 JSON = Any
 AS_FILE = "lantern:table"  # false: a resource that says it is a table is offered as the file that it is
 EDITS = "lantern:edits"  # what was changed in the descriptor so that what can be read is served
+NO_VERSION = "0.0.0"  # of a package that does not say
 _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -73,14 +73,23 @@ class Table:
     @property
     def path(self) -> str:
         """Where a release keeps the table as CSV."""
-        return f"data/{file_stem(self.name)}.csv"
+        return TABLE_FILES["csv"].format(filenames.stem(self.name))
+
+
+class License(NamedTuple):
+    """A licence: its short name, its title and its address or file, each empty where it is not known."""
+
+    name: str
+    title: str
+    path: str
 
 
 @dataclass(frozen=True, eq=False)
 class Package:
     """A data package whose schemas are inlined: its words and its tables, in the descriptor's order.
 
-    `published` is the whole descriptor; `descriptor` is without what is odd in its words (api.model.words).
+    `published` is the whole descriptor; `descriptor` is without what is odd in its words (api.model.words). `created`
+    is the day or time at which it was made, empty where the descriptor says none.
     """
 
     name: str
@@ -98,14 +107,26 @@ class Package:
     @property
     def license(self) -> str:
         """The licence of the compilation, as its short name (empty where none is named)."""
-        first: Mapping[str, JSON] = next(iter(self.descriptor.get("licenses") or []), {})
-        return str(first.get("name") or first.get("title") or first.get("path") or "")
+        return self.license_of(None).name
 
     @property
     def license_path(self) -> str:
         """The address of the licence of the compilation, empty where none is given."""
-        first: Mapping[str, JSON] = next(iter(self.descriptor.get("licenses") or []), {})
-        return str(first.get("path") or "")
+        return self.license_of(None).path
+
+    def license_of(self, table: Table | None) -> License:
+        """The licence of a table: its own, else that of the compilation."""
+        named = (table.descriptor.get("licenses") if table else None) or self.descriptor.get("licenses")
+        entries = named if isinstance(named, list) else []
+        first: Mapping[str, JSON] = next((entry for entry in entries if isinstance(entry, Mapping)), {})
+        name, title, path = (str(first.get(key) or "") for key in ("name", "title", "path"))
+        return License(name or title or path, title or name or path, path)
+
+    @property
+    def licenses(self) -> list[License]:
+        """The licence of the compilation and those that tables of it have of their own."""
+        found = (self.license_of(table) for table in (None, *self.tables))
+        return [one for one in dict.fromkeys(found) if one.name]
 
     @property
     def publisher(self) -> str:
@@ -114,8 +135,15 @@ class Package:
 
     @property
     def citation(self) -> str:
-        """How to cite the package: publisher (year). Title (version) [data set]."""
-        return f"{self.publisher or self.name} ({self.created[:4]}). {self.title} (version {self.version}) [Data set]."
+        """How to cite the package: publisher (year). Title (version) [data set]. Without a date there is no year."""
+        year = f" ({self.created[:4]})" if self.created else ""
+        return f"{self.publisher or self.name}{year}. {self.title} (version {self.version}) [Data set]."
+
+    @property
+    def published_at(self) -> str | None:
+        """When it was made, in UTC as responses have it."""
+        made = dates.moment(self.created)
+        return None if made is None else dates.utc(made)
 
 
 def package(published: Mapping[str, JSON]) -> Package:
@@ -126,8 +154,8 @@ def package(published: Mapping[str, JSON]) -> Package:
         name=str(descriptor.get("name") or "package"),
         title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
         description=str(descriptor.get("description") or ""),
-        version=str(descriptor.get("version") or "0.0.0"),
-        created=str(descriptor.get("created") or "1970-01-01T00:00:00Z"),
+        version=NO_VERSION if descriptor.get("version") is None else str(descriptor["version"]),
+        created=dates.stated(published.get("created")),
         tables=tuple(table(resource) for resource in resources if is_table(resource)),
         descriptor=descriptor,
         published=published,
@@ -181,14 +209,7 @@ def table(resource: Mapping[str, JSON]) -> Table:
 
 def file_key(name: str) -> str:
     """What two resources must not share, since their files would be one on many systems."""
-    return unicodedata.normalize("NFC", file_stem(name)).casefold()
-
-
-@lru_cache(maxsize=1024)
-def file_stem(name: str) -> str:
-    """A resource name as a file name: only characters that some file system refuses are escaped, as in a URL."""
-    safe = "".join(f"%{ord(c):02X}" if c in '/\\:*?"<>|%' or c < " " else c for c in name)
-    return "%2E" + safe[1:] if safe.startswith(".") else safe
+    return filenames.folded(filenames.stem(name))
 
 
 def field_of(entry: Mapping[str, JSON], missing: tuple[str, ...] = ("",)) -> Field:

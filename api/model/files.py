@@ -8,6 +8,17 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 CHANGES = "changes.jsonl"
 ARCHIVE, DATABASE, WORKBOOK = "package.zip", "package.sqlite", "package.xlsx"
+CODEBOOKS = ("codebook.md", "codebook.html")
+CITATIONS = ("citation.txt", "citation.bib")
+CATALOGUES = ("croissant.json", "dcat.jsonld", "schema-org.jsonld")
+REPORTS = ("validation.json", "validation.html")
+# All files of a release that do not follow its tables and charts. {} stands for the name of a table or chart.
+OWN = (
+    *(DESCRIPTOR, *TEXTS, MANIFEST, SUMS, CHANGES, ARCHIVE, DATABASE, WORKBOOK),
+    *(*CODEBOOKS, *CITATIONS, *CATALOGUES, *REPORTS),
+)
+TABLE_FILES = {"csv": "data/{}.csv", "jsonl": "jsonl/{}.jsonl", "parquet": "parquet/{}.parquet"}  # by their format
+CHART_FILES = ("charts/{}.vl.json", "charts/{}.svg", "charts/{}.png")
 
 RELEASES = "releases"
 WITHDRAWN = "withdrawn"

@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from api.model import descriptor
 from api.model.findings import Report
 from api.package import lenient
+from api.package.attached import brought, moved, places
 from api.package.locating import PackageError
 from api.package.opening import open_source, opened
 from api.package.reading import Source
@@ -13,8 +13,8 @@ from api.package.upgrade import paths
 from api.package.validation import check
 from api.package.writing import write_csv
 
-__all__ = ["PackageError", "Report", "Source", "checked", "files", "open_source", "opened"]
-__all__ += ["paths", "validate", "write_csv"]
+__all__ = ["PackageError", "Report", "Source", "brought", "checked", "moved", "open_source", "opened"]
+__all__ += ["paths", "places", "validate", "write_csv"]
 
 
 def checked(source: Source, previous: Path | None, cache: Path | None, relaxed: bool) -> tuple[Source, Report]:
@@ -44,9 +44,3 @@ def validate(
             return checked(source, previous, cache, relaxed)[1]
     except PackageError as error:
         return Report(tuple(dict.fromkeys(error.findings)), ())
-
-
-def files(source: Source) -> list[str]:
-    """The files of resources that are not tables, relative to the package's folder: they are offered as they are."""
-    others = [entry for entry in source.package.descriptor["resources"] if not descriptor.is_table(entry)]
-    return [path for entry in others for path in paths(entry)]

@@ -18,7 +18,6 @@ LONGEST_SHOWN = 200
 LONGEST_PERSON = 500
 _NAME = re.compile(r"[a-z0-9._-]+")
 _VERSION = re.compile(r"\d+\.\d+\.\d+([-+].*)?")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _PERSON = re.compile(r"\s*([^<(]+?)\s*(?:<([^>]*)>)?\s*(?:\(([^)]*)\))?\s*")  # Name <email> (address), as npm has it
 # Names that are easily mistaken: as they are written, and as the standard has them.
 SLIPS = {
@@ -76,10 +75,6 @@ def _told(part: Mapping[str, JSON], file: str, resource: str | None) -> list[Fin
     for name, value, expected in words.odd(part):
         message = f"{name} is {_shown(value)}: it is published as it is and not relied on"
         findings.append(_finding("warning", message, file, resource, value, expected))
-    created = part.get("created")
-    if isinstance(created, str) and _DAY.fullmatch(created):
-        expected = words.MEMBERS["created"].expected
-        findings.append(_finding("warning", f"created is a day, {created}", file, resource, created, expected))
     called = part.get("name")
     if isinstance(called, str) and not _NAME.fullmatch(called):
         expected = "lower-case letters, digits, and . _ -"

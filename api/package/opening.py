@@ -12,7 +12,7 @@ import yaml
 
 from api.model import descriptor
 from api.model.findings import Edit, Finding
-from api.package import guessing, locating, metadata, shapes, tables, upgrade
+from api.package import guessing, halves, locating, metadata, shapes, tables, upgrade
 from api.package.locating import PackageError, Place
 from api.package.reading import Source
 from api.package.tables import Given, delimited, headers, parsing, unpacking
@@ -85,14 +85,15 @@ def _extracted(archive: Path, target: Path) -> Path:
 
 
 def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Source:
-    raw = _loaded(path, path.name)
+    raw, noticed = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     place = locating.place(path, scratch, copies, entries)
-    v2 = upgrade.V2 in str(raw.get("$schema", ""))
-    upgraded, findings = metadata.package(raw, path.name)
+    v2 = upgrade.is_v2(raw)
+    upgraded, told = metadata.package(raw, path.name)
+    findings = [*noticed, *told]
     unread: dict[str, JSON] = {}
     resources: list[JSON] = []
     names: list[str] = []
@@ -173,16 +174,18 @@ def _declared(entries: list[JSON]) -> tuple[str, ...]:
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
 
 
-def _loaded(path: Path, name: str) -> JSON:
-    """A JSON or YAML file; JSON is strict, and YAML's dates stay text."""
+def _loaded(path: Path, name: str) -> tuple[JSON, list[Finding]]:
+    """A JSON or YAML file, and what was noticed; JSON is strict, and YAML's dates stay text."""
     if path.stat().st_size > LARGEST_DESCRIPTOR:
         raise _unreadable(name, "the file is too large", f"at most {LARGEST_DESCRIPTOR} bytes")
     kind = "YAML" if path.suffix.lower() in YAML else "JSON"
     try:
         text = path.read_text("utf-8-sig")
         if kind == "YAML":
-            return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
-        return parsing.loads(text)
+            loaded = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
+        else:
+            loaded = parsing.loads(text)
+        return loaded, halves.mended(loaded, text, name)
     except UnicodeDecodeError:
         raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -221,7 +224,8 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
                 findings.append(found)
                 del resource[key]
                 continue
-            resource[key] = _loaded(found, resource[key])
+            resource[key], noticed = _loaded(found, resource[key])
+            findings += noticed
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema") and isinstance(resource["schema"], Mapping):

@@ -3,6 +3,7 @@
 Pure: the files that a descriptor names (schemas, dialects, data) are read by api.package.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +13,11 @@ from api.model.descriptor import is_address
 JSON = Any
 PACKAGE = "https://datapackage.org/profiles/2.0/datapackage.json"
 V2 = "datapackage.org/profiles/2"
+PROFILE = "lantern:profile"  # a community's profile of v1
+_STANDARD = re.compile(
+    r"(tabular-)?data-package$|https?://(specs\.)?frictionlessdata\.io/schemas/(tabular-)?data-package\.json$"
+    r"|https?://datapackage\.org/profiles/"
+).match
 TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
 JSON_FORMATS = ("inline", "json", "jsonl", "ndjson")
 PROFILES_OF_TABLES = (
@@ -32,10 +38,24 @@ DIALECT_BEFORE_V1 = {
 COMPRESSIONS = {".gz": "gz", ".zip": "zip", ".bz2": "bz2", ".xz": "xz"}
 
 
+def is_v2(descriptor: Mapping[str, JSON]) -> bool:
+    """Whether a package says that it is of v2: by `$schema`, which v1 did not have; a community's stands on v2 too."""
+    schema = str(descriptor.get("$schema") or "")
+    return V2 in schema or (schema != "" and not _STANDARD(schema))
+
+
 def package(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A package's own properties as v2 has them; its resources are left as they are."""
+    """A package's own properties as v2 has them; its resources are left as they are.
+
+    A community's `$schema` stays: it stands on that of v2. A community's `profile` of v1 becomes PROFILE: what was
+    written for a descriptor of v1 says nothing of one of v2, and frictionless would fetch it.
+    """
+    schema, profile = (str(descriptor.get(key) or "") for key in ("$schema", "profile"))
+    own = {"$schema": schema if schema and not _STANDARD(schema) else PACKAGE}
+    if profile and not _STANDARD(profile):
+        own[PROFILE] = profile
     upgraded = {key: value for key, value in descriptor.items() if key not in ("profile", "$schema")}
-    return {"$schema": PACKAGE, **upgraded}
+    return {**own, **upgraded}
 
 
 def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:

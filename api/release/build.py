@@ -7,33 +7,27 @@ releases the store holds.
 
 import os
 import shutil
-import sqlite3
 import tempfile
-import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from api import package
 from api.index import layout, making
-from api.model import descriptor, filenames
+from api.model import dates, descriptor
 from api.model.errors import LanternError
 from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
-from api.release import changes, files, history, notes
+from api.release import changes, files, history, libraries, notes
 from api.release.files import Say
-from api.release.formats import FORMATS, archive
+from api.release.formats import FORMATS
 from api.release.media_types import media_type
 from api.store import atomic_files, manifest, release_index, releases
 
 VALIDATED = "validated"  # the folder in which a store remembers valid tables
 PLACE = "build-"  # how the folders of builds under way begin
 FIRST = "first"  # the kind of a first version: nothing changed, since nothing was published
-# What writes the files of a release beside this program: with other versions the bytes of the same content may differ.
-LIBRARIES = ("pyarrow", "XlsxWriter", "vl-convert-python")
-OWN_LIBRARIES = {"SQLite": sqlite3.sqlite_version, "zlib": zlib.ZLIB_RUNTIME_VERSION}
 IN_THE_SOURCE_ONLY = ("data", "dialect", "compression", "extrapaths", "innerpath")
 
 
@@ -77,7 +71,9 @@ def build(
     withdrawn = release_index.withdrawn(root)
     with ExitStack() as stack:
         valid = root / "tmp" / VALIDATED
-        new = not root.exists()  # a package that is refused must not leave a store behind
+        new = not root.exists()
+        if new:
+            stack.callback(_clear, root)
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-"))) if new else valid
         last = _version(stack.enter_context(package.opened(source, copies, apart=relaxed)), cache, say, relaxed)
         if last.model.version in withdrawn:
@@ -96,6 +92,12 @@ def build(
     return release
 
 
+def _clear(root: Path) -> None:
+    """Remove a store that was new and holds no release: a package that is refused leaves nothing behind."""
+    if not any((root / RELEASES).glob("*")) and not any((root / "tmp").glob(f"{PLACE}*")):  # of another build
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def _released(target: Path) -> manifest.Contents | None:
     """The manifest of a release, where it is in the store. Raises BuildError for a folder of its name that is none."""
     if not target.exists():
@@ -112,32 +114,21 @@ def _version(source: package.Source, cache: Path, say: Say, relaxed: bool = Fals
     `cache` remembers valid tables.
     """
     model = source.package
-    reason = filenames.reason_of_version(model.version)
-    if reason:
-        raise BuildError(f"the package's version {model.version!r} cannot name a release: it {reason}")
     previous = history.previous(source)
     say(f"validating {model.version}")
     source, report = package.checked(source, previous.folder if previous else None, cache, relaxed)
     if not report.valid:
         raise NotValid(report.text())
-    created = _published_at(model)
-    if previous is not None and previous.folder is not None:
+    created = dates.moment(model.created)
+    if created is not None and previous is not None and previous.folder is not None:
         with package.open_source(previous.folder) as before:
-            if _published_at(before.package) >= created:
+            earlier = dates.moment(before.package.created)
+            if earlier is not None and earlier >= created:
                 raise BuildError(
                     f"version {model.version} was created {model.created}, version {previous.version} not before that "
                     f"({before.package.created}): releases are dated when they are made"
                 )
     return _Version(source, previous, report)
-
-
-def _published_at(model: descriptor.Package) -> str:
-    """When a package was made, in UTC as responses have it."""
-    try:
-        return archive.moment(model.created).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        message = f"created is {model.created!r}: expected a time such as 2026-11-24T09:30:00Z"
-        raise BuildError(message) from None
 
 
 def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Release:
@@ -158,7 +149,7 @@ def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Rel
                         say(f"published {target.name}")
                         return release
         _same(folder, target)
-        say(f"release {target.name} is in the store already")
+        say(f"release {target.name} is in the store already{libraries.others(target)}")
     release = releases.open_release(target, indexes)
     making.make(release)
     return release
@@ -193,28 +184,36 @@ def pack(
     (folder / "data").mkdir()
     for table in source.package.tables:
         package.write_csv(source, table, folder / table.path)
-    for name in package.files(source):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.folder / name, folder / name)
-    for name, text in texts(source).items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    places = package.places(source)
+    for path, place in places.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / path, folder / place)
+    for text in texts(source):
+        shutil.copyfile(text, folder / text.name)
     rows = {table.name: table.rows for table in report.tables}
-    described = _describe(source.package, folder, rows, previous.version if previous else None)
+    described = _describe(source.package, folder, rows, places)
+    if previous:
+        described[history.PREVIOUS] = previous.version
     (folder / DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
     return described
 
 
-def texts(source: package.Source) -> dict[str, str]:
+def texts(source: package.Source) -> list[Path]:
     """The texts beside the descriptor, which go into every release."""
     paths = (source.descriptor_path.parent / name for name in TEXTS)
-    return {path.name: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
+    return [path for path in paths if path.is_file()]
 
 
-def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], previous: str | None) -> dict[str, Any]:
-    """The package's descriptor as the release has it: schemas inlined, path, bytes, hash and rows of each table."""
+def _describe(
+    model: descriptor.Package, folder: Path, rows: Mapping[str, int], places: Mapping[str, str]
+) -> dict[str, Any]:
+    """The package's descriptor as the release has it: schemas inlined, path, bytes, hash and rows of each table; where
+    its other files are (`places`). Which version came before is left to the caller.
+    """
     tables = {table.name: table for table in model.tables}
     resources = []
-    for resource in model.published.get("resources", []):
+    for entry in model.published.get("resources", []):
+        resource = package.moved(entry, places)
         table = tables.get(str(resource.get("name")))
         if table is not None:
             path = folder / table.path
@@ -223,9 +222,8 @@ def _describe(model: descriptor.Package, folder: Path, rows: Mapping[str, int], 
             size, digest = path.stat().st_size, manifest.digest(path)
             resource = {**kept, "bytes": size, "hash": f"sha256:{digest}", "rows": rows[table.name]}
         resources.append(resource)
-    described = {**model.published, history.PREVIOUS: previous, "resources": resources}
-    if previous is None:
-        del described[history.PREVIOUS]
+    described = {**package.moved(model.published, places), "version": model.version, "resources": resources}
+    described.pop(history.PREVIOUS, None)
     return described
 
 
@@ -234,7 +232,9 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
     model = version.model
     say(f"finding what changed in {model.version}")
     counts = _changes(version, folder)
-    files.write(described, folder, version.report.to_json(), texts(version.source), say)
+    left_out = files.write(
+        described, folder, version.report.to_json(), [text.name for text in texts(version.source)], say
+    )
     counted = {table.name: table.rows for table in version.report.tables}
     lines = (FORMATS["csv"], FORMATS["jsonl"])
     rows = {one.file(table): counted[table.name] for table in model.tables for one in lines}
@@ -242,11 +242,12 @@ def _make(version: _Version, described: dict[str, Any], folder: Path, say: Say) 
         "format": manifest.FORMAT,
         "version": model.version,
         "previous": version.previous.version if version.previous else None,
-        "made_with": {**{name: metadata.version(name) for name in LIBRARIES}, **OWN_LIBRARIES},
-        "published_at": _published_at(model),
+        "made_with": libraries.here(),
+        "published_at": model.published_at,
         "change_kinds": _kinds(version, counts),
         "changes": counts,
-        "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8"), model.version),
+        "notes": notes.section((folder / CHANGELOG).read_text(encoding="utf-8", errors="replace"), model.version),
+        **({"left_out": left_out} if left_out else {}),
         "files": manifest.entries(folder, rows, media_type),
     }
     raw = manifest.dump(contents).encode()

@@ -16,13 +16,14 @@ from textwrap import TextWrapper
 from typing import Any
 
 from api.index.survey import Survey, records
-from api.model.descriptor import Field, Package, file_stem
+from api.model import filenames
+from api.model.descriptor import Field, Package
 from api.model.errors import LanternError
+from api.model.published import CHARTS
 from api.model.types import Kind, kind
 from api.store import manifest
 
 JSON = Any
-PROPERTY = "lantern:charts"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 WIDTH = 640
 # Characters that fit into the width, by the size of their letters.
@@ -40,14 +41,14 @@ class ChartError(LanternError):
 
 def write(package: Package, surveys: Sequence[Survey], folder: Path) -> None:
     """Draw every chart of a package into charts/; a package without charts gets no such folder."""
-    entries = package.descriptor.get(PROPERTY) or []
+    entries = package.descriptor.get(CHARTS) or []
     if not entries:
         return
     (folder / "charts").mkdir(exist_ok=True)
     drawings = {}
     for entry in entries:
         chart = document(package, surveys, entry)
-        path = folder / "charts" / file_stem(str(entry["name"]))
+        path = folder / "charts" / filenames.stem(str(entry["name"]))
         Path(f"{path}.vl.json").write_text(manifest.dump(chart), encoding="utf-8", newline="\n")
         drawings[str(path)] = chart
     environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}

@@ -36,7 +36,7 @@ class Contents:
     """A manifest, read."""
 
     version: str
-    published_at: str
+    published_at: str | None
     files: tuple[File, ...]
     raw: bytes
 
@@ -63,8 +63,8 @@ def read(raw: bytes) -> Contents:
         version, published_at = entries["version"], entries["published_at"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
-    if not isinstance(version, str) or not isinstance(published_at, str):
-        raise BadManifest("the manifest's version and published_at must be text")
+    if not isinstance(version, str) or not isinstance(published_at, str | None):
+        raise BadManifest("the manifest's version and published_at must be text, the latter null where none is known")
     reason = filenames.reason_of_version(version)
     reasons = [f"the version {version!r} {reason}"] if reason else filenames.reasons(file.path for file in files)
     if reasons:

@@ -1,7 +1,7 @@
 """The list of releases that the signature covers: releases.json beside the releases.
 
-Each entry holds `version`, `manifest` (the SHA-256 of the release's manifest.json), `published_at` and `withdrawn`
-(why the release must not be used any more, or null). Newest version first.
+Each entry holds `version`, `manifest` (the SHA-256 of the release's manifest.json), `published_at` (null where the
+package does not say) and `withdrawn` (why the release must not be used any more, or null). Newest version first.
 """
 
 import json
@@ -25,7 +25,7 @@ class Entry:
 
     version: str
     manifest: str
-    published_at: str
+    published_at: str | None
     withdrawn: str | None = None
 
 
@@ -43,7 +43,7 @@ def read(data: bytes) -> tuple[Entry, ...]:
 def _entry(item: Mapping[str, object]) -> Entry:
     values = {name: item[name] for name in ("version", "manifest", "published_at", "withdrawn")}
     for name, value in values.items():
-        if not isinstance(value, str) and not (name == "withdrawn" and value is None):
+        if not isinstance(value, str) and not (name in ("published_at", "withdrawn") and value is None):
             raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
     return Entry(**values)  # type: ignore[arg-type]  # the type of each was checked above
 

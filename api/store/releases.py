@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from api.model import dates
 from api.model.descriptor import Package, package
 from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, INDEX_LIST, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
@@ -26,6 +27,7 @@ from api.store.manifest import FORMAT, BadManifest, read
 
 log = logging.getLogger("lantern")
 
+LEFT_OUT = ("file", "dataset", "reason")  # of a manifest: which file does not hold which dataset, and why
 RECHECK_SECONDS = 1.0
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
@@ -51,13 +53,13 @@ class Release:
     """One release on disk. `tag` names its data, whatever program built it; `build` names every byte of it.
 
     `index` is the folder of what this program asks of it (api.index), if it was made. `raw`: the bytes of `manifest`.
-    `withdrawn` is the reason why the release must no longer be used, if there is one.
+    `published_at`: None where the package does not say; `withdrawn`: why the release must no longer be used, or None.
     """
 
     folder: Path
     index: Path
     version: str
-    published_at: str
+    published_at: str | None
     tag: str
     build: str
     package: Package
@@ -100,7 +102,7 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Rel
 def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: str | None) -> Release:
     contents, manifest = read(raw), json.loads(raw)
     version, published_at, format = contents.version, contents.published_at, manifest.get("format", 0)
-    if datetime.fromisoformat(published_at).strftime("%Y-%m-%dT%H:%M:%SZ") != published_at:
+    if published_at is not None and dates.utc(datetime.fromisoformat(published_at)) != published_at:
         raise Unreadable(f"published_at is {published_at!r}: expected a time in UTC such as 2026-11-24T09:30:00Z")
     if not isinstance(format, int) or format > FORMAT:
         raise Unreadable(f"its format is {format!r}: this program reads those up to {FORMAT}")
@@ -108,6 +110,8 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
         raise Unreadable(f"{DESCRIPTOR} is not the one that its manifest names")
     if not all(isinstance(entry["media_type"], str) for entry in manifest["files"]):
         raise Unreadable("its manifest has media types that are no text")
+    if not all(isinstance(one[key], str) for one in manifest.get("left_out", []) for key in LEFT_OUT):
+        raise Unreadable("its manifest does not say in words what was left out")
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
@@ -239,14 +243,21 @@ class Store:
     def as_of(self, moment: date | datetime) -> Release:
         """The newest release published by the end of a day (UTC), or by a moment, and not withdrawn.
 
-        Raises NotInStore before the first.
+        Raises NotInStore before the first, naming the releases of which no date is known.
         """
+        undated = []
         for release in self.releases():
+            if release.published_at is None:
+                undated += [release.version] if release.withdrawn is None else []
+                continue
             published = datetime.fromisoformat(release.published_at)
             past = published <= moment if isinstance(moment, datetime) else published.date() <= moment
             if past and release.withdrawn is None:
                 return release
-        raise NotInStore(f"nothing was published on or before {moment.isoformat()}", moment.isoformat())
+        reason = f"nothing was published on or before {moment.isoformat()}"
+        if undated:
+            reason += f"; when {', '.join(undated)} was published is not known: name it by `version`"
+        raise NotInStore(reason, moment.isoformat())
 
 
 def _names(folder: Path) -> list[Path]:

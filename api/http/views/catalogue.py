@@ -174,11 +174,19 @@ def dataset(name: str) -> Response:
         "sources": table.descriptor.get("sources") or package.descriptor.get("sources") or [],
         "licenses": table.descriptor.get("licenses") or package.descriptor.get("licenses") or [],
         "citation": package.citation,
+        **_left_out(release, table),
         "downloads": downloads,
         **({"quality": quality} if quality else {}),
         **described(data_request, table),
     }
     return document(data_request, data, {"dataset": table.name}, {"describedby": f"{data_request.path}/schema"})
+
+
+def _left_out(release: Release, table: Table) -> dict[str, Any]:
+    """The files of all tables that do not hold this one, and why; nothing where all do."""
+    entries = release.manifest.get("left_out") or []
+    found = [{"file": one["file"], "reason": one["reason"]} for one in entries if one["dataset"] == table.name]
+    return {"left_out": found} if found else {}
 
 
 @blueprint.get("/v1/datasets/<name>/schema")

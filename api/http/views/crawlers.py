@@ -32,7 +32,7 @@ def sitemap() -> Response:
     """The addresses that stand for themselves: datasets, conflicts, corrections, releases (https://sitemaps.org)."""
     refuse_parameters()
     entries = [
-        f"<url><loc>{escape(_whole(link))}</loc><lastmod>{release.published_at}</lastmod></url>"
+        f"<url><loc>{escape(_whole(link))}</loc>{_changed(release)}</url>"
         for link, release in _addresses(store().latest())
     ]
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
@@ -51,6 +51,10 @@ def _addresses(latest: Release) -> Iterator[tuple[str, Release]]:
     yield address("v1", "releases"), latest
     for release in store().releases():
         yield address("v1", "releases", release.version), release
+
+
+def _changed(release: Release) -> str:
+    return f"<lastmod>{release.published_at}</lastmod>" if release.published_at else ""
 
 
 def _whole(link: str) -> str:

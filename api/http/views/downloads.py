@@ -57,6 +57,8 @@ def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
     most = format.most and format.most(len(query.fields or table.fields))
     if most is not None and count > most:
         words = f"A sheet holds at most {most} of these rows, and {count} match: add filters, or request csv."
+        if not most:
+            words = "A sheet holds fewer columns than these: name some in `fields`, or request csv."
         raise ProblemError("not-acceptable", words)
     pieces = (text.encode() for text in delimited.part(selection, found))
     return Body(extracts.extract(selection, format, pieces, count), links)

@@ -14,6 +14,7 @@ from api.http.request import address, of_dataset, refuse_parameters, with_query,
 from api.http.responses import Body, respond
 from api.http.views.conflicts import corrected
 from api.http.views.releases import current, every_release
+from api.model import dates
 from api.model.descriptor import Package, Table
 from api.model.files import CORRECTIONS, RELEASES
 from api.query.parse import Query
@@ -21,6 +22,9 @@ from api.query.reshape import every_row
 from api.store.releases import Release, order
 
 blueprint = Blueprint("feeds", __name__)
+# Atom cannot do without `updated` (RFC 4287, 4.1.1 and 4.1.2). A time that nobody can take for a real one says better
+# than the clock or the disk of one server that none is known: the feed is the same at any time and in every copy.
+UNKNOWN = datetime(1, 1, 1, tzinfo=UTC)
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
@@ -35,12 +39,13 @@ def corrections_feed() -> Response:
 def _corrections(release: Release, table: Table, query: Query, path: str) -> bytes:
     """The feed; everything in it comes from the release, so that it says the same at any time."""
     package = release.package
-    feed = _feed(package, CORRECTIONS, "Corrections", release.published_at)
+    rows = [row for row, _ in every_row(release, table)]
+    dated = [str(row["date"]) for row in rows if row.get("date")]
+    feed = _feed(package, CORRECTIONS, "Corrections", release.published_at or max(dated, default=""))
     feed.subtitle(f"What was changed in published figures, and why. Version {release.version}.")
     feed.link(href=with_query(path, query.canonical), rel="self", type="application/atom+xml")
     feed.link(href=with_query(address("v1", CORRECTIONS), query.canonical), rel="alternate", type="application/json")
-    rows = [row for row, _ in every_row(release, table)]
-    for row in sorted(rows, key=lambda row: (str(row.get("date")), order(str(row.get("version")))), reverse=True):
+    for row in sorted(rows, key=lambda row: (str(row.get("date") or ""), order(str(row.get("version")))), reverse=True):
         _correction(feed.add_entry(order="append"), row, package.name, corrected(release, row)[1])
     return bytes(feed.atom_str(pretty=True))
 
@@ -52,8 +57,7 @@ def _correction(entry: Any, row: Mapping[str, Any], package: str, record: str | 
     text = defaultdict(str, text)
     kind, field = text["kind"], text["field"]
     entry.title(f"{kind.capitalize()}: {text['dataset']} {text['record']}" + (f", {field}" if field else ""))
-    entry.updated(_moment(text["date"]))
-    entry.published(_moment(text["date"]))
+    _dated(entry, text["date"])
     entry.category(term=kind or "correction")
     change = f"{field}: {text['old'] or '(nothing)'} → {text['new'] or '(nothing)'}\n" if field else ""
     entry.content(f"{text['reason']}\n{change}Since version {text['version']}.", type="text")
@@ -67,7 +71,7 @@ def releases_feed() -> Response:
     refuse_parameters()
     release = current()
     entries, data_request = every_release(), without_parameters(release, "v1", "releases.atom")
-    feed = _feed(release.package, RELEASES, "Releases", max(str(entry["published_at"]) for entry in entries))
+    feed = _feed(release.package, RELEASES, "Releases", max(entry["published_at"] or "" for entry in entries))
     feed.link(href=data_request.path, rel="self", type="application/atom+xml")
     feed.link(href=address("v1", "releases"), rel="alternate", type="application/json")
     for known in entries:
@@ -83,8 +87,7 @@ def _release(entry: Any, known: Mapping[str, Any], package: Package) -> None:
     entry.id(_urn(package.name, RELEASES, version))
     entry.title(_text(f"{package.title} {version}") + ("" if withdrawn is None else " (withdrawn)"))
     # When a release was withdrawn is not known: the time stays that of its publication.
-    entry.updated(_moment(known["published_at"]))
-    entry.published(_moment(known["published_at"]))
+    _dated(entry, known["published_at"])
     for kind in known["change_kinds"]:
         entry.category(term=_text(kind))
     warning = [] if withdrawn is None else [f"Withdrawn: {withdrawn}"]
@@ -94,7 +97,7 @@ def _release(entry: Any, known: Mapping[str, Any], package: Package) -> None:
 
 
 def _feed(package: Package, name: str, title: str, updated: str) -> Any:
-    """A feed of a package without entries; `updated` is when its newest was published."""
+    """A feed of a package without entries; `updated` is when its newest was published, "" where that is not known."""
     from feedgen.feed import FeedGenerator
 
     feed = FeedGenerator()
@@ -102,7 +105,7 @@ def _feed(package: Package, name: str, title: str, updated: str) -> Any:
     feed.title(_text(f"{title}: {package.title}"))
     feed.author({"name": _text(package.publisher or package.name)})
     feed.generator("Lantern")
-    feed.updated(_moment(updated))
+    feed.updated(dates.moment(updated) or UNKNOWN)
     if package.license:
         feed.rights(_text(package.license))
     return feed
@@ -118,10 +121,9 @@ def _text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _moment(text: str) -> datetime:
-    """A day or time, in UTC; what is neither is the first second of 1970."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime(1970, 1, 1, tzinfo=UTC)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _dated(entry: Any, text: str | None) -> None:
+    """Give an entry a day or time; what is not dated does not say when it was published."""
+    moment = dates.moment(text)
+    entry.updated(moment or UNKNOWN)
+    if moment is not None:
+        entry.published(moment)

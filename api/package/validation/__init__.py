@@ -13,8 +13,8 @@ import frictionless
 
 from api.model.descriptor import Table
 from api.model.findings import Finding, Level, Report, TableReport
-from api.package import reading, translation
-from api.package.checks import checks_of, declared, structure
+from api.package import attached, reading, translation
+from api.package.checks import checks_of, declared, identity, structure
 from api.package.checks.base import Checked
 from api.package.checks.constraints import Constraints
 from api.package.opening import opened
@@ -41,6 +41,7 @@ def check(source: Source, previous: Path | None = None, cache: Path | None = Non
     structural = [*structure.findings(package, source.descriptor_path.name, source.names)]
     unsound = {finding.resource for finding in structural}
     findings = [*source.findings, *structural, *described.findings(source, unsound), *files.altered(source)]
+    findings += [*identity.findings(package, source.descriptor_path.name), *attached.findings(source)]
     strict = package.descriptor.get("lantern:strict") is True
     beyond = [replace(finding, level="error" if strict else "warning") for finding in files.undeclared(source)]
     readable = [table for table in package.tables if structure.sound(table, source.names)]

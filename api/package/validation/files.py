@@ -9,6 +9,7 @@ from typing import Any
 
 from api.model.files import HISTORY
 from api.model.findings import Finding, Level
+from api.package import attached
 from api.package.reading import Source
 from api.package.tables.base import MENDED
 from api.package.upgrade import paths
@@ -19,12 +20,13 @@ FIXED = {name for name in hashlib.algorithms_guaranteed if not name.startswith("
 def undeclared(source: Source) -> Iterator[Finding]:
     """Files beside the declared ones that no resource names; the package's own folder may hold anything."""
     resources = source.package.descriptor["resources"]
+    known = {*source.declared, *attached.places(source)}
     folders = {str(Path(path).parent) for resource in resources for path in paths(resource)} - {"."}
     tops = sorted(folder for folder in folders if not any(str(parent) in folders for parent in Path(folder).parents))
     for folder in tops:
         for file in sorted((source.folder / folder).rglob("*")):
             name = file.relative_to(source.folder).as_posix()
-            if file.is_file() and name not in source.declared:
+            if file.is_file() and name not in known:
                 yield Finding("undeclared-file", "no resource names this file", name, expected="a resource, or no file")
 
 

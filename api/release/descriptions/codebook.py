@@ -7,6 +7,7 @@ from typing import Any
 from api.index.survey import Survey, records
 from api.model import types, untyped
 from api.model.descriptor import Field, Package, Table
+from api.model.files import CODEBOOKS
 from api.release.descriptions import citation, templates
 from api.release.descriptions.subject import unit
 
@@ -56,9 +57,9 @@ def write(package: Package, surveys: Sequence[Survey]) -> dict[str, str]:
         "licenses": _named(package.descriptor.get("licenses")),
         "sources": _named(package.descriptor.get("sources")),
         # what the templates ask of a field
-        **{"types": TYPES, "unit": unit, "rules": _rules, "categories": _categories, "text": _text},
+        **{"types": TYPES, "unit": unit, "rules": _rules, "categories": _categories, "text": _text, "named": _named},
     }
-    return {name: templates.render(name, **values) for name in ("codebook.md", "codebook.html")}
+    return {name: templates.render(name, **values) for name in CODEBOOKS}
 
 
 def _rules(field: Field, table: Table) -> list[str]:

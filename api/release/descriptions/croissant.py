@@ -48,6 +48,7 @@ def document(subject: Subject) -> dict[str, JSON]:
         [f"{name}/{id}" for id in _ids(field.name for field in table.fields)]
         for name, table in zip(sets, tables, strict=True)
     ]
+    licenses = [one.path or one.name for one in package.licenses]
     files = unique((f"{name}.csv" for name in sets), taken=[*sets, *chain(*columns)])
     return present(
         {
@@ -59,7 +60,7 @@ def document(subject: Subject) -> dict[str, JSON]:
             "description": package.description or package.title,
             "version": package.version,
             "datePublished": package.created[:10],
-            "license": package.license_path or package.license,
+            "license": licenses[0] if len(licenses) == 1 else licenses,
             "url": citation.address(package) or citation.homepage(package),
             "citeAs": citation.bibtex(package),
             "creator": [agent(entry) for entry in citation.authors(package)],

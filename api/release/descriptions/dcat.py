@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from api.index.survey import Survey
+from api.model.descriptor import Table
 from api.release.descriptions import citation
 from api.release.descriptions.subject import JSON, Subject, coverage, present
 
@@ -32,10 +33,14 @@ def document(subject: Subject) -> dict[str, JSON]:
     here, base, languages = subject.url("dcat.jsonld"), citation.base_url(package), subject.languages
     front = f"{base}/" if base else ""  # the page that the server shows first
     publisher = {"@id": f"{here}#publisher"}
-    license = {"@id": package.license_path} if package.license_path.startswith("http") else None
-    issued = {"@value": package.created, "@type": "xsd:date" if len(package.created) == 10 else "xsd:dateTime"}
+    day_or_time = "xsd:date" if len(package.created) == 10 else "xsd:dateTime"
+    issued = {"@value": package.created, "@type": day_or_time} if package.created else None
     codes = [LANGUAGES[code] for code in (language.partition("-")[0] for language in languages) if code in LANGUAGES]
     spoken = [{"@id": f"{EU}language/{code}"} for code in codes]
+
+    def license(table: Table | None) -> dict[str, str] | None:
+        path = citation.web(package.license_of(table).path)
+        return {"@id": path} if path else None
 
     def words(text: str) -> dict[str, str]:
         return {"@value": text, "@language": languages[0]}
@@ -60,18 +65,18 @@ def document(subject: Subject) -> dict[str, JSON]:
             "dct:publisher": publisher,
             "dct:issued": issued,
             "dct:language": spoken,
-            "dct:license": license,
+            "dct:license": license(table),
             "dct:accessRights": {"@id": f"{EU}access-right/PUBLIC", "@type": "dct:RightsStatement"},
             "dcat:version": package.version,
             "dcat:keyword": [words(str(word)) for word in package.descriptor.get("keywords") or []],
             "dcat:landingPage": front and {"@id": front, "@type": "foaf:Document"},
             "dct:temporal": days and {"@type": "dct:PeriodOfTime", "dcat:startDate": days[0], "dcat:endDate": days[1]},
-            "dcat:distribution": [distribution(path, title) for path, title in subject.files(table)],
+            "dcat:distribution": [distribution(table, *file) for file in subject.files(table)],
         }
         parts = {"dct:isPartOf": name_of(None)} if table else {"dct:hasPart": list(map(name_of, subject.surveys))}
         return present(entry) | parts
 
-    def distribution(path: str, title: str) -> dict[str, JSON]:
+    def distribution(table: Table | None, path: str, title: str) -> dict[str, JSON]:
         checksum = {
             "@type": "spdx:Checksum",
             "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256", "@type": "spdx:ChecksumAlgorithm"},
@@ -85,7 +90,7 @@ def document(subject: Subject) -> dict[str, JSON]:
             "dcat:downloadURL": address(subject.url(path)),
             "dcat:mediaType": {"@id": IANA + subject.media_type(path), "@type": "dct:MediaType"},
             "dcat:byteSize": {"@value": str(subject.size(path)), "@type": "xsd:nonNegativeInteger"},
-            "dct:license": license,
+            "dct:license": license(table),
             "dct:issued": issued,
             "spdx:checksum": checksum,
         }
@@ -97,7 +102,7 @@ def document(subject: Subject) -> dict[str, JSON]:
         "@type": "dcat:DataService",
         "dct:title": words(f"{package.title}: JSON API"),
         "dct:publisher": publisher,
-        "dct:license": license,
+        "dct:license": license(None),
         "dcat:endpointURL": address(f"{base}/v1/"),
         "dcat:endpointDescription": address(f"{base}/openapi.json"),
         "dcat:servesDataset": named,
@@ -109,15 +114,18 @@ def document(subject: Subject) -> dict[str, JSON]:
         "dct:description": words(package.description or package.title),
         "dct:publisher": publisher,
         "dct:language": spoken,
-        "dct:license": license,
+        "dct:license": license(None),
         "dct:issued": issued,
         "foaf:homepage": present({"@id": citation.homepage(package) or front}),
         "dcat:dataset": named,
         "dcat:service": [{"@id": service["@id"]}] if base else None,
     }
     agent = {"@type": ["foaf:Agent", "foaf:Organization"], "foaf:name": package.publisher or package.name}
-    first: Mapping[str, JSON] = next(iter(package.descriptor.get("licenses") or []), {})
-    terms = {"@type": "dct:LicenseDocument", "dct:title": str(first.get("title") or package.license)}
+    terms = [
+        {"@id": one.path, "@type": "dct:LicenseDocument", "dct:title": one.title}
+        for one in package.licenses
+        if citation.web(one.path)
+    ]
     graph = [catalogue, *map(dataset, (None, *subject.surveys)), *([service] if base else []), publisher | agent]
-    graph += [license | terms] if license else []
+    graph += terms
     return {"@context": DCAT_CONTEXT, "@graph": [present(entry) for entry in graph]}

@@ -1,6 +1,6 @@
 """schema.org, which search engines read. It names addresses."""
 
-from api.model.descriptor import Field, Table
+from api.model.descriptor import Field, Package, Table
 from api.release.descriptions import citation
 from api.release.descriptions.subject import JSON, Subject, agent, coverage, present, unit
 
@@ -8,7 +8,6 @@ from api.release.descriptions.subject import JSON, Subject, agent, coverage, pre
 def document(subject: Subject) -> dict[str, JSON]:
     """A schema.org Dataset for search engines: the package, and its tables as parts."""
     package = subject.package
-    license = package.license_path or package.license
     creators = [agent(entry) for entry in citation.authors(package)]
     parts = [
         {
@@ -16,7 +15,7 @@ def document(subject: Subject) -> dict[str, JSON]:
             "name": survey.table.title,
             "alternateName": survey.table.name,
             "description": survey.table.description or survey.table.title,
-            "license": license,
+            "license": _license(package, survey.table),
             "creator": creators,
             "temporalCoverage": "/".join(coverage([survey])),
             "variableMeasured": [_variable(field) for field in survey.table.fields],
@@ -37,7 +36,7 @@ def document(subject: Subject) -> dict[str, JSON]:
             "version": package.version,
             "datePublished": package.created,
             "dateModified": package.created,
-            "license": license,
+            "license": _license(package, None),
             "creator": creators,
             "publisher": {"@type": "Organization", "name": package.publisher or package.name},
             "creditText": citation.text(package).strip(),
@@ -53,6 +52,11 @@ def document(subject: Subject) -> dict[str, JSON]:
             "hasPart": [present(part) for part in parts],
         }
     )
+
+
+def _license(package: Package, table: Table | None) -> str:
+    license = package.license_of(table)
+    return license.path or license.name
 
 
 def _variable(field: Field) -> dict[str, JSON]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.model.descriptor import Package
+from api.model.files import REPORTS
 from api.release.descriptions import templates
 from api.store import manifest
 
@@ -20,7 +21,5 @@ def write(package: Package, report: Mapping[str, JSON]) -> dict[str, str]:
     tables = [{**entry, "path": paths[entry["name"]]} for entry in report.get("tables") or []]
     said = {"valid": bool(report.get("valid")), "package": package.name, "version": package.version}
     content = {**said, **levels, "edits": report.get("edits") or [], "tables": tables}
-    return {
-        "validation.json": manifest.dump(content),
-        "validation.html": templates.render("validation.html", title=package.title, created=package.created, **content),
-    }
+    page = templates.render("validation.html", title=package.title, created=package.created, **content)
+    return dict(zip(REPORTS, (manifest.dump(content), page), strict=True))

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.index.survey import Survey
-from api.model.descriptor import Package, Table, file_stem
+from api.model import filenames
+from api.model.descriptor import Package, Table
+from api.model.files import TABLE_FILES
 from api.query.find import Selection
 from api.release.formats import delimited, jsonlines
 
 # How much a sheet takes: larger tables are left out of workbooks, and larger results refused as XLSX, because
 # spreadsheets do not open them.
-SHEET_ROWS, SHEET_CELLS = 100_000, 2_000_000
+SHEET_ROWS, SHEET_COLUMNS, SHEET_CELLS = 100_000, 16_384, 2_000_000
 OPEN_XML = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Write = Callable[[Package, Survey, Path], None]
 Part = Callable[[Selection, Iterable[Sequence[int]]], Iterable[str]]
@@ -44,7 +46,7 @@ class Format:
 
     def file(self, table: Table) -> str:
         """Where a release keeps the table in this format; "" where it does not."""
-        return self.path.format(file_stem(table.name))
+        return self.path.format(filenames.stem(table.name))
 
 
 def _parquet(package: Package, survey: Survey, target: Path) -> None:
@@ -59,23 +61,27 @@ def _workbook(package: Package, survey: Survey, target: Path) -> None:
     workbook.write(package, [survey], target, data_first=True)
 
 
+def _rows_of_a_sheet(columns: int) -> int:
+    return min(SHEET_ROWS, SHEET_CELLS // columns) if columns <= SHEET_COLUMNS else 0
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
         Format(
-            *("jsonl", "JSON Lines", "application/jsonl", "jsonl/{}.jsonl", jsonlines.write, jsonlines.part),
+            *("jsonl", "JSON Lines", "application/jsonl", TABLE_FILES["jsonl"], jsonlines.write, jsonlines.part),
             lines="jsonl",
             flat=False,
         ),
         Format(
-            *("csv", "CSV", "text/csv; charset=utf-8", "data/{}.csv"),
+            *("csv", "CSV", "text/csv; charset=utf-8", TABLE_FILES["csv"]),
             part=delimited.part,
             head=delimited.head,
             lines="csv",
         ),
         Format("tsv", "TSV", "text/tab-separated-values; charset=utf-8", part=delimited.tabs),
-        Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=lambda columns: min(SHEET_ROWS, SHEET_CELLS // columns)),
-        Format("parquet", "Parquet", "application/vnd.apache.parquet", "parquet/{}.parquet", _parquet),
+        Format("xlsx", "XLSX", OPEN_XML, write=_workbook, most=_rows_of_a_sheet),
+        Format("parquet", "Parquet", "application/vnd.apache.parquet", TABLE_FILES["parquet"], _parquet),
     )
 }
 # NDJSON is another name of JSON Lines: the same bytes, of which a release keeps one file.

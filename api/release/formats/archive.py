@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from api.model import dates
+
 LEVEL = 6
 BLOCK = 2**20
 EARLIEST, LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
@@ -30,8 +32,8 @@ def repack(source: Path, target: Path, created: str) -> None:
 
 
 def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, size: int) -> None:
-    """A zip file has whole seconds from 1980 on, and no zone: UTC."""
-    made = min(max(moment(created), EARLIEST), LATEST)
+    """A zip file has whole seconds from 1980 on, and no zone: UTC. What has no date gets the first of these."""
+    made = min(max(dates.moment(created) or EARLIEST, EARLIEST), LATEST)
     entry = zipfile.ZipInfo(name, (made.year, made.month, made.day, made.hour, made.minute, made.second))
     entry.create_system = 3
     entry.external_attr = MODE << 16
@@ -40,9 +42,3 @@ def _add(archive: zipfile.ZipFile, name: str, file: IO[bytes], created: str, siz
     entry.file_size = size
     with archive.open(entry, "w") as out:
         shutil.copyfileobj(file, out, BLOCK)
-
-
-def moment(created: str) -> datetime:
-    """When a package was made, in UTC. Raises ValueError for a time that is not ISO 8601."""
-    made = datetime.fromisoformat(created)
-    return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)

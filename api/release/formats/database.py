@@ -3,7 +3,7 @@
 Integers of 64 bits are INTEGER. A column of numbers is INTEGER where all are whole, REAL where a double holds every
 one exactly (so that sums work), else TEXT with all digits. Booleans are 0 and 1, moments ISO 8601 text (times in UTC),
 lists and objects JSON text. Two fields equal but for case become `name` and `NAME_2`. The tables `_package`, `_tables`
-and `_fields` hold the descriptions and how each field is stored.
+and `_fields` hold the descriptions and how each field is stored, `_tables` also which table is left out and why.
 """
 
 import json
@@ -21,6 +21,7 @@ from api.release.formats.names import reserved, unique
 
 # Written into the header instead of the number of the library that made the file: same rows, same bytes.
 SQLITE_VERSION = 3_038_000
+MOST_COLUMNS = 2_000
 OWN = ("_package", "_tables", "_fields")
 PROPERTIES = ("name", "title", "description", "version", "created", "license", "license_path", "citation")
 DETAILS = """
@@ -48,17 +49,28 @@ class Target:
 
 def write(package: Package, surveys: Sequence[Survey], path: Path) -> None:
     """Write the database; a foreign key that rows break (a validated package has none) is left out."""
-    targets = _targets(surveys)
+    targets = _targets([survey for survey in surveys if not too_large(survey)])
     keys = {target.name: _foreign_keys(target, targets) for target in targets.values()}
-    while broken := _write(package, targets, keys, path):
+    left_out = [survey for survey in surveys if too_large(survey)]
+    while broken := _write(package, targets, left_out, keys, path):
         keys = {table: [key for key in of if (table, key) not in broken] for table, of in keys.items()}
     with path.open("r+b") as file:  # bytes 96 to 99 of the header are for information only
         file.seek(96)
         file.write(SQLITE_VERSION.to_bytes(4, "big"))
 
 
+def too_large(survey: Survey) -> str:
+    """Why a table is left out of the database; empty where it is not."""
+    columns = len(survey.columns)
+    return f"{columns:,} columns: a table of SQLite holds at most {MOST_COLUMNS:,}" if columns > MOST_COLUMNS else ""
+
+
 def _write(
-    package: Package, targets: Mapping[str, Target], keys: Mapping[str, Sequence[str]], path: Path
+    package: Package,
+    targets: Mapping[str, Target],
+    left_out: Sequence[Survey],
+    keys: Mapping[str, Sequence[str]],
+    path: Path,
 ) -> set[tuple[str, str]]:
     """Write the file with these foreign keys of each table; those that rows break, with their table."""
     path.unlink(missing_ok=True)
@@ -66,7 +78,7 @@ def _write(
         db.executescript("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
         for target in targets.values():
             _fill(db, target, keys[target.name])
-        _describe(db, package, targets)
+        _describe(db, package, targets, left_out)
         db.execute("COMMIT")
         broken = db.execute('SELECT DISTINCT "table", fkid FROM pragma_foreign_key_check').fetchall()
     return {(table, keys[table][-1 - number]) for table, number in broken}  # SQLite counts them from the last one
@@ -154,16 +166,27 @@ def _maker(column: Column, kind: str) -> Callable[[str], Any]:
     return (lambda cell: int(read(cell))) if name == "boolean" else read
 
 
-def _describe(db: sqlite3.Connection, package: Package, targets: Mapping[str, Target]) -> None:
+def _describe(
+    db: sqlite3.Connection, package: Package, targets: Mapping[str, Target], left_out: Sequence[Survey]
+) -> None:
     own = [_quoted(name) for name in reserved(OWN, [target.name for target in targets.values()])]
     for statement in DETAILS.format(*own).split(";")[:-1]:
         db.execute(statement)
-    db.executemany(f"INSERT INTO {own[0]} VALUES (?, ?)", [(name, getattr(package, name)) for name in PROPERTIES])
+    said = [(name, getattr(package, name)) for name in PROPERTIES]
+    for target in targets.values():  # those that have one of their own
+        if target.survey.table.descriptor.get("licenses"):
+            license = package.license_of(target.survey.table)
+            said += [(f"license of {target.name}", license.name), (f"license_path of {target.name}", license.path)]
+    db.executemany(f"INSERT INTO {own[0]} VALUES (?, ?)", said)
     for target in targets.values():
         table = target.survey.table
         row = (target.name, table.name, table.title, table.description, target.survey.rows)
         db.execute(f"INSERT INTO {own[1]} VALUES (?, ?, ?, ?, ?)", row)
         db.executemany(f"INSERT INTO {own[2]} VALUES ({', '.join('?' * 12)})", _field_rows(target))
+    for survey in left_out:
+        table, reason = survey.table, f"Left out: {too_large(survey)}; {survey.table.path} has them all."
+        words = f"{table.description} [{reason}]".strip()
+        db.execute(f"INSERT INTO {own[1]} VALUES (?, ?, ?, ?, ?)", (None, table.name, table.title, words, survey.rows))
 
 
 def _field_rows(target: Target) -> Iterator[tuple[Any, ...]]:

@@ -56,7 +56,8 @@ def _schema(package: Package, survey: Survey) -> pa.Schema:
         for column, field in zip(survey.columns, survey.table.fields, strict=True)
     ]
     words = _said(survey.table, "title", "description") | {"package": package.title}
-    words |= _said(package, "version", "license", "citation")
+    license = package.license_of(survey.table).name
+    words |= _said(package, "version") | ({"license": license} if license else {}) | _said(package, "citation")
     return pa.schema(fields, metadata=words | {"table_schema": json.dumps(survey.table.schema, ensure_ascii=False)})
 
 

@@ -15,12 +15,11 @@ from typing import Any
 import xlsxwriter
 
 from api.index.survey import Column, Survey, records
-from api.model import moments, types
-from api.model.descriptor import Package
-from api.release.formats import SHEET_CELLS, SHEET_ROWS, archive
+from api.model import dates, moments, types
+from api.model.descriptor import License, Package
+from api.release.formats import SHEET_CELLS, SHEET_COLUMNS, SHEET_ROWS, archive
 from api.release.formats.names import unique
 
-MOST_COLUMNS = 16_384
 LONGEST_TEXT = 32_767
 LONGEST_NAME = 31
 CONTENTS = "Contents"
@@ -41,7 +40,8 @@ def write(package: Package, surveys: Sequence[Survey], path: Path, data_first: b
     """
     work = path.with_suffix(".work")
     book = xlsxwriter.Workbook(str(work), {"constant_memory": True, "tmpdir": str(path.parent)})
-    created = archive.moment(package.created).replace(tzinfo=None)
+    made = dates.moment(package.created) or archive.EARLIEST  # the writer would take the clock's time
+    created = max(made, archive.EARLIEST).replace(tzinfo=None)
     book.set_properties({"title": package.title, "author": package.publisher, "created": created})
     formats = {name: book.add_format({"num_format": pattern}) for name, pattern in MOMENTS.items()}
     formats |= {name: book.add_format(look) for name, look in LOOKS.items()}
@@ -66,8 +66,8 @@ def too_large(survey: Survey) -> str:
         return f"{survey.rows:,} rows: tables of more than {SHEET_ROWS:,} rows are left out of the workbook"
     if cells > SHEET_CELLS:
         return f"{cells:,} cells: tables of more than {SHEET_CELLS:,} cells are left out of the workbook"
-    if len(survey.columns) > MOST_COLUMNS:
-        return f"{len(survey.columns):,} columns: a sheet holds at most {MOST_COLUMNS:,}"
+    if len(survey.columns) > SHEET_COLUMNS:
+        return f"{len(survey.columns):,} columns: a sheet holds at most {SHEET_COLUMNS:,}"
     return ""
 
 
@@ -86,7 +86,7 @@ def _contents(
     sheet.write_string(0, 0, package.title, formats["title"])
     row = 0
     for row, (label, text) in enumerate(_facts(package, surveys), 1):
-        sheet.write_string(row, 0, label, formats["top"])
+        sheet.write_string(row, 0, _fitting(label), formats["top"])
         sheet.write_string(row, 1, _fitting(text))
     row += 2
     for column, (label, width) in enumerate((("Sheet", 30), ("Title", 32), ("Description", 80), ("Rows", 12))):
@@ -109,12 +109,19 @@ def _contents(
 def _facts(package: Package, surveys: Sequence[Survey]) -> Iterator[tuple[str, str]]:
     yield "Description", package.description
     yield "Version", package.version
-    yield "Created", package.created
-    yield "Licence", " ".join(part for part in (package.license, package.license_path) if part) or "none named"
+    yield "Created", package.created or "not stated"
+    yield "Licence", _license(package.license_of(None)) or "none named"
+    for survey in surveys:
+        if survey.table.descriptor.get("licenses"):
+            yield f"Licence of {survey.table.name}", _license(package.license_of(survey.table))
     yield "Cite as", package.citation
     yield "Numbers", "A number with more digits than a spreadsheet keeps exactly is text. Times are UTC."
     if any(column.width > LONGEST_TEXT for survey in surveys for column in survey.columns):
         yield "Texts", f"A cell holds {LONGEST_TEXT:,} characters: longer texts are cut here, not in the CSV files."
+
+
+def _license(license: License) -> str:
+    return " ".join(part for part in (license.name, license.path) if part)
 
 
 def _sheet(sheet: Any, survey: Survey, formats: Mapping[str, Any]) -> None:
