@@ -129,12 +129,19 @@ def test_of_many_places_the_first_are_told_and_the_rest_counted(tmp_path: Path) 
 def test_a_quote_that_takes_too_many_lines_is_not_read_to_the_end(tmp_path: Path) -> None:
     content = 'id,name\n1,"a\n' + "2,b\n" * (delimited.MOST_LINES + 1) + '3,"c"\n'
     (line,) = told(tmp_path, {"t.csv": content}, {})
-    assert line == "t.csv:2: a quote is opened here and still open after 100000 lines (expected: a closing quote)"
+    still = "a quote is opened here and still open after 100000 lines of 400005 characters"
+    assert line == f"t.csv:2: {still} (expected: a closing quote)"
 
 
 def test_a_line_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
     (line,) = told(tmp_path, {"t.csv": b"id,name\n1," + b"x" * 70_000_000}, {})
     assert line == "t.csv:2: the line is too long to be read (expected: at most 67108864 characters)"
+
+
+@pytest.mark.parametrize("end", ["", '"'])
+def test_a_row_of_very_many_cells_is_one_error(tmp_path: Path, end: str) -> None:
+    (line,) = told(tmp_path, {"t.csv": "id,name\n1,a\n2" + "," * 900_000 + f"{end}b{end}\n"}, {})
+    assert line == "t.csv:3: the row has 900001 cells (expected: at most 102)"
 
 
 # Dialects

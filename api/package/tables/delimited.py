@@ -18,7 +18,7 @@ from typing import Any
 from api.model.findings import Finding
 from api.package import upgrade
 from api.package.tables import dialects, headers
-from api.package.tables.base import LONGEST_LINE, BadTable, Given, Record, mended
+from api.package.tables.base import LONGEST_LINE, MOST_EXTRA, BadTable, Given, Record, mended
 
 PLAIN: Mapping[str, Any] = {
     **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
@@ -142,7 +142,8 @@ def plain_file(given: Given) -> Path | None:
                 return None
             ends, last = block[-1:], block.rfind(b"\n")
             length = length + len(block) if last < 0 else len(block) - last
-            if length > LONGEST_LINE:
+            widest = max(line.count(b",") for line in block.split(b"\n"))
+            if length > BLOCK or widest >= len(labels) + MOST_EXTRA:
                 return None
     alone = len({*labels}) == len(labels)
     sound = alone if given.names is not None else headers.are_names([label.decode() for label in labels])
@@ -173,7 +174,7 @@ class _Lines:
         self.comment = str(given.dialect.get("commentChar") or "")
         self.comment_rows = frozenset(given.dialect.get("commentRows") or ())
         self.first = min(headers.rows_of(given), default=1)
-        self.number = self.begins = self.blank = 0
+        self.number = self.begins = self.blank = self.size = 0
         self.raw: list[str] = []
         self.told: Counter[tuple[str, str]] = Counter()
 
@@ -190,19 +191,22 @@ class _Lines:
                 if line in dialects.LINE_ENDS:
                     self.blank += self.number >= self.first
                     continue
-                self.begins = self.number
+                self.begins, self.size = self.number, len(line)
                 if self.blank:  # blank lines at the end are nothing to speak of
-                    lines = "a blank line is" if self.blank == 1 else f"{self.blank} blank lines are"
+                    left = "a blank line is" if self.blank == 1 else f"{self.blank} blank lines are"
                     self.note(
                         "blank-line",
-                        f"{lines} left out before this one",
+                        f"{left} left out before this one",
                         "a row, or no line",
                         mended(self.given.resource),
                     )
                     self.blank = 0
-            elif self.number - self.begins >= MOST_LINES:
-                message = f"a quote is opened here and still open after {MOST_LINES} lines"
-                raise BadTable(self.finding("quote", message, "a closing quote"))
+            else:
+                self.size += len(line)
+                lines = self.number - self.begins
+                if lines >= MOST_LINES or self.size > LONGEST_LINE:
+                    message = f"a quote is opened here and still open after {lines} lines of {self.size} characters"
+                    raise BadTable(self.finding("quote", message, "a closing quote"))
             self.raw.append(line)
             return line
 
