@@ -195,7 +195,7 @@ def test_a_number_that_missing_values_name_is_null_with_a_warning(tmp_path: Path
     source = in_json(tmp_path / "p", '[{"v": 1}, {"v": -99}]', "v:integer", schema={"missingValues": ["-99"]})
     assert found(source)[0] == (
         'warning: t.json row 2 field "v": the integer -99 is read as null, which the schema\'s missing values say '
-        "(expected: null)"
+        "(expected: integer or number)"
     )
     assert served(source, tmp_path / "s")[1] == [{"v": 1}, {"v": None}]
 
@@ -225,6 +225,7 @@ def test_a_number_that_missing_values_name_is_null_with_a_warning(tmp_path: Path
         ("array", [1], [1], ""),
         ("list", ["a", "b"], ["a", "b"], ""),
         ("list", [1], ["1"], 'row 1 field "v": the array 1 is read as a value of type list'),
+        ("list", [], None, 'row 1 field "v": the array [] is read as null: no text stands for a list without items'),
         ("geopoint", [1.5, 2], [1.5, 2], ""),
     ],
 )
@@ -275,21 +276,21 @@ def test_a_value_that_its_field_cannot_read_is_an_error_that_names_row_and_membe
 
 
 BROKEN = {
-    "no list": ('{"a": 1}', "t.json: the table cannot be read: its first row is broken: it is an object, not a list: "),
-    "empty file": ("", 't.json: the table cannot be read: its first row is broken: "[" is missing before its end'),
+    "no list": ('{"a": 1}', "t.json: the table cannot be read: it is an object, not a list: "),
+    "empty file": ("", 't.json: the table cannot be read: "[" is missing before its end'),
     "torn": ('[{"v": 1}, {"v', "t.json row 1: the table cannot be read: the row after row 1 is broken: unterminated "),
-    "more after the end": ("[] x", "t.json: the table cannot be read: its first row is broken: text follows after"),
-    "not a number": ('[{"v": NaN}]', "t.json: the table cannot be read: its first row is broken: NaN is not a JSON "),
-    "infinite": ('[{"v": -Infinity}]', "t.json: the table cannot be read: its first row is broken: -Infinity is not "),
+    "more after the end": ("[] x", "t.json: the table cannot be read: text follows after"),
+    "not a number": ('[{"v": NaN}]', "t.json: the table cannot be read: NaN is not a JSON "),
+    "infinite": ('[{"v": -Infinity}]', "t.json: the table cannot be read: -Infinity is not "),
     "numbers": ("[1]", "t.json row 1: row 1 is not an object (expected: an object)"),
     "mixed": ('[{"v": 1}, [2]]', "t.json row 2: row 2 is not an object (expected: an object)"),
     "a member twice": ('[{"v": 1}, {"v": 1, "v": 2}]', 't.json row 2 field "v": row 2 has the member "v" twice '),
     "twice inside": ('[{"v": {"a": 1, "a": 2}}]', 't.json row 1 field "v": an object has the member "a" twice '),
     "half a character": ('[{"v": "\\ud800"}]', 't.json row 1 field "v": "\\ud800" holds half a character '),
     "half inside": ('[{"v": ["\\udc00"]}]', 't.json row 1 field "v": "["\\udc00"]" holds half a character '),
-    "deep": ('[{"v": ' + "[" * 5000 + "]" * 5000 + "}]", "t.json: the table cannot be read: its first row is broken: "),
+    "deep": ('[{"v": ' + "[" * 5000 + "]" * 5000 + "}]", "t.json: the table cannot be read: "),
     "deeper than is written": ('[{"v": ' + "[" * 700 + "]" * 700 + "}]", 't.json row 1 field "v": the value is nested'),
-    "endless integer": ('[{"v": ' + "9" * 5000 + "}]", "t.json: the table cannot be read: its first row is broken: "),
+    "endless integer": ('[{"v": ' + "9" * 5000 + "}]", "t.json: the table cannot be read: "),
     "extra member": (
         '[{"v": 1}, {"v": 2, "w": 1}]',
         't.json row 2 field "w": the member "w" is not a field of the schema (expected: one of v)',
@@ -301,6 +302,27 @@ BROKEN = {
 def test_what_is_no_table_is_refused_with_the_row_and_the_reason(tmp_path: Path, case: str) -> None:
     text, message = BROKEN[case]
     assert found(in_json(tmp_path, text, "v:any"))[0][: len(message)] == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"v": 1}, {"": 2}]', "t.json row 2: a member has no name (expected: a name)"),
+        ('[{"\\udc00": 1}]', "t.json row 1: the name of a member, '\\udc00', is broken (expected: a name)"),
+    ],
+)
+def test_a_member_that_cannot_name_a_column_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    assert found(in_json(tmp_path, text))[0] == message
+
+
+def test_members_may_have_any_other_name(tmp_path: Path) -> None:
+    data = [{" a ": 1, "a": 2, "A": 3, "a b": 4, "'": 5}]
+    source = package(tmp_path / "p", {"type": "table", "data": data})
+    assert [line[: line.find(" (")] for line in found(source)[:-1]] == [
+        'warning: datapackage.json field "a": column 1 has the name " a ": it is named a',
+        'warning: datapackage.json field "a_2": column 2 has the name "a" again: it is named a_2',
+    ]
+    assert served(source, tmp_path / "s")[1] == [{"a": 1, "a_2": 2, "A": 3, "a b": 4, "'": 5}]
 
 
 def test_a_broken_line_of_json_lines_is_named_by_its_number(tmp_path: Path) -> None:
@@ -373,12 +395,12 @@ def test_a_dialect_says_where_rows_and_names_are(tmp_path: Path, text: str, said
         (
             '{"a": []}',
             {"property": "b"},
-            't.json: the table cannot be read: its first row is broken: it has no property "b"',
+            't.json: the table cannot be read: it has no property "b"',
         ),
         (
             '{"b": {}}',
             {"property": "b"},
-            't.json: the table cannot be read: its first row is broken: the property "b" is not',
+            't.json: the table cannot be read: the property "b" is not',
         ),
         (
             '[{"id": 1, "name": "a"}]',

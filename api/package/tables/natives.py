@@ -157,20 +157,27 @@ class _Column:
         self.write = cells.writer(field)
         self.missing = frozenset(field.missing)
         self.reads = partial(types.expectation, types.kind(field).read)
-        self.counts: dict[tuple[str, str], list[Any]] = {}  # by type and fate: how many, first value, its text, its row
+        self.counts: dict[tuple[str, str], list[Any]] = {}  # by type and what it becomes: how many, the first, its row
 
     def __call__(self, value: JSON, row: Row) -> str | None:
         if value is None:
             return None
-        text = self.write(value)
         kind = name(value)
+        if self.own_items is not None and value == []:
+            self._count(kind, "null: no text stands for a list without items", "[]", row)
+            return None
+        text = self.write(value)
         null = text in self.missing
         if self._takes(kind, value) and not null or null and kind == "string":
             return text
         if null or self.reads(text) is None:
-            found = self.counts.setdefault((kind, "null" if null else ""), [0, text, row])
-            found[0] += 1
+            words = "null, which the schema's missing values say" if null else f"a value of type {self.field.type}"
+            self._count(kind, words, text, row)
         return text
+
+    def _count(self, kind: str, becomes: str, text: str, row: Row) -> None:
+        found = self.counts.setdefault((kind, becomes), [0, text, row])
+        found[0] += 1
 
     def _takes(self, kind: str, value: JSON) -> bool:
         """Whether a value is of the field's type."""
@@ -179,13 +186,9 @@ class _Column:
         return self.own is None or kind in self.own
 
     def told(self, given: Given) -> Iterator[Finding]:
-        for (kind, fate), (count, text, row) in self.counts.items():
-            words = "null, which the schema's missing values say" if fate else f"a value of type {self.field.type}"
+        expected = " or ".join(sorted(self.own or ())) or None
+        for (kind, becomes), (count, text, row) in self.counts.items():
             more = f", and {count - 1} more of the column" if count > 1 else ""
-            message = f"the {kind} {text} is read as {words}{more}"
+            message = f"the {kind} {text} is read as {becomes}{more}"
             place = (row.file, given.name, row.number, self.field.name)
-            yield Finding("retyped", message, *place, value=text, expected=_expected(self.own, fate), level="warning")
-
-
-def _expected(own: frozenset[str] | None, fate: str) -> str:
-    return "null" if fate or own is None else " or ".join(sorted(own))
+            yield Finding("retyped", message, *place, value=text, expected=expected, level="warning")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from api.model.findings import Finding
-from api.package.tables import lists, parsing
+from api.package.tables import headers, lists, parsing
 from api.package.tables.base import BadTable, Given, Record
 from api.package.tables.lists import Row
 
@@ -36,7 +36,7 @@ def of_objects(given: Given, found: Callable[[], Iterator[Item]]) -> tuple[Recor
     """The header and the rows of objects; `found` gives the objects as often as it is called."""
     names = _members(given, _of_shape(given, found(), "object"))
     rows = (Row(path, number, [item.get(name) for name in names]) for path, number, item in found())
-    return Record(given.file, 1, names), rows
+    return Record(given.file, 0, names), rows
 
 
 def _of_shape(given: Given, found: Iterator[Item], shape: str) -> Iterator[Item]:
@@ -68,6 +68,12 @@ def _members(given: Given, found: Iterator[Item]) -> list[str]:
                 raise BadTable(Finding("dialect", message, given.described, given.name, value=name))
         return list(given.names) if given.names and set(given.names) == set(wanted) else wanted
     if given.names is None:
+        for member, (path, number) in first.items():
+            if not member or not _is_whole(member):
+                message = "a member has no name" if not member else f"the name of a member, {member!a}, is broken"
+                raise BadTable(Finding("blank-label", message, path, given.name, number, expected="a name"))
+        return list(first)
+    if headers.unique(list(first)) == list(given.names):  # white space around a name is no part of it
         return list(first)
     more = given.names and (given.resource["schema"].get("fieldsMatch") in MORE_ALLOWED)
     for member, (path, number) in first.items():
@@ -76,6 +82,11 @@ def _members(given: Given, found: Iterator[Item]) -> list[str]:
             expected = f"one of {', '.join(given.names)}"
             raise BadTable(Finding("extra-label", message, path, given.name, number, member, expected=expected))
     return list(given.names)
+
+
+def _is_whole(name: str) -> bool:
+    """Whether UTF-8 can write a name: JSON can hold half a character."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
 def items(given: Given, inside: str | None) -> Iterator[Item]:
@@ -108,7 +119,7 @@ def items(given: Given, inside: str | None) -> Iterator[Item]:
 
 def _broken(given: Given, path: str, number: int, error: Exception) -> Finding:
     lines = given.format in ("jsonl", "ndjson")
-    place = f"line {number}" if lines else f"the row after row {number}" if number else "its first row"
+    place = f"line {number} is broken: " if lines else f"the row after row {number} is broken: " if number else ""
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    message = f"the table cannot be read: {place} is broken: {reason}"
+    message = f"the table cannot be read: {place}{reason}"
     return Finding("unreadable-table", message, path, given.name, number or None, expected="JSON")

@@ -106,13 +106,13 @@ def _missing(given: Given) -> frozenset[str]:
 def _which(given: Given, path: str, names: list[str]) -> int:
     """The place of the sheet that is the table."""
     name, number = given.dialect.get("sheetName"), given.dialect.get("sheetNumber")
-    shown = ", ".join(f'"{one}"' for one in names)
+    expected = "one of " + ", ".join(f'"{one}"' for one in names) if names else "a sheet"
     if name is not None and name not in names:
         message = f'there is no sheet "{name}"'
-        raise BadTable(Finding("dialect", message, path, given.name, value=name, expected=f"one of {shown}"))
+        raise BadTable(Finding("dialect", message, path, given.name, value=name, expected=expected))
     if number is not None and number > len(names) or not names:
         message = f"there is no sheet number {number or 1}"
-        raise BadTable(Finding("dialect", message, path, given.name, value=str(number), expected=f"one of {shown}"))
+        raise BadTable(Finding("dialect", message, path, given.name, value=str(number), expected=expected))
     if name is None and number is None and len(names) > 1:
         message = f'only the first of {len(names)} sheets is read, "{names[0]}"'
         expected = "sheetName or sheetNumber in the dialect"
