@@ -1,6 +1,9 @@
 """Checks that the standard requires and frictionless leaves out: unique keys, and values that can be served."""
 
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
@@ -12,6 +15,7 @@ from api.model.findings import Finding
 from api.package.checks.base import Checked
 
 EXACT_DIGITS = 15
+MANY_DIGITS = re.compile(r"[\d.]{17}")
 SAME_IN_FRICTIONLESS = ("string", "any", "boolean")
 REMEMBERED = 10_000
 Column = tuple[str, int, str, Callable[[str], str | None]]  # name, place, type, what is expected instead of a text
@@ -41,6 +45,18 @@ def readable(checked: Checked, columns: Sequence[Column], row: Any) -> Iterator[
         if type == "number" and len(str(cell)) > EXACT_DIGITS and not _exact(row[name]):
             message = f'"{cell}" has more digits than are kept exactly'
             yield replace(checked.at(row, name, "long-number", message), level="warning")
+        if type in types.JSON_TYPES and isinstance(cell, str) and (number := _inexact(cell)):
+            message = f"{number} has more digits than are kept exactly"
+            yield replace(checked.at(row, name, "long-number", message), level="warning")
+
+
+def _inexact(cell: str) -> str | None:
+    """The first number in a JSON text that no double holds as it is written."""
+    numbers: list[str] = []
+    if MANY_DIGITS.search(cell):
+        with suppress(ValueError, RecursionError):  # of what is no JSON, which is reported
+            json.loads(cell, parse_float=numbers.append)
+    return next((number for number in numbers if not _exact(number)), None)
 
 
 def _exact(value: Any) -> bool:
@@ -50,7 +66,7 @@ def _exact(value: Any) -> bool:
         return True
     if not number.is_finite() or len(number.normalize().as_tuple().digits) <= EXACT_DIGITS:
         return True
-    return number == number.to_integral_value() and decimals.is_exact(number)
+    return decimals.is_exact(number)
 
 
 def unique_keys(checked: Checked, seen: dict[tuple[str, ...], set[Any]], row: Any) -> Iterator[Finding]:
