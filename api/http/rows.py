@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from api.http.request import address, quoted, store, tables
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR, Layout
 from api.index.sqlite import NoIndex
-from api.model import types
+from api.model import types, untyped
 from api.model.descriptor import Table
 from api.query.fields import stored
 from api.query.find import run
@@ -34,7 +35,10 @@ def key_path(table: Table, text: str, number: int) -> str:
     if not table.primary_key:
         return row_path(table, [str(number)])
     row = json.loads(text, parse_float=str, parse_int=str)
-    return row_path(table, [_key_text(row[name]) for name in table.primary_key])
+    fields = [table.field(name) for name in table.primary_key]
+    typed = json.loads(text, parse_float=Decimal) if any(map(untyped.keeps_types, fields)) else {}
+    every = (untyped.cell(typed[f.name]) if untyped.keeps_types(f) else _key_text(row[f.name]) for f in fields)
+    return row_path(table, [*every])
 
 
 def _key_text(value: Any) -> str:

@@ -52,6 +52,14 @@ def stored(number: Decimal) -> int | float:
     return float(number)
 
 
+def double(text: str) -> float:
+    """The nearest double of a JSON number. Raises ValueError where that is infinite."""
+    nearest = float(text)
+    if not math.isfinite(nearest):
+        raise ValueError(f"{text} is too large")
+    return nearest
+
+
 def is_exact(number: Decimal) -> bool:
     """Whether stored keeps the number as it is."""
     value = stored(number)

@@ -1,8 +1,11 @@
 """What validation found, for people and for machines; nothing in it depends on the clock or the machine."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+# Files whose rows are not lines, packed or not: a reader counts the items of a list, or sees the rows of a sheet.
+_OF_ROWS = re.compile(r"\.(json|geojson|ya?ml|xlsx|ods)(\.\w{2,3})?$", re.IGNORECASE)
 Level = Literal["error", "warning"]
 REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "type", "message")
 
@@ -11,7 +14,8 @@ REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "typ
 class Finding:
     """One thing that is wrong: where it is, the value there and what was expected.
 
-    `row` is the line in the file, the header being line 1; `key` is the row's primary key.
+    `row` is the line in the file, the header being line 1, or of a file without lines (JSON, a spreadsheet) the number
+    of the row there; `key` is the row's primary key.
     """
 
     type: str
@@ -30,7 +34,8 @@ class Finding:
 
     def text(self) -> str:
         """One line: data/exports.csv:14 field "value" of exs-0013: "abc" is not a number (expected: a number)."""
-        place = self.file if self.row is None else f"{self.file}:{self.row}"
+        between = " row " if _OF_ROWS.search(self.file) else ":"
+        place = self.file if self.row is None else f"{self.file}{between}{self.row}"
         field = "" if self.field is None else f' field "{self.field}"'
         key = "" if not self.key else (f" of {self.key}" if field else f" {self.key}")
         where = f"{place}{field}{key}".strip()

@@ -18,7 +18,7 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
 
-from api.model import decimals
+from api.model import decimals, untyped
 from api.model.descriptor import Field
 
 Stored = str | int | float | None
@@ -82,6 +82,8 @@ def kind(field: Field) -> Kind:
     """How the values of a field are read, compared and written; a type the standard does not know reads as text."""
     if field.type == "list":
         return _list(field)
+    if untyped.keeps_types(field):
+        return Kind("any", "TEXT", untyped.canonical, untyped.canonical, str, untyped.to_json, "Text")
     column, parse, store, as_json, written = _KINDS.get(field.type, _KINDS["string"])
     read = _READERS[field.type](field) if field.type in _READERS else parse
     return Kind(field.type, column, read, parse, store, as_json, written)
@@ -209,7 +211,7 @@ def _duration(text: str) -> str:
 
 def _structured(shape: type, expected: str) -> Reader:
     def read(text: str) -> Any:
-        value = json.loads(text, parse_constant=int)  # int refuses what is no JSON: NaN and the infinities
+        value = json.loads(text, parse_float=decimals.double, parse_constant=int)  # int refuses NaN and infinity
         if not isinstance(value, shape):
             raise ValueError
         return value

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from api.model import types
+from api.model import types, untyped
 from api.model.descriptor import Field, Table
 
 ARRAY = {"type": "array", "items": {}}
@@ -50,6 +50,8 @@ def row(table: Table) -> Schema:
 
 def _declared(field: Field) -> fields.Field[Any]:
     make, properties = TYPES.get(field.type, TYPES["any"])
+    if untyped.keeps_types(field):
+        make = fields.Raw
     words = {"title": field.title or None, "description": field.description or None, "example": example(field)}
     metadata = {**properties, **{name: value for name, value in words.items() if value is not None}}
     metadata |= constraints(field)

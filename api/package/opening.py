@@ -1,7 +1,6 @@
 """Opens data packages wherever they come from: a folder, a descriptor, a zip; v1 or v2; JSON or YAML."""
 
 import csv
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import ijson
 import yaml
 
 from api.model import descriptor
@@ -18,13 +16,13 @@ from api.model.errors import LanternError
 from api.model.findings import Finding
 from api.package import guessing, shapes, tables, upgrade
 from api.package.reading import Source
-from api.package.tables import Given, delimited, unpacking
+from api.package.tables import Given, delimited, headers, parsing, unpacking
 from api.package.upgrade import paths
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
 YAML = (".yaml", ".yml")
-UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ijson.JSONError, ValueError)
+UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ValueError)
 LARGEST_DESCRIPTOR = 64 * 2**20
 
 
@@ -107,6 +105,8 @@ def _source(path: Path, scratch: Path) -> Source:
             names.append(str(resource["name"]))
             _refuse_misfits(resource, shapes.RESOURCE, path.name, names[-1])
             resource = _resource(resource, path, v2)
+            if not v2:
+                findings += _rename_fields(resource, path.name)
             if descriptor.is_table(resource):
                 unread.append(descriptor.table(resource))
             resource, noticed = _as_table(resource, path, scratch / f"{position}.csv")
@@ -140,16 +140,12 @@ def _loaded(path: Path, name: str) -> JSON:
         text = path.read_text("utf-8-sig")
         if kind == "YAML":
             return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
-        return json.loads(text, parse_constant=_refuse_constant)
+        return parsing.loads(text)
     except UnicodeDecodeError:
         raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         message = f"not valid {kind}: {' '.join(str(error).split())}"
         raise _unreadable(name, message, f"a complete {kind} document") from None
-
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON value")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -184,6 +180,18 @@ def _resource(resource: dict[str, JSON], described: Path, v2: bool) -> dict[str,
     if "dialect" in resource:
         resource["dialect"] = upgrade.dialect(resource["dialect"])
     return resource
+
+
+def _rename_fields(resource: dict[str, JSON], file: str) -> Iterator[Finding]:
+    """Give each field of a schema a name of its own, which v1 did not ask for; what was renamed."""
+    fields = (resource.get("schema") or {}).get("fields") or []
+    labels = [str(field["name"]) for field in fields]
+    for field, label, name in zip(fields, labels, headers.unique(labels), strict=True):
+        if label and name != label:
+            field["name"] = name
+            message = f'{labels.count(label)} fields have the name "{label}": this one is named {name}'
+            expected = "a different name for each field"
+            yield Finding("descriptor", message, file, resource["name"], field=name, expected=expected, level="warning")
 
 
 def _local(described: Path, path: str, resource: str) -> Path:
@@ -223,7 +231,8 @@ def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple
             given, noticed = delimited.settled(given)
         else:
             noticed = ()
-        noticed += tables.plain(given, target)
+        given, more = tables.plain(given, target)
+        noticed += more
         table = dict(given.resource)
         return (table if given.names is not None else {**table, "schema": guessing.schema(target)}), noticed
     except tables.BadTable as error:
@@ -232,4 +241,8 @@ def _as_table(resource: dict[str, JSON], described: Path, target: Path) -> tuple
         findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
     if not declared:
         return resource, tuple(replace(finding, level="warning") for finding in findings)
+    if format == "geojson" and resource.get("type") != "table":  # a schema belongs to tables, which this need not be
+        message = f"the schema is ignored and the file offered as it is: {findings[0].message}"
+        ignored = Finding("schema", message, file, given.name, expected="a schema of tables only", level="warning")
+        return {key: value for key, value in resource.items() if key != "schema"}, (ignored,)
     raise PackageError(*findings)

@@ -12,6 +12,12 @@ PACKAGE = "https://datapackage.org/profiles/2.0/datapackage.json"
 V2 = "datapackage.org/profiles/2"
 TABULAR = ("csv", "tsv")  # a table whether the descriptor says so or not
 JSON_FORMATS = ("inline", "json", "jsonl", "ndjson")
+PROFILES_OF_TABLES = (
+    "tabular-data-resource",
+    "https://specs.frictionlessdata.io/schemas/tabular-data-resource.json",
+    "http://specs.frictionlessdata.io/schemas/tabular-data-resource.json",
+    "https://datapackage.org/profiles/1.0/tabulardataresource.json",
+)
 MEDIA_TYPES = {"text/csv": "csv", "text/tab-separated-values": "tsv"}
 DIALECT_BEFORE_V1 = {
     "lineterminator": "lineTerminator",
@@ -40,7 +46,7 @@ def resource(descriptor: Mapping[str, JSON], position: int) -> dict[str, JSON]:
     path = upgraded.get("path")
     if isinstance(path, list) and len(path) == 1:
         upgraded["path"] = path = path[0]
-    if upgraded.pop("profile", None) == "tabular-data-resource":
+    if upgraded.pop("profile", None) in PROFILES_OF_TABLES:
         upgraded["type"] = "table"
     first = path[0] if isinstance(path, list) and path else path
     stem = PurePosixPath(first).name.split(".")[0] if isinstance(first, str) else f"resource-{position}"

@@ -11,34 +11,45 @@ from typing import Any
 from api.model import csv_lines, descriptor
 from api.model.findings import Finding
 from api.package import upgrade
-from api.package.tables import delimited, headers, objects
+from api.package.tables import delimited, dialects, geo, headers, natives, objects
 from api.package.tables.base import BadTable, Given, Record
 
 __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
 
-_READERS: Mapping[str, Callable[[Given], Iterator[Record]]] = {
-    **dict.fromkeys(upgrade.TABULAR, delimited.records),
-    **dict.fromkeys(upgrade.JSON_FORMATS, objects.records),
+# The header and the rows of files that keep the types of their values.
+_TYPED: Mapping[str, Callable[[Given], natives.Table]] = {
+    **dict.fromkeys(upgrade.JSON_FORMATS, objects.table),
+    "geojson": geo.table,
 }
-READ = tuple(_READERS)  # the formats that tables may have
+READ = (*upgrade.TABULAR, *_TYPED)  # the formats that tables may have
 
 
 def records(given: Given) -> Iterator[Record]:
-    """The rows of a table, the header first. Raises BadTable, or what reading a file or its format raises."""
-    return _READERS[given.format](given)
+    """The rows of a table, the header first; one whose file keeps types has a schema, as `plain` returns it.
+
+    Raises BadTable, or what reading a file or its format raises.
+    """
+    return natives.records(given, _TYPED[given.format]) if given.format in _TYPED else delimited.records(given)
 
 
-def plain(given: Given, target: Path) -> tuple[Finding, ...]:
-    """Write a table as plain CSV to `target`, or link it there where it is that; what was noticed.
+def plain(given: Given, target: Path) -> tuple[Given, tuple[Finding, ...]]:
+    """Write a table as plain CSV to `target`, or link it there where it is that.
 
-    Raises as `records` does, and ValueError for a table without columns.
+    The table as it is to be read from then on, with a schema if its file keeps types, and what was noticed. Raises as
+    `records` does, and ValueError for a table without columns.
     """
     file = delimited.plain_file(given)
     if file is not None:
         target.symlink_to(file.resolve())
-        return ()
+        return given, ()
     warnings: dict[Finding, None] = {}
     noticing = given.warning(lambda finding: warnings.setdefault(finding))
+    if given.format in _TYPED:
+        faults = [*dialects.faults(given)]
+        if errors := [finding for finding in faults if finding.level == "error"]:
+            raise BadTable(*errors)
+        warnings |= dict.fromkeys(faults)
+        noticing = natives.described(noticing, _TYPED[given.format])
     rows = records(noticing)
     header = next(rows, None)
     if header is None or not header.cells:
@@ -47,13 +58,15 @@ def plain(given: Given, target: Path) -> tuple[Finding, ...]:
     if given.dialect.get("headerCase") is False and given.names is not None:
         names = {name.casefold(): name for name in given.names}
         labels = [names.get(label.casefold(), label) for label in labels]
-    if given.names is None:
+    if noticing.names is None:
         labels = headers.named(labels, header, noticing)
-    nulls = _nulls(given.resource, labels)
+    elif headers.unique(labels) == list(noticing.names):  # two fields of one name, in a schema of v1
+        labels = list(noticing.names)
+    nulls = _nulls(noticing.resource, labels)
     with target.open("w", encoding="utf-8", newline="") as out:
         csv_lines.write(out, [labels])
         csv_lines.write(out, (_written(row.cells, nulls) for row in rows))
-    return tuple(warnings)
+    return noticing, tuple(warnings)
 
 
 def _written(cells: Any, nulls: list[str]) -> list[str]:

@@ -70,6 +70,11 @@ class Given:
     def paths(self) -> tuple[str, ...]:
         return upgrade.paths(self.resource)
 
+    @property
+    def file(self) -> str:
+        """The file of the table, its first one; the descriptor for inline data."""
+        return (*self.paths, self.described)[0]
+
     @cached_property
     def encoding(self) -> str:
         """The encoding of the files. Raises BadTable for a name that is not one of texts."""
@@ -119,7 +124,7 @@ class Given:
                     raise BadTable(Finding("unreadable-table", message, file, self.name, number, expected=expected))
                 yield line
         except UnicodeDecodeError:
-            raise BadTable(self._undecodable(file)) from None
+            raise BadTable(self.undecodable(file)) from None
 
     def _null(self, line: str, file: str, number: int) -> Finding:
         """What is said of a null character, which UTF-16 has at every other place."""
@@ -127,7 +132,8 @@ class Given:
         message = "the line holds null characters" + (": it looks like UTF-16" if wide else "")
         return Finding("encoding", message, file, self.name, number, expected="text without null characters")
 
-    def _undecodable(self, file: str) -> Finding:
+    def undecodable(self, file: str) -> Finding:
+        """What is said of a file that is not in the table's encoding."""
         with self.bytes(file) as stream:
             fault = encodings.fault(stream, self.encoding)
         end = mended(self.resource) if fault.looks_like == "UTF-16" else ""

@@ -144,7 +144,8 @@ def plain_file(given: Given) -> Path | None:
             length = length + len(block) if last < 0 else len(block) - last
             if length > LONGEST_LINE:
                 return None
-    sound = given.names is not None or headers.are_names([label.decode() for label in labels])
+    alone = len({*labels}) == len(labels)
+    sound = alone if given.names is not None else headers.are_names([label.decode() for label in labels])
     return path if labels != [b""] and sound else None
 
 

@@ -1,4 +1,4 @@
-"""What a Table Dialect may say of delimited text, https://datapackage.org/standard/table-dialect/ ."""
+"""What a Table Dialect may say of a table, https://datapackage.org/standard/table-dialect/ ."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -41,13 +41,18 @@ PROPERTIES: Mapping[str, tuple[Callable[[JSON], bool], str]] = {
     "escapeChar": (_character, "one character"),
     "nullSequence": (_text, "text"),
     "skipInitialSpace": (_flag, "true or false"),
+    "property": (_text, "the name of a member"),
+    "itemType": (lambda value: value in ("array", "object"), "array or object"),
+    "itemKeys": (lambda value: isinstance(value, list) and all(map(_text, value)), "a list of names"),
+    "sheetNumber": (lambda value: type(value) is int and value > 0, "a number from 1"),
+    "sheetName": (_text, "the name of a sheet"),
 }
-OF_OTHERS = ("property", "itemType", "itemKeys", "sheetNumber", "sheetName", "table")  # formats
+OF_OTHERS = ("table",)  # formats
 WORDS = ("$schema", "name", "title", "description")
 
 
 def faults(given: Given) -> Iterator[Finding]:
-    """Errors for values that a property cannot have, warnings for properties that delimited text does not have."""
+    """Errors for values that a property cannot have, warnings for properties that no table has."""
     place = (given.described, given.name)
     sign = given.dialect.get("delimiter", ",")
     if sign == given.dialect.get("quoteChar", '"'):

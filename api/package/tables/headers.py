@@ -99,13 +99,8 @@ def are_names(labels: Sequence[str]) -> bool:
     return all(label == label.strip() != "" for label in labels) and len({*labels}) == len(labels) and not _data(labels)
 
 
-def named(labels: Sequence[str], header: Record, given: Given) -> list[str]:
-    """Names for columns without one, or with that of another column: no schema names them."""
-
-    def warn(message: str, name: str | None = None, label: str | None = None) -> None:
-        place = (header.file, given.name, header.line or None, name)
-        given.warn(Finding("header", message, *place, value=label, expected="a name of its own", level="warning"))
-
+def unique(labels: Sequence[str]) -> list[str]:
+    """A name for each column: one without a label, or with that of another column, gets a name of its own."""
     names: dict[str, None] = {}
     again: Counter[str] = Counter()
     for position, label in enumerate(labels, 1):
@@ -113,13 +108,26 @@ def named(labels: Sequence[str], header: Record, given: Given) -> list[str]:
         while name in names:
             again[wanted] += 1
             name = f"{wanted}_{again[wanted] + 1}"
-        if name != label:
-            why = "has no name" if not label.strip() else f'has the name "{label}"' + " again" * (name != wanted)
-            warn(f"column {position} {why}: it is named {name}", name, label)
         names[name] = None
+    return list(names)
+
+
+def named(labels: Sequence[str], header: Record, given: Given) -> list[str]:
+    """Names for columns without one, or with that of another column: no schema names them."""
+
+    def warn(message: str, name: str | None = None, label: str | None = None) -> None:
+        place = (header.file, given.name, header.line or None, name)
+        given.warn(Finding("header", message, *place, value=label, expected="a name of its own", level="warning"))
+
+    names = unique(labels)
+    for position, (label, name) in enumerate(zip(labels, names, strict=True), 1):
+        if name != label:
+            again = " again" * (bool(label.strip()) and name != label.strip())
+            why = f'has the name "{label}"{again}' if label.strip() else "has no name"
+            warn(f"column {position} {why}: it is named {name}", name, label)
     if header.line and _data(labels):
         warn("the header holds numbers only: where it is data, the dialect says so with header false")
-    return list(names)
+    return names
 
 
 def _data(labels: Sequence[str]) -> bool:

@@ -1,145 +1,125 @@
-"""Reads tables in JSON: a list of objects or of lists, in a file, in lines or in the descriptor."""
+"""Reads tables in JSON: a list of objects or of lists, in a file, in lines or in the descriptor.
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
+The rules are those of https://datapackage.org/standard/table-dialect/#structured-formats . A member that a row leaves
+out is null.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-import ijson
-
-from api.model import descriptor
-from api.model.descriptor import Field
 from api.model.findings import Finding
+from api.package.tables import headers, lists, parsing
 from api.package.tables.base import BadTable, Given, Record
+from api.package.tables.lists import Row
 
 JSON = Any
+Item = tuple[str, int, JSON]  # the file, the row's number there (in JSON Lines that of its line), and the row
+MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 
 
-def records(given: Given) -> Iterator[Record]:
-    """The header, then the rows; a member that a row leaves out is null.
+def table(given: Given) -> tuple[Record, Iterator[Row]]:
+    """The header and the rows of a table.
 
-    Raises BadTable for members that the schema does not have.
+    Raises BadTable for what is no such table, an object that has a member twice, and a member that is no field of the
+    schema, unless its fieldsMatch allows more; what opening the files raises.
     """
-    lists = isinstance(next((item for _, _, item in _items(given)), {}), list)
-    yield from _lists(given) if lists else _objects(given)
+    found = partial(items, given, given.dialect.get("property"))
+    first = next(found(), None)
+    shape = given.dialect.get("itemType") or ("array" if first and isinstance(first[2], list) else "object")
+    if shape == "array":
+        return lists.table(given, (Row(*item) for item in _of_shape(given, found(), shape)))
+    return of_objects(given, found)
 
 
-def _objects(given: Given) -> Iterator[Record]:
-    file, names = (given.paths or (given.described,))[0], _members(given)
-    yield Record(file, 1, names)
-    writers = _writers(given, names)
-    for path, number, item in _items(given):
-        if not isinstance(item, Mapping):
-            message = f"row {number} is not an object"
-            raise BadTable(Finding("unreadable-table", message, path, given.name, number, expected="an object"))
-        yield Record(path, number, [write(item.get(name)) for name, write in zip(names, writers, strict=True)])
+def of_objects(given: Given, found: Callable[[], Iterator[Item]]) -> tuple[Record, Iterator[Row]]:
+    """The header and the rows of objects; `found` gives the objects as often as it is called."""
+    names = _members(given, _of_shape(given, found(), "object"))
+    rows = (Row(path, number, [item.get(name) for name in names]) for path, number, item in found())
+    return Record(given.file, 0, names), rows
 
 
-def _lists(given: Given) -> Iterator[Record]:
-    """Rows that are lists: the first one is the header, unless the dialect says that there is none."""
-    labels: Sequence[str] | None = None
-    for path, number, item in _items(given):
-        if not isinstance(item, list):
-            message = f"row {number} is not a list"
-            raise BadTable(Finding("unreadable-table", message, path, given.name, number, expected="a list"))
-        if labels is None and given.dialect.get("header") is not False:
-            labels = [str(label) for label in item]
-            yield Record(path, number, labels)
-            writers = _writers(given, labels)
-            continue
-        if labels is None:
-            labels = given.names or [f"field{n}" for n in range(1, len(item) + 1)]
-            yield Record(path, 0, labels)
-            writers = _writers(given, labels)
-        extra = [_writer(None)] * max(len(item) - len(writers), 0)
-        yield Record(path, number, [write(cell) for write, cell in zip([*writers, *extra], item, strict=False)])
+def _of_shape(given: Given, found: Iterator[Item], shape: str) -> Iterator[Item]:
+    """The rows, all of which are objects or lists. Raises BadTable for any other."""
+    kind, article = (list, "a list") if shape == "array" else (dict, "an object")
+    for path, number, item in found:
+        if not isinstance(item, kind):
+            message = f"row {number} is not {article}"
+            raise BadTable(Finding("unreadable-table", message, path, given.name, number, expected=article))
+        if isinstance(item, parsing.Twice):
+            message = f'row {number} has the member "{item.member}" twice'
+            place = (path, given.name, number, item.member)
+            raise BadTable(Finding("unreadable-table", message, *place, expected="a different name for each member"))
+        yield path, number, item
 
 
-def _members(given: Given) -> Sequence[str]:
+def _members(given: Given, found: Iterator[Item]) -> list[str]:
     """The members of the objects that are the table's columns: those that the dialect names, or all."""
-    if given.dialect.get("itemKeys"):
-        return [str(name) for name in given.dialect["itemKeys"]]
+    wanted = [str(name) for name in given.dialect.get("itemKeys") or ()]
     first: dict[str, tuple[str, int]] = {}  # each member, as they appear, with the first row that has it
-    for path, number, item in _items(given):
-        for member in item if isinstance(item, Mapping) else ():
-            first.setdefault(str(member), (path, number))
+    for path, number, item in found:
+        for member in item:
+            if member not in first:
+                first[member] = (path, number)
+    if wanted:
+        for name in wanted:
+            if first and name not in first:
+                message = f'itemKeys names a member "{name}" that no row has'
+                raise BadTable(Finding("dialect", message, given.described, given.name, value=name))
+        return list(given.names) if given.names and set(given.names) == set(wanted) else wanted
     if given.names is None:
+        for member, (path, number) in first.items():
+            if not member or not _is_whole(member):
+                message = "a member has no name" if not member else f"the name of a member, {member!a}, is broken"
+                raise BadTable(Finding("blank-label", message, path, given.name, number, expected="a name"))
         return list(first)
+    if headers.unique(list(first)) == list(given.names):  # white space around a name is no part of it
+        return list(first)
+    more = given.names and (given.resource["schema"].get("fieldsMatch") in MORE_ALLOWED)
     for member, (path, number) in first.items():
-        if member not in given.names:
-            message, expected = (
-                f'the member "{member}" is not a field of the schema',
-                f"one of {', '.join(given.names)}",
-            )
+        if member not in given.names and not more:
+            message = f'the member "{member}" is not a field of the schema'
+            expected = f"one of {', '.join(given.names)}"
             raise BadTable(Finding("extra-label", message, path, given.name, number, member, expected=expected))
-    return given.names
+    return list(given.names)
 
 
-def _items(given: Given) -> Iterator[tuple[str, int, JSON]]:
-    """The rows of a table, inline or in files, each with its file and its number there: of its line in JSON Lines."""
-    inside = given.dialect.get("property")
+def _is_whole(name: str) -> bool:
+    """Whether UTF-8 can write a name: JSON can hold half a character."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
+def items(given: Given, inside: str | None) -> Iterator[Item]:
+    """The rows of a table, inline or in files: a list, or that of a property. Raises BadTable for what is no JSON."""
     if "data" in given.resource:
         data = given.resource["data"]
         rows = data.get(inside) if inside and isinstance(data, Mapping) else data
-        yield from (
-            (given.described, number, item) for number, item in enumerate(rows if isinstance(rows, list) else (), 1)
-        )
+        if not isinstance(rows, list):
+            message = f'the data has no list "{inside}"' if inside else "the data is no list"
+            raise BadTable(Finding("unreadable-table", message, given.described, given.name, expected="a list of rows"))
+        yield from ((given.described, number, item) for number, item in enumerate(rows, 1))
         return
     for path in given.paths:
-        if given.format == "json":
-            with given.bytes(path) as file:
-                for number, item in enumerate(ijson.items(file, f"{inside}.item" if inside else "item"), 1):
-                    yield path, number, item
-        else:
-            with given.text(path) as text:
-                for number, line in enumerate(given.lines(text, path), 1):
-                    if line.strip():
-                        yield path, number, json.loads(line, parse_float=Decimal)
+        number = 0
+        try:
+            if given.format in ("jsonl", "ndjson"):
+                with given.text(path) as text:
+                    for number, line in enumerate(given.lines(text, path), 1):
+                        if line.strip():
+                            yield path, number, parsing.loads(line)
+            else:
+                with given.text(path) as text:
+                    for number, item in enumerate(parsing.items(text, inside), 1):
+                        yield path, number, item
+        except UnicodeDecodeError:
+            raise BadTable(given.undecodable(path)) from None
+        except (ValueError, RecursionError) as error:
+            raise BadTable(_broken(given, path, number, error)) from None
 
 
-# How values become text
-
-
-def _writers(given: Given, names: Sequence[str]) -> list[Callable[[Any], str | None]]:
-    fields: dict[str, Field] = {}
-    if descriptor.is_table(given.resource):
-        fields = {field.name: field for field in descriptor.table(given.resource).fields}
-    return [_writer(fields.get(name)) for name in names]
-
-
-def _writer(field: Field | None) -> Callable[[Any], str | None]:
-    """How a value becomes text that api.model.types can read: text stays as it is."""
-    said: Mapping[str, Any] = field.descriptor if field else {}
-    words = {True: (said.get("trueValues") or ["true"])[0], False: (said.get("falseValues") or ["false"])[0]}
-    point = str(said.get("decimalChar") or ".")
-
-    def write(cell: Any) -> str | None:
-        if cell is None or isinstance(cell, str):
-            return cell
-        if isinstance(cell, bool):
-            return str(words[cell])
-        if isinstance(cell, int | float | Decimal):
-            return _digits(cell).replace(".", point)
-        if field and field.type == "geopoint" and field.format == "default" and isinstance(cell, list):
-            return ",".join(_digits(number) for number in cell)
-        if field and field.type == "list" and isinstance(cell, list):
-            return str(said.get("delimiter") or ",").join(str(write(item)) for item in cell)
-        return _json(cell)
-
-    return write
-
-
-def _json(value: Any) -> str:
-    """A list or object as JSON, decimals with all their digits."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(k), ensure_ascii=False)}: {_json(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_json, value)) + "]"
-    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
-
-
-def _digits(number: Any) -> str:
-    """Plain digits, without exponent; a whole number gets no fraction."""
-    if isinstance(number, float) and number.is_integer():
-        return str(int(number))
-    return f"{Decimal(repr(number)):f}" if isinstance(number, float) else str(number)
+def _broken(given: Given, path: str, number: int, error: Exception) -> Finding:
+    lines = given.format in ("jsonl", "ndjson")
+    place = f"line {number} is broken: " if lines else f"the row after row {number} is broken: " if number else ""
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    message = f"the table cannot be read: {place}{reason}"
+    return Finding("unreadable-table", message, path, given.name, number or None, expected="JSON")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.index.survey import Survey, records
-from api.model import types
+from api.model import types, untyped
 from api.model.descriptor import Field, Package, Table
 from api.release.descriptions import citation, templates
 from api.release.descriptions.subject import unit
@@ -68,6 +68,8 @@ def _rules(field: Field, table: Table) -> list[str]:
         limits |= {of: limits.pop(length) for length, of in ITEMS.items() if length in limits}
     needed = limits.get("required") or field.name in table.primary_key
     rules = ["always given" if needed else "may be empty"]
+    if untyped.keeps_types(field):
+        rules.append("what is no text, or a text that could be taken for something else, is written as JSON")
     if limits.get("unique") or table.primary_key == (field.name,):
         rules.append("unique")
     rules += [words.format(_text(limits[key])) for key, words in LIMITS.items() if key in limits]
