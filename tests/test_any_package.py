@@ -635,7 +635,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         {"type": "table", "path": "t.xls", "schema": SCHEMA},
         {"t.xls": b"PK"},
         "t.xls: tables in the format xls cannot be read (expected: one of csv, tsv, inline, json, jsonl, ndjson, "
-        "geojson)",
+        "geojson, xlsx, xlsm, ods)",
     ),
 }
 

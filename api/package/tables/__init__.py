@@ -11,7 +11,7 @@ from typing import Any
 from api.model import csv_lines, descriptor
 from api.model.findings import Finding
 from api.package import upgrade
-from api.package.tables import delimited, dialects, geo, headers, natives, objects
+from api.package.tables import delimited, dialects, geo, headers, natives, objects, sheets
 from api.package.tables.base import BadTable, Given, Record
 
 __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
@@ -20,6 +20,7 @@ __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
 _TYPED: Mapping[str, Callable[[Given], natives.Table]] = {
     **dict.fromkeys(upgrade.JSON_FORMATS, objects.table),
     "geojson": geo.table,
+    **dict.fromkeys(sheets.FORMATS, sheets.table),
 }
 READ = (*upgrade.TABULAR, *_TYPED)  # the formats that tables may have
 
