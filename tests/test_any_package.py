@@ -429,6 +429,15 @@ def test_a_field_of_a_type_nobody_knows_is_served_as_text(tmp_path: Path) -> Non
     assert walk(client) == {"t": [{"id": 1, "v": "1.5"}]}
 
 
+@pytest.mark.parametrize("pattern", ["[a-z-[aeiou]]+", "\\i\\c*", "\\p{Ll}+", "(?<x>x)yz"])
+def test_a_pattern_that_others_read_otherwise_is_described_as_one_of_our_own(tmp_path: Path, pattern: str) -> None:
+    made = table("t", ["id", "v"], [["1", "xyz"]])
+    made["schema"]["fields"][1]["constraints"] = {"pattern": pattern}
+    client = served(tmp_path, made)
+    assert walk(client) == {"t": [{"id": "1", "v": "xyz"}]}
+    assert f'"x-pattern":{json.dumps(f"^(?:{pattern})$")}' in client.get("/openapi.json").text.replace(": ", ":")
+
+
 def test_very_large_numbers_keep_every_digit(tmp_path: Path) -> None:
     numbers = ["1" + "0" * 50, "-" + "9" * 40, "0." + "1" * 40, "9223372036854775808", "1e400", "1e-400"]
     client = served(tmp_path, table("t", ["id", "v:number"], [[str(n), number] for n, number in enumerate(numbers)]))

@@ -103,7 +103,8 @@ def _pattern(field: Field, pattern: str) -> dict[str, str]:
     whole = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
     try:
         re.compile(pattern)
-        name = "pattern" if field.type == "string" else "x-pattern"
+        subtracts = "-[" in pattern  # XML Schema's [a-z-[aeiou]], which is something else elsewhere
+        name = "pattern" if field.type == "string" and not subtracts else "x-pattern"
     except re.error:
         name = "x-pattern"
     return {name: pattern if whole else f"^(?:{pattern})$"}
