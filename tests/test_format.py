@@ -32,7 +32,7 @@ DIGESTS: dict[int, dict[str, str]] = {
         "datapackage.json": "ed345df6d554f914346a093ea4086849a557688f39b5adb25ae8b06a07dc9caa",
         "jsonl/things.jsonl": "a0c3d450815d0e8605249f3db9e3483ad299697ec97f4f14da8679f763b99812",
         "validation.html": "d33913ee015b45e17e573009a74c69175c3d707d9c5bf1de6341103165e500b3",
-        "validation.json": "8329ac5d44d24fb8482b09ac424ef72358b52ea91797ad2a11584c6fa3044356",
+        "validation.json": "659a8aa3685c20b005a568e0a95afd07d8110315edb0a43b3c24492e024df3b0",
     },
 }
 OF_LIBRARIES = (".parquet", ".sqlite", ".xlsx", ".zip", ".svg", ".png", ".jsonld")

@@ -345,3 +345,15 @@ def test_a_column_that_a_key_refers_to_takes_the_key_with_it(tmp_path: Path) -> 
         ("numbers", "id", "string"),
     ]
     assert json.loads((release / "datapackage.json").read_text())["resources"][0]["schema"]["foreignKeys"] == key
+
+
+def test_the_commands_of_the_page_on_packages_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs/PACKAGES.md").read_text(encoding="utf-8")
+    commands = [line.split()[1:] for line in page.splitlines() if line.startswith("    lantern ")]
+    assert len(commands) == page.count("    lantern ") == 4
+    package(tmp_path / "package", cell(0, 1, "one"))
+    (tmp_path / "copies").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert [run(*command)[0] for command in commands] == [0, 0, 1, 1]
+    cell(0, 1, "1")({}, tmp_path / "package")
+    assert [run(*command)[0] for command in commands[2:3]] == [0]

@@ -211,8 +211,13 @@ def test_a_wrong_header_is_one_error_and_not_one_for_each_row(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("words", "kind"), [({"bytes": 1}, "bytes"), ({"hash": "sha256:" + "0" * 64}, "hash")])
-def test_a_file_that_is_not_the_described_one_is_an_error(tmp_path: Path, words: dict[str, Any], kind: str) -> None:
-    assert only(validate(write(tmp_path, {**table("t", ["id"], [["a"]]), **words}))).type == kind
+def test_a_previous_version_that_is_not_what_was_published_is_an_error(
+    tmp_path: Path, words: dict[str, Any], kind: str
+) -> None:
+    """Elsewhere a stale checksum is none: tests/test_tolerance.py."""
+    report = validate(write(tmp_path / "history/1.0.0", {**table("t", ["id"], [["a"]]), **words}))
+    assert [finding.type for finding in report.findings] == [kind]
+    assert report.valid == (kind == "bytes")
 
 
 def test_a_file_in_another_encoding_is_an_error(tmp_path: Path) -> None:
@@ -616,7 +621,7 @@ def test_a_table_without_errors_is_remembered_until_anything_it_depends_on_chang
     kept = sorted(cache.iterdir())
     assert (len(kept), validate(folder, cache=cache)) == (3, first)
     for file in kept:
-        file.write_text('{"rows": 77, "findings": []}')
+        file.write_text('{"rows": 77, "findings": [], "counts": []}')
     assert [entry.rows for entry in validate(folder, cache=cache).tables] == [77, 77, 77]
     (folder / "data/sources.csv").write_text("id\ns2\n")
     report = validate(folder, cache=cache)

@@ -66,12 +66,13 @@ def _without_schema(source: Source, resource: Mapping[str, JSON], first: str | N
         return None
     if not descriptor.is_table(read):
         return None
-    schema = mending.schema_by_names(resource["schema"], read["schema"], source.ready.get(str(resource["name"])))
+    name = str(read["name"])
+    schema = mending.schema_by_names(resource["schema"], read["schema"], name, source.ready.get(name))
     what = "the fields of its schema", "those of its header"
     if schema == resource["schema"]:
         return None
-    read = _with_edits({**read, "schema": schema}, [Edit(str(read["name"]), None, *what, first=first)])
-    ready, source = {**source.ready, str(read["name"]): target}, _told(source, resource)
+    read = _with_edits({**read, "schema": schema}, [Edit(name, None, *what, first=first)])
+    ready, source = {**source.ready, name: target}, _told(source, resource)
     return _with(replace(source, ready=ready, findings=(*source.findings, *noticed)), read)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from api.model import descriptor
 from api.model.findings import Finding
-from api.package import translation
+from api.package import shapes, translation, upgrade
 from api.package.checks import structure
 from api.package.reading import Source
 from api.package.validation import described
@@ -104,28 +104,41 @@ def as_text(resource: Mapping[str, JSON], place: int) -> Mended | None:
     return _with_field(resource, place, text, (str(entry["name"]), was, "string"))
 
 
-def schema_by_names(schema: JSON, guessed: Mapping[str, JSON], plain: Path | None) -> dict[str, JSON]:
-    """The schema of a table by its header: the declared fields where a column has their name, else those guessed.
+def schema_by_names(schema: JSON, guessed: Mapping[str, JSON], own: str, plain: Path | None) -> dict[str, JSON]:
+    """The schema of the table `own` by its header: the declared fields where a column has their name, else text.
 
-    `plain` is the table as it was read with the declared schema, for the header as it is written.
+    What has not the shape of a schema is left out. `plain` is the table as it was read with the declared schema, for
+    the header as it is written.
     """
-    declared = schema if isinstance(schema, Mapping) else {}
-    entries = declared.get("fields")
-    fields = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
-    by_name = {str(field.get("name")): field for field in reversed(fields)}
+    declared = upgrade.schema(_shapely(schema), own, v2=True)
+    fields = declared.pop("fields")
+    by_name = {field["name"]: field for field in reversed(fields)}
     labels: list[str] = []
     if plain is not None:
         with plain.open(encoding="utf-8", newline="") as file:
             labels = next(csv.reader(file), [])
     made = []
     for place, entry in enumerate(guessed["fields"]):
-        same = (
-            len(labels) == len(guessed["fields"]) and place < len(fields) and fields[place].get("name") == labels[place]
-        )
-        field = fields[place] if same else by_name.get(entry["name"], {"name": entry["name"], "type": "string"})
+        alike = len(labels) == len(guessed["fields"]) and place < len(fields)
+        field = by_name.get(entry["name"], {"type": "string"})
+        if alike and fields[place]["name"] == labels[place]:
+            field = fields[place]
         made.append({**field, "name": entry["name"]})
-    others = ("fields", "fieldsMatch") if fields else (*declared,)
-    return {**guessed, **{key: value for key, value in declared.items() if key not in others}, "fields": made}
+    return {**guessed, **{key: value for key, value in declared.items() if key != "fieldsMatch"}, "fields": made}
+
+
+def _shapely(schema: JSON) -> dict[str, JSON]:
+    """The parts of a schema that have the shape of theirs."""
+    members = schema if isinstance(schema, Mapping) else {}
+    entries = members.get("fields")
+    fields = entries if isinstance(entries, list) else []
+    kept = {key: value for key, value in members.items() if key != "fields"}
+    kept = {key: value for key, value in kept.items() if _fits({"fields": [], key: value})}
+    return {**kept, "fields": [field for field in fields if _fits({"fields": [field]})]}
+
+
+def _fits(schema: Mapping[str, JSON]) -> bool:
+    return not any(shapes.misfits(schema, shapes.SCHEMA))
 
 
 # Keys
