@@ -1,7 +1,6 @@
 """Opens data packages wherever they come from: a folder, a descriptor, a zip; v1 or v2; JSON or YAML."""
 
 import csv
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,16 +14,15 @@ import yaml
 from api.model import descriptor
 from api.model.errors import LanternError
 from api.model.findings import Finding
-from api.package import guessing, shapes, tables, upgrade
+from api.package import guessing, loading, shapes, tables, upgrade
 from api.package.reading import Source
 from api.package.tables import Given, delimited, unpacking
 from api.package.upgrade import paths
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
-YAML = (".yaml", ".yml")
+MOST_RESOURCES, MOST_FIELDS = 5_000, 50_000  # as many of either take a minute to check
 UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ijson.JSONError, ValueError)
-LARGEST_DESCRIPTOR = 64 * 2**20
 
 
 class PackageError(LanternError):
@@ -59,9 +57,9 @@ def _descriptor_path(path: Path) -> Path:
         if inside := _descriptor_in(path):
             return inside
         raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
-    if not path.exists():
+    if not path.is_file():
         raise _unreadable(path.name, "no such file or folder", "a data package")
-    if path.suffix.lower() not in (".json", *YAML):
+    if path.suffix.lower() not in (".json", *loading.YAML):
         raise _unreadable(path.name, "not a data package", "a folder, a datapackage.json or .yaml, or a .zip")
     return path
 
@@ -93,6 +91,7 @@ def _source(path: Path, scratch: Path) -> Source:
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
+    _refuse_many(len(entries), MOST_RESOURCES, "resources", path.name)
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     v2 = upgrade.V2 in str(raw.get("$schema", ""))
     resources: list[JSON] = []
@@ -113,7 +112,13 @@ def _source(path: Path, scratch: Path) -> Source:
         except PackageError as error:
             findings += error.findings
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
+    _refuse_many(sum(len(table.fields) for table in package.tables), MOST_FIELDS, "fields", path.name)
     return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings))
+
+
+def _refuse_many(number: int, most: int, what: str, file: str) -> None:
+    if number > most:
+        raise _unreadable(file, f"the package has {number:,} {what}", f"at most {most:,}")
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
@@ -125,31 +130,18 @@ def _declared(entries: list[JSON]) -> tuple[str, ...]:
 
 
 def _loaded(path: Path, name: str) -> JSON:
-    """A JSON or YAML file; JSON is strict, and YAML's dates stay text."""
-    if path.stat().st_size > LARGEST_DESCRIPTOR:
-        raise _unreadable(name, "the file is too large", f"at most {LARGEST_DESCRIPTOR} bytes")
-    kind = "YAML" if path.suffix.lower() in YAML else "JSON"
+    """A JSON or YAML file of a descriptor."""
+    kind = "YAML" if path.suffix.lower() in loading.YAML else "JSON"
     try:
-        text = path.read_text("utf-8-sig")
-        if kind == "YAML":
-            return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
-        return json.loads(text, parse_constant=_refuse_constant)
+        loading.refuse_size(path.stat().st_size, kind)
+        return loading.value(path.read_text("utf-8-sig"), kind)
     except UnicodeDecodeError:
         raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
+    except loading.Refused as error:
+        raise _unreadable(name, str(error), error.expected) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         message = f"not valid {kind}: {' '.join(str(error).split())}"
         raise _unreadable(name, message, f"a complete {kind} document") from None
-
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON value")
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without dates: a version or a day is text in a descriptor."""
-
-
-_PlainLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
