@@ -119,9 +119,9 @@ def _text(text: str) -> str:
 
 
 def _moment(text: str) -> datetime:
-    """A day or time, in UTC; what is neither is the first second of 1970."""
+    """A day or time, in UTC; what is neither, or is none there, is the first second of 1970."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
