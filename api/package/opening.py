@@ -1,6 +1,7 @@
 """Opens data packages wherever they come from: a folder, a descriptor, a zip; v1 or v2; JSON or YAML."""
 
 import csv
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import yaml
 
 from api.model import descriptor
 from api.model.errors import LanternError
+from api.model.files import CHANGES, HISTORY, TEXTS
 from api.model.findings import Finding
 from api.package import guessing, loading, shapes, tables, upgrade
 from api.package.reading import Source
@@ -87,6 +89,7 @@ def _extracted(archive: Path, target: Path) -> Path:
 
 
 def _source(path: Path, scratch: Path) -> Source:
+    _refuse_links(path)
     raw = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
@@ -114,6 +117,20 @@ def _source(path: Path, scratch: Path) -> Source:
     package = descriptor.package({**upgrade.package(raw), "resources": resources})
     _refuse_many(sum(len(table.fields) for table in package.tables), MOST_FIELDS, "fields", path.name)
     return Source(package, path.parent, path, tuple(names), _declared(entries), ready, tuple(findings))
+
+
+def _refuse_links(described: Path) -> None:
+    """Raises PackageError where what is taken from a package's folder by its name alone is a link that leads out."""
+    folder = described.parent
+    for path in (described, *(folder / name for name in (*TEXTS, CHANGES, HISTORY)), *folder.glob(f"{HISTORY}/*")):
+        if _leads_out(path, folder):
+            name = path.relative_to(folder).as_posix()
+            raise PackageError(Finding("unsafe-path", "the link leads out of the package's folder", name))
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    """Whether a path, links followed, is outside of a folder; of links in a circle no file is found."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _refuse_many(number: int, most: int, what: str, file: str) -> None:
@@ -177,7 +194,7 @@ def _local(described: Path, path: str, resource: str) -> Path:
     target = folder / path
     if "://" in path:
         type, message, expected = "remote-file", "is on the network, which is never read", "a file of the package"
-    elif pure.is_absolute() or ".." in pure.parts or not target.resolve().is_relative_to(folder.resolve()):
+    elif pure.is_absolute() or ".." in pure.parts or _leads_out(target, folder):
         type, message, expected = "unsafe-path", "escapes the package's folder", "a path inside it"
     elif not target.is_file():
         type, message, expected = "missing-file", "does not exist", "an existing file"
