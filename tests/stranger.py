@@ -102,9 +102,11 @@ def listening() -> Iterator[tuple[str, list[str]]]:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}", seen
-        end.set()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}", seen
+        finally:
+            end.set()
+            thread.join()
 
 
 def attacked(folder: Path, attack: Callable[[Place], Any], seconds: int = SECONDS, memory: int = MEMORY) -> Outcome:
