@@ -147,9 +147,14 @@ def test_a_package_without_charts_gets_no_folder_of_them(tmp_path: Path) -> None
         ({**CHART, "filter": {"colour": 1}}, "the chart bars & more asks for colour, which t does not have"),
         ({**CHART, "fields": ["size"]}, "the chart bars & more asks for size, which t does not have"),
         ({"name": "n", "title": "T", "resource": "t"}, "the chart n lacks spec"),
-        ({**CHART, "spec": {"mark": "no such mark"}}, "the charts cannot be drawn"),
+        ({**CHART, "spec": {"mark": "no such mark"}}, "the chart bars & more cannot be drawn: Vega-Lite to Vega conv"),
+        ("x", "lantern:charts has 'x', which is no chart: expected an object"),
+        ({**CHART, "spec": "bars"}, "the chart bars & more has 'bars' as its spec: expected an object"),
+        ({**CHART, "indent": "wide"}, "the chart bars & more has 'wide' as its indent: expected a whole number"),
+        ({**CHART, "filter": {"year": "soon"}}, "the chart bars & more asks for year 'soon', which is no year"),
+        ({**CHART, "filter": {"year": {"in": 3}}}, "the chart bars & more asks for year 3: expected a list"),
     ],
-    ids=["resource", "filter", "fields", "spec", "mark"],
+    ids=["resource", "filter", "fields", "spec", "mark", "no chart", "text", "indent", "value", "values"],
 )
 def test_a_chart_that_cannot_be_drawn_stops_the_build(tmp_path: Path, entry: dict[str, Any], told: str) -> None:
     with pytest.raises(charts.ChartError, match=told):
@@ -162,10 +167,55 @@ def test_a_chart_of_too_many_rows_stops_the_build(tmp_path: Path, monkeypatch: p
         drawn(tmp_path, CHART)
 
 
-def test_a_chart_that_asks_for_data_from_the_network_is_refused(tmp_path: Path) -> None:
-    layer = [SPEC, {"data": {"url": "https://example.org/rows.json"}, "mark": "point"}]
-    with pytest.raises(charts.ChartError):
-        drawn(tmp_path, {**CHART, "spec": {"layer": layer}})
+IMAGE = {"mark": {"type": "image", "width": 9, "height": 9}, "encoding": {"x": {"field": "id"}}}
+PICTURE = "is an image mark, which reads pictures from elsewhere"
+OUT = "leads out of the package: charts hold no addresses"
+OUTWARD: dict[str, tuple[dict[str, Any], str]] = {
+    "image": (IMAGE, f"spec.mark {PICTURE}"),
+    "image by its short name": ({"mark": "image"}, f"spec {PICTURE}"),
+    "layer": ({"layer": [SPEC, IMAGE]}, rf"spec.layer\[1\].mark {PICTURE}"),
+    "file": ({**SPEC, "encoding": {"url": {"value": "file:///etc/hostname"}}}, f"spec.encoding.url {OUT}"),
+    "link": ({**SPEC, "encoding": {"href": {"field": "kind"}}}, f"spec.encoding.href {OUT}"),
+    "link of a mark": ({**SPEC, "mark": {"type": "bar", "href": "https://example.org"}}, f"spec.mark.href {OUT}"),
+    "rows": ({"layer": [SPEC, {"data": {"url": "rows.json"}, "mark": "point"}]}, rf"spec.layer\[1\].data.url {OUT}"),
+    "rows of another": (
+        {**SPEC, "transform": [{"lookup": "id", "from": {"data": {"url": "x"}, "key": "id", "fields": ["y"]}}]},
+        rf"spec.transform\[0\].from.data.url {OUT}",
+    ),
+    "colour": (
+        {**SPEC, "mark": {"type": "bar", "color": {"expr": "'URL(' + 'http://127.0.0.1/)'"}}},
+        "the drawing has fill='URL\\(http://127.0.0.1/\\)' of a <path>, which leads out of it",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OUTWARD)
+def test_a_chart_that_leads_out_of_the_package_is_refused(tmp_path: Path, what: str) -> None:
+    spec, told = OUTWARD[what]
+    with pytest.raises(charts.ChartError, match=f"^the chart bars & more cannot be drawn: {told}$"):
+        drawn(tmp_path, {**CHART, "spec": spec})
+    assert not list((tmp_path / "charts").glob("*.svg"))
+
+
+def test_the_rows_of_a_chart_may_hold_addresses(tmp_path: Path) -> None:
+    values = [{"url": "https://example.org", "type": "image", "v": 1}]
+    encoding = {"x": {"field": "url"}, "y": {"field": "v", "type": "quantitative"}}
+    spec = {"layer": [SPEC, {"data": {"values": values}, "mark": "bar", "encoding": encoding}]}
+    assert "https://example.org" in (drawn(tmp_path, {**CHART, "spec": spec}) / "bars & more.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({**SPEC, "data": {"sequence": {"start": 0, "stop": 1e9}}}, "it takes more than 1024 MB of memory"),
+        ({**SPEC, "width": 100_000, "height": 100_000}, "it takes more than 1024 MB of memory"),
+        ({**SPEC, "transform": [{"calculate": f"length({'replace(' * 60}{'x' * 9}", "as": "y"}]}, "Vega-Lite"),
+    ],
+    ids=["rows without end", "a picture as large as a house", "a formula that is none"],
+)
+def test_a_chart_without_bounds_is_given_up(tmp_path: Path, spec: dict[str, Any], told: str) -> None:
+    with pytest.raises(charts.ChartError, match=f"the chart bars & more cannot be drawn: {told}"):
+        drawn(tmp_path, {**CHART, "spec": spec})
 
 
 def test_our_own_charts_show_the_rows_they_name(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from api.app import create_app
 from api.export import ExportError, sidecars
 from api.export.addresses import ACCEPT
 from api.export.write import LIST, OWN, Exported, export
+from api.http.responses import SANDBOX
 from api.release.build import build
 from api.release.media_types import MEDIA_TYPES
 from api.trust import sign_store, verify
@@ -186,9 +187,34 @@ def test_nginx_gives_what_our_server_gives(made: Path, live: str, nginx: str) ->
     assert different(made / "site", live, nginx) == []
 
 
+def policies(url: str) -> list[str | None]:
+    """The policies of a file of a release, of one without an ending, of a chart and of a document."""
+    found = []
+    release = "/releases/1.1.0/"
+    for path in (f"{release}codebook.html", f"{release}LICENSE", chart_of(url), "/v1/datasets", "/"):
+        with closing(http.client.HTTPConnection(urlsplit(url).netloc)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert answer.status == 200, path
+            found.append(answer.headers["Content-Security-Policy"])
+    return found
+
+
+def chart_of(url: str) -> str:
+    """The address of a chart's Vega-Lite document."""
+    with closing(Client(url)) as client:
+        files = json.loads(client.get("/releases/1.1.0/manifest.json")[2])["files"]
+    return "/releases/1.1.0/" + next(file["path"] for file in files if file["path"].endswith(".vl.json"))
+
+
+def test_nginx_sends_files_of_releases_into_a_sandbox(nginx: str) -> None:
+    assert policies(nginx) == [SANDBOX, SANDBOX, SANDBOX, None, None]
+
+
 def test_caddy_gives_what_our_server_gives(made: Path, live: str, tmp_path: Path) -> None:
     with plain(made / "site", tmp_path / "caddy", "caddy") as url:
         assert different(made / "site", live, url) == []
+        assert policies(url) == [SANDBOX, SANDBOX, SANDBOX, None, None]
         for path in OTHERS:
             with closing(Client(url)) as client:
                 assert client.get(path)[0] in (404, 400), path

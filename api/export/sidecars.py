@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from api.export.addresses import Address
-from api.http.responses import IMMUTABLE, MUTABLE
+from api.http.responses import IMMUTABLE, MUTABLE, SANDBOX
 from api.model.files import LICENSE, SUMS
 from api.release.media_types import MEDIA_TYPES
 from api.store.manifest import File
@@ -32,7 +32,7 @@ def headers() -> bytes:
     rules: list[tuple[str, Mapping[str, str]]] = [
         ("/*", {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}),
         ("/v1/*", {"Cache-Control": MUTABLE}),
-        ("/releases/*", {"Cache-Control": IMMUTABLE}),
+        ("/releases/*", {"Cache-Control": IMMUTABLE, "Content-Security-Policy": SANDBOX}),
         *(
             (path, {"Cache-Control": "no-cache"})
             for path in ("/tuf/timestamp.json", "/tuf/root.json", "/releases.json")

@@ -47,10 +47,13 @@ IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
 VARY = "Accept, Accept-Encoding"
+# Of the files of a package, which strangers may have written: no scripts, no origin, nothing from elsewhere.
+SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
 # The headers that this module writes, which are the same for every reader.
 SHARED_HEADERS = {
     *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
     *("Cache-Control", "Vary", "X-Data-Version", "Link", "Repr-Digest", "Accept-Ranges"),
+    "Content-Security-Policy",
 }
 
 
@@ -160,7 +163,7 @@ def release_file(
     entry, target = release.files.get(path), (release.folder / path).absolute()
     tag = entry["sha256"] if entry else release.build
     media_type = media_type or (entry["media_type"] if entry else OWN_TYPES[path])
-    headers = [*_headers(release, immutable)]
+    headers = [*_headers(release, immutable), ("Content-Security-Policy", SANDBOX)]
     if link := link_header(release, links, _tables(release).get(path, "")):
         headers.append(("Link", link))
     small = not _ranged() and target.stat().st_size <= IN_MEMORY

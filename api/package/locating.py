@@ -5,6 +5,7 @@ part of the address, or by a map in its sources.json: {"https://example.org/a/t.
 """
 
 import json
+import os
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,10 +62,10 @@ def place(path: Path, scratch: Path, copies: Path | None, resources: list[JSON])
             if copy is not None:
                 found[address] = copy
     if not found:
-        return Place(own, path, (own.resolve(),), scratch, copies, {})
+        return Place(own, path, (Path(os.path.realpath(own)),), scratch, copies, {})
     target.mkdir()
     for entry in own.iterdir():
-        (target / entry.name).symlink_to(entry.resolve())
+        (target / entry.name).symlink_to(os.path.realpath(entry))
     folder = next(name for name in (FOLDER, *(f"{FOLDER}-{n}" for n in range(2, 1_000))) if not (own / name).exists())
     (target / folder).mkdir()
     local: dict[str, str] = {}
@@ -72,8 +73,8 @@ def place(path: Path, scratch: Path, copies: Path | None, resources: list[JSON])
         name = _last(address)
         taken = f"{folder}/{name}" in local.values()
         local[address] = f"{folder}/{len(local)}-{name}" if taken else f"{folder}/{name}"
-        (target / local[address]).symlink_to(copy.resolve())
-    roots = (own.resolve(), *(copy.resolve() for copy in found.values()))
+        (target / local[address]).symlink_to(Path(os.path.realpath(copy)))
+    roots = (Path(os.path.realpath(own)), *(Path(os.path.realpath(copy)) for copy in found.values()))
     return Place(target, target / path.name, roots, scratch, copies, local)
 
 
@@ -139,7 +140,7 @@ def _fault(place: Place, path: str, resource: Mapping[str, JSON]) -> Finding | N
     if not message:
         target = place.folder / path
         try:
-            real = target.resolve()
+            real = Path(os.path.realpath(target))
             if not any(real.is_relative_to(root) for root in place.roots):
                 message, expected = "is a link that leads out of the package", "a file inside its folder"
             elif not target.is_file():

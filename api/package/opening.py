@@ -1,6 +1,7 @@
 """Opens data packages wherever they come from: a folder, a descriptor, a zip; v1 or v2; JSON or YAML."""
 
 import csv
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,18 +12,18 @@ from typing import Any
 import yaml
 
 from api.model import descriptor
+from api.model.files import CHANGES, HISTORY, TEXTS
 from api.model.findings import Edit, Finding
-from api.package import guessing, halves, locating, metadata, shapes, tables, upgrade
+from api.package import guessing, halves, loading, locating, metadata, shapes, tables, upgrade
 from api.package.locating import PackageError, Place
 from api.package.reading import Source
-from api.package.tables import Given, delimited, headers, parsing, unpacking
+from api.package.tables import Given, delimited, headers, unpacking
 from api.package.upgrade import paths
 
 JSON = Any
 DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
-YAML = (".yaml", ".yml")
+MOST_RESOURCES, MOST_FIELDS = 5_000, 50_000  # as many of either take a minute to check
 UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ValueError)
-LARGEST_DESCRIPTOR = 64 * 2**20
 
 
 @contextmanager
@@ -55,9 +56,9 @@ def _descriptor_path(path: Path) -> Path:
         if inside := _descriptor_in(path):
             return inside
         raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
-    if not path.exists():
+    if not path.is_file():
         raise _unreadable(path.name, "no such file or folder", "a data package")
-    if path.suffix.lower() not in (".json", *YAML):
+    if path.suffix.lower() not in (".json", *loading.YAML):
         raise _unreadable(path.name, "not a data package", "a folder, a datapackage.json or .yaml, or a .zip")
     return path
 
@@ -85,10 +86,12 @@ def _extracted(archive: Path, target: Path) -> Path:
 
 
 def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Source:
+    _refuse_links(path)
     raw, noticed = _loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
+    _refuse_many(len(entries), MOST_RESOURCES, "resources", path.name)
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     place = locating.place(path, scratch, copies, entries)
     v2 = upgrade.is_v2(raw)
@@ -129,6 +132,7 @@ def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Sour
         if sum(file.lstat().st_size for file in ready.values()) > unpacking.LARGEST:
             raise _unreadable(path.name, "the tables are too large", f"at most {unpacking.LARGEST} bytes of CSV in all")
     package = descriptor.package({**upgraded, "resources": resources})
+    _refuse_many(sum(len(table.fields) for table in package.tables), MOST_FIELDS, "fields", path.name)
     declared = (*_declared(entries), *place.local.values())
     found = (tuple(names), declared, ready, tuple(findings), unread)
     return Source(package, place.folder, place.descriptor, place, *found)
@@ -165,6 +169,25 @@ def _located(resource: Mapping[str, JSON], place: Place, v2: bool) -> tuple[dict
     return located, noticed + ([] if v2 else list(_rename_fields(located, place.descriptor.name)))
 
 
+def _refuse_links(described: Path) -> None:
+    """Raises PackageError where what is taken from a package's folder by its name alone is a link that leads out."""
+    folder = described.parent
+    for path in (described, *(folder / name for name in (*TEXTS, CHANGES, HISTORY)), *folder.glob(f"{HISTORY}/*")):
+        if _leads_out(path, folder):
+            name = path.relative_to(folder).as_posix()
+            raise PackageError(Finding("unsafe-path", "the link leads out of the package's folder", name))
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    """Whether a path, links followed, is outside of a folder; of links in a circle no file is found."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _refuse_many(number: int, most: int, what: str, file: str) -> None:
+    if number > most:
+        raise _unreadable(file, f"the package has {number:,} {what}", f"at most {most:,}")
+
+
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
     """All files that the descriptor names, also those of schemas, dialects and resources that cannot be read."""
     objects = [entry for entry in entries if isinstance(entry, Mapping)]
@@ -175,29 +198,20 @@ def _declared(entries: list[JSON]) -> tuple[str, ...]:
 
 
 def _loaded(path: Path, name: str) -> tuple[JSON, list[Finding]]:
-    """A JSON or YAML file, and what was noticed; JSON is strict, and YAML's dates stay text."""
-    if path.stat().st_size > LARGEST_DESCRIPTOR:
-        raise _unreadable(name, "the file is too large", f"at most {LARGEST_DESCRIPTOR} bytes")
-    kind = "YAML" if path.suffix.lower() in YAML else "JSON"
+    """A JSON or YAML file of a descriptor, and what was noticed."""
+    kind = "YAML" if path.suffix.lower() in loading.YAML else "JSON"
     try:
+        loading.refuse_size(path.stat().st_size, kind)
         text = path.read_text("utf-8-sig")
-        if kind == "YAML":
-            loaded = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a SafeLoader)
-        else:
-            loaded = parsing.loads(text)
+        loaded = loading.value(text, kind)
         return loaded, halves.mended(loaded, text, name)
     except UnicodeDecodeError:
         raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
+    except loading.Refused as error:
+        raise _unreadable(name, str(error), error.expected) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         message = f"not valid {kind}: {' '.join(str(error).split())}"
         raise _unreadable(name, message, f"a complete {kind} document") from None
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without dates: a version or a day is text in a descriptor."""
-
-
-_PlainLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:

@@ -7,6 +7,7 @@ its own with a fixed time zone and locale (draw.py): Vega asks for both, and a s
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from api.model.descriptor import Field, Package
 from api.model.errors import LanternError
 from api.model.published import CHARTS
 from api.model.types import Kind, kind
+from api.release import draw
 from api.store import manifest
 
 JSON = Any
@@ -29,6 +31,15 @@ WIDTH = 640
 # Characters that fit into the width, by the size of their letters.
 TITLE_LENGTH, SUBTITLE_LENGTH, SOURCE_LENGTH = 66, 98, 112
 MOST_ROWS = 5_000
+MOST_CHARTS = 100
+NEEDED = ("name", "title", "resource", "spec")
+# What the properties of a chart are.
+SHAPES: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys((*NEEDED[:3], "subtitle", "source", "alt"), (str, "a text")),
+    **dict.fromkeys(("spec", "filter"), (dict, "an object")),
+    "fields": (list, "a list of fields"),
+    "indent": (int, "a whole number"),
+}
 # The look, as Vega-Lite has it. Its colours are distinct for colour-blind readers and in grey: Okabe and Ito's palette,
 # the vermilion darker.
 CONFIG: Mapping[str, JSON] = json.loads(Path(__file__).with_name("chart_config.json").read_bytes())
@@ -44,19 +55,36 @@ def write(package: Package, surveys: Sequence[Survey], folder: Path) -> None:
     entries = package.descriptor.get(CHARTS) or []
     if not entries:
         return
+    if not isinstance(entries, list) or len(entries) > MOST_CHARTS:
+        raise ChartError(f"{CHARTS} must be a list of at most {MOST_CHARTS} charts")
     (folder / "charts").mkdir(exist_ok=True)
-    drawings = {}
+    drawings, names = {}, {}
     for entry in entries:
         chart = document(package, surveys, entry)
-        path = folder / "charts" / filenames.stem(str(entry["name"]))
+        path = str(folder / "charts" / filenames.stem(str(entry["name"])))
         Path(f"{path}.vl.json").write_text(manifest.dump(chart), encoding="utf-8", newline="\n")
-        drawings[str(path)] = chart
-    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
-    command = [sys.executable, str(Path(__file__).with_name("draw.py"))]
+        drawings[path], names[path] = chart, entry["name"]
+    _draw(drawings, names)
+
+
+def _draw(drawings: Mapping[str, JSON], names: Mapping[str, str]) -> None:
+    """Have the charts drawn, each beside its path. Raises ChartError with the name of one that cannot be."""
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment = {**inherited, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
+    command = [sys.executable, "-P", draw.__file__]
     told = json.dumps(drawings).encode()
     done = subprocess.run(command, input=told, env=environment, capture_output=True, check=False)
-    if done.returncode:
-        raise ChartError("the charts cannot be drawn: " + done.stderr.decode(errors="replace").strip()[-2_000:])
+    if not done.returncode:
+        return
+    begun = done.stdout.decode().splitlines()
+    which = f"the chart {names[begun[-1]]}" if begun else "no chart"
+    if done.returncode == -signal.SIGALRM:
+        reason = f"it takes more than {draw.SECONDS} seconds"
+    elif done.returncode < 0:
+        reason = f"it takes more than {draw.MEMORY >> 20} MB of memory, or its drawing more than {draw.FILE >> 20} MB"
+    else:
+        reason = done.stderr.decode(errors="replace").strip()[-2_000:]
+    raise ChartError(f"{which} {'cannot' if begun else 'can'} be drawn: {reason}")
 
 
 def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -64,14 +92,21 @@ def document(package: Package, surveys: Sequence[Survey], entry: Mapping[str, JS
 
     `indent` in the entry is the room that the chart's vertical axis takes: the words start left of it.
     """
-    missing = [key for key in ("name", "title", "resource", "spec") if not entry.get(key)]
+    if not isinstance(entry, Mapping):
+        raise ChartError(f"{CHARTS} has {entry!r:.100}, which is no chart: expected an object")
+    missing = [key for key in NEEDED if not entry.get(key)]
     if missing:
         raise ChartError(f"the chart {entry.get('name') or '?'} lacks {', '.join(missing)}")
+    for key, (shape, expected) in SHAPES.items():
+        if not isinstance(entry.get(key, shape()), shape):
+            raise ChartError(f"the chart {entry['name']} has {entry[key]!r:.100} as its {key}: expected {expected}")
+    if found := draw.fault({"spec": entry["spec"]}):
+        raise ChartError(f"the chart {entry['name']} cannot be drawn: {found}")
     survey = next((survey for survey in surveys if survey.table.name == entry["resource"]), None)
     if survey is None:
         raise ChartError(f"the chart {entry['name']} is of {entry['resource']}, which is not a table of the package")
     spec = dict(entry["spec"])
-    indent = int(entry.get("indent") or 0)
+    indent = entry.get("indent", 0)
     if "vconcat" not in spec and "hconcat" not in spec and "facet" not in spec:
         spec = {"width": WIDTH - indent, **spec}
     # Under the chart stands whose figures these are, and which release of them.
@@ -109,7 +144,7 @@ def rows(survey: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:
     for name in (*filters, *fields):
         if name not in table.index:
             raise ChartError(f"the chart {entry['name']} asks for {name}, which {table.name} does not have")
-    tests = [(table.index[name], _test(table.field(name), condition)) for name, condition in filters.items()]
+    tests = [(table.index[name], _test(table.field(name), filters[name], entry["name"])) for name in filters]
     columns = [(name, table.index[name], survey.columns[table.index[name]].kind) for name in fields]
     shown = []
     for row in records(survey, [column.kind.read for column in survey.columns]):
@@ -120,17 +155,23 @@ def rows(survey: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:
     return shown
 
 
-def _test(field: Field, condition: JSON) -> Callable[[JSON], bool]:
+def _test(field: Field, condition: JSON, chart: str) -> Callable[[JSON], bool]:
     """A filter as a test of a cell: one value, {"in": […]}, or {"from": …, "to": …}; null is a value too."""
     read = kind(field).read
 
     def value(literal: JSON) -> JSON:
         if literal is None:
             return None
-        return read(("true" if literal else "false") if isinstance(literal, bool) else str(literal))
+        try:
+            return read(("true" if literal else "false") if isinstance(literal, bool) else str(literal))
+        except (ValueError, ArithmeticError):
+            message = f"the chart {chart} asks for {field.name} {literal!r:.100}, which is no {field.type}"
+            raise ChartError(message) from None
 
     if not isinstance(condition, Mapping):
         condition = {"in": [condition]}
+    if not isinstance(condition.get("in", []), list):
+        raise ChartError(f"the chart {chart} asks for {field.name} {condition['in']!r:.100}: expected a list")
     if "in" in condition:
         allowed = [value(literal) for literal in condition["in"]]
         return lambda cell: cell in allowed

@@ -180,7 +180,8 @@ def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, s
 
 def _connected(source: Source, table: Table) -> Any:
     """A table beside those it refers to."""
-    tables = {other.name: other for other in source.package.tables if source.names.count(other.name) == 1}
+    named = [key.resource for key in table.foreign_keys]
+    tables = {t.name: t for t in map(source.package.table, named) if t and source.names.count(t.name) == 1}
     keys = [  # whose ends exist; findings about the descriptor report the others
         key
         for key in table.foreign_keys

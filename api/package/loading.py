@@ -1,0 +1,152 @@
+"""Reads the text of a descriptor, JSON or YAML: strictly, and within limits, because a stranger may have written it.
+
+669 bytes of YAML can stand for more than any memory holds, and of two members with one name Python keeps the last.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+import yaml
+
+from api.package.tables import parsing
+
+JSON = Any
+YAML = (".yaml", ".yml")
+BYTES = {"JSON": 64 * 2**20, "YAML": 2 * 2**20}  # YAML takes 10 s and 200 MB for each
+PARTS = 1_000_000  # objects and lists; in YAML every value, and each alias for all that it stands for
+DEPTH = 100
+DIGITS = 4_000
+_LONG_NUMBER = re.compile(rf"[0-9]{{{DIGITS + 1},}}")
+_TEXT = 64  # characters of a text of YAML that count as one value
+
+
+class Refused(ValueError):
+    """A text that is JSON or YAML, but not what a descriptor may be; `expected` says what that is."""
+
+    def __init__(self, message: str, expected: str) -> None:
+        super().__init__(message)
+        self.expected = expected
+
+
+def value(text: str, kind: str) -> JSON:
+    """The value of a text of a kind, "JSON" or "YAML"; dates of YAML stay text.
+
+    Raises Refused; else yaml.YAMLError, ValueError or RecursionError for what is not of that kind.
+    """
+    if number := _LONG_NUMBER.search(text):
+        raise Refused(f"a number has {len(number[0]):,} digits", f"at most {DIGITS:,} digits")
+    if kind == "YAML":
+        found = _yaml(text)
+    else:
+        if text.count("[") + text.count("{") > PARTS:
+            raise _too_many()
+        found = json.loads(text, parse_float=parsing.Number, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    _walk(([found], False), _inside)
+    return found
+
+
+def refuse_size(size: int, kind: str) -> None:
+    """Raises Refused for a file that is larger than descriptors of its kind may be; `size` is in bytes."""
+    if size > BYTES[kind]:
+        raise Refused(f"the file has {size:,} bytes", f"at most {BYTES[kind]:,} bytes of {kind}")
+
+
+def _too_many() -> Refused:
+    return Refused(f"it has more than {PARTS:,} parts", f"at most {PARTS:,} objects and lists, aliases written out")
+
+
+def _walk(root: Any, inside: Callable[[Any], Iterable[Any]]) -> None:
+    """Raises Refused where something has too many parts or too deep ones, also one that holds itself."""
+    level, parts = [root], 0
+    for _ in range(DEPTH):
+        below: list[Any] = []
+        for part in level:
+            below += inside(part)
+            if parts + len(below) > PARTS:
+                raise _too_many()
+        level, parts = below, parts + len(below)
+        if not level:
+            return
+    raise Refused("objects and lists are nested too deeply", f"at most {DEPTH} levels")
+
+
+# JSON
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON value")
+
+
+def _object(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        _refuse_repeated([name for name, _ in pairs])
+    return found
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    repeated = next((name for name, times in Counter(names).items() if times > 1), None)
+    if repeated is not None:
+        raise Refused(f"an object has the member {repeated!r:.100} twice", "each member once")
+
+
+def _inside(part: tuple[JSON, bool]) -> list[tuple[JSON, bool]]:
+    """The objects and lists of one, each with whether it belongs to inline data, where numbers may be of any size."""
+    found, data = part
+    below: list[tuple[JSON, bool]] = []
+    for key, each in found.items() if isinstance(found, dict) else zip(repeat(""), found, strict=False):
+        if isinstance(each, dict | list):
+            below.append((each, data or key == "data"))
+        elif isinstance(each, float) and not data and not math.isfinite(each):
+            raise Refused(f"a number is {each}, which JSON cannot hold", "a number of at most 308 digits")
+        elif each is not None and not isinstance(each, str | int | float):
+            raise Refused(
+                f"it has a value of type {type(each).__name__}, which JSON does not know", "values that JSON knows"
+            )
+    return below
+
+
+# YAML
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without dates: a version or a day is text in a descriptor. Names are text, as written."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        self.flatten_mapping(node)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
+def _yaml(text: str) -> JSON:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _walk(node, _nodes)  # before values are made of it: merging multiplies, too
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _nodes(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.ScalarNode):
+        return []
+    if isinstance(node, yaml.SequenceNode):
+        within = list(node.value)
+    else:
+        _refuse_repeated([key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"])
+        within = [each for pair in node.value for each in pair]
+    long = [each for each in within if isinstance(each, yaml.ScalarNode) and len(each.value) > _TEXT]
+    return within + [each for each in long for _ in range(len(each.value) // _TEXT)]
