@@ -34,7 +34,7 @@ from api.http.request import (
     store,
     with_query,
 )
-from api.model.files import MANIFEST, SUMS
+from api.model.files import DRAFT, MANIFEST, SUMS
 from api.query import parse
 from api.store.releases import Release, Store
 
@@ -282,8 +282,10 @@ def envelope(
 @lru_cache(maxsize=256)
 def _about(release: Release) -> tuple[dict[str, Any], dict[str, Any]]:
     """What every meta says of a release: first, and last."""
-    withdrawn = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
-    first = {"version": release.version, "published_at": release.published_at, **withdrawn}
+    state: dict[str, Any] = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
+    if release.package.descriptor.get(DRAFT):
+        state["draft"] = True
+    first = {"version": release.version, "published_at": release.published_at, **state}
     return first, {"license": release.package.license, "citation": release.package.citation}
 
 
