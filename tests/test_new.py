@@ -1,9 +1,16 @@
 """`lantern new`: a package of the files that somebody has, valid at once, with what only a person knows left open."""
 
+import gzip
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner, Result
 from served import all_rows, client_of, rows_path
@@ -252,7 +259,6 @@ def test_a_column_of_words_for_no_value_alone_keeps_them(tmp_path: Path) -> None
         ("limit,cursor,id,data\n1,2,3,4\n", [{"limit": 1, "cursor": 2, "id": 3, "data": 4}]),
         ("unit price (€),b/c\n1,2\n", [{"unit price (€)": 1, "b/c": 2}]),
         ("id,n\n007,1\n008,2\n", [{"id": "007", "n": 1}, {"id": "008", "n": 2}]),
-        ("id,n\n0,1\n-0,2\n", [{"id": 0, "n": 1}, {"id": 0, "n": 2}]),
     ],
 )
 def test_an_awkward_file_becomes_a_package_that_is_served(
@@ -312,6 +318,9 @@ def test_years_as_names_of_columns_are_no_reason_to_ask(tmp_path: Path) -> None:
         ("t__csv", "a,b\n1,2\n3\n", "t.csv:3: the row has 1 cells (expected: 2)"),
         ("t__csv", 'a,b\n"x\ny",2\n3,4,5\n', "t.csv:4: the row has 3 cells (expected: 2)"),
         ("t__csv", 'a,b\n"1,2\n3,4\n', "a quote is opened here"),
+        ("t__parquet", "PAR1", "t.parquet cannot be read"),
+        ("t__sqlite", "none", "t.sqlite cannot be read: file is not a database"),
+        ("t__sqlite", "", "t.sqlite holds no tables"),
         ("t__json", "[1, 2]", "t.json"),
         ("t__json", '{"a": 1}', "t.json"),
         ("t__json", "[{", "t.json"),
@@ -323,6 +332,14 @@ def test_a_file_that_is_no_table_is_refused_in_words(tmp_path: Path, file: str, 
     assert said in told and "Traceback" not in told
 
 
+def test_a_table_is_named_like_its_file_without_what_says_how_it_is_written(tmp_path: Path) -> None:
+    package, _ = new(tmp_path, **{"Sales 2024__01__csv": "a\n1\n", "b__csv__gz": gzip.compress(b"a\n1\n")})
+    assert [(r["name"], r["title"]) for r in descriptor(package)["resources"]] == [
+        ("sales-2024-01", "Sales 2024.01"),
+        ("b", "B"),
+    ]
+
+
 def test_files_of_one_name_become_tables_of_two(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -331,3 +348,72 @@ def test_files_of_one_name_become_tables_of_two(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert [entry["name"] for entry in descriptor(tmp_path / "made")["resources"]] == ["t", "t-2"]
     assert (tmp_path / "made/data/t-2.csv").read_text() == "x\nb\n"
+
+
+def test_each_table_of_a_database_becomes_one(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as db:
+        db.executescript("""
+            CREATE TABLE customers (id TEXT, name TEXT); INSERT INTO customers VALUES ('c1', 'Ann'), ('c2', 'Zoë, jr');
+            CREATE TABLE sales (n INTEGER, customer_id TEXT, amount REAL, note);
+            INSERT INTO sales VALUES (1, 'c1', 12.5, NULL), (2, 'c1', 0.1, 'x
+y'), (3, NULL, 1e3, 'z');
+            CREATE VIEW all_sales AS SELECT * FROM sales;
+        """)
+    done = lantern("new", tmp_path / "shop.sqlite", "--into", tmp_path / "made")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "made/data/customers.csv").read_text("utf-8") == 'id,name\nc1,Ann\nc2,"Zoë, jr"\n'
+    sales = 'n,customer_id,amount,note\n1,c1,12.5,\n2,c1,0.1,"x\ny"\n3,,1000.0,z\n'
+    assert (tmp_path / "made/data/sales.csv").read_text("utf-8") == sales
+    assert [key["fields"] for key in schema(tmp_path / "made", 1)["foreignKeys"]] == [["customer_id"]]
+    assert "shop.sqlite: the view all_sales is left out\n" in done.stderr
+
+
+def test_what_is_said_of_text_files_is_not_said_of_databases(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as db:
+        db.executescript("CREATE TABLE t (name); INSERT INTO t VALUES ('Zoë')")
+    latin = tmp_path / "datapackage.csv"
+    latin.write_bytes("Zoë\n".encode("latin-1"))
+    options = ["--into", tmp_path / "made", "--encoding", "latin-1", "--no-header"]
+    assert lantern("new", tmp_path / "shop.sqlite", latin, *options).exit_code == 0
+    assert (tmp_path / "made/data/t.csv").read_text("utf-8") == "name\nZoë\n"
+    assert (tmp_path / "made/data/datapackage.csv").read_text("utf-8") == "field1\nZoë\n"
+
+
+def test_a_table_may_be_called_like_a_descriptor(tmp_path: Path) -> None:
+    package, _ = new(tmp_path, datapackage__json='[{"a": 1}]')
+    assert (package / "data/datapackage.csv").read_text() == "a\n1\n"
+
+
+def test_a_parquet_file_keeps_what_its_types_say(tmp_path: Path) -> None:
+    rows = {
+        "flag": [True, None],
+        "day": [date(2026, 1, 5), date(2026, 1, 6)],
+        "moment": [datetime(2026, 1, 5, 12, tzinfo=UTC), None],
+        "price": [Decimal("12.50"), Decimal("0.10")],
+        "share": [0.1, 1e-7],
+        "tags": [["a", "b"], []],
+    }
+    pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "t.parquet")
+    done = lantern("new", tmp_path / "t.parquet", "--into", tmp_path / "made")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "made/data/t.csv").read_text("utf-8") == (
+        "flag,day,moment,price,share,tags\n"
+        'true,2026-01-05,2026-01-05T12:00:00Z,12.50,0.1,"[""a"", ""b""]"\n'
+        ",2026-01-06,,0.10,0.0000001,[]\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "parquet"])
+def test_bytes_in_a_table_are_refused(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"t.{kind}"
+    if kind == "sqlite":
+        with closing(sqlite3.connect(file)) as db:
+            db.executescript("CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 2), (3, x'00')")
+    else:
+        pyarrow.parquet.write_table(pyarrow.table({"a": [1, 3], "b": [b"2", b"\0"]}), file)
+    done = lantern("new", file, "--into", tmp_path / "made")
+    row = 3 if kind == "sqlite" else 2
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f'{file.name}: t, row {row}, "b" holds bytes: expected text, a number or a time\n',
+    )

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from api import package
+from api.editing.describing import described, title_of
 from api.editing.drafting import now
+from api.editing.extracting import extract
 from api.editing.format import DELIMITERS
 from api.editing.relating import Plain, keys
-from api.model import csv_lines, types
+from api.model import types
 from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, README
-from api.package import PackageError, Source, guessing, open_source, upgrade
+from api.package import PackageError, Source, open_source, upgrade
 from api.package.opening import DESCRIPTORS
 from api.release.descriptions import templates
 from api.store import manifest
@@ -33,8 +35,6 @@ from api.store import manifest
 JSON = Any
 VERSION = "0.1.0"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# What stands for no value in a column that would otherwise hold numbers, dates and the like.
-MISSING = frozenset(["NA", "N/A", "n/a", "na", "#N/A", "null", "NULL", "None", "nan", "NaN", "-", "--", "–", ".", ".."])
 
 
 class NotCreated(LanternError):
@@ -55,20 +55,25 @@ def create(files: Sequence[Path], target: Path, encoding: str = "", header: bool
         given, made = Path(scratch) / "given", Path(scratch) / "made"
         given.mkdir()
         (made / "data").mkdir(parents=True)
-        titles = _give(files, given, encoding, header)
+        said: list[str] = []
+        titles = _give(files, given, encoding, header, said.append)
+        yield from said
         with _opened(given) as source:
             yield from (finding.text() for finding in source.findings)
             rows = {table.name: _rows(source, table) for table in source.package.tables}
             yield from (line for table in source.package.tables for line in _converted(source, table))
             yield from (line for table in source.package.tables for line in _doubts(table, header))
-            tables = [_plain(source, table, Path(scratch)) for table in source.package.tables]
+            tables = [
+                Plain(table.name, described(table, source.ready[table.name], Path(scratch)), source.ready[table.name])
+                for table in source.package.tables
+            ]
             found = keys(tables)
             tables = [replace(table, schema={**table.schema, **found[table.name]}) for table in tables]
             for table in tables:
                 shutil.copyfile(table.path, made / _path(table))
-        described = _described(target, tables, titles)
-        (made / DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
-        readme = templates.render("new/README.md", package=described)
+        descriptor = _descriptor(target, tables, titles)
+        (made / DESCRIPTOR).write_text(manifest.dump(descriptor), encoding="utf-8", newline="\n")
+        readme = templates.render("new/README.md", package=descriptor)
         (made / README).write_text(readme, encoding="utf-8", newline="\n")
         report = package.validate(made / DESCRIPTOR)
         if not report.valid:
@@ -82,22 +87,34 @@ def create(files: Sequence[Path], target: Path, encoding: str = "", header: bool
 # What is given
 
 
-def _give(files: Sequence[Path], folder: Path, encoding: str, header: bool) -> Mapping[str, str]:
+def _give(
+    files: Sequence[Path], folder: Path, encoding: str, header: bool, say: Callable[[str], None]
+) -> Mapping[str, str]:
     """Write into a folder the files, with a descriptor that names them; the title of each resource, by its name."""
     resources: dict[str, dict[str, JSON]] = {}
     titles: dict[str, str] = {}
-    for file in files:
-        stem = file.name.split(".")[0] or file.name
+
+    def add(file: Path, own: Mapping[str, JSON]) -> None:
+        stem = stem_of(file)
         name = next(name for name in _numbered(slug(stem) or "table", "{0}-{1}") if name not in resources)
-        path = next(path for path in _numbered(file.name, "{1}/{0}") if not (folder / path).exists())
+        path = next(p for p in _numbered(file.name, "{1}/{0}") if p != DESCRIPTOR and not (folder / p).exists())
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / path)
         titles[name] = title_of(stem)
-        resource = resources[name] = {"name": name, "type": "table", "path": path}
-        if written := encoding or _marked(file, resource):
-            resource["encoding"] = written
-        if not header:
-            resource["dialect"] = {"header": False}
+        resources[name] = {"name": name, "type": "table", "path": path, **own}
+
+    for file in files:
+        with tempfile.TemporaryDirectory(prefix="lantern-") as scratch:
+            extracted = extract(file, Path(scratch), say)
+            for part in extracted:
+                add(part, {})
+        if not extracted:
+            written = (
+                {"encoding": encoding or _marked(file)}
+                if upgrade.format_of({"path": file.name}) in upgrade.TABULAR
+                else {}
+            )
+            add(file, {**written, **({} if header else {"dialect": {"header": False}})})
     described = {"$schema": upgrade.PACKAGE, "resources": [*resources.values()]}
     (folder / DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8")
     return titles
@@ -108,12 +125,10 @@ def _numbered(name: str, form: str) -> Iterator[str]:
     yield from (form.format(name, number) for number in count(2))
 
 
-def _marked(file: Path, resource: Mapping[str, JSON]) -> str:
-    """The encoding that a byte order mark names, but for UTF-8's."""
-    if upgrade.format_of(resource) not in upgrade.TABULAR or upgrade.compression_of(resource):
-        return ""
+def _marked(file: Path) -> str:
+    """The encoding that a byte order mark names, UTF-8 without one."""
     with file.open("rb") as stream:
-        return "utf-16" if stream.read(2) in UTF16 else ""
+        return "utf-16" if stream.read(2) in UTF16 else "utf-8"
 
 
 @contextmanager
@@ -166,74 +181,22 @@ def _doubts(table: Table, header: bool) -> Iterator[str]:
 # What is made
 
 
+def stem_of(file: Path) -> str:
+    """A file's name without what says how it is written: sales.2024 for sales.2024.csv.gz."""
+    return (file.with_suffix("") if file.suffix.lower() in upgrade.COMPRESSIONS else file).stem
+
+
 def slug(text: str) -> str:
     """A text as a name: lower case, without accents, hyphens for all but letters, digits and underscores."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return re.sub(r"\W+", "-", plain.lower()).strip("-_")
 
 
-def title_of(name: str) -> str:
-    """A name as a title: unit_price, unit-price and unitPrice are "Unit price" and "Unit Price"."""
-    words = " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\s-]+", " ", name).split()) or name
-    return words[0].upper() + words[1:]
-
-
-def _plain(source: Source, table: Table, scratch: Path) -> Plain:
-    """A table with its types: text that is a number, a date and the like but for words for no value gets that type."""
-    plain, schema = source.ready[table.name], dict(table.schema)
-    words = _words(plain, [field.name for field in table.fields if field.type in ("string", "any")])
-    if words:
-        sifted = scratch / "sifted.csv"
-        _sift(plain, sifted, words)
-        typed = {field["name"]: field for field in guessing.schema(sifted)["fields"] if field["type"] != "string"}
-        schema["fields"] = [typed.get(field["name"], field) for field in schema["fields"]]
-        schema = _with_missing(schema, words, typed)
-    fields = []
-    for field in schema["fields"]:
-        title = title_of(field["name"])
-        fields.append({"name": field["name"], **({"title": title} if title != field["name"] else {}), **field})
-    return Plain(table.name, {**schema, "fields": fields}, plain)
-
-
-def _words(plain: Path, names: Sequence[str]) -> dict[str, set[str]]:
-    """Which words for no value some columns hold, of those that hold any."""
-    found: dict[str, set[str]] = {}
-    with plain.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        header = next(rows)
-        places = [(header.index(name), name) for name in names]
-        for row in rows if places else ():
-            for place, name in places:
-                if row[place] in MISSING:
-                    found.setdefault(name, set()).add(row[place])
-    return found
-
-
-def _sift(plain: Path, target: Path, names: Sequence[str] | Mapping[str, Any]) -> None:
-    """Write some columns of a table, with empty cells in the place of words for no value."""
-    with plain.open(encoding="utf-8", newline="") as file, target.open("w", encoding="utf-8", newline="") as out:
-        rows = csv.reader(file)
-        header = next(rows)
-        places = [header.index(name) for name in names]
-        csv_lines.write(out, [[*names]])
-        csv_lines.write(out, (["" if row[place] in MISSING else row[place] for place in places] for row in rows))
-
-
-def _with_missing(schema: JSON, words: Mapping[str, set[str]], typed: Mapping[str, JSON]) -> JSON:
-    """A schema whose typed fields have their words for no value: for all fields, unless another holds one as text."""
-    wanted = sorted({word for name in typed for word in words[name]})
-    if not any(words[name] & {*wanted} for name in words.keys() - typed.keys()):
-        return {**schema, "missingValues": ["", *wanted]}
-    fields = schema["fields"]
-    own = {name: {"missingValues": ["", *sorted(words[name])]} for name in typed}
-    return {**schema, "fields": [{**field, **own.get(field["name"], {})} for field in fields]}
-
-
 def _path(table: Plain) -> str:
     return f"data/{table.name}.csv"
 
 
-def _described(target: Path, tables: Sequence[Plain], titles: Mapping[str, str]) -> dict[str, JSON]:
+def _descriptor(target: Path, tables: Sequence[Plain], titles: Mapping[str, str]) -> dict[str, JSON]:
     """The descriptor, without a licence: only its publisher can name one."""
     own = target.resolve().name
     resources = [

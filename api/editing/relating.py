@@ -8,7 +8,7 @@ of several fields, and none that is only unique.
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Plain:
 def keys(tables: Sequence[Plain]) -> dict[str, dict[str, JSON]]:
     """The primaryKey and the foreignKeys of each table's schema, by the table's name, as far as there are any."""
     found: dict[str, dict[str, JSON]] = {table.name: {} for table in tables}
-    values: dict[str, frozenset[Any]] = {}  # of the primary keys, by table
+    values: dict[str, frozenset[str]] = {}  # of the primary keys, by table
     for table in tables:
         wanted = _candidates(table, tables)
         unique = _unique(table, wanted)
@@ -115,34 +115,33 @@ def _references(
 # Values
 
 
-def _rows(table: Plain, names: Sequence[str]) -> Iterator[list[Any]]:
-    """The values of some fields, row by row; None for no value. Numbers are compared as numbers: -0 is 0."""
+def _rows(table: Plain, names: Sequence[str]) -> Iterator[list[str | None]]:
+    """The cells of some fields, row by row; None for no value."""
     places = [[*table.types].index(name) for name in names]
-    reads: list[Callable[[str], Any]] = [int if table.types[name] == "integer" else str for name in names]
     missing = [table.missing(name) for name in names]
     with table.path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows, None)
         for row in rows:
-            texts = zip([row[place] for place in places], reads, missing, strict=True)
-            yield [None if text in empty else read(text) for text, read, empty in texts]
+            cells = zip([row[place] for place in places], missing, strict=True)
+            yield [None if text in empty else text for text, empty in cells]
 
 
-def _unique(table: Plain, names: Sequence[str]) -> dict[str, frozenset[Any]]:
+def _unique(table: Plain, names: Sequence[str]) -> dict[str, frozenset[str]]:
     """The values of those fields of which every row has another one."""
-    seen: dict[str, set[Any]] = {name: set() for name in names}
+    seen: dict[str, set[str]] = {name: set() for name in names}
     for row in _rows(table, names) if names else ():
-        for name, value in zip(names, row, strict=True):
-            if name in seen and (value is None or value in seen[name]):
+        for name, text in zip(names, row, strict=True):
+            if name in seen and (text is None or text in seen[name]):
                 del seen[name]
-            elif name in seen:
-                seen[name].add(value)
+            elif name in seen and text is not None:
+                seen[name].add(text)
         if not seen:
             break
     return {name: frozenset(values) for name, values in seen.items() if len(values) >= FEWEST}
 
 
-def _held(table: Plain, name: str, values: frozenset[Any]) -> bool:
+def _held(table: Plain, name: str, values: frozenset[str]) -> bool:
     """Whether a field has values, and all of them are among those."""
-    own = {value for (value,) in _rows(table, [name])} - {None}
+    own = {text for (text,) in _rows(table, [name])} - {None}
     return bool(own) and own <= values
