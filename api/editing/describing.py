@@ -8,7 +8,7 @@ from typing import Any
 
 from api.model import csv_lines
 from api.model.descriptor import Table
-from api.package import guessing
+from api.package import guessing, upgrade
 
 JSON = Any
 # What stands for no value in a column that would otherwise hold numbers, dates and the like.
@@ -24,11 +24,11 @@ def title_of(name: str) -> str:
 def described(table: Table, plain: Path, scratch: Path) -> JSON:
     """The schema of an opened table that had none, with titles; `plain` is its data as plain CSV.
 
-    Text that is numbers, dates and the like but for words for no value gets that type.
+    Text that is numbers, dates and the like but for words for no value gets that type; in JSON text is text.
     """
-    schema = dict(table.schema)
-    words = _words(plain, [field.name for field in table.fields if field.type in ("string", "any")])
-    if words:
+    schema = {"missingValues": [""], **table.schema}
+    texts = [field.name for field in table.fields if field.type == "string" and "missingValues" not in field.descriptor]
+    if upgrade.format_of(table.descriptor) not in upgrade.JSON_FORMATS and (words := _words(plain, texts)):
         sifted = scratch / "sifted.csv"
         _sift(plain, sifted, words)
         typed = {field["name"]: field for field in guessing.schema(sifted)["fields"] if field["type"] != "string"}
