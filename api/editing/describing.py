@@ -13,6 +13,7 @@ from api.package import guessing, upgrade
 JSON = Any
 # What stands for no value in a column that would otherwise hold numbers, dates and the like.
 MISSING = frozenset(["NA", "N/A", "n/a", "na", "#N/A", "null", "NULL", "None", "nan", "NaN", "-", "--", "–", ".", ".."])
+UNCLEAR = ("string", "any")  # types of columns in which such a word may stand for no value
 
 
 def title_of(name: str) -> str:
@@ -27,7 +28,7 @@ def described(table: Table, plain: Path, scratch: Path) -> JSON:
     Text that is numbers, dates and the like but for words for no value gets that type; in JSON text is text.
     """
     schema = {"missingValues": [""], **table.schema}
-    texts = [field.name for field in table.fields if field.type == "string" and "missingValues" not in field.descriptor]
+    texts = [field.name for field in table.fields if field.type in UNCLEAR and "missingValues" not in field.descriptor]
     if upgrade.format_of(table.descriptor) not in upgrade.JSON_FORMATS and (words := _words(plain, texts)):
         sifted = scratch / "sifted.csv"
         _sift(plain, sifted, words)
