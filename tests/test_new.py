@@ -315,8 +315,8 @@ def test_years_as_names_of_columns_are_no_reason_to_ask(tmp_path: Path) -> None:
     ("file", "content", "said"),
     [
         ("t__csv", "", "t.csv"),
-        ("t__csv", "a,b\n1,2\n3\n", "t.csv:3: the row has 1 cells (expected: 2)"),
-        ("t__csv", 'a,b\n"x\ny",2\n3,4,5\n', "t.csv:4: the row has 3 cells (expected: 2)"),
+        ("t__csv", "a,b\n1,2\n3\n", "t.csv:3: the row has 1 cell (expected: 2, as the header)"),
+        ("t__csv", 'a,b\n"x\ny",2\n3,4,5\n', "t.csv:4: the row has 3 cells (expected: 2, as the header)"),
         ("t__csv", 'a,b\n"1,2\n3,4\n', "a quote is opened here"),
         ("t__parquet", "PAR1", "t.parquet cannot be read"),
         ("t__sqlite", "none", "t.sqlite cannot be read: file is not a database"),

@@ -32,18 +32,23 @@ class Preview(NamedTuple):
     temporary: Path
 
 
+def small(folder: Path) -> Path:
+    things = packages.table("things", ["id", "n:integer"], [["one", 1], ["two", 2]])
+    return packages.write(folder / "package", things, title="Things", created="2026-01-01T00:00:00Z")
+
+
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    things = packages.table("things", ["id", "n:integer"], [["one", 1], ["two", 2]])
-    return packages.write(tmp_path / "package", things, title="Things", created="2026-01-01T00:00:00Z")
+    return small(tmp_path)
 
 
 @contextmanager
-def previewed(package: Path) -> Iterator[Preview]:
+def previewed(package: Path, **environ: str) -> Iterator[Preview]:
     folder = package.parent
     temporary = folder / "temporary"
     temporary.mkdir()
-    with running.lantern(folder / "log", "preview", str(package), cwd=folder, TMPDIR=str(temporary)) as server:
+    environ["TMPDIR"] = str(temporary)
+    with running.lantern(folder / "log", "preview", str(package), cwd=folder, **environ) as server:
         yield Preview(server.url, server.pid, package, folder / "log", temporary)
     until(lambda: not any(temporary.iterdir()))  # also of one that was killed
 
@@ -72,33 +77,41 @@ def edit(preview: Preview, text: str) -> None:
     (preview.package / "data/things.csv").write_text(text)
 
 
-def test_a_preview_is_a_draft_in_meta_and_on_every_page_and_is_kept_by_no_client(package: Path) -> None:
-    with previewed(package) as preview:
-        meta = body(preview)["meta"]
-        assert (meta["draft"], meta["version"]) == (True, "1.0.0-draft.1")
-        for path in ("/", "/docs/", "/releases/latest/", "/releases/latest/codebook.html", "/problems/not-found"):
-            headers, page = get(preview.url + path, "text/html")
-            assert page.count(b"Draft: not published, not signed") == 1, path
-            assert (headers["Cache-Control"], int(headers["Content-Length"])) == ("no-store", len(page)), path
-        for path in ("/v1/datasets/things/records", "/releases/latest/data/things.csv"):
-            assert get(preview.url + path)[0]["Cache-Control"] == "no-store", path
-        for path in ("/docs/", "/v1/", "/releases/latest/data/things.csv"):
-            request = urllib.request.Request(preview.url + path, method="HEAD")
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                assert answer.status == 200, path
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
+    """A preview under settings of a public server, which nobody edits."""
+    package = small(tmp_path_factory.mktemp("public"))
+    with previewed(package, LANTERN_HOST="0.0.0.0", LANTERN_BASE_URL="https://example.org") as preview:
+        yield preview
 
 
-def test_nothing_goes_into_the_store_and_nothing_is_signed(package: Path) -> None:
-    with previewed(package) as preview:
-        assert not (package.parent / "var").exists()
-        assert not [*preview.temporary.rglob("tuf"), *preview.temporary.rglob("keys")]
+def test_a_preview_is_a_draft_in_meta_and_on_every_page(public: Preview) -> None:
+    meta = body(public)["meta"]
+    assert (meta["draft"], meta["version"]) == (True, "1.0.0-draft.1")
+    for path in ("/", "/docs/", "/releases/latest/", "/releases/latest/codebook.html", "/problems/not-found"):
+        headers, page = get(public.url + path, "text/html")
+        assert page.count(b"Draft: not published, not signed") == 1, path
+        assert int(headers["Content-Length"]) == len(page), path
 
 
-def test_only_this_machine_sees_a_preview_whatever_the_settings_say(package: Path, tmp_path: Path) -> None:
-    environ = {"LANTERN_HOST": "0.0.0.0", "LANTERN_BASE_URL": "https://example.org"}
-    with running.lantern(tmp_path / "log", "preview", str(package), **environ) as server:
-        assert server.url.startswith("http://127.0.0.1:")
-        assert b"example.org" not in get(f"{server.url}/v1/")[1]
+@pytest.mark.parametrize("path", ["/", "/v1/", "/v1/datasets/things/records", "/releases/latest/data/things.csv"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_no_client_keeps_a_draft(public: Preview, path: str, method: str) -> None:
+    names = {"If-None-Match": "*", "Range": "bytes=0-1", "Accept-Encoding": "gzip"}
+    request = urllib.request.Request(public.url + path, method=method, headers=names)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert (answer.status, answer.headers["Cache-Control"], answer.headers["ETag"]) == (200, "no-store", None)
+
+
+def test_nothing_goes_into_the_store_and_nothing_is_signed(public: Preview) -> None:
+    assert not (public.package.parent / "var").exists()
+    assert [*public.temporary.rglob("datapackage.json")]
+    assert not [*public.temporary.rglob("tuf"), *public.temporary.rglob("keys")]
+
+
+def test_only_this_machine_sees_a_preview_whatever_the_settings_say(public: Preview) -> None:
+    assert public.url.startswith("http://127.0.0.1:")
+    assert b"example.org" not in get(f"{public.url}/v1/")[1]
 
 
 def test_an_edit_is_served_and_one_with_an_error_leaves_the_last_good_draft(package: Path) -> None:

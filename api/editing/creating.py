@@ -152,7 +152,8 @@ def _rows(source: Source, table: Table) -> int:
         for number, row in enumerate(csv.reader(file), 1):
             if len(row) != len(table.fields):
                 path, line = source.places(table, {number})[number]
-                raise NotCreated(f"{path}:{line}: the row has {len(row)} cells (expected: {len(table.fields)})")
+                cells = f"{len(row)} {'cell' if len(row) == 1 else 'cells'}"
+                raise NotCreated(f"{path}:{line}: the row has {cells} (expected: {len(table.fields)}, as the header)")
     return number - 1
 
 
