@@ -41,13 +41,11 @@ def extract(file: Path, folder: Path, say: Say) -> list[Path]:
 
 def _sqlite(file: Path, say: Say) -> Iterator[tuple[str, Sequence[str], Rows]]:
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        known = db.execute(
-            "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        ).fetchall()
-        for type, name in known:
+        db.execute("PRAGMA trusted_schema=OFF")  # it may be a stranger's
+        for type, name in db.execute("SELECT type, name FROM sqlite_schema").fetchall():
             if type == "view":
                 say(f"{file.name}: the view {name} is left out")
-            elif type == "table":
+            elif type == "table" and not name.startswith("sqlite_"):
                 quoted = name.replace('"', '""')
                 rows = db.execute(f'SELECT * FROM "{quoted}"')  # noqa: S608  (quoted)
                 yield name, [column[0] for column in rows.description], rows
@@ -59,7 +57,7 @@ def _parquet(file: Path, _: Say) -> Iterator[tuple[str, Sequence[str], Rows]]:
     with parquet.ParquetFile(file) as opened:
         batches = opened.iter_batches(10_000)
         rows = (row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
-        yield file.name.split(".")[0], opened.schema_arrow.names, rows
+        yield file.stem, opened.schema_arrow.names, rows
 
 
 _READERS: Mapping[str, Callable[[Path, Say], Iterator[tuple[str, Sequence[str], Rows]]]] = {
