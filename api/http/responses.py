@@ -272,6 +272,8 @@ def envelope(
     if copied := copied_from():
         names = ("upstream", "synced_at", "upstream_version", "stale_after")
         said["mirror"] = {name: getattr(copied, name) for name in names}
+    if release.package.descriptor.get(DRAFT):
+        said["draft"] = True
     where = {"self": with_query(data_request.path, canonical), **pinned(data_request, links)}
     where.setdefault("permalink", permalink(data_request.path, canonical, release))
     if latest := latest_version(data_request.path, canonical):
@@ -282,10 +284,8 @@ def envelope(
 @lru_cache(maxsize=256)
 def _about(release: Release) -> tuple[dict[str, Any], dict[str, Any]]:
     """What every meta says of a release: first, and last."""
-    state: dict[str, Any] = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
-    if release.package.descriptor.get(DRAFT):
-        state["draft"] = True
-    first = {"version": release.version, "published_at": release.published_at, **state}
+    withdrawn = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
+    first = {"version": release.version, "published_at": release.published_at, **withdrawn}
     return first, {"license": release.package.license, "citation": release.package.citation}
 
 
