@@ -164,12 +164,15 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(values: Mapping[str, Any]) -> None:
-    """Serve until a signal ends it. `values` are the settings. Raises SettingError if it cannot listen."""
+def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> None:
+    """Serve until a signal ends it. `values` are the settings, with which `create` makes the application.
+
+    Raises SettingError if it cannot listen.
+    """
     util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
     bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
     _Server(
-        {**options(values), "bind": bind, "when_ready": _tell, "post_worker_init": _look}, lambda: create_app(**values)
+        {**options(values), "bind": bind, "when_ready": _tell, "post_worker_init": _look}, lambda: create(**values)
     ).run()
 
 

@@ -42,7 +42,12 @@ def _url(text: str) -> str:
 
 
 SETTINGS = (
-    Setting("PACKAGE", "datapackage/", "data package to validate, build and serve", _path),
+    Setting(
+        "PACKAGE",
+        "datapackage/",
+        "data package to validate, build and serve (if it is not there: the working directory, if that is one)",
+        _path,
+    ),
     Setting("STORE", "var/store", "folder of the releases", _path),
     Setting("INDEX", "", "folder of the indexes that servers ask (empty: `index` in the store)"),
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),

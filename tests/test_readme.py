@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -64,6 +65,18 @@ def test_the_parameters_of_the_readme_are_the_parameters() -> None:
 
 def test_the_commands_of_the_readme_are_the_commands() -> None:
     assert sorted(names("| command | does |", README)) == sorted(f"lantern {name}" for name in main.commands)
+
+
+@pytest.mark.parametrize("command", ["validate", "build", "serve", "preview", "release", "format", "openapi"])
+def test_every_command_about_a_package_takes_it_as_an_argument(command: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "api", command, "nowhere"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, "nowhere: no such file or folder" in done.stdout + done.stderr) == (1, True), done.stderr
 
 
 def test_the_map_of_the_code_names_every_room_and_nothing_else() -> None:

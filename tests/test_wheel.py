@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +78,33 @@ def test_a_wheel_serves_a_package_from_a_folder_with_a_strangers_modules(lantern
         book = openpyxl.load_workbook(io.BytesIO(get(f"{records}.xlsx?n=2")))
         assert "two" in [cell.value for row in book["things"].rows for cell in row]
         assert pyarrow.parquet.read_table(io.BytesIO(get(f"{records}.parquet?n=2"))).column("id").to_pylist() == ["two"]
+
+
+def test_a_csv_file_is_an_api_with_documentation_as_the_readme_says(lantern: Path, elsewhere: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = readme.partition("## From a CSV file to an API\n")[2].partition("\n## ")[0]
+    install, write, new, preview = re.findall(r"^    (.+)$", section, re.MULTILINE)
+    assert (install, new, preview) == ("pip install .", "lantern new sales.csv", "lantern preview sales")
+    environ = {**os.environ, "PATH": f"{lantern.parent}:{os.environ['PATH']}"}
+    subprocess.run(f"{write} && {new}", shell=True, cwd=elsewhere, env=environ, check=True)
+    addresses = re.findall(r"http://127.0.0.1:8000(/(?:[^\s,]*[^\s,.])?)", section)
+    assert len(addresses) == 3
+    for log, command, version in (("preview", preview, "0.1.0-draft.1"), ("serve", "lantern serve sales", "0.1.0")):
+        with running.lantern(elsewhere / log, *command.split()[1:], command=[str(lantern)], cwd=elsewhere) as server:
+            for address in addresses:
+                assert get(server.url + address)
+            answer = json.loads(get(server.url + addresses[-1]))
+        assert [row["product"] for row in answer["data"]] == ["tea"]
+        assert answer["meta"]["version"] == version
+
+
+def test_in_the_folder_of_a_package_no_command_needs_its_name(lantern: Path, elsewhere: Path) -> None:
+    (elsewhere / "t.csv").write_text("id,n\na,1\nb,2\n")
+    subprocess.run([lantern, "new", "t.csv"], cwd=elsewhere, check=True)
+    inside = elsewhere / "t"
+    subprocess.run([lantern, "validate"], cwd=inside, check=True)
+    with running.lantern(elsewhere / "log", "serve", command=[str(lantern)], cwd=inside) as server:
+        assert [row["id"] for row in json.loads(get(f"{server.url}/v1/datasets/t/records"))["data"]] == ["a", "b"]
 
 
 def test_another_server_makes_a_workbook_in_a_folder_with_a_strangers_modules(lantern: Path, elsewhere: Path) -> None:

@@ -1,12 +1,15 @@
 """The command `lantern`."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from api import settings
-from api.cli import export, keys, mirror, package, serve
+from api.cli import export, keys, mirror, new, package, preview, serve
 from api.model.errors import LanternError
+from api.model.files import DESCRIPTOR
 
 
 class Lantern(click.Group):
@@ -31,8 +34,11 @@ def main(context: click.Context) -> None:
     Exit status: 0 done, 1 the data or a verification is wrong, 2 wrong usage.
     """
     context.obj = settings.load()
+    own = context.obj["PACKAGE"]
+    if "LANTERN_PACKAGE" not in os.environ and not own.exists() and Path(DESCRIPTOR).is_file():
+        context.obj["PACKAGE"] = Path()
 
 
-for module in (package, serve, export, mirror, keys):
+for module in (new, package, preview, serve, export, mirror, keys):
     for command in module.COMMANDS:
         main.add_command(command)

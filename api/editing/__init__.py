@@ -1,1 +1,1 @@
-"""For those who edit a package: drafting the next version, putting files in order."""
+"""Makes packages of data files, previews them, puts their files in order, drafts their next version."""

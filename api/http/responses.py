@@ -35,7 +35,7 @@ from api.http.request import (
     with_query,
 )
 from api.model import published
-from api.model.files import MANIFEST, SUMS
+from api.model.files import DRAFT, MANIFEST, SUMS
 from api.query import parse
 from api.store.releases import Release, Store
 
@@ -287,6 +287,8 @@ def envelope(
     if copied := copied_from():
         names = ("upstream", "synced_at", "upstream_version", "stale_after")
         said["mirror"] = {name: getattr(copied, name) for name in names}
+    if release.package.descriptor.get(DRAFT):
+        said["draft"] = True
     where = {"self": with_query(data_request.path, canonical), **pinned(data_request, links)}
     where.setdefault("permalink", permalink(data_request.path, canonical, release))
     if latest := latest_version(data_request.path, canonical):

@@ -2,6 +2,7 @@
 
 DESCRIPTOR = "datapackage.json"
 README, CHANGELOG, LICENSE, CITATION = TEXTS = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
+DRAFT = "lantern:draft"  # property of the descriptor of what was never published (lantern preview)
 HISTORY = "history"  # the folder of a package that holds its previous versions
 
 MANIFEST = "manifest.json"

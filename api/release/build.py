@@ -155,6 +155,11 @@ def _add(version: _Version, root: Path, indexes: Path, say: Say) -> releases.Rel
     return release
 
 
+def draft(source: package.Source, report: package.Report, root: Path, say: Say = lambda _: None) -> releases.Release:
+    """Put a valid version into a store without what was before it; no signature follows, and nobody relies on it."""
+    return _add(_Version(source, None, report), root, layout.folder(root, ""), say)
+
+
 def publish(folder: Path, target: Path) -> bool:
     """Everything on disk first, then one rename: a crash leaves the old state or the new one.
 
