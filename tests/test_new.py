@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -318,6 +319,7 @@ def test_years_as_names_of_columns_are_no_reason_to_ask(tmp_path: Path) -> None:
         ("t__csv", "a,b\n1,2\n3\n", "t.csv:3: the row has 1 cell (expected: 2, as the header)"),
         ("t__csv", 'a,b\n"x\ny",2\n3,4,5\n', "t.csv:4: the row has 3 cells (expected: 2, as the header)"),
         ("t__csv", 'a,b\n"1,2\n3,4\n', "a quote is opened here"),
+        ("t__xlsx", "PK", "t.xlsx: the file is no xlsx spreadsheet"),
         ("t__parquet", "PAR1", "t.parquet cannot be read"),
         ("t__sqlite", "none", "t.sqlite cannot be read: file is not a database"),
         ("t__sqlite", "", "t.sqlite holds no tables"),
@@ -366,6 +368,35 @@ y'), (3, NULL, 1e3, 'z');
     assert (tmp_path / "made/data/sales.csv").read_text("utf-8") == sales
     assert [key["fields"] for key in schema(tmp_path / "made", 1)["foreignKeys"]] == [["customer_id"]]
     assert "shop.sqlite: the view all_sales is left out\n" in done.stderr
+
+
+def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_each_sheet_with_a_value_becomes_a_table(tmp_path: Path) -> None:
+    people = [["id", "name", "born", "pay"], ["p1", "Ann", date(1990, 5, 1), 12.5], ["p2", "Bob", None, "n/a"]]
+    file = workbook(tmp_path / "staff.xlsx", People=people, Empty=[], Leave=[["person", "days"], ["p1", 3]])
+    done = lantern("new", file, "--into", tmp_path / "made")
+    assert done.exit_code == 0, done.output
+    made = tmp_path / "made"
+    assert (made / "data/staff-people.csv").read_text() == "id,name,born,pay\np1,Ann,1990-05-01,12.5\np2,Bob,,n/a\n"
+    assert types(made) == {"id": "string", "name": "string", "born": "date", "pay": "number"}
+    assert [entry["title"] for entry in descriptor(made)["resources"]] == ["Staff People", "Staff Leave"]
+    assert types(made, 1) == {"person": "string", "days": "integer"}
+
+
+def test_the_only_sheet_of_a_file_is_called_like_the_file(tmp_path: Path) -> None:
+    file = workbook(tmp_path / "staff.xlsx", Sheet1=[["Ann", 3], ["Bob", 4]])
+    assert lantern("new", file, "--no-header", "--into", tmp_path / "made").exit_code == 0
+    assert (tmp_path / "made/data/staff.csv").read_text() == "field1,field2\nAnn,3\nBob,4\n"
 
 
 def test_what_is_said_of_text_files_is_not_said_of_databases(tmp_path: Path) -> None:

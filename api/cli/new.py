@@ -15,7 +15,9 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--encoding", default="", help="How text files are encoded (default: UTF-8).")
 @click.option("--no-header", is_flag=True, help="The first row of each file is data.")
 def new(files: tuple[Path, ...], folder: Path | None, encoding: str, no_header: bool) -> None:
-    """Make a package of data files: CSV, TSV, JSON, JSON Lines, Parquet, SQLite.
+    """Make a package of data files: CSV, TSV, JSON, JSON Lines, XLSX, ODS, Parquet, SQLite.
+
+    Each sheet of a spreadsheet that has a value is a table, and so is each table of a database.
 
     Each table goes into data/ as plain CSV, whatever it was. datapackage.json gets guessed types, titles,
     keys and foreign keys where the data bear them; README.md the questions that only a person can answer. Correct them

@@ -21,7 +21,6 @@ from api import package
 from api.editing.describing import described, title_of
 from api.editing.drafting import now
 from api.editing.extracting import extract
-from api.editing.format import DELIMITERS
 from api.editing.relating import Plain, keys
 from api.model import types
 from api.model.descriptor import Table
@@ -29,6 +28,8 @@ from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, README
 from api.package import PackageError, Source, open_source, upgrade
 from api.package.opening import DESCRIPTORS
+from api.package.tables import BadTable, Given, sheets
+from api.package.tables.delimited import DELIMITERS
 from api.release.descriptions import templates
 from api.store import manifest
 
@@ -95,30 +96,41 @@ def _give(
     resources: dict[str, dict[str, JSON]] = {}
     titles: dict[str, str] = {}
 
-    def add(file: Path, own: Mapping[str, JSON]) -> None:
-        stem = stem_of(file)
-        name = next(name for name in _numbered(slug(stem) or "table", "{0}-{1}") if name not in resources)
+    def add(file: Path, title: str, own: Mapping[str, JSON]) -> None:
+        name = next(name for name in _numbered(slug(title) or "table", "{0}-{1}") if name not in resources)
         path = next(p for p in _numbered(file.name, "{1}/{0}") if p != DESCRIPTOR and not (folder / p).exists())
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / path)
-        titles[name] = title_of(stem)
+        titles[name] = title_of(title)
         resources[name] = {"name": name, "type": "table", "path": path, **own}
 
     for file in files:
+        dialect: dict[str, JSON] = {} if header else {"header": False}
+        format = upgrade.format_of({"path": file.name})
         with tempfile.TemporaryDirectory(prefix="lantern-") as scratch:
             extracted = extract(file, Path(scratch), say)
             for part in extracted:
-                add(part, {})
-        if not extracted:
-            written = (
-                {"encoding": encoding or _marked(file)}
-                if upgrade.format_of({"path": file.name}) in upgrade.TABULAR
-                else {}
-            )
-            add(file, {**written, **({} if header else {"dialect": {"header": False}})})
+                add(part, stem_of(part), {})
+        if format in sheets.FORMATS:
+            for sheet, title in _sheets(file).items():
+                add(file, title, {"dialect": {**dialect, "sheetName": sheet}})
+        elif not extracted:
+            encoded = {"encoding": encoding or _marked(file)} if format in upgrade.TABULAR else {}
+            add(file, stem_of(file), {**encoded, "dialect": dialect})
     described = {"$schema": upgrade.PACKAGE, "resources": [*resources.values()]}
     (folder / DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8")
     return titles
+
+
+def _sheets(file: Path) -> dict[str, str]:
+    """The sheets of a spreadsheet that have a value, with titles. Raises NotCreated for a file that is none."""
+    try:
+        names = sheets.filled(Given({"name": file.name, "path": file.name}, file.parent, DESCRIPTOR))
+    except BadTable as error:
+        raise NotCreated("\n".join(finding.text() for finding in error.findings)) from error
+    if not names:
+        raise NotCreated(f"{file.name} has no sheet with a value")
+    return {name: stem_of(file) if len(names) == 1 else f"{stem_of(file)} {name}" for name in names}
 
 
 def _numbered(name: str, form: str) -> Iterator[str]:

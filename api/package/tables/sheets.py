@@ -47,6 +47,17 @@ def table(given: Given) -> natives.Table:
     return header._replace(cells=labels), _whole(given, below, header, len(labels))
 
 
+def filled(given: Given) -> list[str]:
+    """The names of the sheets that have a value, in their order. Raises BadTable for a file that is no spreadsheet."""
+    reader = FORMATS[given.format]
+    with _archive(given, given.paths[0]) as archive:
+        return [
+            name
+            for place, name in enumerate(reader.names(archive))
+            if any(not isinstance(item, Merged) and item[1] for item in reader.rows(archive, place))
+        ]
+
+
 def _whole(given: Given, rows: Iterator[Row], header: Record, width: int) -> Iterator[Row]:
     """The rows that have a value, each as wide as the header, or wider where a value stands beside it."""
     last, blank = header.line, 0
