@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from api.model import descriptor
-from api.model.findings import Finding
+from api.model.findings import MENDED, Finding
 from api.package import upgrade
 from api.package.tables import encodings, unpacking
 
 JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
-MENDED = "; lantern format mends this"
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 
 
