@@ -13,6 +13,7 @@ import frictionless
 
 from api.model import descriptor
 from api.model.descriptor import Package, Table, edits
+from api.model.files import HISTORY
 from api.model.findings import Edit, Finding
 from api.package import fields, tables, upgrade
 from api.package.locating import Place
@@ -23,7 +24,7 @@ BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 PLAIN: Mapping[str, JSON] = {
     **{"type": "table", "scheme": "file", "format": "csv", "encoding": "utf-8"},
-    "dialect": {"csv": {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}},
+    "dialect": {"headerRows": [1], "csv": {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}},
 }
 KEYS = ("primaryKey", "foreignKeys")
 FED_OF_SCHEMAS = ("fieldsMatch", *KEYS)
@@ -47,6 +48,11 @@ class Source:
     ready: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     unread: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+
+    @property
+    def former(self) -> bool:
+        """Whether this is a previous version of a package, as a package carries it (api.release.history)."""
+        return self.folder.parent.name == HISTORY
 
     def file(self, table: Table) -> str:
         """The file of a table: its first one, or the descriptor."""

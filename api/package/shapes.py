@@ -8,6 +8,8 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 
+from api.package.checks import codes
+
 Shape = Mapping[str, Any]
 
 
@@ -37,10 +39,12 @@ CONSTRAINTS = _object(
         **{"pattern": TEXT, "enum": _list({}), "jsonSchema": OBJECT},
     }
 )
+CODES = _object({"list": {"enum": [*codes.LISTS]}, "also": _list(TEXT)}, "list")
 FIELD = {
     **dict.fromkeys(("name", "type", "format", "itemType", "groupChar", "decimalChar", "delimiter"), TEXT),
     **dict.fromkeys(("trueValues", "falseValues"), _list(TEXT)),
     **{"bareNumber": FLAG, "missingValues": LABELLED, "categories": _list(CATEGORY), "constraints": CONSTRAINTS},
+    codes.PROPERTY: CODES,
 }
 SCHEMA = _object(
     {

@@ -20,10 +20,6 @@ OF_HEADERS: Mapping[str, str] = {
     "duplicate-label": "the name is listed twice in the header",
     "unmatched-header": "no column has the name of a field",
 }
-OF_ROWS: Mapping[str, tuple[str, str | None]] = {
-    "extra-cell": ("the row has more cells than the header", None),
-    "missing-cell": ("the row ends before this field", "a cell"),
-}
 COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
 
 
@@ -42,14 +38,14 @@ def findings(error: Any, table: Table, file: str, row: Any = None) -> Iterator[F
 
 def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Finding]:
     """A row of nulls is a row; frictionless puts this one error in place of all others."""
-    width, cells = len(row.field_names), row.cells
-    for cell in cells[width:]:
-        yield Finding("extra-cell", OF_ROWS["extra-cell"][0], **place, value=cell)
-    for name in row.field_names[len(cells) :]:
-        yield Finding("missing-cell", *OF_ROWS["missing-cell"][:1], **place, field=name, expected="a cell")
-    if width > 1:
+    required = [field for field in table.fields if field.required or field.name in table.primary_key]
+    if len(row.field_names) > 1:
         message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
-        yield Finding("blank-row", message, **place, expected=expected, level="warning")
+        yield Finding("blank-row", message, **place, expected=expected, level="error" if required else "warning")
+        return
+    for field in required:
+        said = {**place, "field": field.name, "value": text(row, field.name), "expected": "a value"}
+        yield Finding("required", "a value is missing", **said)
 
 
 def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | None:
@@ -95,14 +91,5 @@ def _of_row(error: Any, table: Table, row: Any, place: dict[str, Any]) -> Findin
         value = ",".join(text(row, name) for name in error.field_names)
         where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
         place |= {"field": error.field_names[0], "value": value, "expected": f"a value of {where}"}
-        return Finding("foreign-key", f"{shown(value)} does not exist in {where}", **place)
-    if error.type == "blank-row":
-        if len(table.fields) == 1 or any(
-            cell not in f.missing for f, cell in zip(table.fields, row.cells, strict=False)
-        ):
-            return None  # a null in the only column is a row like any other; NaN is a value
-        return Finding("blank-row", "the row is empty", **place, expected="a value, or no row", level="warning")
-    if error.type == "extra-cell":
-        place["value"] = error.cell
-    message, expected = OF_ROWS.get(error.type, (error.note, None))
-    return Finding(error.type, message, **place, expected=expected)
+        return Finding("foreign-key", f"{shown(value)} does not exist in {where}", **place, other=error.reference_name)
+    return Finding(error.type, error.note, **place)

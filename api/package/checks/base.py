@@ -20,9 +20,14 @@ class Checked:
     rows: Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
     file: Callable[[Table], str]
 
+    @property
+    def own(self) -> str:
+        """The file of the table that is checked."""
+        return self.file(self.table)
+
     def at(self, row: Any, field: str, type: str, message: str, expected: str | None = None) -> Finding:
         """A finding at one field of a row; one about several fields names the first."""
-        place = (self.file(self.table), self.table.name, row.row_number, field, key(self.table, row))
+        place = (self.own, self.table.name, row.row_number, field, key(self.table, row))
         return Finding(type, message, *place, text(row, field), expected)
 
     def fields(self, *parts: str) -> list[str]:
@@ -37,6 +42,10 @@ class Checked:
     def readable(self, row: Any, *parts: str) -> bool:
         """Whether no cell of the parts has an error of its own: one mistake is reported once."""
         return not row.error_cells or row.error_cells.keys().isdisjoint(self.fields(*parts))
+
+    def has_error(self, row: Any, field: str) -> bool:
+        """Whether a cell has an error that frictionless reports."""
+        return bool(row.errors) and any(getattr(error, "field_name", None) == field for error in row.errors)
 
 
 def text(row: Any, field: str) -> str:

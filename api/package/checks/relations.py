@@ -1,13 +1,13 @@
-"""Checks between rows: order, sums that must hold, and conflicts that must be real."""
+"""Checks between rows: order, and conflicts that must be real."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
 from api.model.files import CONFLICTS, POSITIONS
-from api.model.findings import Finding
-from api.package.checks.base import Checked, key, key_of, value_of
+from api.model.findings import MENDED, Finding
+from api.package.checks.base import Checked, key_of, value_of
 from api.package.checks.figures import PERIOD, PREFERRED, QUANTITY
 
 READ = {CONFLICTS: ("id", "preferred_record"), POSITIONS: ("conflict", "dataset", "record", "role")}
@@ -20,51 +20,10 @@ def in_order(checked: Checked, last: list[Any], row: Any) -> Iterator[Finding]:
         return
     if last and parts < last:
         expected = f"a place before {','.join(map(str, last))}"
-        yield checked.at(row, checked.table.primary_key[0], "unsorted", "the rows are not sorted by key", expected)
+        yield checked.at(
+            row, checked.table.primary_key[0], "unsorted", f"the rows are not sorted by key{MENDED}", expected
+        )
     last[:] = parts
-
-
-class Sums:
-    """Parts that must add up do, exactly (package property lantern:sums)."""
-
-    def __init__(self, checked: Checked) -> None:
-        self.checked = checked
-        sums = checked.package.descriptor.get("lantern:sums") or []
-        self.rules = [rule for rule in sums if rule["resource"] == checked.table.name]
-        # Each row that a sum names, by its key; None until it is read.
-        self.rows: dict[str, Any] = {name: None for rule in self.rules for name in _keys(rule)}
-
-    def of_row(self, row: Any) -> tuple[()]:
-        name = key(self.checked.table, row)
-        if name in self.rows:
-            self.rows[name] = row
-        return ()
-
-    def at_end(self) -> Iterator[Finding]:
-        for rule in self.rules:
-            field, title, keys = str(rule["field"]), f'the sum "{rule["name"]}"', _keys(rule)
-            cells = {name: None if self.rows[name] is None else self.rows[name][field] for name in keys}
-            for name in [name for name in keys if cells[name] is None]:
-                what = "does not exist" if self.rows[name] is None else f"has no {field}"
-                yield self._at_key(name, field, f"the row {name} of {title} {what}", "a row with a number")
-            if None in cells.values():
-                continue
-            added = sum(Decimal(str(cells[str(part)])) for part in rule["parts"])
-            total = Decimal(str(cells.get(rule["total"], rule["total"])))
-            if added != total:
-                message = f"{title} fails: the parts add up to {added}, the total is {total}"
-                yield self._at_key(keys[-1], field, message, str(added))
-
-    def _at_key(self, name: str, field: str, message: str, expected: str) -> Finding:
-        if self.rows[name] is not None:
-            return self.checked.at(self.rows[name], field, "sum", message, expected)
-        place = (self.checked.file(self.checked.table), self.checked.table.name)
-        return Finding("sum", message, *place, field=field, key=name, expected=expected)
-
-
-def _keys(rule: Mapping[str, Any]) -> list[str]:
-    """The rows that a sum names: its parts, then its total where that is a row and not a number."""
-    return [str(name) for name in [*rule["parts"], rule["total"]] if isinstance(name, str)]
 
 
 class Conflicts:
@@ -99,30 +58,36 @@ class Conflicts:
             name = conflict["id"] or ""
             place = (self.checked.file(self.tables[CONFLICTS]), CONFLICTS, number)
             for field, message, expected in self._unreal(self.positions.get(name, []), conflict):
-                yield Finding("conflict", message, *place, field, name, conflict[field] or "", expected)
+                yield Finding(
+                    "conflict", message, *place, field, name, conflict[field] or "", expected, other=POSITIONS
+                )
             yield from self._unlike(name)
 
     def _dangling(self, row: Any) -> Iterator[Finding]:
         dataset, record = _record(row)
         if dataset not in self.tables:
             message = f'the table "{dataset}" does not exist'
-            yield self.checked.at(row, "dataset", "conflict", message, "a table of the package")
+            found = self.checked.at(row, "dataset", "conflict", message, "a table of the package")
+            yield replace(found, other=dataset)
         elif (dataset, record) not in self.records:
             message = f'the row "{record}" does not exist in {dataset}'
-            yield self.checked.at(row, "record", "conflict", message, f"the key of a row of {dataset}")
+            found = self.checked.at(row, "record", "conflict", message, f"the key of a row of {dataset}")
+            yield replace(found, other=dataset)
 
     def _unreal(self, rows: list[Any], conflict: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
         """What is wrong with a conflict itself: field, message, and what was expected."""
         positions = [self._position(row) for row in rows]
         if len(positions) < 2:
             message = f"the conflict has {len(positions)} position{'' if len(positions) == 1 else 's'}"
-            yield "id", message, "at least two positions"
-        elif None not in positions and positions.count(positions[0]) == len(positions):
+            yield "id", message, f"at least two rows in {POSITIONS}"
+            return
+        if None not in positions and positions.count(positions[0]) == len(positions):
             yield "id", "the positions do not differ", "figures that differ in value, bounds, series or period"
         chosen = [str(row["record"]) for row in rows if row["role"] == PREFERRED]
         preferred = chosen[0] if chosen else None
         if len(chosen) <= 1 and preferred != conflict["preferred_record"]:
-            yield "preferred_record", f"the preferred position is {preferred or 'none'}", preferred or "nothing"
+            message = f"the position that is preferred in {POSITIONS} is {preferred or 'none'}"
+            yield "preferred_record", message, preferred or "nothing"
 
     def _position(self, row: Any) -> list[Any] | None:
         """What a position says: its numbers, series and period, each as a value."""
@@ -145,7 +110,8 @@ class Conflicts:
             field = self.tables[str(row["dataset"])].figure.get("standing") if figure else None
             if figure and field and figure.get(field) != PREFERRED:
                 message = f'{row["record"]} is preferred here but its {field} is "{figure.get(field)}"'
-                yield self.checked.at(row, "role", "conflict", message, f"a figure whose {field} is preferred")
+                found = self.checked.at(row, "role", "conflict", message, f"a figure whose {field} is preferred")
+                yield replace(found, other=str(row["dataset"]))
 
 
 def _record(position: Any) -> tuple[str, str]:

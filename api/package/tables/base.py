@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from api.model import descriptor
-from api.model.findings import Finding
+from api.model.findings import MENDED, Finding
 from api.package import upgrade
 from api.package.tables import encodings, unpacking
 
@@ -17,7 +17,6 @@ JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
 MOST_COLUMNS = 100_000
 MOST_EXTRA = 100  # cells of a row beyond the header: each is an error that frictionless makes with the whole row
-MENDED = "; lantern format mends this"
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 
 
@@ -130,6 +129,9 @@ class Given:
 
     def _null(self, line: str, file: str, number: int) -> Finding:
         """What is said of a null character, which UTF-16 has at every other place."""
+        if number == 1 and line.startswith("PK\x03\x04"):
+            message, expected = "the file is a workbook or an archive, and no text", "the sheet, saved as CSV UTF-8"
+            return Finding("unreadable-table", message, file, self.name, expected=expected)
         wide = line.count("\0") * 3 > len(line)
         message = "the line holds null characters" + (": it looks like UTF-16" if wide else "")
         return Finding("encoding", message, file, self.name, number, expected="text without null characters")

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from api.model.files import HISTORY
-from api.model.findings import Finding, Level
+from api.model.findings import MENDED, Finding, Level
 from api.package import attached
 from api.package.reading import Source
-from api.package.tables.base import MENDED
 from api.package.upgrade import paths
 
 FIXED = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")}  # those of one length
