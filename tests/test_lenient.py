@@ -357,3 +357,30 @@ def test_the_commands_of_the_page_on_packages_run(tmp_path: Path, monkeypatch: p
     assert [run(*command)[0] for command in commands] == [0, 0, 1, 1]
     cell(0, 1, "1")({}, tmp_path / "package")
     assert [run(*command)[0] for command in commands[2:3]] == [0]
+
+
+ANYTHING: list[Any] = [None, 5, 1.5, True, "", "x", "../x", "a\x1b", [], {}, [5], ["x"], [None], [[]], [{}], {"a": 1}]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value inside a value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([path] if path else []), *(one for key, part in inside for one in places(part, (*path, key)))]
+
+
+def test_no_descriptor_ends_in_a_traceback_and_something_is_left_of_most(tmp_path: Path) -> None:
+    chance, left = random.Random(7), 0
+    words = {"licenses": [{"name": "MIT"}], "contributors": [{"title": "A", "roles": ["x"]}], "keywords": ["k"]}
+    for number in range(60):
+        folder = package(tmp_path / f"p{number}")
+        descriptor = json.loads((folder / "datapackage.json").read_text("utf-8")) | words
+        descriptor["resources"][0] |= {"dialect": {"delimiter": ","}, "bytes": 1, "hash": "x", "title": "T"}
+        *path, last = chance.choice(places(descriptor))
+        part = descriptor
+        for step in path:
+            part = part[step]
+        part[last] = chance.choice(ANYTHING)
+        (folder / "datapackage.json").write_text(json.dumps(descriptor), encoding="utf-8")
+        validate(folder)
+        left += validate(folder, relaxed=True).valid
+    assert left > 50

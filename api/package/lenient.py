@@ -72,6 +72,7 @@ def _without_schema(source: Source, resource: Mapping[str, JSON], first: str | N
     if schema == resource["schema"]:
         return None
     read = _with_edits({**read, "schema": schema}, [Edit(name, None, *what, first=first)])
+    noticed = [replace(finding, level="warning") if finding.level == "error" else finding for finding in noticed]
     ready, source = {**source.ready, name: target}, _told(source, resource)
     return _with(replace(source, ready=ready, findings=(*source.findings, *noticed)), read)
 
