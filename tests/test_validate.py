@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from packages import table, write
 
+from api.cli import main
 from api.index import sqlite
 from api.model.findings import Finding, Report
 from api.package import validate
@@ -199,19 +202,109 @@ def test_a_line_is_counted_as_in_an_editor(tmp_path: Path) -> None:
     assert only(validate(write(tmp_path, table("t", ["id", "x"], rows)))).row == 5
 
 
-def test_all_errors_come_at_once_and_many_are_counted(tmp_path: Path) -> None:
-    rows = [[f"{number:04}", "x"] for number in range(1500)]
-    small = table("t", ["id", "n:integer"], rows)
+def test_all_errors_come_at_once_and_many_of_one_kind_are_counted(tmp_path: Path) -> None:
+    rows = [[f"{number:04}", "x", "1"] for number in range(1500)] + [["2000", "7", "y"]]
+    small = table("t", ["id", "n:integer", "m:integer"], rows)
     report = validate(write(tmp_path, small, table("u", ["id:integer"], [["x"]])))
-    assert [(e.type, e.file) for e in report.errors[-2:]] == [("more", "data/t.csv"), ("wrong-type", "data/u.csv")]
-    assert report.errors[-2].message == "and 500 more errors in this table"
-    assert len(report.errors) == 1002
+    assert report.text().splitlines() == [
+        'data/t.csv:2 field "n" of 0000: "x" is not a whole number (expected: a whole number); and 1,499 more like it, '
+        "on lines 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 …",
+        'data/t.csv:1502 field "m" of 2000: "y" is not a whole number (expected: a whole number)',
+        'data/u.csv:2 field "id" of x: "x" is not a whole number (expected: a whole number)',
+        "not valid: 2 tables, 1502 rows, 1502 errors, 0 warnings",
+    ]
+    told = [(entry["field"], entry["message"], entry.get("count")) for entry in report.to_json()["errors"]]
+    assert len(told) == 103
+    assert told[-2:] == [("n", "and 1,400 more like it", 1400), ("id", '"x" is not a whole number', None)]
 
 
 def test_a_wrong_header_is_one_error_and_not_one_for_each_row(tmp_path: Path) -> None:
     folder = write(tmp_path, table("t", ["id", "x:number"], [["a", "1"], ["b", "2"]]))
     (folder / "data/t.csv").write_text("id,y\na,1\nb,2\n")
     assert place(only(validate(folder))) == ("data/t.csv", 1, "x", "y", "incorrect-label")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("id,X,y", 'field "x": the header has "X" in place of "x" (expected: x)'),
+        ("id,y,x", ": the columns are in another order, y, x; lantern format mends this (expected: x, y)"),
+        ("id,x", 'field "y": the column "y" is missing in the header (expected: id, x, y)'),
+        ("id,x,y,z", 'field "z": the column "z" is not in the schema (expected: id, x, y)'),
+        ("id,x,y,y", ': the header lists "y" twice (expected: id, x, y)'),
+        ("id,y,z", 'field "x": "x" is missing in the header, "z" is too much (expected: x)'),
+        ("a,1,2", ": the first line is not the header: none of its cells is the name of a field (expected: id, x, y)"),
+    ],
+)
+def test_a_wrong_header_is_one_line_that_names_what_was_found_and_expected(
+    tmp_path: Path, header: str, said: str
+) -> None:
+    folder = write(tmp_path, table("t", ["id", "x:number", "y:date"], []))
+    row = ",".join(["a"] * len(header.split(",")))
+    (folder / "data/t.csv").write_text(f"{header}\n{row}\n{row}\n")
+    first, last = validate(folder).text().splitlines()
+    assert first.removeprefix("data/t.csv:1").removeprefix(" ") == said
+    assert last == "not valid: 1 table, 2 rows, 1 error, 0 warnings"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [("b,1,2,3", "b: the row has 4 cells, the header has 3"), ("b,x", "b: the row has 2 cells, the header has 3")],
+)
+def test_a_row_with_another_number_of_cells_is_one_line_with_both_numbers(tmp_path: Path, row: str, said: str) -> None:
+    folder = write(tmp_path, table("t", ["id", "x:number", "y:number"], []))
+    (folder / "data/t.csv").write_text(f"id,x,y\na,1,2\n{row}\n")
+    assert validate(folder).text().splitlines()[:-1] == [f"data/t.csv:3 {said} (expected: 3 cells)"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"id,n\nse\xf1or,1\n", b'id,n\n"a,1\nb,2\n', b"n,id\n1,a\n", b"id,n\na,1,2\n", b"id\na\n", None],
+    ids=["empty", "Latin-1", "open quote", "other order", "a cell too many", "a column too few", "no file"],
+)
+def test_tables_that_refer_to_one_that_cannot_be_read_are_not_judged_by_it(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    foreign = [{"fields": ["t"], "reference": {"resource": "t", "fields": ["id"]}}]
+    positions = [["c1", "t", "a", "preferred"], ["c1", "t", "b", "rival"], ["c1", "t", "gone", "rival"]]
+    key = ["conflict", "dataset", "record"]
+    package = write(
+        tmp_path,
+        table("conflicts", ["id", "preferred_record"], [["c1", "a"]]),
+        table("conflict_positions", ["conflict", "dataset", "record", "role"], positions, primaryKey=key),
+        table("others", ["id", "t"], [["x", "a"], ["y", "z"]], foreignKeys=foreign),
+        table("t", ["id", "n:number"], [["a", "1"], ["b", "2"]]),
+        table("corrections", ["id", "dataset", "record", "field", "version"], []),
+    )
+    old = write(tmp_path / "old", table("t", ["id", "n:number"], [["a", "7"]]))
+    assert [error.type for error in validate(package, old).errors] == ["conflict", "foreign-key", "correction"]
+    file = package / "data/t.csv"
+    file.unlink() if content is None else file.write_bytes(content)
+    assert only(validate(package, old)).resource == "t"
+
+
+def test_a_table_that_is_wrong_throughout_is_told_in_a_bounded_time(tmp_path: Path) -> None:
+    rows = [[str(number), "x", "x", "x", "x"] for number in range(20_000)]
+    fields = ["id", "a:number", "b:integer", "c:date", "d:number"]
+    folder = write(tmp_path, table("t", fields, rows))
+    began = time.process_time()
+    report = validate(folder)
+    assert time.process_time() - began < 6
+    assert len(report.errors) == 404 and report.text().endswith("80000 errors, 0 warnings")
+
+
+def test_control_characters_of_a_cell_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b1m\u202e\x7f"
+    folder = write(tmp_path, table("t", ["id", "n:number"], [["a", evil]]))
+    plain = CliRunner().invoke(main, ["validate", str(folder)])
+    assert plain.output.splitlines()[0] == (
+        'data/t.csv:2 field "n" of a: "\\u001b]0;owned\\u0007\\u001b[2J\\u009b1m\\u202e\\u007f" is not a number '
+        "(expected: a number)"
+    )
+    told = CliRunner().invoke(main, ["validate", str(folder), "--json"])
+    assert json.loads(told.output)["errors"][0]["value"] == evil
+    for done in (plain, told, CliRunner().invoke(main, ["build", str(folder), "--store", str(tmp_path / "store")])):
+        assert done.exit_code == 1 and done.output.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize(("words", "kind"), [({"bytes": 1}, "bytes"), ({"hash": "sha256:" + "0" * 64}, "hash")])

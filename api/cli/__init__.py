@@ -6,6 +6,7 @@ import click
 
 from api import settings
 from api.cli import export, keys, mirror, package, serve
+from api.cli.options import echo
 from api.model.errors import LanternError
 
 
@@ -18,7 +19,7 @@ class Lantern(click.Group):
         except settings.SettingError as error:
             raise click.UsageError(str(error)) from error
         except LanternError as error:
-            click.echo(str(error), err=True)
+            echo(str(error), err=True)
             context.exit(1)
 
 

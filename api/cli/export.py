@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from api import settings
-from api.cli.options import FOLDER, STORE, Config, tell
+from api.cli.options import FOLDER, STORE, Config, echo, tell
 
 
 @click.command()
@@ -29,7 +29,7 @@ def export(config: Config, folder: Path, base_url: str | None, no_rows: bool) ->
         raise click.BadParameter(str(error), param_hint="--base-url") from error
     done = export(config["STORE"], folder, base, tell, not no_rows, config["INDEX"])
     state = "" if done.changed else ", as before"
-    click.echo(f"{folder}: {done.addresses} addresses, {done.bytes} bytes{state}")
+    echo(f"{folder}: {done.addresses} addresses, {done.bytes} bytes{state}")
 
 
 COMMANDS = (export,)

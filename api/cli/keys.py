@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import STORE, Config, tell
+from api.cli.options import STORE, Config, echo, tell
 
 PLACES = {
     "root": "offline: on two sticks in two places, never on a server; needed to rotate keys and once in two years",
@@ -74,21 +74,19 @@ def _show(store: Path) -> None:
     roots, newest = list(metadata.roots(metadata.folder(store))), metadata.newest_root(store)
     if newest is None:
         raise trust.TrustError(f"{store} has no keys yet: `lantern keys init` makes them, or the first build does")
-    click.echo(f"fingerprint  {metadata.fingerprint(roots[0][1])}")
-    click.echo(
-        "             publish it where nobody can change both (your imprint, a printed page): mirrors compare it"
-    )
+    echo(f"fingerprint  {metadata.fingerprint(roots[0][1])}")
+    echo("             publish it where nobody can change both (your imprint, a printed page): mirrors compare it")
     if len(roots) > 1:
-        click.echo(f"             now at root {roots[-1][0]}, {metadata.fingerprint(roots[-1][1])}")
+        echo(f"             now at root {roots[-1][0]}, {metadata.fingerprint(roots[-1][1])}")
     signed = [newest.signed, *(part.signed for part in metadata.state(store) or ())]
     ends = {part.type: f", signed until {part.expires:%Y-%m-%d}" for part in signed}
     for role, place in PLACES.items():
-        click.echo(f"{role}{ends.get(role, '')}; keep it {place}")
+        echo(f"{role}{ends.get(role, '')}; keep it {place}")
         for keyid in newest.signed.roles[role].keyids:
             path = ring.path(role, keyid)
-            click.echo(f"  {path if path.exists() else f'{keyid[:16]} is not in {ring.folder}'}")
+            echo(f"  {path if path.exists() else f'{keyid[:16]} is not in {ring.folder}'}")
     if any(ring.path("root", keyid).exists() for keyid in newest.signed.roles["root"].keyids):
-        click.echo(f"The root key is in {ring.folder}: move it away from this machine before others copy the store.")
+        echo(f"The root key is in {ring.folder}: move it away from this machine before others copy the store.")
 
 
 @click.command()
@@ -116,7 +114,7 @@ def withdraw(config: Config, version: str, reason: str) -> None:
     from api import trust
 
     trust.withdraw(config["STORE"], version, reason, tell)
-    click.echo(f"{version} is withdrawn; its files are in {config['STORE'] / 'withdrawn' / version}")
+    echo(f"{version} is withdrawn; its files are in {config['STORE'] / 'withdrawn' / version}")
 
 
 COMMANDS = (keys, sign, withdraw)

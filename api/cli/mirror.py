@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from api.cli.options import FOLDER, Config, tell
+from api.cli.options import FOLDER, Config, echo, tell
 from api.model.errors import LanternError
 from api.model.files import MIRROR
 
@@ -56,7 +56,7 @@ def mirror(
             tell(f"release {refused} is refused, it cannot be served: {reason}")
         new = ", ".join(done.added) or "nothing new"
         state = "is up to date with" if not done.refused else "holds what can be served of"
-        click.echo(f"{folder} {state} {done.status.upstream}: {new}; {done.fetched} bytes fetched")
+        echo(f"{folder} {state} {done.status.upstream}: {new}; {done.fetched} bytes fetched")
     if serve and (folder / MIRROR).exists():
         from api import server
 
@@ -94,12 +94,12 @@ def verify(folder: Path, fingerprint: str, strict: bool, as_json: bool) -> None:
     partial = copied is not None and copied.holds != "all"
     verdict = trust.verify(folder, fingerprint=fingerprint, strict=strict, partial=partial)
     if as_json:
-        click.echo(json.dumps(asdict(verdict), ensure_ascii=False, indent=2))
+        echo(json.dumps(asdict(verdict), ensure_ascii=False, indent=2))
     else:
         for line in [*(f"warning: {line}" for line in verdict.warnings), *verdict.problems]:
             tell(line)
         if not verdict.problems:
-            click.echo(
+            echo(
                 f"{len(verdict.releases)} releases, {verdict.files} files, {verdict.bytes} bytes: all as signed\n"
                 f"root {verdict.root}"
             )

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from api.index import layout
+from api.model import printing
 from api.store.releases import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -34,9 +35,14 @@ def PACKAGE(command: Callable[..., None]) -> Callable[..., None]:
     return _ARGUMENT(_OPTION(command))
 
 
+def echo(text: str, err: bool = False) -> None:
+    """Print lines; whatever a package or another store put into them is harmless to a terminal, and JSON stays JSON."""
+    click.echo(printing.printable(text, printing.AS_IT_IS), err=err)
+
+
 def tell(message: str) -> None:
     """Say something beside the output."""
-    click.echo(message, err=True)
+    echo(message, err=True)
 
 
 def say(message: str) -> None:

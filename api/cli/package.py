@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from api import mirror
-from api.cli.options import PACKAGE, STORE, Config, say, store, tell
+from api.cli.options import PACKAGE, STORE, Config, echo, say, store, tell
 from api.model.errors import LanternError
 from api.store.releases import NotInStore, Release
 
@@ -26,7 +26,7 @@ def validate(config: Config, as_json: bool) -> None:
     from api.release import history
 
     report = package.validate(config["PACKAGE"], history.of(config["PACKAGE"]))
-    click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2) if as_json else report.text())
+    echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2) if as_json else report.text())
     if not report.valid:
         sys.exit(1)
 
@@ -38,7 +38,7 @@ def validate(config: Config, as_json: bool) -> None:
 def build(config: Config) -> None:
     """Validate a package, add it to the store as a release, and sign the store."""
     release = built(config)
-    click.echo(f"{release.version} {release.folder}")
+    echo(f"{release.version} {release.folder}")
 
 
 def built(config: Config) -> Release:
@@ -61,7 +61,7 @@ def releases(config: Config) -> None:
     """List the releases of the store, newest first."""
     for release in store(config).releases():
         gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
-        click.echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
+        echo(f"{release.version}\t{release.published_at}\t{release.tag}{gone}")
 
 
 @click.command()
@@ -89,7 +89,7 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
     if bump and previous is None:
         previous = _previous(config)
     for line in draft(path, previous, bump, note) or ["nothing to draft"]:
-        click.echo(line)
+        echo(line)
 
 
 def _previous(config: Config) -> Path:
@@ -124,7 +124,7 @@ def tidy(config: Config, check: bool) -> None:
         raise click.UsageError("a zip cannot be changed in place: name a folder")
     wrong = False
     for file in format.tidy(path, write=not check):
-        click.echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
+        echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
         wrong = wrong or check or bool(file.reason)
     if wrong:
         sys.exit(1)
@@ -148,7 +148,7 @@ def diff(config: Config, old: str, new: str, as_json: bool, as_lines: bool) -> N
         versions = [side.package.version for side in sides]
         lines = changes.lines(*sides)
         for line in lines if as_lines else _json(lines, *versions) if as_json else _text(lines):
-            click.echo(line)
+            echo(line)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from tempfile import TemporaryFile
 import click
 
 from api import settings
-from api.cli.options import PACKAGE, STORE, Config, say, store, tell
+from api.cli.options import PACKAGE, STORE, Config, echo, say, store, tell
 from api.cli.package import built
 from api.model.errors import LanternError
 
@@ -84,11 +84,11 @@ def index(config: Config) -> None:
         say(f"making the index of release {release.version}")
         try:
             making.make(release, again=True)
-            click.echo(f"{release.version} {release.index}")
+            echo(f"{release.version} {release.index}")
         except making.NotMade as error:
             wrong[release.version] = str(error)
     for removed in making.prune(shelf.index, [release.index for release in releases]):
-        click.echo(f"removed {removed}")
+        echo(f"removed {removed}")
     if wrong:
         raise LanternError("\n".join(f"{version} has no index: {reason}" for version, reason in wrong.items()))
 
@@ -128,7 +128,7 @@ def openapi(config: Config, output: Path, check: bool) -> None:
 def show_settings() -> None:
     """List every setting with its default and meaning."""
     for setting in settings.SETTINGS:
-        click.echo(f"{settings.PREFIX}{setting.name}\t{setting.default or '(empty)'}\t{setting.help}")
+        echo(f"{settings.PREFIX}{setting.name}\t{setting.default or '(empty)'}\t{setting.help}")
 
 
 COMMANDS = (serve, index, openapi, show_settings)

@@ -1,17 +1,25 @@
 """What validation found, for people and for machines; nothing in it depends on the clock or the machine."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from api.model.printing import printable
+
 Level = Literal["error", "warning"]
+Kind = tuple[str, str, str | None, str | None, str | None, Level]
 REPORTED = ("file", "resource", "row", "field", "key", "value", "expected", "type", "message")
+MENDED = "; lantern format mends this"  # the end of a message
+FEW = 5  # findings of one kind that are told one by one
+PLACES = 10  # of more than these, how many places are told
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong: where it is, the value there and what was expected.
 
-    `row` is the line in the file, the header being line 1; `key` is the row's primary key.
+    `row` is the line in the file, the header being line 1; `key` is the row's primary key. `count` is how many findings
+    it stands for, and `other` the table beside its own that it rests on: where that cannot be read, it is no finding.
     """
 
     type: str
@@ -24,9 +32,17 @@ class Finding:
     value: str | None = None
     expected: str | None = None
     level: Level = "error"
+    count: int = 1
+    other: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What findings that differ only in their rows share."""
+        return self.file, self.type, self.resource, self.field, self.other, self.level
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in REPORTED}
+        reported = {name: getattr(self, name) for name in REPORTED}
+        return reported if self.count == 1 else {**reported, "count": self.count}
 
     def text(self) -> str:
         """One line: data/exports.csv:14 field "value" of exs-0013: "abc" is not a number (expected: a number)."""
@@ -35,7 +51,7 @@ class Finding:
         key = "" if not self.key else (f" of {self.key}" if field else f" {self.key}")
         where = f"{place}{field}{key}".strip()
         expected = f" (expected: {self.expected})" if self.expected else ""
-        return f"{where}: {self.message}{expected}" if where else f"{self.message}{expected}"
+        return printable(f"{where}: {self.message}{expected}" if where else f"{self.message}{expected}")
 
 
 @dataclass(frozen=True)
@@ -75,10 +91,28 @@ class Report:
         }
 
     def text(self) -> str:
-        """One line for each finding, and a last one that sums up."""
-        lines = [finding.text() for finding in self.errors]
-        lines += [f"warning: {finding.text()}" for finding in self.warnings]
+        """One line for each finding, or for many of one kind, and a last one that sums up."""
+        lines = [*_lines(self.errors), *(f"warning: {line}" for line in _lines(self.warnings))]
         counts = {"table": len(self.tables), "row": sum(table.rows for table in self.tables)}
-        counts |= {"error": len(self.errors), "warning": len(self.warnings)}
+        counts |= {"error": _count(self.errors), "warning": _count(self.warnings)}
         counted = (f"{number} {noun}" if number == 1 else f"{number} {noun}s" for noun, number in counts.items())
         return "\n".join([*lines, f"{'valid' if self.valid else 'not valid'}: {', '.join(counted)}"])
+
+
+def _count(findings: Iterable[Finding]) -> int:
+    return sum(finding.count for finding in findings)
+
+
+def _lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """The lines that tell findings: many of one kind are one line, with their number and the places of the first."""
+    kinds: dict[Kind, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    for alike in kinds.values():
+        first, *others = alike
+        if len(alike) <= FEW and _count(alike) == len(alike):
+            yield from (finding.text() for finding in alike)
+            continue
+        rows = [str(finding.row) for finding in others if finding.row is not None]
+        places = f", on lines {', '.join(rows[:PLACES])}{' …' if len(rows) > PLACES else ''}" if rows else ""
+        yield f"{first.text()}; and {_count(others):,} more like it{places}"

@@ -21,10 +21,6 @@ OF_HEADERS: Mapping[str, str] = {
     "duplicate-label": "the name is listed twice in the header",
     "unmatched-header": "no column has the name of a field",
 }
-OF_ROWS: Mapping[str, tuple[str, str | None]] = {
-    "extra-cell": ("the row has more cells than the header", None),
-    "missing-cell": ("the row ends before this field", "a cell"),
-}
 CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
     "required": ("required", "a value is missing", "a value"),
     "enum": ("enum", "{cell} is not allowed here", "one of {limit}"),
@@ -57,18 +53,13 @@ def findings(error: Any, table: Table, file: str, row: Any = None) -> Iterator[F
 
 def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Finding]:
     """A row of nulls is a row; frictionless puts this one error in place of all others."""
-    width, cells = len(row.field_names), row.cells
-    for cell in cells[width:]:
-        yield Finding("extra-cell", OF_ROWS["extra-cell"][0], **place, value=cell)
-    for name in row.field_names[len(cells) :]:
-        yield Finding("missing-cell", *OF_ROWS["missing-cell"][:1], **place, field=name, expected="a cell")
+    if len(row.field_names) > 1:
+        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
+        yield Finding("blank-row", message, **place, expected=expected, level="warning")
     for field in table.fields:
         if field.name in row.field_names and (field.required or field.name in table.primary_key):
             type, message, expected = CONSTRAINTS["required"]
             yield Finding(type, message, **place, field=field.name, value=text(row, field.name), expected=expected)
-    if width > 1:
-        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
-        yield Finding("blank-row", message, **place, expected=expected, level="warning")
 
 
 def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | None:
@@ -118,11 +109,8 @@ def _of_row(error: Any, table: Table, row: Any, place: dict[str, Any]) -> Findin
         value = ",".join(text(row, name) for name in error.field_names)
         where = f"{error.reference_name}.{','.join(error.reference_field_names)}"
         place |= {"field": error.field_names[0], "value": value, "expected": f"a value of {where}"}
-        return Finding("foreign-key", f"{_shown(value)} does not exist in {where}", **place)
-    if error.type == "extra-cell":
-        place["value"] = error.cell
-    message, expected = OF_ROWS.get(error.type, (error.note, None))
-    return Finding(error.type, message, **place, expected=expected)
+        return Finding("foreign-key", f"{_shown(value)} does not exist in {where}", **place, other=error.reference_name)
+    return Finding(error.type, error.note, **place)
 
 
 def _expected(field: Field, cell: str) -> str:

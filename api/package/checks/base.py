@@ -18,9 +18,14 @@ class Checked:
     rows: Callable[[str], Iterator[tuple[int, Mapping[str, str | None]]]]
     file: Callable[[Table], str]
 
+    @property
+    def own(self) -> str:
+        """The file of the table that is checked."""
+        return self.file(self.table)
+
     def at(self, row: Any, field: str, type: str, message: str, expected: str | None = None) -> Finding:
         """A finding at one field of a row; one about several fields names the first."""
-        place = (self.file(self.table), self.table.name, row.row_number, field, key(self.table, row))
+        place = (self.own, self.table.name, row.row_number, field, key(self.table, row))
         return Finding(type, message, *place, text(row, field), expected)
 
     def fields(self, *parts: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from api.model.files import CONFLICTS, POSITIONS
-from api.model.findings import Finding
+from api.model.findings import MENDED, Finding
 from api.package.checks.base import Checked, key, key_of, value_of
 from api.package.checks.figures import PERIOD, PREFERRED, QUANTITY
 
@@ -20,7 +21,9 @@ def in_order(checked: Checked, last: list[Any], row: Any) -> Iterator[Finding]:
         return
     if last and parts < last:
         expected = f"a place before {','.join(map(str, last))}"
-        yield checked.at(row, checked.table.primary_key[0], "unsorted", "the rows are not sorted by key", expected)
+        yield checked.at(
+            row, checked.table.primary_key[0], "unsorted", f"the rows are not sorted by key{MENDED}", expected
+        )
     last[:] = parts
 
 
@@ -99,17 +102,21 @@ class Conflicts:
             name = conflict["id"] or ""
             place = (self.checked.file(self.tables[CONFLICTS]), CONFLICTS, number)
             for field, message, expected in self._unreal(self.positions.get(name, []), conflict):
-                yield Finding("conflict", message, *place, field, name, conflict[field] or "", expected)
+                yield Finding(
+                    "conflict", message, *place, field, name, conflict[field] or "", expected, other=POSITIONS
+                )
             yield from self._unlike(name)
 
     def _dangling(self, row: Any) -> Iterator[Finding]:
         dataset, record = _record(row)
         if dataset not in self.tables:
             message = f'the table "{dataset}" does not exist'
-            yield self.checked.at(row, "dataset", "conflict", message, "a table of the package")
+            found = self.checked.at(row, "dataset", "conflict", message, "a table of the package")
+            yield replace(found, other=dataset)
         elif (dataset, record) not in self.records:
             message = f'the row "{record}" does not exist in {dataset}'
-            yield self.checked.at(row, "record", "conflict", message, f"the key of a row of {dataset}")
+            found = self.checked.at(row, "record", "conflict", message, f"the key of a row of {dataset}")
+            yield replace(found, other=dataset)
 
     def _unreal(self, rows: list[Any], conflict: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
         """What is wrong with a conflict itself: field, message, and what was expected."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from api.model import descriptor
-from api.model.findings import Finding
+from api.model.findings import MENDED, Finding
 from api.package import upgrade
 from api.package.tables import encodings, unpacking
 
@@ -17,7 +17,6 @@ JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
 MOST_COLUMNS = 100_000
 MOST_EXTRA = 100  # cells of a row beyond the header: each is an error that frictionless makes with the whole row
-MENDED = "; lantern format mends this"
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 
 

@@ -1,8 +1,7 @@
 """Validates a package: descriptor, files, rows, our own checks, and corrections against an earlier version."""
 
 import multiprocessing
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -12,17 +11,18 @@ from typing import Any
 import frictionless
 
 from api.model.descriptor import Field, Table
-from api.model.findings import Finding, Level, Report, TableReport
+from api.model.files import CORRECTIONS
+from api.model.findings import Finding, Report, TableReport
 from api.package import reading, translation, upgrade
-from api.package.checks import checks_of, structure
+from api.package.checks import checks_of, shape, structure
 from api.package.checks.base import Checked
 from api.package.opening import PackageError, opened
 from api.package.reading import Source, bare
 from api.package.upgrade import paths
-from api.package.validation import corrections, files, results
+from api.package.validation import causes, corrections, files, results
 from api.package.validation.results import TableResult
+from api.package.validation.tally import Tally
 
-MOST_SHOWN = 1_000  # findings of one level in one table; the rest is counted
 WORTH_A_PROCESS = 20 * 2**20  # bytes of data below which a second process costs more than it saves
 
 OF_FORM = ("blank-line", "blank-row", "delimiter", "header", "quote")  # what a strict package does not tolerate
@@ -55,31 +55,16 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
             findings += files.untidy(source.folder / path, path, table.name)
     checked = _results(source, readable, unsound, cache)
     findings += [finding for result in checked for finding in result.findings]
-    if previous is not None:
-        try:
-            with opened(previous) as earlier:
-                findings += _with_lines(source, corrections.missing(source, earlier))
-        except frictionless.FrictionlessException:
-            if all(finding.level == "warning" for finding in findings):
-                raise  # else a table of this version cannot be read, which is reported
+    broken = causes.broken(source, findings)
+    findings = causes.standing(findings, broken)
+    if previous is not None and CORRECTIONS not in broken:
+        with opened(previous) as earlier:
+            uncorrected = (f for f in corrections.missing(source, earlier) if f.resource not in broken)
+            findings += _with_lines(source, uncorrected)
     tables = [TableReport(t.name, source.file(t), r.rows) for t, r in zip(readable, checked, strict=True)]
     if strict:
         findings = [replace(one, level="error") if one.type in OF_FORM else one for one in findings]
-    return Report(_ordered(source, findings), tuple(tables))
-
-
-def _ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings of the package first, then table by table and line by line; the count of those left out comes last."""
-    resources = source.package.descriptor["resources"]
-    place = {name: position for position, name in enumerate(source.names)}
-    part = {(r["name"], path): position for r in resources for position, path in enumerate(paths(r))}
-
-    def order(finding: Finding) -> tuple[int, bool, int, int]:
-        resource = finding.resource or ""
-        within = part.get((resource, finding.file), -1)
-        return place.get(resource, -1), finding.type == "more", within, finding.row or 0
-
-    return tuple(sorted(dict.fromkeys(findings), key=order))
+    return Report(causes.ordered(source, findings), tuple(tables))
 
 
 def _metadata(source: Source, unsound: set[str | None]) -> Iterator[Finding]:
@@ -126,17 +111,24 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     table = source.package.table(name)
     assert table is not None
     checked = Checked(source.package, table, partial(_other_rows, source), source.file)
-    tally, rows = _Tally(source.file(table), table), 0
+    tally, rows = Tally(checked.own, table), 0
     try:
         with _connected(source, table) as resource:
             [baseline] = frictionless.Checklist().connect(resource)
-            tally.take(baseline.validate_start())
-            # Without a proper header a row's cells belong to no field, and each row would be wrong.
+            faults = [] if table.schema.get("fieldsMatch") else [*shape.header(table, resource.labels, checked.own)]
+            tally.add(faults)
+            tally.take([] if faults else baseline.validate_start())
             of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
             for row in resource.row_stream:
-                tally.take(baseline.validate_row(row), row)
-                tally.add(finding for check in of_rows for finding in check(row))
-            tally.take(baseline.validate_end())
+                if not resource.header.valid:
+                    continue  # without a proper header cells belong to no field, and each row would be wrong
+                if len(row.cells) != len(row.field_names):
+                    tally.add([shape.uneven(checked, row)])
+                    continue
+                tally.take(row.errors, row)
+                if not (row.errors and row.errors[0].type == "blank-row"):
+                    tally.add(finding for check in of_rows for finding in check(row))
+            tally.take(baseline.validate_end() if resource.header.valid else [])
             tally.add(finding for check in at_end for finding in check())
             rows = int(resource.stats.rows or 0)
     except frictionless.FrictionlessException as exception:
@@ -146,33 +138,6 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             else:
                 tally.take([error])
     return TableResult(rows, tuple(_with_lines(source, tally.findings())))
-
-
-class _Tally:
-    """The first findings of a table at each level, and how many more there were."""
-
-    def __init__(self, file: str, table: Table) -> None:
-        self.file, self.table = file, table
-        self.first: dict[Finding, None] = {}
-        self.counts: Counter[Level] = Counter()
-
-    def take(self, errors: Iterable[Any], row: Any = None) -> None:
-        for error in errors:
-            self.add(translation.findings(error, self.table, self.file, row))
-
-    def add(self, findings: Iterable[Finding | None]) -> None:
-        for finding in findings:
-            if finding is not None and finding not in self.first:
-                self.counts[finding.level] += 1
-                if self.counts[finding.level] <= MOST_SHOWN:
-                    self.first[finding] = None
-
-    def findings(self) -> Iterator[Finding]:
-        yield from self.first
-        for level, count in self.counts.items():
-            if count > MOST_SHOWN:
-                message = f"and {count - MOST_SHOWN} more {level}s in this table"
-                yield Finding("more", message, self.file, self.table.name, level=level)
 
 
 def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:

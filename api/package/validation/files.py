@@ -5,9 +5,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.model.findings import Finding
+from api.model.findings import MENDED, Finding
 from api.package.reading import Source
-from api.package.tables.base import MENDED
 from api.package.upgrade import paths
 
 

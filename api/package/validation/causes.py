@@ -1,0 +1,51 @@
+"""Which findings are the cause of others: they come first, and what follows from them is left out."""
+
+from collections.abc import Iterable, Sequence
+
+from api.model.files import POSITIONS
+from api.model.findings import Finding
+from api.package.reading import Source
+from api.package.upgrade import paths
+
+# The table is not read, or its cells are not those of its fields.
+CAUSES = frozenset(
+    (
+        *("descriptor", "missing-file", "unsafe-path", "remote-file", "encoding", "dialect", "quote", "header"),
+        *("unreadable-table", "blank-header", "blank-label", "unmatched-header", "column-order", "incorrect-label"),
+        *("missing-label", "extra-label", "duplicate-label", "missing-cell", "extra-cell"),
+    )
+)
+# Of form alone, or of what has to be done about a change: told after what is wrong in rows.
+LATER = {"line-end": 2, "byte-order-mark": 2, "unsorted": 2, "correction": 3}
+
+
+def broken(source: Source, findings: Iterable[Finding]) -> set[str]:
+    """The tables that others cannot be judged by: rows of them are missing, or are not what they seem."""
+    unread = set(source.names) - {table.name for table in source.package.tables}
+    errors = (finding for finding in findings if finding.level == "error" and finding.type in CAUSES)
+    return unread | {finding.resource for finding in errors if finding.resource}
+
+
+def standing(findings: Iterable[Finding], broken: set[str]) -> list[Finding]:
+    """Findings without those that rest on a table that is broken."""
+    kept = (finding for finding in findings if finding.other not in broken)
+    return [finding for finding in kept if finding.other != POSITIONS or finding.resource not in broken]
+
+
+def ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Causes first, then what is wrong in rows, then form and corrections.
+
+    In each, findings of the package come first, then table by table and line by line; the numbers of those that are
+    not described come last.
+    """
+    resources = source.package.descriptor["resources"]
+    place = {name: position for position, name in enumerate(source.names)}
+    part = {(r["name"], path): position for r in resources for position, path in enumerate(paths(r))}
+
+    def order(finding: Finding) -> tuple[int, int, bool, int, int]:
+        resource = finding.resource or ""
+        rank = 0 if finding.type in CAUSES else LATER.get(finding.type, 1)
+        within = part.get((resource, finding.file), -1)
+        return rank, place.get(resource, -1), finding.count > 1, within, finding.row or 0
+
+    return tuple(sorted(dict.fromkeys(findings), key=order))
