@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from api.model import csv_lines, types, white_space
+from api.model import csv_lines, letters, types, white_space
 from api.model.descriptor import Table
 from api.package import PackageError, Source, opened, upgrade
 from api.package.tables import delimited, encodings
@@ -147,13 +147,20 @@ def _parsed(text: str, table: Table, done: list[str]) -> Rows:
 
 def _cleaned(rows: Rows, table: Table, done: list[str]) -> Rows:
     """Rows whose keys and codes have no white space or characters that nobody sees; none becomes empty by that."""
-    places, cells = [rows[0].index(name) for name in white_space.compared(table)], 0
+    places, cells, latin = [rows[0].index(name) for name in white_space.compared(table)], 0, 0
     for row in rows[1:]:
         for place in places:
             clean = white_space.cleaned(row[place]) or row[place]
             cells += clean != row[place]
             row[place] = clean
+    for place in places:
+        others = {row[place] for row in rows[1:]}
+        for row in rows[1:]:
+            looks = letters.latin(row[place])
+            if looks != row[place] and looks in others:  # where no row has the code, a person must say which is right
+                row[place], latin = looks, latin + 1
     done += [f"white space removed from {cells} keys and codes"] if cells else []
+    done += [f"letters of another script made Latin in {latin} keys and codes"] if latin else []
     return rows
 
 

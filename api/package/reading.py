@@ -13,6 +13,7 @@ import frictionless
 from frictionless import system
 
 from api.model.descriptor import Package, Table
+from api.model.files import HISTORY
 from api.model.findings import Finding
 from api.package import tables, upgrade
 from api.package.upgrade import paths
@@ -51,6 +52,11 @@ class Source:
     ready: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     unread: tuple[Table, ...] = ()
+
+    @property
+    def former(self) -> bool:
+        """Whether this is a previous version of a package, as a package carries it (api.release.history)."""
+        return self.folder.parent.name == HISTORY
 
     def file(self, table: Table) -> str:
         """The file of a table: its first one, or the descriptor."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 
+from api.package.checks import codes
+
 Shape = Mapping[str, Any]
 
 
@@ -26,7 +28,15 @@ NAMES: Shape = {"anyOf": [TEXT, _list(TEXT)]}
 RULE = ("through", "resource", "field")
 AGREES: Shape = {"type": "object", "additionalProperties": _object(dict.fromkeys(RULE, TEXT), *RULE)}
 REFERENCE = _object({"resource": TEXT, "fields": NAMES}, "fields")
-FIELD = {"name": TEXT, "type": TEXT, "format": TEXT, "constraints": OBJECT, "categories": _list({})}
+CODES = _object({"list": {"enum": [*codes.LISTS]}, "also": _list(TEXT)}, "list")
+FIELD = {
+    "name": TEXT,
+    "type": TEXT,
+    "format": TEXT,
+    "constraints": OBJECT,
+    "categories": _list({}),
+    codes.PROPERTY: CODES,
+}
 SCHEMA = _object(
     {
         "fields": _list(_object(FIELD, "name")),

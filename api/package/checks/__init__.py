@@ -9,28 +9,46 @@ from functools import partial
 from typing import Any
 
 from api.model.findings import Finding
-from api.package.checks import cells, figures, relations
+from api.package.checks import cells, codes, figures, relations, spelling, sums
 from api.package.checks.base import Checked
 
 Check = Callable[..., Iterable[Finding]]
 
 
-def checks_of(checked: Checked, header: Any) -> tuple[list[Check], list[Check]]:
-    """The checks that apply to a table: of each row, and at the end."""
-    figure, sums, conflicts = checked.table.figure, relations.Sums(checked), relations.Conflicts(checked)
+def checks_of(checked: Checked, header: Any, former: bool) -> tuple[list[Check], list[Check]]:
+    """The checks that apply to a table: of each row, and at the end.
+
+    A `former` version was published as it is: whether its figures are right is no longer asked, since a check that was
+    added since must not keep it from being built again.
+    """
+    figure, conflicts = checked.table.figure, relations.Conflicts(checked)
+    rules, added = sums.Rules(checked), sums.Sums(checked)
     strict = checked.package.descriptor.get("lantern:strict") is True
-    of_rows: list[tuple[Check, bool]] = [
+    compared, real = spelling.columns(checked, header), codes.of(checked.table)
+    of_all: list[tuple[Check, bool]] = [
         (partial(cells.readable, checked, cells.columns(checked.table, header)), True),
         (partial(cells.unique_keys, checked, defaultdict(set)), bool(checked.table.schema.get("uniqueKeys"))),
+    ]
+    of_rows: list[tuple[Check, bool]] = [
+        (partial(spelling.unseen, checked, compared, "error" if strict else "warning"), bool(compared)),
         (partial(relations.in_order, checked, []), strict and bool(checked.table.primary_key)),
+        (partial(codes.real, checked, real), bool(real)),
         (partial(figures.quantity, checked), "value" in figure),
         (partial(figures.period, checked), "periodType" in figure),
+        (partial(figures.label, checked), "periodLabel" in figure),
         (partial(figures.evidence, checked), bool(figure)),
         (partial(figures.as_stated, checked), "asStated" in figure),
         (partial(figures.preferred, checked, {}), "standing" in figure),
         (partial(figures.agrees, checked, figures.referred(checked)), "agrees" in figure),
         (conflicts.of_row, conflicts.apply),
-        (sums.of_row, bool(sums.rules)),
+        (rules.of_row, bool(rules.rules)),
+        (added.of_row, added.apply),
     ]
-    at_end = [(conflicts.at_end, conflicts.apply), (sums.at_end, bool(sums.rules))]
-    return [check for check, applies in of_rows if applies], [check for check, applies in at_end if applies]
+    at_end: list[tuple[Check, bool]] = [
+        (conflicts.at_end, conflicts.apply),
+        (rules.at_end, bool(rules.rules)),
+        (added.at_end, added.apply),
+    ]
+    if former:
+        of_rows, at_end = [], []
+    return [check for check, applies in of_all + of_rows if applies], [check for check, applies in at_end if applies]

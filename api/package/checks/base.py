@@ -41,6 +41,10 @@ class Checked:
         """Whether no cell of the parts has an error of its own: one mistake is reported once."""
         return not row.error_cells or row.error_cells.keys().isdisjoint(self.fields(*parts))
 
+    def has_error(self, row: Any, field: str) -> bool:
+        """Whether a cell has an error that frictionless reports."""
+        return bool(row.errors) and any(getattr(error, "field_name", None) == field for error in row.errors)
+
 
 def text(row: Any, field: str) -> str:
     """A cell as it is written in the file."""

@@ -9,8 +9,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from api.model.findings import Finding
-from api.package.checks import periods, wording
+from api.package.checks import labels, periods, wording
 from api.package.checks.base import Checked, key
+from api.package.checks.spelling import alike
 
 QUANTITY = ("value", "low", "high")
 PERIOD = ("year", "periodType", "periodStart", "periodEnd")
@@ -65,6 +66,18 @@ def period(checked: Checked, row: Any) -> Iterator[Finding]:
     yield checked.at(row, checked.fields(*parts, "periodType")[0], "period", f'"{kind}" with {what}', expected)
 
 
+def label(checked: Checked, row: Any) -> Iterator[Finding]:
+    """The label of a period is words for it."""
+    label, kind = checked.part(row, "periodLabel"), checked.part(row, "periodType")
+    if label is None or kind is None or not checked.readable(row, *PERIOD, "periodLabel"):
+        return
+    year, start, end = (checked.part(row, part) for part in ("year", "periodStart", "periodEnd"))
+    expected = labels.expectation(str(label), str(kind), year, start, end)
+    if expected is not None:
+        message = f'"{label}" is no label for this period'
+        yield checked.at(row, checked.fields("periodLabel")[0], "period-label", message, expected)
+
+
 def evidence(checked: Checked, row: Any) -> Iterator[Finding]:
     """Every figure says where it comes from."""
     parts = ("source", "locator")
@@ -99,10 +112,18 @@ def as_stated(checked: Checked, row: Any) -> Iterator[Finding]:
 
 
 def preferred(checked: Checked, preferred: dict[tuple[Any, ...], str], row: Any) -> Iterator[Finding]:
-    """At most one figure is preferred in a series and period; nulls count as equal."""
+    """At most one figure is preferred in a series and period; nulls count as equal.
+
+    Series are compared as they look. Figures without dates are of one period if their labels are the same.
+    """
     if checked.part(row, "standing") != PREFERRED or not checked.readable(row, "series", *PERIOD):
         return
-    group = tuple(row[name] for name in checked.fields("series", *PERIOD))
+    period = tuple(checked.part(row, part) for part in PERIOD)
+    dated = any(part is not None for part in (period[0], *period[2:]))
+    label = None if dated else checked.part(row, "periodLabel")
+    series = (row[name] for name in checked.fields("series"))
+    same = (alike(text).casefold() if isinstance(text, str) else text for text in (*series, label))
+    group = (*same, *period)
     if group in preferred:
         message = f"{preferred[group]} is preferred for the same series and period"
         yield checked.at(row, checked.fields("standing")[0], "preferred", message, "one preferred figure at most")

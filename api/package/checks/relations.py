@@ -1,14 +1,13 @@
-"""Checks between rows: order, sums that must hold, and conflicts that must be real."""
+"""Checks between rows: order, and conflicts that must be real."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from api.model.files import CONFLICTS, POSITIONS
 from api.model.findings import MENDED, Finding
-from api.package.checks.base import Checked, key, key_of, value_of
+from api.package.checks.base import Checked, key_of, value_of
 from api.package.checks.figures import PERIOD, PREFERRED, QUANTITY
 
 READ = {CONFLICTS: ("id", "preferred_record"), POSITIONS: ("conflict", "dataset", "record", "role")}
@@ -25,49 +24,6 @@ def in_order(checked: Checked, last: list[Any], row: Any) -> Iterator[Finding]:
             row, checked.table.primary_key[0], "unsorted", f"the rows are not sorted by key{MENDED}", expected
         )
     last[:] = parts
-
-
-class Sums:
-    """Parts that must add up do, exactly (package property lantern:sums)."""
-
-    def __init__(self, checked: Checked) -> None:
-        self.checked = checked
-        sums = checked.package.descriptor.get("lantern:sums") or []
-        self.rules = [rule for rule in sums if rule["resource"] == checked.table.name]
-        # Each row that a sum names, by its key; None until it is read.
-        self.rows: dict[str, Any] = {name: None for rule in self.rules for name in _keys(rule)}
-
-    def of_row(self, row: Any) -> tuple[()]:
-        name = key(self.checked.table, row)
-        if name in self.rows:
-            self.rows[name] = row
-        return ()
-
-    def at_end(self) -> Iterator[Finding]:
-        for rule in self.rules:
-            field, title, keys = str(rule["field"]), f'the sum "{rule["name"]}"', _keys(rule)
-            cells = {name: None if self.rows[name] is None else self.rows[name][field] for name in keys}
-            for name in [name for name in keys if cells[name] is None]:
-                what = "does not exist" if self.rows[name] is None else f"has no {field}"
-                yield self._at_key(name, field, f"the row {name} of {title} {what}", "a row with a number")
-            if None in cells.values():
-                continue
-            added = sum(Decimal(str(cells[str(part)])) for part in rule["parts"])
-            total = Decimal(str(cells.get(rule["total"], rule["total"])))
-            if added != total:
-                message = f"{title} fails: the parts add up to {added}, the total is {total}"
-                yield self._at_key(keys[-1], field, message, str(added))
-
-    def _at_key(self, name: str, field: str, message: str, expected: str) -> Finding:
-        if self.rows[name] is not None:
-            return self.checked.at(self.rows[name], field, "sum", message, expected)
-        place = (self.checked.file(self.checked.table), self.checked.table.name)
-        return Finding("sum", message, *place, field=field, key=name, expected=expected)
-
-
-def _keys(rule: Mapping[str, Any]) -> list[str]:
-    """The rows that a sum names: its parts, then its total where that is a row and not a number."""
-    return [str(name) for name in [*rule["parts"], rule["total"]] if isinstance(name, str)]
 
 
 class Conflicts:

@@ -14,7 +14,7 @@ from api.model.descriptor import Field, Table
 from api.model.files import CORRECTIONS
 from api.model.findings import Finding, Report, TableReport
 from api.package import reading, translation, upgrade
-from api.package.checks import checks_of, shape, structure
+from api.package.checks import checks_of, shape, spelling, structure
 from api.package.checks.base import Checked
 from api.package.opening import PackageError, opened
 from api.package.reading import Source, bare
@@ -118,16 +118,20 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             faults = [] if table.schema.get("fieldsMatch") else [*shape.header(table, resource.labels, checked.own)]
             tally.add(faults)
             tally.take([] if faults else baseline.validate_start())
-            of_rows, at_end = checks_of(checked, resource.header) if sound and resource.header.valid else ([], [])
+            judged = sound and resource.header.valid
+            of_rows, at_end = checks_of(checked, resource.header, source.former) if judged else ([], [])
             for row in resource.row_stream:
                 if not resource.header.valid:
                     continue  # without a proper header cells belong to no field, and each row would be wrong
                 if len(row.cells) != len(row.field_names):
                     tally.add([shape.uneven(checked, row)])
                     continue
-                tally.take(row.errors, row)
-                if not (row.errors and row.errors[0].type == "blank-row"):
-                    tally.add(finding for check in of_rows for finding in check(row))
+                if row.errors and row.errors[0].type == "blank-row":
+                    tally.take(row.errors, row)
+                    continue
+                own = [finding for check in of_rows for finding in check(row)]
+                tally.take(_unexplained(row.errors, own), row)
+                tally.add(own)
             tally.take(baseline.validate_end() if resource.header.valid else [])
             tally.add(finding for check in at_end for finding in check())
             rows = int(resource.stats.rows or 0)
@@ -138,6 +142,16 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             else:
                 tally.take([error])
     return TableResult(rows, tuple(_with_lines(source, tally.findings())))
+
+
+def _unexplained(errors: list[Any], own: list[Finding]) -> list[Any]:
+    """Errors of a row without those of cells in which something cannot be seen: one mistake is told once."""
+    unseen = {finding.field for finding in own if finding.type in spelling.TYPES}
+    return [error for error in errors if _field(error) not in unseen] if unseen else errors
+
+
+def _field(error: Any) -> str | None:
+    return getattr(error, "field_name", None) or next(iter(getattr(error, "field_names", ())), None)
 
 
 def _other_rows(source: Source, name: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:

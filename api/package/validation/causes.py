@@ -15,8 +15,9 @@ CAUSES = frozenset(
         *("missing-label", "extra-label", "duplicate-label", "missing-cell", "extra-cell"),
     )
 )
-# Of form alone, or of what has to be done about a change: told after what is wrong in rows.
-LATER = {"line-end": 2, "byte-order-mark": 2, "unsorted": 2, "correction": 3}
+# What nobody can see comes before the rest of what is wrong in rows (0); form, and what a change needs, after it.
+RANKS = {"white-space": -1, "look-alike": -1, "line-end": 1, "byte-order-mark": 1, "unsorted": 1, "correction": 2}
+FIRST = -2
 
 
 def broken(source: Source, findings: Iterable[Finding]) -> set[str]:
@@ -44,7 +45,7 @@ def ordered(source: Source, findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
     def order(finding: Finding) -> tuple[int, int, bool, int, int]:
         resource = finding.resource or ""
-        rank = 0 if finding.type in CAUSES else LATER.get(finding.type, 1)
+        rank = FIRST if finding.type in CAUSES else RANKS.get(finding.type, 0)
         within = part.get((resource, finding.file), -1)
         return rank, place.get(resource, -1), finding.count > 1, within, finding.row or 0
 

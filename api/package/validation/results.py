@@ -7,11 +7,13 @@ from importlib import metadata
 from pathlib import Path
 
 from api.model.descriptor import Table
-from api.model.files import POSITIONS
+from api.model.files import POSITIONS, SUMS
 from api.model.findings import Finding
 from api.package import reading
 from api.package.reading import Source
 from api.store import atomic_files
+
+OF_ALL = (POSITIONS, SUMS)  # tables whose checks read any other
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,12 @@ def key_of(source: Source, table: Table) -> str:
     package = source.package
     names = {key.resource for key in table.foreign_keys}
     names |= {rule["resource"] for rule in (table.figure.get("agrees") or {}).values()}
-    others = [other for other in package.tables if other.name in names or table.name == POSITIONS]
+    others = [other for other in package.tables if other.name in names or table.name in OF_ALL]
     inputs = {
         "code": _code(),
         "package": {key: package.descriptor.get(key) for key in ("lantern:strict", "lantern:sums")},
         "names": source.names,
+        "former": source.former,
         "tables": [(other.descriptor, reading.digest(source, other)) for other in (table, *others)],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
