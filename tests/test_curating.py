@@ -196,8 +196,10 @@ def test_codes_of_countries_and_regions_are_real(tmp_path: Path) -> None:
     small["schema"]["fields"][1]["lantern:codes"] = {"list": "iso3166-1-alpha-3", "also": ["WLD"]}
     small["schema"]["fields"][2]["lantern:codes"] = {"list": "iso3166-2", "also": ["AF"]}
     assert validate(write(tmp_path, small)).text().splitlines()[:-1] == [
-        'data/t.csv:5 field "country" of d: there is no code "XXX" (expected: a code of iso3166-1-alpha-3, WLD)',
-        'data/t.csv:5 field "region" of d: there is no code "MX-ZZZ" (expected: a code of iso3166-2, AF)',
+        'data/t.csv:5 field "country" of d: "XXX" is not a code of the list '
+        "(expected: a country of ISO 3166-1, such as MEX, or WLD)",
+        'data/t.csv:5 field "region" of d: "MX-ZZZ" is not a code of the list '
+        "(expected: a subdivision of ISO 3166-2, such as MX-VER, or AF)",
     ]
 
 

@@ -229,11 +229,16 @@ def test_a_wrong_header_is_one_error_and_not_one_for_each_row(tmp_path: Path) ->
     [
         ("id,X,y", 'field "x": the header has "X" in place of "x" (expected: x)'),
         ("id,y,x", ": the columns are in another order, y, x; lantern format mends this (expected: x, y)"),
-        ("id,x", 'field "y": the column "y" is missing in the header (expected: id, x, y)'),
-        ("id,x,y,z", 'field "z": the column "z" is not in the schema (expected: id, x, y)'),
-        ("id,x,y,y", ': the header lists "y" twice (expected: id, x, y)'),
+        ("id,x", 'field "y": the column "y" is missing in the header (expected: y)'),
+        (
+            "id,x,y,z",
+            'field "z": the column "z" is not in the schema '
+            "(expected: no such column, or a field of this name in the schema)",
+        ),
+        ("id,x,y,,", ": the header has 2 more, without a name; lantern format mends this (expected: 3 columns)"),
+        ("id,x,y,y", ': the header lists "y" twice (expected: each name once)'),
         ("id,y,z", 'field "x": "x" is missing in the header, "z" is too much (expected: x)'),
-        ("a,1,2", ": the first line is not the header: none of its cells is the name of a field (expected: id, x, y)"),
+        ("a,1,2", ': the first line is not the header: it begins "a", "1", "2" (expected: id, x, y)'),
     ],
 )
 def test_a_wrong_header_is_one_line_that_names_what_was_found_and_expected(

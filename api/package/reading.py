@@ -25,7 +25,7 @@ BY_NAME = ("equal", "subset", "superset", "partial")
 COUNTED = ("rows", "fields")
 PLAIN: Mapping[str, JSON] = {
     **{"type": "table", "scheme": "file", "format": "csv", "encoding": "utf-8"},
-    "dialect": {"csv": {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}},
+    "dialect": {"headerRows": [1], "csv": {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False}},
 }
 KEYS = ("primaryKey", "foreignKeys")
 FED_OF_SCHEMAS = ("missingValues", "fieldsMatch", *KEYS)

@@ -32,6 +32,7 @@ CONSTRAINTS: Mapping[str, tuple[str, str, str]] = {
     "maxLength": ("max-length", "{cell} is too long", "at most {limit} characters"),
     "pattern": ("pattern", "{cell} does not match the pattern", "text that matches {limit}"),
 }
+FORMATS = {"uri": "an address, such as https://example.org/page", "email": "an e-mail address", "uuid": "a UUID"}
 TYPES = {"string": "text", "geojson": "a GeoJSON object", "geopoint": "a point, longitude then latitude"}
 CONSTRAINT = re.compile(r'constraint "(\w+)" is "(.*)"', re.DOTALL)
 COUNTS = re.compile(r'expected is "(.*)" and actual is "(.*)"')
@@ -53,13 +54,14 @@ def findings(error: Any, table: Table, file: str, row: Any = None) -> Iterator[F
 
 def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Finding]:
     """A row of nulls is a row; frictionless puts this one error in place of all others."""
+    required = [field for field in table.fields if field.required or field.name in table.primary_key]
     if len(row.field_names) > 1:
-        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
-        yield Finding("blank-row", message, **place, expected=expected, level="warning")
-    for field in table.fields:
-        if field.name in row.field_names and (field.required or field.name in table.primary_key):
-            type, message, expected = CONSTRAINTS["required"]
-            yield Finding(type, message, **place, field=field.name, value=text(row, field.name), expected=expected)
+        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with values, or no row"
+        yield Finding("blank-row", message, **place, expected=expected, level="error" if required else "warning")
+        return
+    for field in required:
+        type, message, expected = CONSTRAINTS["required"]
+        yield Finding(type, message, **place, field=field.name, value=text(row, field.name), expected=expected)
 
 
 def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | None:
@@ -118,6 +120,8 @@ def _expected(field: Field, cell: str) -> str:
     expected = types.expectation(types.kind(field).read, cell)
     if expected is not None:
         return expected
+    if field.type == "string" and field.format in FORMATS:
+        return FORMATS[field.format]
     named = TYPES.get(field.type, f"a value of type {field.type}")
     return named if field.format == "default" else f"{named} ({field.format})"
 

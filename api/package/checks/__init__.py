@@ -31,6 +31,8 @@ def checks_of(checked: Checked, header: Any, former: bool) -> tuple[list[Check],
     ]
     of_rows: list[tuple[Check, bool]] = [
         (partial(spelling.unseen, checked, compared, "error" if strict else "warning"), bool(compared)),
+        (partial(spelling.garbled, checked), strict),
+        (partial(spelling.exponent, checked, spelling.numbers(checked, header)), strict),
         (partial(relations.in_order, checked, []), strict and bool(checked.table.primary_key)),
         (partial(codes.real, checked, real), bool(real)),
         (partial(figures.quantity, checked), "value" in figure),

@@ -23,23 +23,26 @@ def _countries() -> tuple[list[str], ...]:
     return tuple(line.split() for line in text.splitlines() if not line.startswith("#"))
 
 
-LISTS: Mapping[str, Callable[[], Iterator[str]]] = {
-    "iso3166-1-alpha-2": lambda: (two for _, two, *_ in _countries()),
-    "iso3166-1-alpha-3": lambda: (three for three, *_ in _countries()),
-    "iso3166-2": lambda: (f"{two}-{part}" for _, two, *parts in _countries() for part in parts),
+LISTS: Mapping[str, tuple[str, Callable[[], Iterator[str]]]] = {
+    "iso3166-1-alpha-2": ("a country of ISO 3166-1, such as MX", lambda: (two for _, two, *_ in _countries())),
+    "iso3166-1-alpha-3": ("a country of ISO 3166-1, such as MEX", lambda: (three for three, *_ in _countries())),
+    "iso3166-2": (
+        "a subdivision of ISO 3166-2, such as MX-VER",
+        lambda: (f"{two}-{part}" for _, two, *parts in _countries() for part in parts),
+    ),
 }
 
 
 def of(table: Table) -> Codes:
     """The fields of a table whose codes must be real."""
-    rules = {field.name: field.descriptor[PROPERTY] for field in table.fields if PROPERTY in field.descriptor}
-    return {
-        name: (
-            frozenset((*LISTS[rule["list"]](), *rule.get("also", ()))),
-            f"a code of {rule['list']}" + "".join(f", {code}" for code in rule.get("also", ())),
-        )
-        for name, rule in rules.items()
-    }
+    found: dict[str, tuple[frozenset[str], str]] = {}
+    for field in table.fields:
+        if PROPERTY in field.descriptor:
+            rule = field.descriptor[PROPERTY]
+            (title, listed), also = LISTS[rule["list"]], rule.get("also", ())
+            expected = f"{title}, or {', '.join(also)}" if also else title
+            found[field.name] = (frozenset((*listed(), *also)), expected)
+    return found
 
 
 def real(checked: Checked, fields: Codes, row: Any) -> Iterator[Finding]:
@@ -47,4 +50,4 @@ def real(checked: Checked, fields: Codes, row: Any) -> Iterator[Finding]:
     for name, (codes, expected) in fields.items():
         code = row[name]
         if code is not None and code not in codes and not checked.has_error(row, name):
-            yield checked.at(row, name, "code", f'there is no code "{code}"', expected)
+            yield checked.at(row, name, "code", f'"{code}" is not a code of the list', expected)

@@ -63,7 +63,8 @@ def period(checked: Checked, row: Any) -> Iterator[Finding]:
     else:
         parts = ["periodStart", "periodEnd"]
         what = "no dates" if start is None and end is None else f"{start or '?'} to {end or '?'}"
-    yield checked.at(row, checked.fields(*parts, "periodType")[0], "period", f'"{kind}" with {what}', expected)
+    message = f'"{kind}" does not go with {what}'
+    yield checked.at(row, checked.fields(*parts, "periodType")[0], "period", message, expected)
 
 
 def label(checked: Checked, row: Any) -> Iterator[Finding]:
@@ -73,7 +74,7 @@ def label(checked: Checked, row: Any) -> Iterator[Finding]:
         return
     year, start, end = (checked.part(row, part) for part in ("year", "periodStart", "periodEnd"))
     expected = labels.expectation(str(label), str(kind), year, start, end)
-    if expected is not None:
+    if expected is not None and not any(period(checked, row)):  # else what it should fit is not known
         message = f'"{label}" is no label for this period'
         yield checked.at(row, checked.fields("periodLabel")[0], "period-label", message, expected)
 

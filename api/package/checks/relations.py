@@ -79,13 +79,15 @@ class Conflicts:
         positions = [self._position(row) for row in rows]
         if len(positions) < 2:
             message = f"the conflict has {len(positions)} position{'' if len(positions) == 1 else 's'}"
-            yield "id", message, "at least two positions"
-        elif None not in positions and positions.count(positions[0]) == len(positions):
+            yield "id", message, f"at least two rows in {POSITIONS}"
+            return
+        if None not in positions and positions.count(positions[0]) == len(positions):
             yield "id", "the positions do not differ", "figures that differ in value, bounds, series or period"
         chosen = [str(row["record"]) for row in rows if row["role"] == PREFERRED]
         preferred = chosen[0] if chosen else None
         if len(chosen) <= 1 and preferred != conflict["preferred_record"]:
-            yield "preferred_record", f"the preferred position is {preferred or 'none'}", preferred or "nothing"
+            message = f"the position that is preferred in {POSITIONS} is {preferred or 'none'}"
+            yield "preferred_record", message, preferred or "nothing"
 
     def _position(self, row: Any) -> list[Any] | None:
         """What a position says: its numbers, series and period, each as a value."""
@@ -108,7 +110,8 @@ class Conflicts:
             field = self.tables[str(row["dataset"])].figure.get("standing") if figure else None
             if figure and field and figure.get(field) != PREFERRED:
                 message = f'{row["record"]} is preferred here but its {field} is "{figure.get(field)}"'
-                yield self.checked.at(row, "role", "conflict", message, f"a figure whose {field} is preferred")
+                found = self.checked.at(row, "role", "conflict", message, f"a figure whose {field} is preferred")
+                yield replace(found, other=str(row["dataset"]))
 
 
 def _record(position: Any) -> tuple[str, str]:

@@ -8,6 +8,8 @@ from api.model.findings import MENDED, Finding
 from api.package.checks.base import Checked, key
 
 LONGEST_LIST = 300  # characters
+FEW = 3  # names that are enough to know a header by
+OF_MERGES = ("<<<<<<<", "=======", ">>>>>>>")  # how the lines begin that git leaves where two versions differ
 Names = Sequence[str]
 
 
@@ -22,8 +24,8 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
     found: Names = unknown
     expected: Names = missing
     if len(missing) == len(names) > 1:
-        type, message = "incorrect-label", "the first line is not the header: none of its cells is the name of a field"
-        field, found, expected = None, labels, names
+        type, message = "incorrect-label", f"the first line is not the header: it begins {_begin(labels)}"
+        field, found, expected = None, labels, [*names[:FEW], *["…"] * (len(names) > FEW)]
     elif missing and [labels.index(label) for label in unknown] == [names.index(name) for name in missing]:
         type, message = "incorrect-label", f"the header has {_quoted(unknown)} in place of {_quoted(missing)}"
     elif missing and unknown:
@@ -33,13 +35,16 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
         )
     elif missing:
         type, message = "missing-label", f"{_column(missing)} missing in the header"
-        found, expected = labels, names
+        found, expected = labels, missing
+    elif labels[: len(names)] == names and not any(label.strip() for label in unknown):
+        type, message = "extra-label", f"the header has {len(unknown)} more, without a name{MENDED}"
+        field, expected = None, [f"{len(names)} columns"]
     elif unknown:
         type, message = "extra-label", f"{_column(unknown)} not in the schema"
-        field, expected = unknown[0], names
+        field, expected = unknown[0], ["no such column, or a field of this name in the schema"]
     elif len(labels) > len(names):
         found = [label for place, label in enumerate(labels) if label in labels[:place]]
-        type, message, expected = "duplicate-label", f"the header lists {_quoted(found)} twice", names
+        type, message, expected = "duplicate-label", f"the header lists {_quoted(found)} twice", ["each name once"]
     else:
         places = [place for place, name in enumerate(names) if labels[place] != name]
         found, expected = (some[places[0] : places[-1] + 1] for some in (labels, names))
@@ -51,10 +56,24 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
 def uneven(checked: Checked, row: Any) -> Finding:
     """The finding for a row with more or fewer cells than the header: which cell is which field's is not known."""
     cells, width = row.cells, len(row.field_names)
+    place = (checked.own, checked.table.name, row.row_number)
+    if len(cells) == 1 and str(cells[0]).startswith(OF_MERGES):
+        return Finding("merge", f'the line "{cells[0]}" is left from a merge', *place, expected="one of two versions")
     type, value = ("extra-cell", ",".join(map(str, cells[width:]))) if len(cells) > width else ("missing-cell", None)
-    place = (checked.own, checked.table.name, row.row_number, None, key(checked.table, row))
-    message = f"the row has {len(cells)} cells, the header has {width}"
-    return Finding(type, message, *place, value=value, expected=f"{width} cells")
+    message = f"the row has {len(cells)} cell{'' if len(cells) == 1 else 's'}, the header has {width}"
+    return Finding(type, message, *place, None, key(checked.table, row), value, f"{width} cells")
+
+
+def repeated(checked: Checked, row: Any) -> Finding:
+    """The finding for a row that is the header."""
+    place = (checked.own, checked.table.name, row.row_number)
+    return Finding(
+        "repeated-header", "the header stands here again", *place, expected="a row: are these two files in one?"
+    )
+
+
+def _begin(labels: Names) -> str:
+    return _cut(", ".join(f'"{label}"' for label in labels[:FEW])) if labels else "with nothing"
 
 
 def _column(names: Names) -> str:

@@ -1,20 +1,26 @@
 """What nobody sees in a key, a code or the series of a figure: white space, and letters of another script.
 
 Two cells that look alike and are not are two codes, two rows or two series. Errors in a package that is
-`lantern:strict`, warnings elsewhere.
+`lantern:strict`, warnings elsewhere. In a strict package also what programs do to cells: text that was read in another
+encoding, numbers with an exponent.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from api.model import letters, white_space
+from api.model import letters, types, white_space
 from api.model.findings import MENDED, Finding, Level
 from api.package.checks.base import Checked
 
 TYPES = ("white-space", "look-alike")  # of its findings
 REMEMBERED = 10_000
+# UTF-8 that was read as windows-1252 or Latin-1: each letter beyond ASCII becomes two or three of these.
+GARBLED = re.compile(
+    "[\u00c3\u00c2][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]|\u00e2[\u0080-\u009f\u20ac][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]"
+)
 Column = tuple[str, int]  # the name and the place of a field
 
 
@@ -46,3 +52,32 @@ def unseen(checked: Checked, columns: Sequence[Column], level: Level, row: Any) 
             other = next(one for one, latin in zip(cell, looks, strict=True) if one != latin)
             message = f'"{cell}" has a letter of another script, "{other}", that looks like a Latin one'
             yield replace(checked.at(row, name, "look-alike", message, f'"{looks}" in Latin letters'), level=level)
+
+
+def garbled(checked: Checked, row: Any) -> Iterator[Finding]:
+    """Text of which the letters beyond ASCII were read in another encoding: CalderÃ³n for Calderón."""
+    for name, cell in zip(row.field_names, row.cells, strict=False):
+        if isinstance(cell, str) and not cell.isascii() and (match := GARBLED.search(cell)):
+            message = f'"{match[0]}" in "{cell[:80]}" looks like a letter that was read in another encoding'
+            yield checked.at(row, name, "garbled", message, "the text as it was before it was opened and saved")
+
+
+def numbers(checked: Checked, header: Any) -> list[Column]:
+    """The fields of numbers."""
+    places = {field.name: place for place, field in enumerate(header.get_expected_fields())}
+    fields = (field for field in checked.table.fields if field.type in types.NUMERIC)
+    return [(field.name, places[field.name]) for field in fields if field.name in places]
+
+
+def exponent(checked: Checked, columns: Sequence[Column], row: Any) -> Iterator[Finding]:
+    """Numbers as a spreadsheet shows large ones, 1.587E+04: it may have left digits out."""
+    for name, place in columns:
+        cell = row.cells[place]
+        if (
+            isinstance(cell, str)
+            and ("E" in cell or "e" in cell)
+            and name not in row.error_cells
+            and row[name] is not None
+        ):
+            message = f'"{cell}" is written with an exponent, as by a spreadsheet, which may have left digits out'
+            yield checked.at(row, name, "exponent", message, "all digits")

@@ -134,7 +134,10 @@ class Sums:
         value, ends = str(table.figure["value"]), [(one.first, "total"), *((row, "part") for row in one.parts)]
         numbers: list[Decimal] = []
         for row, end in ends:
-            number = _number(found[row[end]][1].get(value)) if row[end] in found else None
+            text = found[row[end]][1].get(value) if row[end] in found else None
+            number = _number(text)
+            if number is None and text is not None:
+                return  # it is no number, which its own table reports
             if number is None:
                 what = f"has no {value}" if row[end] in found else f"does not exist in {table.name}"
                 finding = self.checked.at(
@@ -150,8 +153,15 @@ class Sums:
             line, row = found[one.first["total"]]
             added = " + ".join(f"{number:f} ({part['part']})" for number, part in zip(parts, one.parts, strict=True))
             message = f"the total {total:f} is not the sum of its parts, {added}"
-            key, text = key_of(table, row), row.get(value) or ""
-            yield self._at(table, line, value, key, text, message, f"{sum(parts):f}, or other parts in {SUMS}")
+            yield self._at(
+                table,
+                line,
+                value,
+                key_of(table, row),
+                row.get(value) or "",
+                message,
+                f"{sum(parts):f}, or other parts in {SUMS}",
+            )
 
     def _at(self, table: Table, row: int, field: str, key: str, value: str, message: str, expected: str) -> Finding:
         place = (self.checked.file(table), table.name, row, field, key, value)

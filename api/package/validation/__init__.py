@@ -55,6 +55,8 @@ def _report(source: Source, previous: Path | None, cache: Path | None) -> Report
             findings += files.untidy(source.folder / path, path, table.name)
     checked = _results(source, readable, unsound, cache)
     findings += [finding for result in checked for finding in result.findings]
+    without = [table.name for table, result in zip(readable, checked, strict=True) if not result.rows]
+    findings += causes.empty(source, without, findings)
     broken = causes.broken(source, findings)
     findings = causes.standing(findings, broken)
     if previous is not None and CORRECTIONS not in broken:
@@ -123,8 +125,8 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             for row in resource.row_stream:
                 if not resource.header.valid:
                     continue  # without a proper header cells belong to no field, and each row would be wrong
-                if len(row.cells) != len(row.field_names):
-                    tally.add([shape.uneven(checked, row)])
+                if len(row.cells) != len(row.field_names) or row.cells == resource.labels:
+                    tally.add([(shape.repeated if row.cells == resource.labels else shape.uneven)(checked, row)])
                     continue
                 if row.errors and row.errors[0].type == "blank-row":
                     tally.take(row.errors, row)

@@ -13,6 +13,7 @@ CAUSES = frozenset(
         *("descriptor", "missing-file", "unsafe-path", "remote-file", "encoding", "dialect", "quote", "header"),
         *("unreadable-table", "blank-header", "blank-label", "unmatched-header", "column-order", "incorrect-label"),
         *("missing-label", "extra-label", "duplicate-label", "missing-cell", "extra-cell"),
+        *("repeated-header", "merge", "no-rows"),
     )
 )
 # What nobody can see comes before the rest of what is wrong in rows (0); form, and what a change needs, after it.
@@ -25,6 +26,14 @@ def broken(source: Source, findings: Iterable[Finding]) -> set[str]:
     unread = set(source.names) - {table.name for table in source.package.tables}
     errors = (finding for finding in findings if finding.level == "error" and finding.type in CAUSES)
     return unread | {finding.resource for finding in errors if finding.resource}
+
+
+def empty(source: Source, tables: Iterable[str], findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each of the tables, which have no rows, that others need rows of."""
+    needed = {finding.other for finding in findings}
+    found = [table for table in source.package.tables if table.name in tables and table.name in needed]
+    words = ("no-rows", "the table has no rows, and other tables refer to some")
+    return [Finding(*words, source.file(table), table.name, expected="rows below the header") for table in found]
 
 
 def standing(findings: Iterable[Finding], broken: set[str]) -> list[Finding]:
