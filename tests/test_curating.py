@@ -118,16 +118,28 @@ def test_two_undated_preferred_figures_of_one_series_and_label_are_an_error(tmp_
         (
             "guns ",
             "white-space",
-            '"guns " has white space that nobody sees; lantern format mends this (expected: "guns")',
+            '"guns " has white space or characters that cannot be seen; lantern format mends this (expected: "guns")',
         ),
         (
             " guns",
             "white-space",
-            '" guns" has white space that nobody sees; lantern format mends this (expected: "guns")',
+            '" guns" has white space or characters that cannot be seen; lantern format mends this (expected: "guns")',
         ),
-        ("hand  guns", "white-space", '"hand  guns" has white space that nobody sees; lantern format mends this'),
-        ("guns\u00a0", "white-space", '"guns\\u00a0" has white space that nobody sees; lantern format mends this'),
-        ("gu\u200bns", "white-space", '"gu\\u200bns" has white space that nobody sees; lantern format mends this'),
+        (
+            "hand  guns",
+            "white-space",
+            '"hand  guns" has white space or characters that cannot be seen; lantern format mends this',
+        ),
+        (
+            "guns\u00a0",
+            "white-space",
+            '"guns\\u00a0" has white space or characters that cannot be seen; lantern format mends this',
+        ),
+        (
+            "gu\u200bns",
+            "white-space",
+            '"gu\\u200bns" has white space or characters that cannot be seen; lantern format mends this',
+        ),
         (
             "gun\u0455",
             "look-alike",

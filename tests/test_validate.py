@@ -235,7 +235,10 @@ def test_a_wrong_header_is_one_error_and_not_one_for_each_row(tmp_path: Path) ->
             'field "z": the column "z" is not in the schema '
             "(expected: no such column, or a field of this name in the schema)",
         ),
-        ("id,x,y,,", ": the header has 2 more, without a name; lantern format mends this (expected: 3 columns)"),
+        (
+            "id,x,y,,",
+            ": the header has 2 more columns, which have no name; lantern format mends this (expected: 3 columns)",
+        ),
         ("id,x,y,y", ': the header lists "y" twice (expected: each name once)'),
         ("id,y,z", 'field "x": "x" is missing in the header, "z" is too much (expected: x)'),
         ("a,1,2", ': the first line is not the header: it begins "a", "1", "2" (expected: id, x, y)'),

@@ -75,7 +75,7 @@ def label(checked: Checked, row: Any) -> Iterator[Finding]:
     year, start, end = (checked.part(row, part) for part in ("year", "periodStart", "periodEnd"))
     expected = labels.expectation(str(label), str(kind), year, start, end)
     if expected is not None and not any(period(checked, row)):  # else what it should fit is not known
-        message = f'"{label}" is no label for this period'
+        message = f'"{label}" does not name this period'
         yield checked.at(row, checked.fields("periodLabel")[0], "period-label", message, expected)
 
 

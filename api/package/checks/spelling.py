@@ -46,7 +46,7 @@ def unseen(checked: Checked, columns: Sequence[Column], level: Level, row: Any) 
         if looks == cell or not looks:
             continue
         if looks != letters.latin(cell):
-            message, expected = f'"{cell}" has white space that nobody sees{MENDED}', f'"{looks}"'
+            message, expected = f'"{cell}" has white space or characters that cannot be seen{MENDED}', f'"{looks}"'
             yield replace(checked.at(row, name, "white-space", message, expected), level=level)
         else:
             other = next(one for one, latin in zip(cell, looks, strict=True) if one != latin)

@@ -126,7 +126,10 @@ class Sums:
                 found[name] = (number, row)
             if row.get(derivation) == SUMMED and name not in totals:
                 message = f"the table {SUMS} does not say from what this figure is added up"
-                yield self._at(table, number, derivation, name, SUMMED, message, f"rows in {SUMS} with total {name}")
+                lacking = self._at(
+                    table, number, derivation, name, SUMMED, message, f"rows in {SUMS} with total {name}"
+                )
+                yield lacking if self.sums else replace(lacking, other=None)
         for name, one in sums.items():
             yield from self._of_sum(table, name, one, found)
 

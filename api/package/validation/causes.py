@@ -32,7 +32,7 @@ def empty(source: Source, tables: Iterable[str], findings: Iterable[Finding]) ->
     """One finding for each of the tables, which have no rows, that others need rows of."""
     needed = {finding.other for finding in findings}
     found = [table for table in source.package.tables if table.name in tables and table.name in needed]
-    words = ("no-rows", "the table has no rows, and other tables refer to some")
+    words = ("no-rows", "the table has no rows, though other tables refer to rows of it")
     return [Finding(*words, source.file(table), table.name, expected="rows below the header") for table in found]
 
 
