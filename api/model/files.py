@@ -18,4 +18,4 @@ MIRROR = "mirror.json"  # what a mirror keeps of where and when it copied; see a
 CONFLICTS = "conflicts"
 POSITIONS = "conflict_positions"
 CORRECTIONS = "corrections"
-SUMS = "sums"
+TOTALS = "sums"

@@ -36,7 +36,7 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
     elif missing:
         type, message = "missing-label", f"{_column(missing)} missing in the header"
         found, expected = labels, missing
-    elif labels[: len(names)] == names and not any(label.strip() for label in unknown):
+    elif unknown and list(labels[: len(names)]) == names and not any(label.strip() for label in unknown):
         type, message = "extra-label", f"the header has {len(unknown)} more columns, which have no name{MENDED}"
         field, expected = None, [f"{len(names)} columns"]
     elif unknown:

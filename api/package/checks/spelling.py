@@ -6,7 +6,7 @@ encoding, numbers with an exponent.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ REMEMBERED = 10_000
 GARBLED = re.compile(
     "[\u00c3\u00c2][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]|\u00e2[\u0080-\u009f\u20ac][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]"
 )
+LOST = ", which may have left digits out"
 Column = tuple[str, int]  # the name and the place of a field
 
 
@@ -30,34 +31,43 @@ def columns(checked: Checked, header: Any) -> list[Column]:
     return [(name, places[name]) for name in white_space.compared(checked.table) if name in places]
 
 
-@lru_cache(REMEMBERED)
 def alike(text: str) -> str:
     """A text as it looks: what is equal by this is equal for a reader."""
+    return text if text.isascii() and text.isprintable() and " " not in text else _alike(text)
+
+
+@lru_cache(REMEMBERED)
+def _alike(text: str) -> str:
     return letters.latin(white_space.cleaned(text))
 
 
-def unseen(checked: Checked, columns: Sequence[Column], level: Level, row: Any) -> Iterator[Finding]:
+def unseen(checked: Checked, columns: Sequence[Column], level: Level, row: Any) -> Iterable[Finding]:
     """Cells with white space or letters that cannot be seen."""
-    for name, place in columns:
-        cell = row.cells[place] if place < len(row.cells) else None
-        if not isinstance(cell, str) or cell.isascii() and cell.isprintable() and " " not in cell:
-            continue
+    cells = row.cells
+    odd = [(name, cells[place]) for name, place in columns if (cell := cells[place]) and alike(cell) != cell]
+    return _unseen(checked, odd, level, row) if odd else ()
+
+
+def _unseen(checked: Checked, odd: Sequence[tuple[str, str]], level: Level, row: Any) -> Iterator[Finding]:
+    for name, cell in odd:
         looks = alike(cell)
-        if looks == cell or not looks:
-            continue
-        if looks != letters.latin(cell):
+        if looks and looks != letters.latin(cell):
             message, expected = f'"{cell}" has white space or characters that cannot be seen{MENDED}', f'"{looks}"'
             yield replace(checked.at(row, name, "white-space", message, expected), level=level)
-        else:
+        elif looks:
             other = next(one for one, latin in zip(cell, looks, strict=True) if one != latin)
             message = f'"{cell}" has a letter of another script, "{other}", that looks like a Latin one'
             yield replace(checked.at(row, name, "look-alike", message, f'"{looks}" in Latin letters'), level=level)
 
 
-def garbled(checked: Checked, row: Any) -> Iterator[Finding]:
+def garbled(checked: Checked, row: Any) -> Iterable[Finding]:
     """Text of which the letters beyond ASCII were read in another encoding: CalderÃ³n for Calderón."""
-    for name, cell in zip(row.field_names, row.cells, strict=False):
-        if isinstance(cell, str) and not cell.isascii() and (match := GARBLED.search(cell)):
+    return () if "".join(row.cells).isascii() else _garbled(checked, row)
+
+
+def _garbled(checked: Checked, row: Any) -> Iterator[Finding]:
+    for name, cell in zip(row.field_names, row.cells, strict=True):
+        if not cell.isascii() and (match := GARBLED.search(cell)):
             message = f'"{match[0]}" in "{cell[:80]}" looks like a letter that was read in another encoding'
             yield checked.at(row, name, "garbled", message, "the text as it was before it was opened and saved")
 
@@ -69,15 +79,14 @@ def numbers(checked: Checked, header: Any) -> list[Column]:
     return [(field.name, places[field.name]) for field in fields if field.name in places]
 
 
-def exponent(checked: Checked, columns: Sequence[Column], row: Any) -> Iterator[Finding]:
+def exponent(checked: Checked, columns: Sequence[Column], row: Any) -> Iterable[Finding]:
     """Numbers as a spreadsheet shows large ones, 1.587E+04: it may have left digits out."""
-    for name, place in columns:
-        cell = row.cells[place]
-        if (
-            isinstance(cell, str)
-            and ("E" in cell or "e" in cell)
-            and name not in row.error_cells
-            and row[name] is not None
-        ):
-            message = f'"{cell}" is written with an exponent, as by a spreadsheet, which may have left digits out'
-            yield checked.at(row, name, "exponent", message, "all digits")
+    cells = row.cells
+    odd = [(name, cell) for name, place in columns if not (cell := cells[place]).isdecimal() and "e" in cell.lower()]
+    return [
+        checked.at(
+            row, name, "exponent", f'"{cell}" is written with an exponent, as by a spreadsheet{LOST}', "all digits"
+        )
+        for name, cell in odd
+        if name not in row.error_cells and row[name] is not None
+    ]

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from api.model.descriptor import Table
-from api.model.files import SUMS
+from api.model.files import TOTALS
 from api.model.findings import Finding
 from api.package.checks.base import Checked, key, key_of
 from api.package.checks.figures import SUMMED
@@ -84,7 +84,7 @@ class Sums:
     @property
     def apply(self) -> bool:
         table = self.checked.table
-        return table.name == SUMS and {*READ} <= table.index.keys() and bool(table.primary_key)
+        return table.name == TOTALS and {*READ} <= table.index.keys() and bool(table.primary_key)
 
     def of_row(self, row: Any) -> Iterator[Finding]:
         if None in (row["sum"], row["dataset"], row["total"]):
@@ -125,9 +125,9 @@ class Sums:
             if name in wanted:
                 found[name] = (number, row)
             if row.get(derivation) == SUMMED and name not in totals:
-                message = f"the table {SUMS} does not say from what this figure is added up"
+                message = f"the table {TOTALS} does not say from what this figure is added up"
                 lacking = self._at(
-                    table, number, derivation, name, SUMMED, message, f"rows in {SUMS} with total {name}"
+                    table, number, derivation, name, SUMMED, message, f"rows in {TOTALS} with total {name}"
                 )
                 yield lacking if self.sums else replace(lacking, other=None)
         for name, one in sums.items():
@@ -163,12 +163,12 @@ class Sums:
                 key_of(table, row),
                 row.get(value) or "",
                 message,
-                f"{sum(parts):f}, or other parts in {SUMS}",
+                f"{sum(parts):f}, or other parts in {TOTALS}",
             )
 
     def _at(self, table: Table, row: int, field: str, key: str, value: str, message: str, expected: str) -> Finding:
         place = (self.checked.file(table), table.name, row, field, key, value)
-        return Finding("sum", message, *place, expected, other=SUMS)
+        return Finding("sum", message, *place, expected, other=TOTALS)
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -120,20 +120,22 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             faults = [] if table.schema.get("fieldsMatch") else [*shape.header(table, resource.labels, checked.own)]
             tally.add(faults)
             tally.take([] if faults else baseline.validate_start())
-            judged = sound and resource.header.valid
-            of_rows, at_end = checks_of(checked, resource.header, source.former) if judged else ([], [])
+            proper, labels, width = resource.header.valid, resource.labels, len(resource.header.get_expected_fields())
+            of_rows, at_end = checks_of(checked, resource.header, source.former) if sound and proper else ([], [])
             for row in resource.row_stream:
-                if not resource.header.valid:
-                    continue  # without a proper header cells belong to no field, and each row would be wrong
-                if len(row.cells) != len(row.field_names) or row.cells == resource.labels:
-                    tally.add([(shape.repeated if row.cells == resource.labels else shape.uneven)(checked, row)])
+                if not proper:
+                    continue  # its cells belong to no field, and each row would be wrong
+                cells, errors = row.cells, row.errors
+                if len(cells) != width or cells == labels:
+                    tally.add([(shape.repeated if cells == labels else shape.uneven)(checked, row)])
                     continue
-                if row.errors and row.errors[0].type == "blank-row":
-                    tally.take(row.errors, row)
+                if errors and errors[0].type == "blank-row":
+                    tally.take(errors, row)
                     continue
                 own = [finding for check in of_rows for finding in check(row)]
-                tally.take(_unexplained(row.errors, own), row)
-                tally.add(own)
+                if own or errors:
+                    tally.take(_unexplained(errors, own), row)
+                    tally.add(own)
             tally.take(baseline.validate_end() if resource.header.valid else [])
             tally.add(finding for check in at_end for finding in check())
             rows = int(resource.stats.rows or 0)

@@ -7,13 +7,13 @@ from importlib import metadata
 from pathlib import Path
 
 from api.model.descriptor import Table
-from api.model.files import POSITIONS, SUMS
+from api.model.files import POSITIONS, TOTALS
 from api.model.findings import Finding
 from api.package import reading
 from api.package.reading import Source
 from api.store import atomic_files
 
-OF_ALL = (POSITIONS, SUMS)  # tables whose checks read any other
+OF_ALL = (POSITIONS, TOTALS)  # tables whose checks read any other
 
 
 @dataclass(frozen=True)
