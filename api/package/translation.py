@@ -56,7 +56,7 @@ def _of_blank_row(table: Table, row: Any, place: dict[str, Any]) -> Iterator[Fin
     """A row of nulls is a row; frictionless puts this one error in place of all others."""
     required = [field for field in table.fields if field.required or field.name in table.primary_key]
     if len(row.field_names) > 1:
-        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with values, or no row"
+        message, expected = f"all cells of the row are empty{mended(table.descriptor)}", "a row with a value"
         yield Finding("blank-row", message, **place, expected=expected, level="error" if required else "warning")
         return
     for field in required:

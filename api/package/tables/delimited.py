@@ -224,8 +224,9 @@ class _Lines:
         """Warn of how many more there were, at the end of the part."""
         for (type, expected), count in self.told.items():
             if count > MOST_TOLD:
-                message = f"and {count - MOST_TOLD} more like this in the file"
-                self.given.warn(replace(self.finding(type, message, expected), row=None, level="warning"))
+                left = count - MOST_TOLD
+                more = self.finding(type, f"and {left:,} more like it", expected)
+                self.given.warn(replace(more, row=None, count=left, level="warning"))
 
 
 def _options(given: Given) -> dict[str, Any]:
