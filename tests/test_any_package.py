@@ -605,7 +605,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         {"t.csv": b"id,name\n1,a\n1,b\n"},
         'the key "1" duplicates an earlier row',
     ),
-    "ragged": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\n1\n"}, "the row ends before this field"),
+    "ragged": ({"path": "t.csv", "schema": SCHEMA}, {"t.csv": b"id,name\n1\n"}, "the row has 1 cell, the header has 2"),
     "infinite": (
         {"path": "t.csv", "schema": {"fields": [{"name": "v", "type": "number"}]}},
         {"t.csv": b"v\nINF\n"},

@@ -135,6 +135,14 @@ def test_a_broken_foreign_key_is_an_error(tmp_path: Path) -> None:
     assert found.expected == "a value of sources.id"
 
 
+def test_a_foreign_key_with_a_null_in_it_refers_to_nothing(tmp_path: Path) -> None:
+    foreign = [{"fields": ["x", "y"], "reference": {"resource": "t", "fields": ["a", "b"]}}]
+    rows = [["1", "p", "q"], ["2", "p", ""], ["3", "", ""], ["4", "p", "z"]]
+    other = table("u", ["id", "x", "y"], rows, foreignKeys=foreign)
+    found = only(validate(write(tmp_path, table("t", ["a", "b"], [["p", "q"]]), other)))
+    assert place(found) == ("data/u.csv", 5, "x", "p,z", "foreign-key")
+
+
 def test_a_duplicate_key_is_an_error_told_once(tmp_path: Path) -> None:
     small = table("t", ["id"], [["a"], ["b"], ["a"]])
     small["schema"]["fields"][0]["constraints"] = {"unique": True, "required": True}

@@ -26,6 +26,8 @@ class Tally:
     def take(self, errors: Iterable[Any], row: Any = None) -> None:
         """Add the errors that frictionless reports."""
         for error in errors:
+            if error.type == "foreign-key" and None in (row[name] for name in error.field_names):
+                continue  # a key with a null in it refers to nothing, as in SQL
             limit = error.note if error.type == "constraint-error" else None
             like = (error.type, getattr(error, "field_name", None) or tuple(getattr(error, "field_names", ())), limit)
             kind = self.kinds.get(like)
