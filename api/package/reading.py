@@ -11,6 +11,7 @@ from typing import Any
 
 import frictionless
 from frictionless import system
+from frictionless.formats.csv.parser import CsvParser
 
 from api.model.descriptor import Package, Table
 from api.model.findings import Finding
@@ -97,6 +98,24 @@ class _Fields(frictionless.Plugin):
 
 
 system.register("lantern", _Fields())
+
+
+class _CsvParser(CsvParser):
+    """Plain CSV, read as such: the guess of frictionless (csv.Sniffer) never ends for some texts in quotes."""
+
+    def read_cell_stream_create(self) -> Iterator[list[str]]:
+        return csv.reader(self.loader.text_stream)
+
+
+class _Csv(frictionless.Plugin):
+    """Frictionless's own way to choose parsers."""
+
+    def create_parser(self, resource: Any) -> CsvParser | None:
+        return _CsvParser(resource) if resource.format == "csv" else None
+
+
+system.register("lantern-csv", _Csv())
+system.plugins.move_to_end("lantern-csv", last=False)  # the first one that has a parser is asked
 
 
 # What frictionless is given

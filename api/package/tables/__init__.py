@@ -22,6 +22,8 @@ _READERS: Mapping[str, Callable[[Given], Iterator[Record]]] = {
 }
 READ = tuple(_READERS)  # the formats that tables may have
 
+MOST_COLUMNS = 50_000
+
 
 def records(given: Given) -> Iterator[Record]:
     """The rows of a table, the header first. Raises BadTable, or what reading a file or its format raises."""
@@ -43,6 +45,8 @@ def plain(given: Given, target: Path) -> tuple[Finding, ...]:
     header = next(rows, None)
     if header is None or not header.cells:
         raise ValueError("it has no columns")
+    if len(header.cells) > MOST_COLUMNS:
+        raise ValueError(f"it has {len(header.cells):,} columns: at most {MOST_COLUMNS:,} can be read")
     labels = [cell or "" for cell in header.cells]
     if given.dialect.get("headerCase") is False and given.names is not None:
         names = {name.casefold(): name for name in given.names}
