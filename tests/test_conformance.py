@@ -9,8 +9,8 @@ from packages import table, write
 from served import all_rows, client_of, rows_path
 
 from api.model import types
+from api.package import validate
 from api.package.checks import constraints
-from api.package.validation import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "CONFORMANCE.md").read_text(encoding="utf-8")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import frictionless
+from frictionless import system
+from frictionless.formats.csv.parser import CsvParser
 
 from api.model import descriptor
 from api.model.descriptor import Package, Table, edits
@@ -63,6 +65,24 @@ class Source:
         given = tables.Given(table.descriptor, self.folder, self.descriptor_path.name)
         numbered = enumerate(islice(tables.records(given), max(rows, default=0)), 1)
         return {number: (row.file, row.line) for number, row in numbered if number in rows}
+
+
+class _CsvParser(CsvParser):
+    """Plain CSV, read as such: the guess of frictionless (csv.Sniffer) never ends for some texts in quotes."""
+
+    def read_cell_stream_create(self) -> Iterator[list[str]]:
+        return csv.reader(self.loader.text_stream)
+
+
+class _Csv(frictionless.Plugin):
+    """Frictionless's own way to choose parsers."""
+
+    def create_parser(self, resource: Any) -> CsvParser | None:
+        return _CsvParser(resource) if resource.format == "csv" else None
+
+
+system.register("lantern-csv", _Csv())
+system.plugins.move_to_end("lantern-csv", last=False)  # the first one that has a parser is asked
 
 
 # What frictionless is given
