@@ -8,7 +8,7 @@ import pytest
 from packages import table, write
 
 from api.model.findings import Report
-from api.package.validation import validate
+from api.package import validate
 
 JSON = Any
 

@@ -24,8 +24,6 @@ _TYPED: Mapping[str, Callable[[Given], natives.Table]] = {
 }
 READ = (*upgrade.TABULAR, *_TYPED)  # the formats that tables may have
 
-MOST_COLUMNS = 50_000
-
 
 def records(given: Given) -> Iterator[Record]:
     """The rows of a table, the header first; one whose file keeps types has a schema, as `plain` returns it.

@@ -15,7 +15,7 @@ from api.package.tables import encodings, unpacking
 
 JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
-MOST_COLUMNS = 100_000
+MOST_COLUMNS = 50_000
 MOST_EXTRA = 100  # cells of a row beyond the header: each is an error that frictionless makes with the whole row
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 
