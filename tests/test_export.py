@@ -308,7 +308,7 @@ def test_the_sample_knows_every_ending() -> None:
 def test_it_proves_itself_offline(made: Path) -> None:
     run = lantern("verify", made / "site", "--strict")
     assert (run.returncode, run.stderr) == (0, "")
-    assert "2 releases" in run.stdout
+    assert "3 releases" in run.stdout
 
 
 def test_a_mirror_can_be_made_from_nginx(made: Path, nginx: str, tmp_path: Path) -> None:

@@ -49,8 +49,11 @@ def test_storage_is_the_work_of_engines() -> None:
 
 
 def test_the_program_stays_small() -> None:
-    """Who needs more lines first finds some that can go, or a reason that is worth raising the number here."""
-    assert sum(len(path.read_text("utf-8").splitlines()) for path in API.rglob("*.py")) <= 19_500
+    """Who needs more lines first finds some that can go, or a reason that is worth raising the number here.
+
+    19,500 for the API; 26,500 since any published package is read, mended where it can be, and judged in words.
+    """
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in API.rglob("*.py")) <= 26_500
 
 
 @contextmanager

@@ -53,15 +53,14 @@ def control(table: Table) -> Parameters:
             signed=True,
             metadata={
                 "description": "Fields to sort by, comma-separated; a minus sign before one reverses it. "
-                "Nulls come last; every sort ends in the primary key. `relevance`, with q: what fits best first.",
+                "Nulls come last. `relevance`, with q: what fits best first.",
             },
         ),
         "fields": Names(
             table.index,
             foreign=True,
             metadata={
-                "description": "Only these fields, comma-separated; `key.field` is a field of the row that a foreign "
-                "key names, one step away.",
+                "description": "Only these fields, comma-separated; `key.field`: of the row that a foreign key names.",
             },
         ),
         "q": fields.String(
