@@ -32,8 +32,7 @@ def package(raw: Mapping[str, JSON], file: str) -> tuple[dict[str, JSON], list[F
     lifted, findings = _lifted(upgrade.package(raw), file, None)
     findings += _told(lifted, file, None)
     version = lifted.get("version")
-    fits = isinstance(version, str) and not filenames.reason_of_version(version)  # any other is an error of its own
-    if fits and not _VERSION.fullmatch(version):
+    if isinstance(version, str) and not (_VERSION.fullmatch(version) or filenames.reason_of_version(version)):
         expected = "three numbers such as 1.0.0"
         findings.append(_finding("note", f"version is {_shown(version)}", file, None, version, expected))
     return lifted, findings
