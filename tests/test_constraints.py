@@ -150,7 +150,7 @@ def test_a_constraint_judges_values_however_they_are_written(
         (
             {"type": "geojson", "format": "topojson"},
             '{"type": "Topology", "objects": {}, "arcs": []}',
-            '{"type": "Point", "coordinates": [1, 2]}',
+            '{"type": "Pint", "coordinates": [1, 2]}',
             "a TopoJSON object",
         ),
         ({"type": "string", "format": "email"}, "a@example.org", "a", "an e-mail address"),

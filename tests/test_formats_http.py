@@ -101,7 +101,12 @@ QUERIES = (
 def small(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     """A row for each text that may be taken for something else."""
     rows = table("rows", [f"{name}:{kind}" for name, kind in FIELDS.items()], ROWS)
-    return served(tmp_path_factory.mktemp("formats"), rows, table("none", ["id", "v:number"], []))
+    return served(
+        tmp_path_factory.mktemp("formats"),
+        rows,
+        table("none", ["id", "v:number"], []),
+        created="2025-01-02T03:04:05Z",  # so that it is found by day
+    )
 
 
 def asked(client: FlaskClient, query: str, kind: str, dataset: str = "rows") -> bytes:

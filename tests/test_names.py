@@ -110,14 +110,17 @@ def test_a_name_that_some_system_refuses_is_escaped(tmp_path: Path, path: str) -
     assert len(texts(tmp_path / "package")) == 1
 
 
-@pytest.mark.parametrize("path", ["x" * 300, "a\0b", "b/" + "y" * 300])
-def test_a_path_that_no_file_can_have_is_one_line(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("x" * 300, "cannot be read: File name too long"), ("a\0b", "has a control character in its name")],
+)
+def test_a_path_that_no_file_can_have_is_one_line(tmp_path: Path, path: str, said: str) -> None:
     source = package(tmp_path)
     described = json.loads((source / "datapackage.json").read_text("utf-8"))
     described["resources"].append({"name": "file", "path": path})
     (source / "datapackage.json").write_text(json.dumps(described))
     [line] = texts(source)
-    assert "cannot be read: its name" in line
+    assert said in line
     with pytest.raises(LanternError):
         build(source, tmp_path / "store")
     assert not (tmp_path / "store").exists()

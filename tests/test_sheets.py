@@ -236,11 +236,11 @@ def test_a_number_in_a_field_of_text_is_told(tmp_path: Path) -> None:
             "t.xlsx row 2: the cell A2 has a formula that was never calculated "
             "(expected: a file saved by a spreadsheet program)",
         ),
-        (one("v", ["x"], [None, "y"]), "t.xlsx row 3: the row has more cells than the header"),
+        (one("v", ["x"], [None, "y"]), "t.xlsx row 3: the row has 2 cells, the header has 1"),
         (b"PK", "t.xlsx: the file is no xlsx spreadsheet: File is not a zip file"),
         (packed({"a": ""}), "t.xlsx: the file is no xlsx spreadsheet: "),
         (packed({"xl/_rels/workbook.xml.rels": "<a", "xl/workbook.xml": "<a"}), "t.xlsx: the file is no xlsx"),
-        (xlsx(("Data", [["w"], [1]])), 't.xlsx row 1 field "v": this is not the name of the field (expected: v)'),
+        (xlsx(("Data", [["w"], [1]])), 't.xlsx row 1 field "v": the header has "w" in place of "v" (expected: v'),
     ],
 )
 def test_what_is_wrong_in_a_spreadsheet_names_the_cell(tmp_path: Path, data: bytes, message: str) -> None:

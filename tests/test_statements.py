@@ -129,8 +129,8 @@ def test_a_day_is_kept_as_the_day_and_warned_of(tmp_path: Path) -> None:
 def test_what_is_no_date_is_one_warning_and_no_date(tmp_path: Path, created: Any) -> None:
     source = write(tmp_path / "package", T, created=created)
     assert validate(source).text() == (
-        f'warning: datapackage.json: created is "{created}", which is not a time of the years 1 to 9999: '
-        "the release has no date (expected: a time such as 2026-11-24T09:30:00Z)\n"
+        f"warning: datapackage.json: created is {json.dumps(created)}: it is published as it is and not relied on "
+        "(expected: a time such as 2026-11-24T09:30:00Z)\n"
         "valid: 1 table, 1 row, 0 errors, 1 warning"
     )
     assert build(source, tmp_path / "store").published_at is None
@@ -252,7 +252,7 @@ def test_a_release_without_a_date_is_signed_mirrored_verified_and_exported(tmp_p
 def test_a_correction_without_a_date_has_none_in_the_feed(tmp_path: Path) -> None:
     fields = ["id", "dataset", "record", "field", "old", "new", "kind", "reason", "date:date", "version"]
     rows = [
-        ["c1", "t", "a", "v", "1", "2", "correction", "a\x00b\x1bc", "", "1.0.0"],
+        ["c1", "t", "a", "v", "1", "2", "correction", "a\x01b\x1bc", "", "1.0.0"],
         ["c2", "t", "a", "v", "2", "1", "correction", "again", "2020-05-01", "1.0.0"],
     ]
     client = served(tmp_path, T, table("corrections", fields, rows))

@@ -155,7 +155,7 @@ def package(published: Mapping[str, JSON]) -> Package:
         title=str(descriptor.get("title") or descriptor.get("name") or "Data package"),
         description=str(descriptor.get("description") or ""),
         version=NO_VERSION if descriptor.get("version") is None else str(descriptor["version"]),
-        created=dates.stated(published.get("created")),
+        created=dates.stated(descriptor.get("created")),
         tables=tuple(table(resource) for resource in resources if is_table(resource)),
         descriptor=descriptor,
         published=published,

@@ -29,14 +29,6 @@ def reason(path: str) -> str | None:
     return next(filter(None, map(_reason_of_part, path.split("/"))), None)
 
 
-def unusable(path: str) -> str | None:
-    """Why no file here can have a path, or None: what a package names is not always strict."""
-    if "\0" in path:
-        return "holds a NUL"
-    longest = max(len(part.encode("utf-8", "surrogatepass")) for part in path.split("/"))
-    return f"has a part longer than {LONGEST_PART} bytes" if longest > LONGEST_PART else None
-
-
 def _reason_of_part(part: str) -> str | None:
     if part in ("", ".", ".."):
         return "escapes its folder (an absolute path, '.', '..' or an empty part)"

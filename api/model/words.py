@@ -5,8 +5,9 @@ stays in the descriptor as it is published, and is left out of what the rest of 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from api.model import dates
 
 JSON = Any
 TEXTS_OF_ENTRIES = ("name", "title", "path", "email", "role", "organization", "givenName", "familyName", "version")
@@ -39,11 +40,7 @@ def _is_entry(item: JSON) -> bool:
 
 
 def _moment(value: JSON) -> JSON:
-    try:
-        datetime.fromisoformat(value).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return value
+    return value if isinstance(value, str) and dates.moment(value) else None
 
 
 def _address(value: JSON) -> JSON:

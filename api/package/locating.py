@@ -161,7 +161,7 @@ def _unsafe(path: str) -> tuple[str, str]:
     out, inside = "leads out of the package", "a path inside its folder"
     if not path:
         return "has no name", inside
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in path):
+    if any(c == "\0" or unicodedata.category(c) == "Cs" for c in path):  # a release escapes all others in its names
         return "has a control character in its name", inside
     if path.lower().startswith("file:") or PureWindowsPath(path).is_absolute():
         return out, inside

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api.model import words
+from api.model import filenames, words
 from api.model.findings import Finding, Level
 from api.package import upgrade
 
@@ -32,7 +32,7 @@ def package(raw: Mapping[str, JSON], file: str) -> tuple[dict[str, JSON], list[F
     lifted, findings = _lifted(upgrade.package(raw), file, None)
     findings += _told(lifted, file, None)
     version = lifted.get("version")
-    if isinstance(version, str) and not _VERSION.fullmatch(version):
+    if isinstance(version, str) and not (_VERSION.fullmatch(version) or filenames.reason_of_version(version)):
         expected = "three numbers such as 1.0.0"
         findings.append(_finding("note", f"version is {_shown(version)}", file, None, version, expected))
     return lifted, findings

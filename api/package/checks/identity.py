@@ -20,8 +20,5 @@ def findings(package: Package, file: str) -> Iterator[Finding]:
         yield Finding("version", message, file, value=package.version, expected="a version such as 1.0.0")
     if created is None or dates.is_time(created):
         return
-    if package.created:
-        message = f'created is "{created}", which is not a time as RFC 3339 writes it: {package.created} is taken'
-    else:
-        message = f'created is "{created}", which is not a time of the years 1 to 9999: the release has no date'
+    message = f'created is "{created}", which is not a time as RFC 3339 writes it: {package.created} is taken'
     yield Finding("created", message, file, value=str(created), expected=A_TIME, level="warning")

@@ -60,8 +60,18 @@ def uneven(checked: Checked, row: Any) -> Finding:
     if len(cells) == 1 and str(cells[0]).startswith(OF_MERGES):
         return Finding("merge", f'the line "{cells[0]}" is left from a merge', *place, expected="one of two versions")
     type, value = ("extra-cell", ",".join(map(str, cells[width:]))) if len(cells) > width else ("missing-cell", None)
-    message = f"the row has {len(cells)} cell{'' if len(cells) == 1 else 's'}, the header has {width}"
-    return Finding(type, message, *place, None, key(checked.table, row), value, f"{width} cells")
+    message = f"the row has {_cells(len(cells))}, the header has {width}"
+    return Finding(type, message, *place, None, key(checked.table, row), value, _cells(width))
+
+
+def _cells(number: int) -> str:
+    return "1 cell" if number == 1 else f"{number} cells"
+
+
+def blank(table: Table, row: Any) -> bool:
+    """Whether a row has no value; to frictionless a row of NaN has none either."""
+    cells = zip(row.field_names, row.cells, strict=True)
+    return all(cell is None or cell in table.field(name).missing for name, cell in cells)
 
 
 def repeated(checked: Checked, row: Any) -> Finding:

@@ -118,8 +118,10 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
                     tally.add([(shape.repeated if cells == labels else shape.uneven)(checked, row)])
                     continue
                 if errors and errors[0].type == "blank-row":
-                    tally.take(errors, row)
-                    continue
+                    if shape.blank(table, row):
+                        tally.take(errors, row)
+                        continue
+                    errors = []
                 own = [finding for check in of_rows for finding in check(row)]
                 if own or errors:
                     tally.take(_unexplained(errors, own), row)
