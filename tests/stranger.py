@@ -116,7 +116,7 @@ def listening() -> Iterator[tuple[str, list[str]]]:
     seen: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         end = threading.Event()
-        server.settimeout(0.2)
+        server.settimeout(0.02)
 
         def listen() -> None:
             while not end.is_set():

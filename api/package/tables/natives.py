@@ -133,8 +133,9 @@ def records(given: Given, table: Callable[[Given], Table]) -> Iterator[Record]:
         columns = [_Column(fields[one]) for one in names]
     else:
         columns = [_Column(fields.get(label or "", _ANY)) for label in header.cells]
+    extra = _Column(_ANY)
     for row in rows:
-        beyond = [_Column(_ANY)] * (len(row.values) - len(columns))
+        beyond = [extra] * (len(row.values) - len(columns))
         try:
             written = [column(value, row) for column, value in zip([*columns, *beyond], row.values, strict=False)]
         except cells.Unwritable as error:
