@@ -1,15 +1,14 @@
 """A stranger's package, built by somebody who must not suffer from it.
 
-It is built in a process of its own, with a time limit, a limit and a measure of its memory, a listener that must see no
-connection (it is also the proxy of the environment), a secret beside the package that must not get into the release,
-and folders in which nothing may be made or left.
+It is built in a process of its own, which is forked from one that has the libraries, with a time limit, a limit and a
+measure of its memory, a listener that must see no connection (it is also the proxy of the environment), a secret beside
+the package that must not get into the release, and folders in which nothing may be made or left.
 """
 
+import functools
 import io
 import json
 import os
-import resource
-import signal
 import socket
 import subprocess
 import sys
@@ -26,17 +25,46 @@ ROOT = Path(__file__).parent.parent
 SECRET = "a secret of the machine that builds"
 SECONDS = 120  # for the slowest, on a machine that does other things, too
 MEMORY = 600  # MB at the peak; an empty package takes 150
-# Builds a package into a store, and says how that went. What it does not catch is a defect.
-BUILD = """
-import json, sys
+# Builds packages into stores, each in a process of its own that a fork makes, so that libraries are loaded once.
+# Not those that start threads, which a fork would lose. It says how that went: what it does not catch is a defect.
+BUILDER = """
+import json, os, resource, signal, sys, threading, traceback
 from pathlib import Path
+import duckdb, numpy
 from api.model.errors import LanternError
 from api.release.build import build
-try:
-    build(*map(Path, sys.argv[1:]))
-    print(json.dumps({"built": True, "told": ""}))
-except LanternError as error:
-    print(json.dumps({"built": False, "told": str(error)}))
+def built(asked):
+    os.setsid()
+    os.dup2(os.open("out", os.O_CREAT | os.O_RDWR, 0o600, dir_fd=os.open(asked["work"], os.O_RDONLY)), 1)
+    os.dup2(1, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(asked["work"])
+    os.environ.update(asked["environment"])
+    resource.setrlimit(resource.RLIMIT_DATA, (4 * 2**30, 4 * 2**30))
+    try:
+        build(Path(asked["package"]), Path(asked["work"], "store"))
+        print(json.dumps({"built": True, "told": ""}), flush=True)
+    except LanternError as error:
+        print(json.dumps({"built": False, "told": str(error)}), flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            built(asked)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    timer = threading.Timer(asked["seconds"], os.killpg, (child, signal.SIGKILL))
+    timer.start()
+    _, status, used = os.wait4(child, 0)
+    timer.cancel()
+    timer.join()
+    print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_maxrss // 1024]), flush=True)
 """
 
 
@@ -88,7 +116,7 @@ def listening() -> Iterator[tuple[str, list[str]]]:
     seen: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         end = threading.Event()
-        server.settimeout(0.2)
+        server.settimeout(0.02)
 
         def listen() -> None:
             while not end.is_set():
@@ -143,32 +171,33 @@ def contents(store: Path) -> Iterator[bytes]:
                     yield from map(archive.read, archive.namelist())
 
 
+@functools.cache
+def builder() -> subprocess.Popen[str]:
+    """The program that builds, which ends with its input: with this process."""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-P", "-c", BUILDER], text=True, env=environment, **pipes)
+
+
 def run(folder: Path, url: str, most: int) -> Outcome:
     proxies = {f"{kind}_proxy": url for kind in ("http", "https", "all")}
-    environment = {**proxies, **{name.upper(): value for name, value in proxies.items()}, "PYTHONPATH": str(ROOT)}
-    environment |= {"TMPDIR": str(folder / "temporary"), "HOME": str(folder / "home"), "PATH": os.environ["PATH"]}
-    command = [sys.executable, "-P", "-c", BUILD, str(folder / "package"), str(folder / "work" / "store")]
+    environment = {**proxies, **{name.upper(): value for name, value in proxies.items()}}
+    environment |= {"TMPDIR": str(folder / "temporary"), "HOME": str(folder / "home")}
+    work = folder / "work"
+    asked = {"package": str(folder / "package"), "work": str(work), "environment": environment, "seconds": most}
+    asking, answering = builder().stdin, builder().stdout
+    assert asking is not None
+    assert answering is not None
     begun = time.monotonic()
-    with (folder / "work" / "out").open("w+b") as out:
-        child = subprocess.Popen(
-            *(command,),
-            **{"cwd": folder / "work", "env": environment, "stdout": out, "stderr": subprocess.STDOUT},
-            start_new_session=True,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (4 * 2**30, 4 * 2**30)),
-        )
-        timer = threading.Timer(most, os.killpg, (child.pid, signal.SIGKILL))
-        timer.start()
-        _, status, used = os.wait4(child.pid, 0)
-        timer.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        text = out.read().decode(errors="replace")
-    (folder / "work" / "out").unlink()
+    print(json.dumps(asked), file=asking, flush=True)
+    code, peak = json.loads(answering.readline())
     seconds = time.monotonic() - begun
-    assert child.returncode == 0, (child.returncode, round(seconds), used.ru_maxrss // 1024, text[-2_000:])
+    text = (work / "out").read_text("utf-8", "replace")
+    (work / "out").unlink()
+    assert code == 0, (code, round(seconds), peak, text[-2_000:])
     said = json.loads(text.splitlines()[-1])
-    print(f"{seconds:.1f} s, {used.ru_maxrss // 1024} MB: {said['told'][:300]!r}")
-    return Outcome(**said, peak=used.ru_maxrss // 1024, seconds=seconds)
+    print(f"{seconds:.1f} s, {peak} MB: {said['told'][:300]!r}")
+    return Outcome(**said, peak=peak, seconds=seconds)
 
 
 # Files that stand for more than they are

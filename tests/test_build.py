@@ -54,7 +54,7 @@ def test_a_large_package_that_is_not_valid_is_reported_and_nothing_else_is_print
     source = write(tmp_path / "package", table("t", ["id:integer", "text"], rows))
     done = subprocess.run([*COMMAND, source, "--store", tmp_path / "store"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["data/t.csv:2", "not"]
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["data/t.csv:2", "not", "with"]
 
 
 def test_former_versions_that_the_store_lacks_are_built_first(tmp_path: Path) -> None:

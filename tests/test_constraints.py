@@ -154,7 +154,12 @@ def test_a_constraint_judges_values_however_they_are_written(
             "a TopoJSON object",
         ),
         ({"type": "string", "format": "email"}, "a@example.org", "a", "an e-mail address"),
-        ({"type": "string", "format": "uri"}, "https://example.org/", "example", "a URI with its scheme"),
+        (
+            {"type": "string", "format": "uri"},
+            "https://example.org/",
+            "example",
+            "an address, such as https://example.org/page",
+        ),
         ({"type": "string", "format": "uuid"}, "123e4567-e89b-12d3-a456-426614174000", "1", "a UUID"),
         ({"type": "string", "format": "binary"}, "aGk=", "a?", "Base64"),
         ({"type": "object"}, '{"a": null}', '{"a": NaN}', "a JSON object"),

@@ -143,3 +143,10 @@ class Given:
         end = mended(self.resource) if fault.looks_like == "UTF-16" else ""
         expected = f'{self.encoding}, or the file\'s "encoding" in the descriptor'
         return Finding("encoding", fault.text + end, file, self.name, fault.line, expected=expected)
+
+
+def refuse_wide(row: Record, given: Given, most: int = MOST_COLUMNS) -> None:
+    """Raises BadTable for a row of more cells."""
+    if len(row.cells) > most:
+        message, expected = f"the row has {len(row.cells)} cells", f"at most {most}"
+        raise BadTable(Finding("extra-cell", message, row.file, given.name, row.line, expected=expected))

@@ -16,7 +16,7 @@ from api.model import descriptor, types, untyped
 from api.model.descriptor import Field
 from api.model.findings import Finding
 from api.package.tables import cells, headers
-from api.package.tables.base import BadTable, Given, Record
+from api.package.tables.base import BadTable, Given, Record, refuse_wide
 from api.package.tables.lists import Row
 from api.package.tables.parsing import Number
 
@@ -77,6 +77,7 @@ class _Seen:
 def described(given: Given, table: Callable[[Given], Table]) -> Given:
     """A table with a schema that keeps every value: guessed where there is none, else as little changed as possible."""
     header, rows = table(given)
+    refuse_wide(header, given)  # before anything is kept for each column
     labels = [label or "" for label in header.cells]
     if not labels:
         raise ValueError("it has no columns")
@@ -132,8 +133,9 @@ def records(given: Given, table: Callable[[Given], Table]) -> Iterator[Record]:
         columns = [_Column(fields[one]) for one in names]
     else:
         columns = [_Column(fields.get(label or "", _ANY)) for label in header.cells]
+    extra = _Column(_ANY)
     for row in rows:
-        beyond = [_Column(_ANY)] * (len(row.values) - len(columns))
+        beyond = [extra] * (len(row.values) - len(columns))
         try:
             written = [column(value, row) for column, value in zip([*columns, *beyond], row.values, strict=False)]
         except cells.Unwritable as error:

@@ -108,10 +108,9 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             tally.take([] if faults else baseline.validate_start())
             proper, labels, width = resource.header.valid, resource.labels, len(resource.header.get_expected_fields())
             of_rows, at_end = checks_of(checked, resource.header, source.former) if sound and proper else ([], [])
-            if proper:
-                of_rows = [Constraints(checked, resource.header).of_row, *of_rows]
+            constraints = Constraints(checked, resource.header).of_row if proper else None
             for row in resource.row_stream:
-                if not proper:
+                if constraints is None:
                     continue  # its cells belong to no field, and each row would be wrong
                 cells, errors = row.cells, row.errors
                 if len(cells) != width or cells == labels:
@@ -123,9 +122,11 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
                         continue
                     errors = []
                 own = [finding for check in of_rows for finding in check(row)]
-                if own or errors:
-                    tally.take(_unexplained(errors, own), row)
-                    tally.add(own)
+                unseen = {f.field for f in own if f.type in spelling.TYPES and f.level == "error"}
+                # One mistake is told once: not also what follows from what cannot be seen in the cell.
+                tally.take((error for error in errors if _field(error) not in unseen) if unseen else errors, row)
+                tally.add(finding for finding in constraints(row) if finding.field not in unseen)
+                tally.add(own)
             tally.take(baseline.validate_end() if resource.header.valid else [])
             tally.add(finding for check in at_end for finding in check())
             rows = int(resource.stats.rows or 0)
@@ -136,12 +137,6 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
             else:
                 tally.take([error])
     return TableResult(rows, tuple(_with_lines(source, tally.findings())), tally.of_fields())
-
-
-def _unexplained(errors: list[Any], own: list[Finding]) -> list[Any]:
-    """Errors of a row without those of cells in which something cannot be seen: one mistake is told once."""
-    unseen = {finding.field for finding in own if finding.type in spelling.TYPES}
-    return [error for error in errors if _field(error) not in unseen] if unseen else errors
 
 
 def _field(error: Any) -> str | None:
