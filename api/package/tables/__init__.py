@@ -55,7 +55,7 @@ def plain(given: Given, target: Path) -> tuple[Given, tuple[Finding, ...]]:
     header = next(rows, None)
     if header is None or not header.cells:
         raise ValueError("it has no columns")
-    _refuse_wide(header, MOST_COLUMNS, given)
+    _refuse_wide(header, "header", MOST_COLUMNS, given)
     labels = [cell or "" for cell in header.cells]
     if given.dialect.get("headerCase") is False and given.names is not None:
         names = {name.casefold(): name for name in given.names}
@@ -73,17 +73,16 @@ def plain(given: Given, target: Path) -> tuple[Given, tuple[Finding, ...]]:
 
 def _written(row: Record, nulls: list[str], most: int, given: Given) -> list[str]:
     cells = row.cells
-    if len(cells) > most:
-        _refuse_wide(row, most, given)
+    _refuse_wide(row, "row", most, given)
     if None not in cells:
         return list(cells)  # type: ignore[arg-type]  # no None is left
     return [cell if cell is not None else nulls[n] if n < len(nulls) else "" for n, cell in enumerate(cells)]
 
 
-def _refuse_wide(row: Record, most: int, given: Given) -> None:
+def _refuse_wide(row: Record, what: str, most: int, given: Given) -> None:
     if len(row.cells) > most:
-        message, expected = f"the row has {len(row.cells)} cells", f"at most {most}"
-        raise BadTable(Finding("extra-cell", message, row.file, given.name, row.line, expected=expected))
+        message, expected = f"the {what} has {len(row.cells)} cells", f"at most {most}"
+        raise BadTable(Finding("extra-cell", message, row.file, given.name, row.line or None, expected=expected))
 
 
 def _nulls(resource: Mapping[str, Any], labels: list[str]) -> list[str]:
