@@ -711,7 +711,6 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
         {"t.csv": b'v\n"[1]"\n'},
         'the field "v" of type array cannot be a key',
     ),
-    "a device": ({"name": "con", "path": "t.csv", "schema": SCHEMA}, {"t.csv": TEXT}, "is a reserved name on Windows"),
     "json of numbers": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b"[1, 2]"}, "row 1 is not an object"),
     "torn json": ({"path": "t.json", "schema": SCHEMA}, {"t.json": b'[{"id": 1}, {"i'}, "the table cannot be read"),
     "torn json lines": ({"path": "t.jsonl", "schema": SCHEMA}, {"t.jsonl": b'{"id": 1}\n{"i'}, "cannot be read"),

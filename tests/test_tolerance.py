@@ -116,7 +116,8 @@ LIFTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "created as a day": (
         {"created": "2020-05-01"},
         {"created": "2020-05-01"},
-        "warning: datapackage.json: created is a day, 2020-05-01 (expected: a time such as 2026-11-24T09:30:00Z)",
+        'warning: datapackage.json: created is "2020-05-01", which is not a time as RFC 3339 writes it: 2020-05-01 is'
+        " taken (expected: a time such as 2026-11-24T09:30:00Z)",
     ),
     "created at no time": (
         {"created": "last spring"},
@@ -285,7 +286,8 @@ def test_a_path_that_must_not_be_read_is_one_error(tmp_path: Path, path: str) ->
     descriptor = json.loads((folder / "datapackage.json").read_text())
     descriptor["resources"][0]["path"] = path
     (folder / "datapackage.json").write_text(json.dumps(descriptor))
-    assert told(folder) == [f'datapackage.json: the file "{path}" {PATHS[path]}']
+    shown = path.replace("\0", "\\u0000")
+    assert told(folder) == [f'datapackage.json: the file "{shown}" {PATHS[path]}']
     descriptor["resources"][0] = {"name": "f", "path": path}  # no table
     (folder / "datapackage.json").write_text(json.dumps(descriptor))
     assert validate(folder).valid == (path in ("data",))
@@ -343,6 +345,8 @@ def test_a_schema_and_a_dialect_on_the_network_are_done_without_and_that_is_told
         " (expected: a copy: lantern validate --with FOLDER, which holds dialect.json)",
         f"warning: datapackage.json: {ADDRESS}/the%20report.pdf is on the network, which is never read: only its"
         " address is listed (expected: a copy: lantern validate --with FOLDER, which holds the report.pdf)",
+        "warning: u.csv:1: the cells are taken to be separated by bars, which no dialect says; lantern format"
+        " mends this (expected: commas, or the delimiter in the dialect)",
     ]
     client = client_of(folder, tmp_path / "store")
     assert answer(client, rows_path("u"))["data"] == [{"id": "x", "n": 2}]

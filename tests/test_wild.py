@@ -70,7 +70,6 @@ def test_a_package_in_the_wild_is_served(tmp_path: Path, name: str) -> None:
     assert {field: found[table][0][field] for field in cells} == cells
 
 
-@pytest.mark.xfail(strict=True, reason="stale bytes and hash become notes and warnings")
 @pytest.mark.parametrize("name", STALE)
 def test_a_package_whose_sizes_are_out_of_date_is_served(tmp_path: Path, name: str) -> None:
     assert counted(walk(client_of(released(tmp_path, name), tmp_path / "store"))) == STALE[name]
@@ -87,14 +86,12 @@ def built(folder: Path, name: str, *options: str) -> dict[str, list[dict[str, An
     return walk(app_of(folder / "store").test_client())
 
 
-@pytest.mark.xfail(strict=True, reason="--with gives copies of remote schemas")
 def test_a_package_with_remote_schemas_is_served_with_copies_of_them(tmp_path: Path) -> None:
     found = built(tmp_path, "camtrap-dp", "--with", "schemas")
     assert counted(found) == {"deployments": 4, "media": 8, "observations": 8, "individuals": 1}
     assert found["deployments"][0]["latitude"] == 51.496
 
 
-@pytest.mark.xfail(strict=True, reason="--lenient serves what can be read")
 @pytest.mark.parametrize(
     ("name", "rows"), [("unece-rec-20", {"annexi": 20, "annexii": 20}), ("okfn-licenses", {"licenses.csv": 20})]
 )

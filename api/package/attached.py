@@ -1,7 +1,7 @@
 """The files that a package brings besides its tables: those of other resources, of licences, and its image."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,14 +17,14 @@ EXPECTED = "a web address, or a file of the package"
 
 def places(source: Source) -> dict[str, str]:
     """Where a release keeps each of these files, by its path in the package."""
-    return published.places(brought(source.package.descriptor, source.folder), source.package)
+    return published.places(brought(source.package.descriptor, source.folder, source.place.roots), source.package)
 
 
-def brought(described: Mapping[str, JSON], folder: Path) -> list[str]:
-    """Their paths: what a descriptor names and its folder holds."""
+def brought(described: Mapping[str, JSON], folder: Path, roots: Collection[Path] = ()) -> list[str]:
+    """Their paths: what a descriptor names and its folder holds; links lead into the folder, or the `roots` given."""
     resources = [entry for entry in described.get("resources") or [] if not descriptor.is_table(entry)]
     named = [path for entry in resources for path in paths(entry)] + [path for _, path in _of_words(described)]
-    return [path for path in named if _is_file(folder, path)]
+    return [path for path in named if _is_file(folder, path, roots)]
 
 
 def _of_words(described: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
@@ -42,12 +42,12 @@ def _is_path(value: JSON) -> bool:
     return isinstance(value, str) and value != "" and not _IS_ADDRESS(value)
 
 
-def _is_file(folder: Path, path: str) -> bool:
-    """Whether a path leads to a file inside a folder, links followed."""
+def _is_file(folder: Path, path: str, roots: Collection[Path]) -> bool:
+    """Whether a path leads to a file inside a folder or its roots, links followed."""
     inside = not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
     try:
         target = (folder / path).resolve()
-        return inside and target.is_file() and target.is_relative_to(folder.resolve())
+        return inside and target.is_file() and any(map(target.is_relative_to, roots or [folder.resolve()]))
     except (OSError, ValueError):  # what no file can be called
         return False
 
@@ -62,7 +62,7 @@ def findings(source: Source) -> Iterator[Finding]:
             message = f'the file "{path}" is published as "{place}": {why}'
             yield Finding("renamed-file", message, file, value=path, expected="another name", level="warning")
     for what, path in _of_words(described):
-        if not _is_file(source.folder, path):
+        if not _is_file(source.folder, path, source.place.roots):
             message = f'{what} names a file "{path}" that the package does not have'
             yield Finding("missing-file", message, file, value=path, expected=EXPECTED, level="warning")
 

@@ -37,7 +37,8 @@ def _number(text: str) -> object:
     return _integer(text) or (_decimal(text) and len(text.replace("-", "")) <= EXACT_DIGITS + 1)
 
 
-_DAY, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+# 24:00:00 and 23:59:60 are read, but served as other moments.
+_DAY, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 # The types that are tried, the narrowest first.
 _TRIED: Mapping[str, Fits] = {
     "integer": _integer,

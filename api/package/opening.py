@@ -251,7 +251,8 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
 
 def _rename_fields(resource: dict[str, JSON], file: str) -> Iterator[Finding]:
     """Give each field of a schema a name of its own, which v1 did not ask for; what was renamed."""
-    fields = (resource.get("schema") or {}).get("fields") or []
+    schema = resource.get("schema")
+    fields = (schema.get("fields") or []) if isinstance(schema, Mapping) else []  # that of remote data is an address
     labels = [str(field["name"]) for field in fields]
     for field, label, name in zip(fields, labels, headers.unique(labels), strict=True):
         if label and name != label:

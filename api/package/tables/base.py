@@ -145,8 +145,9 @@ class Given:
         return Finding("encoding", fault.text + end, file, self.name, fault.line, expected=expected)
 
 
-def refuse_wide(row: Record, given: Given, most: int = MOST_COLUMNS) -> None:
-    """Raises BadTable for a row of more cells."""
-    if len(row.cells) > most:
-        message, expected = f"the row has {len(row.cells)} cells", f"at most {most}"
-        raise BadTable(Finding("extra-cell", message, row.file, given.name, row.line, expected=expected))
+def refuse_wide(row: Record, given: Given, most: int | None = None) -> None:
+    """Raises BadTable for a row of more cells; without a number, for a header of more than can be read."""
+    what, limit = ("header", MOST_COLUMNS) if most is None else ("row", most)
+    if len(row.cells) > limit:
+        message, expected = f"the {what} has {len(row.cells)} cells", f"at most {limit}"
+        raise BadTable(Finding("extra-cell", message, row.file, given.name, row.line or None, expected=expected))

@@ -10,7 +10,8 @@ from api.package.upgrade import paths
 # The table is not read, or its cells are not those of its fields.
 CAUSES = frozenset(
     (
-        *("descriptor", "missing-file", "unsafe-path", "remote-file", "encoding", "dialect", "quote", "header"),
+        *("descriptor", "missing-file", "unsafe-path", "encoding", "dialect", "quote", "header"),
+        *("remote-file", "remote-schema", "remote-dialect"),
         *("unreadable-table", "blank-header", "blank-label", "unmatched-header", "column-order", "incorrect-label"),
         *("missing-label", "extra-label", "duplicate-label", "missing-cell", "extra-cell"),
         *("repeated-header", "merge", "no-rows"),
