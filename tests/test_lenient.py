@@ -212,16 +212,7 @@ def edits_of(release: Path) -> list[tuple[Any, ...]]:
     return [tuple(edit[key] for key in ("table", "field", "was", "is", "cells")) for edit in told]
 
 
-WAITING = ("a limit of another type", "a pattern that is none")
-
-
-def kinds() -> list[Any]:
-    reason = "constraints that cannot be read are not found before rows are checked"
-    waiting = pytest.mark.xfail(strict=True, reason=reason)
-    return [pytest.param(kind, marks=[waiting] if kind in WAITING else []) for kind in KINDS]
-
-
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_error_costs_as_little_as_it_can_and_is_told(tmp_path: Path, kind: str) -> None:
     change, edits = KINDS[kind]
     folder, store = package(tmp_path / "p", change), tmp_path / "store"
@@ -273,7 +264,7 @@ def what_is_served_is_what_is_in_the_file(folder: Path, client: Any) -> None:
 
 def test_errors_of_many_kinds_at_once_leave_a_release_that_is_valid(tmp_path: Path) -> None:
     chance = random.Random(13)
-    alone = ("two resources of one name", "no file", "no path", *WAITING)
+    alone = ("two resources of one name", "no file", "no path")
     for number in range(25):
         chosen = chance.sample([kind for kind in KINDS if kind not in alone], 4)
         folder = package(tmp_path / f"p{number}")

@@ -614,6 +614,9 @@ def test_parts_that_do_not_make_their_total_are_an_error(tmp_path: Path) -> None
     rule["parts"] = ["a", "z"]
     found = only(validate(write(tmp_path, table("t", ["id", "n:number"], rows), **{"lantern:sums": [rule]})))
     assert (*place(found), found.key) == ("data/t.csv", None, "n", None, "sum", "z")
+    rule["parts"], rows[1][1] = ["a", "b"], "two"
+    found = only(validate(write(tmp_path, table("t", ["id", "n"], rows), **{"lantern:sums": [rule]})))
+    assert (found.key, found.message) == ("b", f'the row b of the sum "{rule["name"]}" has no number in n')
 
 
 def with_conflict(

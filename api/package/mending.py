@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from api.model import descriptor
 from api.model.findings import Finding
 from api.package import shapes, translation, upgrade
-from api.package.checks import structure
+from api.package.checks import declared, structure
 from api.package.reading import Source
 from api.package.validation import described
 
@@ -19,7 +19,7 @@ CHECKS = "lantern:checks"
 GONE = "left out"
 HEADERS = (*translation.OF_HEADERS, "header", "column-order")
 FILES = ("unreadable-table", "encoding", "quote", "extra-cell", "missing-cell", "blank-row")
-DESCRIPTORS = ("descriptor", "duplicate-resource")
+DESCRIPTORS = ("descriptor", "duplicate-resource", "constraint")
 TYPES = ("wrong-type",)
 KEYS = {"duplicate-key": "primaryKey", "unique-key": "uniqueKeys", "foreign-key": "foreignKeys"}
 # By the type of a finding: the constraints that a cell does not meet.
@@ -191,7 +191,10 @@ def _wrong(source: Source, resource: Mapping[str, JSON]) -> int:
     name, published = resource["name"], source.package.published
     resources = [resource if other["name"] == name else other for other in published["resources"]]
     changed = replace(source, package=descriptor.package({**published, "resources": resources}))
-    found = [*structure.findings(changed.package, changed.descriptor_path.name, changed.names)]
+    file = changed.descriptor_path.name
+    found = [*structure.findings(changed.package, file, changed.names)]
+    table = changed.package.table(name)
+    found += declared.findings(table, file) if table is not None else ()
     others = {str(other["name"]) for other in resources} - {name}
     found += described.findings(changed, {*others})
     return sum(finding.resource == name and finding.level == "error" for finding in found)

@@ -37,13 +37,17 @@ class Rules:
         for rule in self.rules:
             field, title, keys = str(rule["field"]), f'the sum "{rule["name"]}"', _keys(rule)
             cells = {name: None if self.rows[name] is None else self.rows[name][field] for name in keys}
-            for name in [name for name in keys if cells[name] is None]:
-                what = "does not exist" if self.rows[name] is None else f"has no {field}"
+            read = {name: _number(str(cell)) for name, cell in cells.items()}
+            numbers = {name: number for name, number in read.items() if number is not None}
+            for name in [name for name in keys if name not in numbers]:
+                what = f"has no {field}" if cells[name] is None else f"has no number in {field}"
+                what = "does not exist" if self.rows[name] is None else what
                 yield self._at_key(name, field, f"the row {name} of {title} {what}", "a row with a number")
-            if None in cells.values():
+            if len(numbers) < len(cells):
                 continue
-            added = sum(Decimal(str(cells[str(part)])) for part in rule["parts"])
-            total = Decimal(str(cells.get(rule["total"], rule["total"])))
+            added = sum(numbers[str(part)] for part in rule["parts"])
+            total = rule["total"]
+            total = numbers[total] if total in numbers else Decimal(str(total))
             if added != total:
                 message = f"{title} fails: the parts add up to {added}, the total is {total}"
                 yield self._at_key(keys[-1], field, message, str(added))
@@ -172,7 +176,9 @@ class Sums:
 
 
 def _number(text: str | None) -> Decimal | None:
+    """The number of a cell; None for none, and for those that cannot be added up: NaN and INF."""
     try:
-        return None if text is None else Decimal(text)
+        number = None if text is None else Decimal(text)
     except InvalidOperation:
         return None
+    return number if number is not None and number.is_finite() else None
