@@ -319,7 +319,9 @@ def test_the_command(states: Path, origin: str, tmp_path: Path) -> None:
 def test_an_interrupted_command_says_how_to_go_on(between: Proxy, tmp_path: Path) -> None:
     between.play(BIG, proxy.throttled(50_000))
     command = [*LANTERN, "mirror", between.url, str(tmp_path / "copy")]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    # A shell's job in the background ignores SIGINT, and so do the programs that it starts.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **heard)
     end = time.monotonic() + 20
     while not [path for path in between.paths() if BIG in path] and time.monotonic() < end:
         time.sleep(0.02)
