@@ -323,7 +323,7 @@ def test_sha256sum_agrees(made: Path) -> None:
     command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     releases = {path.name: path for path in (made / "site" / "releases").iterdir()}
     agrees = {version: subprocess.run(command, cwd=path).returncode == 0 for version, path in releases.items()}
-    assert agrees == {"1.0.0": True, "1.1.0": True}
+    assert agrees == {"1.0.0": True, "1.1.0": True, "1.2.0": True}
 
 
 def test_wget_copies_the_site_from_its_page_of_contents(made: Path, nginx: str, tmp_path: Path) -> None:
