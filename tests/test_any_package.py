@@ -722,6 +722,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, bytes], str]] = {
 }
 
 
+def test_a_column_may_have_any_name_also_that_of_nothing(tmp_path: Path) -> None:
+    found = walk(served(tmp_path, table("t", ["id", "None"], [["a", "x"]])))
+    assert found == {"t": [{"id": "a", "None": "x"}]}
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_served_is_refused_with_the_reason_and_nothing_is_left(tmp_path: Path, case: str) -> None:
     resource, files, reason = REFUSED[case]

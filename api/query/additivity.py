@@ -126,7 +126,7 @@ def _check(
     within = [name for name in descriptor.get(WITHIN, ()) if name in table.index and table.index[name] not in fixed]
     checks = {name: _varies(column(table.index[name])) for name in within}
     condition = descriptor.get(IF) or {}
-    through, target = str(condition.get("through")), None
+    through, target = str(condition.get("through", "")), None
     if through in table.index and condition["resource"] in layouts:
         target = _target(release.package, layouts, table, condition)
         refusing = sa.case((target.c.value.is_distinct_from(str(condition["equals"])), 1), else_=0)

@@ -102,8 +102,8 @@ def _of_references(package: Package, table: Table, known: Sequence[str]) -> Iter
 def _of_figure(package: Package, table: Table, known: Sequence[str]) -> Iterator[Words]:
     figure = table.figure
     for part, types in PART_TYPES.items():
-        field = str(figure.get(part))
-        if field in table.index and table.field(field).type not in types:
+        field = figure.get(part)
+        if isinstance(field, str) and field in table.index and table.field(field).type not in types:
             yield f'lantern:figure needs another type for "{field}"', field, " or ".join(types)
     named = [name for name in figure.values() if isinstance(name, str)] + list(figure.get("series") or [])
     yield from _unknown("lantern:figure", named, table)
