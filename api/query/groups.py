@@ -16,7 +16,7 @@ from api.index.sqlite import EXACT
 from api.model import decimals, moments
 from api.query import functions, having
 from api.query.conditions import column, number
-from api.query.engines import SHAPES, OneOf, Statement, statement
+from api.query.engines import DUCKDB, SHAPES, OneOf, Statement, statement
 from api.query.find import Selection, access, counted, pieces
 from api.query.having import Condition
 from api.query.indexes import rollup_pair
@@ -90,9 +90,7 @@ def _rows(selection: Selection, groups: Sequence[Group], measures: Sequence[Meas
 
 
 def some(grouping: Grouping, skip: int, most: int) -> list[Row]:
-    """At most so many groups behind the first `skip`, each with the number of all. All are computed again for it,
-    whatever its place.
-    """
+    """At most so many groups behind the first `skip`. All are computed again for it, whatever its place."""
     selection, shape, _ = grouping
     asked = selection._replace(bound={**selection.bound, SKIP: skip, LIMIT: most})
     return asked.rows(_listing(shape, limited=True).statement)
@@ -107,7 +105,9 @@ def every(grouping: Grouping, skip: int) -> Iterator[list[Row]]:
 
 def total(grouping: Grouping, rows: Sequence[Row]) -> int:
     """How many groups there are, of which `some` gave these rows; without any they are counted."""
-    return int(rows[0][-1]) if rows else several(grouping, len(grouping.shape.groups))
+    if rows and grouping.shape.rows.engine is DUCKDB:
+        return int(rows[0][-1])
+    return several(grouping, len(grouping.shape.groups))
 
 
 def several(grouping: Grouping, first: int) -> int:
@@ -120,7 +120,8 @@ def several(grouping: Grouping, first: int) -> int:
 
 class Listing(NamedTuple):
     """The statement that gives a row a group: the group's values, then the columns of each measure, at these places;
-    a limited one then how many groups there are, so that they need not be computed twice.
+    a limited one that scans then how many groups there are, so that they need not be computed twice. For the few rows
+    that SQLite is asked for, this costs more than it saves.
     """
 
     statement: Statement
@@ -130,7 +131,7 @@ class Listing(NamedTuple):
 @lru_cache(SHAPES)
 def _listing(shape: Shape, limited: bool) -> Listing:
     found, at = _grouped(shape)
-    if limited:
+    if limited and shape.rows.engine is DUCKDB:
         every = found.cte("every").prefix_with("MATERIALIZED")
         found = sa.select(*every.c, sa.select(sa.func.count()).select_from(every).scalar_subquery().label("groups"))
     keys = [f"g{place}" for place in range(len(shape.groups))]
