@@ -61,9 +61,6 @@ def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | N
     if error.type in OF_HEADERS:
         label, name = getattr(error, "label", "") or None, getattr(error, "field_name", "") or None
         return Finding(error.type, OF_HEADERS[error.type], **place, row=1, field=name, value=label, expected=name)
-    if error.type == "encoding-error":
-        encoding = str(table.descriptor.get("encoding") or "utf-8")
-        return Finding("encoding", f"the file is not in {encoding}", **place, expected=f"{encoding} throughout")
     return Finding("unreadable-table", f"the table cannot be read: {error.note}", **place)
 
 
