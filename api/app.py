@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 from api import settings
-from api.http import errors, missing, request, responses
+from api.http import errors, missing, proxies, request, responses
 from api.http.cache import Cache
 from api.http.views import (
     aggregates,
@@ -61,5 +61,8 @@ def create_app(**overrides: Any) -> Flask:
     app.register_blueprint(files.tuf)
     discovery.init_app(app, OPERATIONS)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
-    app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way
+    cached = Cache(app.wsgi_app, store, app.config["CACHE_MB"])
+    app.wsgi_app = proxies.behind(  # type: ignore[method-assign]  # Flask's way
+        cached, app.config["PROXIES"], app.config["BASE_URL"]
+    )
     return app

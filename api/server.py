@@ -34,6 +34,7 @@ BACKLOG = 2048
 HEAD_SECONDS, HEAD_BYTES = 10, 1 << 16  # of a request: who needs more is closed
 LAG, LAG_SECONDS = 1 << 17, 5  # bytes that a client may be late with (buffers empty in lumps), and the least in time
 LINGER_SECONDS = 2  # for a client to end a connection that we ended
+END_SECONDS = 30  # for responses that are being sent when a process is to end
 
 
 class _Client(socket.socket):
@@ -161,6 +162,9 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
         "keepalive": 75,
         "limit_request_line": 8190,
         "control_socket_disable": True,  # one path for all servers of a user
+        "graceful_timeout": END_SECONDS,
+        # Who believes proxies is the application, by a setting, and nobody believes SCRIPT_NAME and PATH_INFO.
+        **{"forwarded_allow_ips": "", "forwarder_headers": "", "secure_scheme_headers": {}},
     }
 
 

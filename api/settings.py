@@ -51,6 +51,7 @@ SETTINGS = (
     Setting("STORE", "var/store", "folder of the releases", _path),
     Setting("INDEX", "", "folder of the indexes that servers ask (empty: `index` in the store)"),
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),
+    Setting("PROXIES", "0", "proxies in front, whose X-Forwarded-For, -Host, -Proto and -Prefix are believed", _count),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
     Setting("WORKERS", "2", "server processes", lambda text: _count(text, 1)),
     Setting("THREADS", "4", "threads in each server process", lambda text: _count(text, 1)),

@@ -40,7 +40,7 @@ def preview(config: Config) -> None:
     try:
         if maker.stdout and not maker.stdout.readline():
             sys.exit(maker.wait())
-        here = {"STORE": folder / "store", "INDEX": "", "HOST": "127.0.0.1", "BASE_URL": ""}
+        here = {"STORE": folder / "store", "INDEX": "", "HOST": "127.0.0.1", "BASE_URL": "", "PROXIES": 0}
         server.run({**config, **here}, partial(_app, folder / "errors"))
     finally:
         if os.getpid() == own:  # and not a process of the server, which ends here too

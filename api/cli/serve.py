@@ -118,7 +118,7 @@ def openapi(config: Config, output: Path, check: bool) -> None:
     from api.package import open_source
 
     with open_source(config["PACKAGE"]) as source:
-        text = written(document(create_app(BASE_URL=""), source.package))
+        text = written(document(create_app(), source.package))
     if not check:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")

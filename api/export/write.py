@@ -64,7 +64,7 @@ def export(
 
 def _export(root: Path, folder: Path, work: Path, base_url: str, tell: Tell, rows: bool, index: str) -> Exported:
     files, linked = _staged(root, folder if folder.exists() else None, work, tell)
-    app = create_app(STORE=_view(root, files.folder, work), INDEX=index, BASE_URL=base_url, CACHE_MB=1)
+    app = create_app(STORE=_view(root, files.folder, work), INDEX=index, BASE_URL=base_url, PROXIES=0, CACHE_MB=1)
     store: Store = app.extensions["store"]
     for release in Store(store.root, store.index).releases():
         try:

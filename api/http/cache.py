@@ -102,6 +102,7 @@ class Cache:
                 self.entries.clear()
                 self.size, self.generation = 0, self.store.generation
         target = environ.get("RAW_URI") or f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
+        target = environ.get("lantern.base", "") + target
         return target, environ.get("HTTP_ACCEPT", ""), best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
 
     def _ask(

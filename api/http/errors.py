@@ -51,7 +51,7 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
     of_type = TYPES.get(kind, {"status": 500, "title": ""})
     status = code or of_type["status"]
     document = {
-        "type": f"{current_app.config['BASE_URL']}/problems/{kind}" if kind else "about:blank",
+        "type": f"{_base()}/problems/{kind}" if kind else "about:blank",
         "title": of_type["title"],
         "status": status,
         "detail": detail,
@@ -67,6 +67,10 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
     # A cache must not give a 406 to a client that sent another Accept.
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
+
+
+def _base() -> str:
+    return str(request.environ.get("lantern.base", current_app.config["BASE_URL"]))  # as api.http.request.base
 
 
 def init_app(app: Flask) -> None:
@@ -120,5 +124,5 @@ def explain(kind: str) -> Response:
     if kind not in TYPES:
         raise NotFound
     return make_response(
-        render_template("problem.html", kind=kind, **TYPES[kind], docs=f"{current_app.config['BASE_URL']}/docs/")
+        render_template("problem.html", kind=kind, **TYPES[kind], docs=f"{_base()}/docs/")
     )

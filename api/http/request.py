@@ -136,8 +136,10 @@ def acceptable(offered: Mapping[str, str]) -> str:
 
 
 def base() -> str:
-    """What links begin with: the setting BASE_URL."""
-    return str(current_app.config["BASE_URL"])
+    """What links begin with: the setting BASE_URL, or what proxies say (api.http.proxies)."""
+    if not current_app.config["PROXIES"]:
+        return str(current_app.config["BASE_URL"])
+    return str(request.environ.get("lantern.base", current_app.config["BASE_URL"]))
 
 
 def address(*parts: str) -> str:
@@ -304,4 +306,6 @@ def keep_escapes(environ: dict[str, Any]) -> None:
         for escape in ("%25", "%2F", "%2f", "%2C", "%2c"):
             path = path.replace(escape, "%25" + escape[1:])
         decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-        environ["PATH_INFO"] = decoded.removeprefix(environ.get("SCRIPT_NAME", ""))
+        # Where another application mounted this one; the prefix of a proxy is not in the path that it passes on.
+        mounted = environ.get("werkzeug.proxy_fix.orig", environ).get("SCRIPT_NAME") or ""
+        environ["PATH_INFO"] = decoded.removeprefix(mounted)

@@ -72,8 +72,8 @@ class Place(NamedTuple):
         return path.replace("{extension}", self.extension or "")
 
 
-def document(app: Flask, package: Package) -> dict[str, Any]:
-    """The document of a package as the app serves it; it depends on descriptor and schemas, not on rows or version."""
+def document(app: Flask, package: Package, base: str = "") -> dict[str, Any]:
+    """The document of a package as the app serves it at an address ("" for any host); it depends on descriptor and schemas, not on rows or version."""
     own = {table.name: f"{table.title}. {table.description}".strip() for table in package.tables}
     spec = APISpec(
         title=package.title,
@@ -81,7 +81,7 @@ def document(app: Flask, package: Package) -> dict[str, Any]:
         openapi_version=VERSION,
         plugins=[MarshmallowPlugin()],
         info=_info(package),
-        servers=[{"url": app.config["BASE_URL"] or "/"}],
+        servers=[{"url": base or "/"}],
         security=[],  # nothing needs a key
         tags=[{"name": name, "description": words} for name, words in {**TAGS, **own}.items()],
     )

@@ -20,6 +20,7 @@ from api.store.releases import Release
 
 blueprint = Blueprint("documentation", __name__)
 YAML_TYPE = "application/yaml"
+HOSTS = 8  # for so many it is kept, where proxies name the host
 _lock = threading.Lock()
 
 
@@ -27,7 +28,6 @@ class Documentation(NamedTuple):
     """The documentation of one release: the bytes of its responses, by path."""
 
     release: Release
-    base: str
     bodies: Mapping[str, bytes]
 
 
@@ -71,22 +71,26 @@ def documentation() -> Documentation:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy: threads need the app itself
     release, start = store().latest(), base()
     with _lock:
-        made: Documentation | None = app.extensions.get("documentation")
-        if made is None or (made.release.build, made.base) != (release.build, start):
-            made = app.extensions["documentation"] = _make(app, release, start)
+        known: dict[str, Documentation] = app.extensions.setdefault("documentation", {})
+        made = known.get(start)
+        if made is None or made.release.build != release.build:
+            if len(known) == HOSTS:
+                known.clear()
+            made = known[start] = _make(app, release, start)
     return made
 
 
 def _make(app: Flask, release: Release, base: str) -> Documentation:
     from api.openapi import document, interface
 
-    client = interface.app(document.document(app, release.package), release.package.title, base).test_client()
+    described = document.document(app, release.package, base)
+    client = interface.app(described, release.package.title, base).test_client()
     paths = ("openapi.json", "docs/", *(f"docs/static/{name}" for name in interface.FILES))
     bodies = {}
     for path in paths:
         with client.get(f"/{path}") as response:
             bodies[path] = response.data
-    return Documentation(release, base, bodies)
+    return Documentation(release, bodies)
 
 
 def _finish(made: Documentation, media_type: str, path: str) -> Response:
