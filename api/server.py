@@ -14,6 +14,7 @@ from ctypes import c_int, c_long
 from errno import EPIPE
 from fcntl import ioctl
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from selectors import EVENT_READ
 from termios import TIOCOUTQ
@@ -106,6 +107,13 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return bool(super().handle(conn))
         return False if len(head) > HEAD_BYTES else None
 
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer without the body of a request, which nothing here asks for and whose end may never come."""
+        if getattr(req.body.reader, "length", None) != 0:
+            req._expected_100_continue = False
+            req.force_close()
+        return bool(super().handle_request(req, conn))
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """End a connection without halting the poller for it, as gunicorn does for up to two seconds."""
         result = False if fs.cancelled() or fs.exception() else fs.result()
@@ -116,6 +124,26 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 conn.sock.shutdown(socket.SHUT_WR)
             conn.ended, conn.timeout = True, monotonic() + LINGER_SECONDS
         return self._wait(conn)
+
+    def is_parent_alive(self) -> bool:
+        """End like after a TERM when the master was killed: new connections are for another master."""
+        if not super().is_parent_alive():
+            self.alive = False
+        return bool(self.alive)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not (enabled or self.alive):
+            for listener in self.sockets:
+                listener.close()  # or the port stays taken until the last response is sent
+
+    def run(self) -> None:
+        super().run()
+        self.handle_quit()  # Python would wait for threads that send for longer than END_SECONDS
+
+    def handle_quit(self, *_: Any) -> NoReturn:
+        logging.shutdown()
+        os._exit(0)
 
 
 def _received(conn: Any) -> bytes | None:
@@ -176,7 +204,8 @@ def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> N
     util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
     bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
     _Server(
-        {**options(values), "bind": bind, "when_ready": _tell, "post_worker_init": _look}, lambda: create(**values)
+        {**options(values), "bind": bind, "when_ready": partial(_tell, values["PROXIES"]), "post_worker_init": _look},
+        lambda: create(**values),
     ).run()
 
 
@@ -202,9 +231,13 @@ def _bound(host: str, port: str) -> list[str]:
     return [f"fd://{listener.detach()}"]
 
 
-def _tell(arbiter: Arbiter) -> None:
+def _tell(proxies: int, arbiter: Arbiter) -> None:
     for listener in arbiter.LISTENERS:
         print(f"Serving on {listener}", flush=True)
+        host, *_ = listener.getsockname() or ("",)
+        if listener.FAMILY != socket.AF_UNIX and not ip_address(host).is_loopback and not proxies:
+            alone = f"{host} is open to other machines, and slow clients can hold this server"
+            print(f"{alone}: put a proxy in front (docs/OPERATIONS.md) and set LANTERN_PROXIES", file=sys.stderr)
 
 
 def _look(worker: Any) -> None:

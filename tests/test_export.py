@@ -95,7 +95,7 @@ def plain(site: Path, folder: Path, server: str = "nginx") -> Iterator[str]:
 
 
 def _nginx(site: Path, folder: Path, port: int) -> list[str]:
-    sample = (ROOT / "deploy" / "nginx.conf").read_text()
+    sample = (ROOT / "deploy" / "static" / "nginx.conf").read_text()
     conf = sample.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("/srv/lantern", str(site))
     places = [f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     user = "user root;" if os.getuid() == 0 else ""
@@ -105,7 +105,7 @@ def _nginx(site: Path, folder: Path, port: int) -> list[str]:
 
 
 def _caddy(site: Path, folder: Path, port: int) -> list[str]:
-    sample = (ROOT / "deploy" / "Caddyfile").read_text()
+    sample = (ROOT / "deploy" / "static" / "Caddyfile").read_text()
     conf = sample.replace("data.example.org {", f"http://127.0.0.1:{port} {{").replace("/srv/lantern", str(site))
     (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\n{conf}")
     return ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
@@ -290,7 +290,7 @@ def test_headers_of_nginx(nginx: str) -> None:
 
 
 def test_the_sample_knows_every_ending() -> None:
-    conf = (ROOT / "deploy" / "nginx.conf").read_text()
+    conf = (ROOT / "deploy" / "static" / "nginx.conf").read_text()
     block = re.search(r"types \{(.*?)\n    \}", conf, re.DOTALL)
     assert block
     types = {

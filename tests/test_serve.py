@@ -1,15 +1,11 @@
-"""`lantern serve` and its process: where it listens, what it refuses, what a reload does to those who ask."""
+"""`lantern serve` and its process: where it listens, what it refuses, what it says at its start."""
 
-import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import packages
@@ -123,54 +119,6 @@ def test_the_application_loads_under_another_gunicorn(shelf: Path) -> None:
         )
 
 
-def test_a_reload_under_load_fails_no_request(shelf: Path, tmp_path: Path) -> None:
-    """Each of two readers asks all the time: one over new connections, one over a connection that is kept."""
-    answers: list[int | Exception] = []
-    ended = threading.Event()
-
-    def ask(kept: bool) -> None:
-        client = http.client.HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=20)
-        while not ended.is_set():
-            try:
-                client.request("GET", "/v1/")
-                answer = client.getresponse()
-                answer.read()
-                answers.append(answer.status)
-            except OSError as error:
-                answers.append(error)
-            if not kept:
-                client.close()
-            ended.wait(0.005)
-        client.close()
-
-    with running.lantern(tmp_path / "log", "serve", LANTERN_STORE=str(shelf / "store")) as server:
-        readers = [threading.Thread(target=ask, args=(kept,)) for kept in (True, False)]
-        for reader in readers:
-            reader.start()
-        before = workers(server.pid)
-        for _ in range(2):
-            os.kill(server.pid, signal.SIGHUP)
-            time.sleep(1)
-        until(lambda: len(workers(server.pid)) == 2 and not workers(server.pid) & before)
-        ended.set()
-        for reader in readers:
-            reader.join()
-    assert len(answers) > 100
-    assert set(answers) == {200}
-
-
-def test_a_connection_that_waits_for_a_worker_outlives_it(shelf: Path, tmp_path: Path) -> None:
-    with running.lantern(tmp_path / "log", "serve", LANTERN_STORE=str(shelf / "store"), LANTERN_WORKERS="1") as server:
-        assert status(server.url) == 200
-        (worker,) = workers(server.pid)
-        os.kill(worker, signal.SIGSTOP)
-        client = http.client.HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=20)
-        client.request("GET", "/v1/")
-        os.kill(worker, signal.SIGKILL)
-        assert client.getresponse().status == 200
-        client.close()
-
-
 def test_a_socket_of_systemd_is_served_instead_of_the_port(shelf: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as taken:
         fd = listener.fileno()
@@ -184,19 +132,43 @@ def test_a_socket_of_systemd_is_served_instead_of_the_port(shelf: Path, tmp_path
             assert status(server.url) == 200
 
 
-def test_a_new_master_takes_over_the_socket(shelf: Path, tmp_path: Path) -> None:
-    """USR2 starts the program again beside the old one, as gunicorn's upgrade does."""
-    with running.lantern(tmp_path / "log", "serve", LANTERN_STORE=str(shelf / "store"), LANTERN_WORKERS="1") as server:
-        old = workers(server.pid)
-        os.kill(server.pid, signal.SIGUSR2)
-        until(lambda: any(workers(pid) for pid in workers(server.pid) - old))
-        for pid in old:
-            os.kill(pid, signal.SIGSTOP)
-        assert status(server.url) == 200
+@pytest.mark.parametrize(
+    ("host", "proxies", "warned"),
+    [
+        ("0.0.0.0", "0", True),
+        ("::", "0", True),
+        ("0.0.0.0", "1", False),
+        ("127.0.0.1", "0", False),
+        ("::1", "0", False),
+    ],
+)
+def test_a_server_that_is_open_to_others_and_alone_says_that_it_needs_a_proxy(
+    shelf: Path, tmp_path: Path, host: str, proxies: str, warned: bool
+) -> None:
+    environ = {"LANTERN_STORE": str(shelf / "store"), "LANTERN_HOST": host, "LANTERN_PROXIES": proxies}
+    with running.lantern(tmp_path / "log", "serve", **environ) as server:
+        assert status(server.url.replace("[::]", "[::1]").replace("0.0.0.0", "127.0.0.1")) == 200
+    said = [line for line in (tmp_path / "log").read_text().splitlines() if "docs/OPERATIONS.md" in line]
+    assert len(said) == warned
+    assert all(line.startswith(f"{host} is open to other machines") for line in said)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+def test_two_servers_of_one_user_share_nothing(shelf: Path, tmp_path: Path) -> None:
+    """Neither a socket in the home that commands one of them, nor an end."""
+    environ = {"LANTERN_STORE": str(shelf / "store"), "HOME": str(tmp_path / "home"), "XDG_RUNTIME_DIR": ""}
+    (tmp_path / "home").mkdir()
+    with running.lantern(tmp_path / "one.log", "serve", **environ) as one:
+        with running.lantern(tmp_path / "other.log", "serve", **environ) as other:
+            assert (status(one.url), status(other.url)) == (200, 200)
+        assert status(one.url) == 200
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_service_manager_is_told_when_it_listens(shelf: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        environ = {"LANTERN_STORE": str(shelf / "store"), "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        with running.lantern(tmp_path / "log", "serve", **environ) as server:
+            assert b"READY=1" in manager.recv(1 << 16).splitlines()
+            assert status(server.url) == 200

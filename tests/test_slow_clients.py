@@ -260,3 +260,43 @@ def test_clients_that_do_not_end_their_connections_halt_nobody(single: Server) -
     for client in ended:
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")
     assert single.soon()
+
+
+BODIES = {
+    "that does not come": (b"Content-Length: 1000000000\r\n", b""),
+    "that is slow": (b"Content-Length: 1000000000\r\n", b"x"),
+    "in chunks": (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n"),
+    "that waits to be asked for": (b"Content-Length: 1000000\r\nExpect: 100-continue\r\n", b""),
+    "that is there": (b"Content-Length: 5\r\n", b"hello"),
+}
+
+
+@pytest.mark.parametrize(("length", "body"), BODIES.values(), ids=BODIES)
+def test_a_body_is_not_waited_for(single: Server, length: bytes, body: bytes) -> None:
+    clients = [
+        single.connect(b"POST /v1/datasets HTTP/1.1\r\nHost: here\r\n" + length + b"\r\n" + body) for _ in range(8)
+    ]
+    began = time.monotonic()
+    for client in clients:
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, answer.headers["Connection"]) == (405, "close")
+        assert json.loads(answer.read())["status"] == 405
+    assert single.soon()
+    assert time.monotonic() - began < 4
+    for client in clients:
+        assert client.recv(1) == b""
+
+
+def test_who_sends_a_large_body_gets_the_answer_and_halts_nobody(single: Server) -> None:
+    client = single.connect(b"POST /v1/datasets HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000000\r\n\r\n")
+    for _ in range(100):
+        client.sendall(b"x" * (1 << 16))
+    assert client.recv(1 << 16).startswith(b"HTTP/1.1 405")
+    assert single.soon()
+
+
+def test_a_body_of_a_request_that_is_answered_is_not_the_next_request(single: Server) -> None:
+    body = get("/healthz")
+    client = single.connect(get("/v1/", f"Content-Length: {len(body)}") + body)
+    assert drip(client, 1 << 16, 0).count(b"HTTP/1.1 200 OK") == 1

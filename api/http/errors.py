@@ -123,6 +123,4 @@ def explain(kind: str) -> Response:
     """What a problem type means."""
     if kind not in TYPES:
         raise NotFound
-    return make_response(
-        render_template("problem.html", kind=kind, **TYPES[kind], docs=f"{_base()}/docs/")
-    )
+    return make_response(render_template("problem.html", kind=kind, **TYPES[kind], docs=f"{_base()}/docs/"))

@@ -73,7 +73,10 @@ class Place(NamedTuple):
 
 
 def document(app: Flask, package: Package, base: str = "") -> dict[str, Any]:
-    """The document of a package as the app serves it at an address ("" for any host); it depends on descriptor and schemas, not on rows or version."""
+    """The document of a package as the app serves it, at a base ("": any host).
+
+    It depends on descriptor and schemas, not on rows or version.
+    """
     own = {table.name: f"{table.title}. {table.description}".strip() for table in package.tables}
     spec = APISpec(
         title=package.title,

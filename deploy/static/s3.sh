@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copies a static export to a bucket: deploy/s3.sh SITE REMOTE:BUCKET (needs rclone and jq).
+# Copies a static export to a bucket: deploy/static/s3.sh SITE REMOTE:BUCKET (needs rclone and jq).
 #
 # In a bucket an address is a key, and its media type stands beside it: v1/datasets and v1/datasets/exports are two keys,
 # and neither has an ending. So documents (index.json) get the keys of their addresses, and every key its media type
