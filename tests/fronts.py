@@ -42,7 +42,9 @@ def nginx(folder: Path, port: int, behind: int, *changes: tuple[str, str]) -> li
         ("user www-data;", "user root;" if os.getuid() == 0 else ""),
         *changes,
     )
-    places = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    places = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     (folder / "nginx.conf").write_text(conf.replace("http {", f"http {{ {places}", 1))
     return ["-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]
 
@@ -74,7 +76,7 @@ PROGRAMS: dict[str, Callable[..., list[str]]] = {"nginx": nginx, "caddy": caddy,
 
 @contextmanager
 def front(name: str, folder: Path, server: str, *changes: tuple[str, str]) -> Iterator[int]:
-    """The port of a proxy before a server (http://host:port), with changes to its sample; skipped where it is missing."""
+    """The port of a proxy before a server (http://host:port), its sample changed so. Skips where it is not installed."""
     program = shutil.which(name, path=PLACES)
     if program is None:
         pytest.skip(f"{name} is not installed")
