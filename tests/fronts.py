@@ -76,7 +76,7 @@ PROGRAMS: dict[str, Callable[..., list[str]]] = {"nginx": nginx, "caddy": caddy,
 
 @contextmanager
 def front(name: str, folder: Path, server: str, *changes: tuple[str, str]) -> Iterator[int]:
-    """The port of a proxy before a server (http://host:port), its sample changed so. Skips where it is not installed."""
+    """The port of a proxy before a server (http://host:port), its sample changed so; skips where it is missing."""
     program = shutil.which(name, path=PLACES)
     if program is None:
         pytest.skip(f"{name} is not installed")
