@@ -62,7 +62,6 @@ def create_app(**overrides: Any) -> Flask:
     discovery.init_app(app, OPERATIONS)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
     cached = Cache(app.wsgi_app, store, app.config["CACHE_MB"])
-    app.wsgi_app = proxies.behind(  # type: ignore[method-assign]  # Flask's way
-        cached, app.config["PROXIES"], app.config["BASE_URL"]
-    )
+    proxied = proxies.behind(cached, app.config["PROXIES"], app.config["BASE_URL"])
+    app.wsgi_app = proxied  # type: ignore[assignment, method-assign]  # Flask's way
     return app

@@ -237,7 +237,7 @@ def _tell(proxies: int, arbiter: Arbiter) -> None:
         host, *_ = listener.getsockname() or ("",)
         if listener.FAMILY != socket.AF_UNIX and not ip_address(host).is_loopback and not proxies:
             alone = f"{host} is open to other machines, and slow clients can hold this server"
-            print(f"{alone}: put a proxy in front (docs/OPERATIONS.md) and set LANTERN_PROXIES", file=sys.stderr)
+            arbiter.log.warning(f"{alone}: put a proxy in front and set LANTERN_PROXIES (docs/OPERATIONS.md)")
 
 
 def _look(worker: Any) -> None:

@@ -276,7 +276,7 @@ def connected(stack: ExitStack, port: int, number: int, sent: bytes = b"") -> so
 def test_500_slow_heads_200_slow_readers_and_500_idle_clients_keep_nobody_waiting(
     server: Running, tmp_path: Path, name: str
 ) -> None:
-    """Each ten of them from one address. Beside them /healthz takes under 100 ms; three times in 60 it may be longer."""
+    """Each ten of them from one address. Beside them /healthz takes under 100 ms; 3 times in 60 it may be longer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
     times: list[float] = []

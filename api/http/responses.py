@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, redirect, request, send_file
+from flask import Flask, Response, make_response, redirect, request, send_file
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
 from werkzeug.http import http_date, parse_range_header
@@ -66,7 +66,7 @@ def _without_host(response: Response) -> Response:
     to = urlsplit(response.headers.get("Location", "")) if response.status_code == 308 else None
     if to and to.path == f"{request.script_root}{request.path}/":
         own = to.path.removeprefix(request.script_root)
-        return redirect(base() + own + (f"?{to.query}" if to.query else ""), 308)
+        return make_response(redirect(base() + own + (f"?{to.query}" if to.query else ""), 308))
     return response
 
 
