@@ -14,7 +14,6 @@ from api.cli.options import FOLDER, Config, echo, tell
 from api.model.errors import LanternError
 from api.model.files import MIRROR, RELEASES
 
-MOST_NAMED = 5  # things that were moved away and are named
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -24,31 +23,16 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--version", default="", help="Copy this release only.")
 @click.option("--latest", is_flag=True, help="Copy the newest release only; older ones that are here stay.")
 @click.option("--keep", type=click.IntRange(1), help="Copy the newest N releases; remove the files of older ones.")
-@click.option("--root", "root_file", type=FILE, help="Trust the root in this file.")
+@click.option("--root", type=FILE, help="Trust the root in this file.")
 @click.option("--fingerprint", default="", help="Trust the root with this SHA-256.")
-@click.option(
-    "--new-root", "new_root_file", type=FILE, help="From now on trust the root in this file, not the old one."
-)
+@click.option("--new-root", type=FILE, help="From now on trust the root in this file, not the old one.")
 @click.option("--repair", is_flag=True, help="Read every file that is here already, and fetch again what is damaged.")
 @click.option("--no-index", is_flag=True, help="Make no index: for an archive that is not served.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON (docs/MIRRORS.md).")
 @click.option("--serve", is_flag=True, help="Serve the copy afterwards, also when it could not be brought up to date.")
 @click.pass_obj
 def mirror(
-    config: Config,
-    /,
-    urls: tuple[str, ...],
-    folder: Path,
-    version: str,
-    latest: bool,
-    keep: int | None,
-    root_file: Path | None,
-    fingerprint: str,
-    new_root_file: Path | None,
-    repair: bool,
-    no_index: bool,
-    as_json: bool,
-    serve: bool,
+    config: Config, /, urls: tuple[str, ...], folder: Path, no_index: bool, as_json: bool, serve: bool, **given: Any
 ) -> None:
     """Copy a store and prove every byte; safe to interrupt and repeat.
 
@@ -62,12 +46,15 @@ def mirror(
     from api.mirror.copy import mirror as copy
     from api.mirror.upstream import MirrorError
 
-    if bool(version) + latest + bool(keep) > 1 or bool(root_file) + bool(fingerprint) + bool(new_root_file) > 1:
-        raise click.UsageError("give one of --version, --latest, --keep, and one of --root, --fingerprint, --new-root")
+    for names in (("version", "latest", "keep"), ("root", "fingerprint", "new_root")):
+        if sum(bool(given[name]) for name in names) > 1:
+            raise click.UsageError(f"give one of --{', --'.join(names)} at most".replace("_", "-"))
     if as_json and serve:
         raise click.UsageError("give --json or --serve, not both")
-    root, new_root = (file.read_bytes() if file else None for file in (root_file, new_root_file))
-    wish = Wish(version, keep or int(latest), bool(keep), repair, not no_index, root, fingerprint, new_root)
+    latest, keep = given.pop("latest"), given.pop("keep")
+    for name in ("root", "new_root"):
+        given[name] = given[name] and given[name].read_bytes()
+    wish = Wish(newest=keep or int(latest), prune=bool(keep), index=not no_index, **given)
     done: Copied | None = None
     error: MirrorError | None = None
     try:
@@ -104,9 +91,6 @@ def _tell(done: Any) -> None:
         tell(f"{problem} (try --repair)")
     for version in done.removed:
         tell(f"release {version} was removed from here")
-    if done.moved:
-        more = f" and {len(done.moved) - MOST_NAMED} more" if len(done.moved) > MOST_NAMED else ""
-        tell(f"not of the publisher, and moved to {done.aside}: {', '.join(done.moved[:MOST_NAMED])}{more}")
 
 
 def _report(folder: Path, done: Any, failed: Mapping[str, str], error: str) -> dict[str, Any]:

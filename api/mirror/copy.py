@@ -22,7 +22,7 @@ from api import settings
 from api.index import layout
 from api.mirror import MirrorStatus, trusting, utc_text, write
 from api.mirror.release import Refused, Staging, Watch
-from api.mirror.tidying import Tidy
+from api.mirror.tidying import Tidy, begun
 from api.mirror.tuf_client import Followed, follow
 from api.mirror.upstream import MirrorError, Upstream
 from api.model import filenames
@@ -73,10 +73,10 @@ class Copied:
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
     removed: tuple[str, ...]
-    moved: tuple[str, ...]
-    aside: Path
     refused: Mapping[str, str]
     problems: tuple[str, ...]
+    moved: tuple[str, ...]
+    aside: Path
     failed: Mapping[str, str]
     fetched: int
 
@@ -116,20 +116,19 @@ def mirror(
     with _alone(folder):
         if wish.new_root is not None:
             trusting.to_adopt(folder, wish.new_root)  # called for what it refuses
-        tidy = Tidy(folder)
-        tidy.begin()
-        for upstream in upstreams:
-            with contextlib.closing(upstream):
-                try:
-                    return _copied(upstream, upstreams[0].url, tidy, wish, tell, watch, values, failed)
-                except MirrorError as error:
-                    failed[upstream.url] = str(error)
+        with begun(folder, tell) as tidy:
+            for upstream in upstreams:
+                with contextlib.closing(upstream):
+                    try:
+                        return _copied(upstream, upstreams, tidy, wish, tell, watch, values, failed)
+                    except MirrorError as error:
+                        failed[upstream.url] = str(error)
     raise NoUpstream(failed)
 
 
 def _copied(
     upstream: Upstream,
-    original: str,
+    upstreams: Sequence[Upstream],
     tidy: Tidy,
     wish: Wish,
     tell: Tell,
@@ -148,9 +147,8 @@ def _copied(
     wanted, current = _wanted(followed, wish), _current(followed)
     gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
     tidy.releases({entry.version: entry for entry in followed.entries})
-    staging = Staging(
-        followed, watch, layout.folder(folder, values["INDEX"]), wish.index, repair=wish.repair or adopting
-    )
+    index = layout.folder(folder, values["INDEX"])
+    staging = Staging(followed, watch, index, wish.index, repair=wish.repair or adopting)
     added, refused = [], dict[str, str]()
     for entry in [*wanted, *(entry for entry in current if entry not in wanted)]:
         if entry not in wanted and (wish.prune and not refused or not (staging.shown / entry.version).exists()):
@@ -162,7 +160,7 @@ def _copied(
                 raise
             refused[entry.version] = str(error)
     followed.publish()
-    status = _status(followed, original, wish, values["MIRROR_STALE_DAYS"])
+    status = _status(followed, upstreams[0].url, wish, values["MIRROR_STALE_DAYS"])
     write(folder, status)
     held = [entry for entry in current if (staging.shown / entry.version).exists() and entry.version not in refused]
     old = held[wish.newest :] if wish.prune else []
@@ -170,18 +168,11 @@ def _copied(
         staging.remove(entry)
     if not refused:
         staging.clear()
-    verdict = verify(folder, partial=bool(refused) or wish.holds != "all", deep=False)
+    removed = tuple(entry.version for entry in old)
+    problems = tuple(verify(folder, partial=bool(refused) or wish.holds != "all", deep=False).problems)
+    fetched = sum(one.received for one in upstreams)
     return Copied(
-        status=status,
-        added=tuple(version for version in added if version not in {entry.version for entry in old}),
-        withdrawn=gone,
-        removed=tuple(entry.version for entry in old),
-        moved=tuple(tidy.moved),
-        aside=tidy.place,
-        refused=refused,
-        problems=tuple(verdict.problems),
-        failed=failed,
-        fetched=upstream.received,
+        status, tuple(added), gone, removed, refused, problems, tuple(tidy.moved), tidy.place, failed, fetched
     )
 
 

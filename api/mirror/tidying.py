@@ -6,7 +6,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 from api.model.files import MIRROR, RELEASE_INDEX, RELEASES, UPSTREAM, WITHDRAWN
 from api.store import atomic_files, release_index
 from api.trust import metadata
+from api.trust.keys import Tell
 
+MOST_NAMED = 5  # of what was moved
 UNSIGNED, FORMER, STAGING = "unsigned", "former", "tmp/mirror"
 FOLDERS = (RELEASES, WITHDRAWN, metadata.FOLDER, UPSTREAM, "tmp", STAGING)
 
@@ -50,15 +53,6 @@ class Tidy:
             self.aside(path)
         atomic_files.write_new(path, data)
 
-    def begin(self) -> None:
-        """Make way for the folders of a store, and remove what an interrupted write left."""
-        for name in (*FOLDERS, MIRROR, RELEASE_INDEX):
-            path = self.folder / name
-            if os.path.lexists(path) and path.is_dir() != (name in FOLDERS):
-                self.aside(path)
-        for part in (self.folder, metadata.folder(self.folder), self.folder / UPSTREAM):
-            atomic_files.sweep(part)
-
     def releases(self, entries: Mapping[str, release_index.Entry]) -> None:
         """Move away what is shown as a release, or as one that was withdrawn, and is not in the list."""
         for part, gone in ((RELEASES, False), (WITHDRAWN, True)):
@@ -66,3 +60,24 @@ class Tidy:
                 entry = entries.get(path.name)
                 if entry is None or gone and entry.withdrawn is None:
                     self.aside(path)
+
+
+@contextmanager
+def begun(folder: Path, tell: Tell) -> Iterator[Tidy]:
+    """A folder in which nothing is in the way of those of a store, and nothing that an interrupted write left.
+
+    In the end `tell` is called with what was moved away, whatever happened.
+    """
+    tidy = Tidy(folder)
+    try:
+        for name in (*FOLDERS, MIRROR, RELEASE_INDEX):
+            path = folder / name
+            if os.path.lexists(path) and path.is_dir() != (name in FOLDERS):
+                tidy.aside(path)
+        for part in (folder, metadata.folder(folder), folder / UPSTREAM):
+            atomic_files.sweep(part)
+        yield tidy
+    finally:
+        if tidy.moved:
+            more = f" and {len(tidy.moved) - MOST_NAMED} more" if len(tidy.moved) > MOST_NAMED else ""
+            tell(f"not of the publisher, and moved to {tidy.place}: {', '.join(tidy.moved[:MOST_NAMED])}{more}")
