@@ -17,12 +17,13 @@ class SettingError(LanternError):
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: how its text is read, its default as text, and what it means."""
+    """One setting: how its text is read, its default as text, and what it means; no error shows a secret."""
 
     name: str
     default: str
     help: str
     read: Callable[[str], Any] = str
+    secret: bool = False
 
 
 def _count(text: str, least: int = 0) -> int:
@@ -33,6 +34,12 @@ def _count(text: str, least: int = 0) -> int:
 
 def _path(text: str) -> Path:
     return Path(text).expanduser()
+
+
+def _line(text: str) -> str:
+    if text and not (text.isascii() and text.isprintable()):
+        raise ValueError("must be one line of printable ASCII")
+    return text
 
 
 def _url(text: str) -> str:
@@ -67,6 +74,9 @@ SETTINGS = (
     Setting("MIRROR_CONNECTIONS", "4", "parallel connections of lantern mirror", _count),
     Setting("MIRROR_TIMEOUT", "30", "idle timeout of lantern mirror's connections in seconds", _count),
     Setting("MIRROR_RETRIES", "5", "retries of lantern mirror per failed request", _count),
+    Setting("MIRROR_PROXY", "", "proxy of lantern mirror, such as http://proxy.example:3128 (empty: none)", _url, True),
+    Setting("MIRROR_CA", "", "file of the only authorities lantern mirror trusts (PEM; empty: those of the system)"),
+    Setting("MIRROR_AUTHORIZATION", "", "Authorization header of lantern mirror, for the first URL only", _line, True),
     Setting("MIRROR_STALE_DAYS", "7", "days after its last sync until a mirror reports that it is stale", _count),
 )
 
@@ -82,4 +92,5 @@ def read(name: str, text: str) -> Any:
     try:
         return setting.read(text)
     except ValueError as error:
-        raise SettingError(f"{PREFIX}{name}={text!r}: {error}") from error
+        shown = "" if setting.secret else f"={text!r}"
+        raise SettingError(f"{PREFIX}{name}{shown}: {error}") from error

@@ -171,7 +171,7 @@ def _versions(store: Path) -> list[str]:
 def _mirroring(url: str, folder: Path) -> Callable[[], object]:
     from api.mirror.copy import mirror
 
-    return lambda: mirror(url, folder, tell=lambda _: None)
+    return lambda: mirror([url], folder, tell=lambda _: None)
 
 
 def _reader(relay: Relay) -> dict[str, Cost]:

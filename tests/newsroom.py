@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,12 @@ def publish(states: Path, store: Path, version: str) -> None:
     sign_store(store)
 
 
-def copy(url: str, folder: Path, *, told: list[str] | None = None, values: Any = None, **wish: Any) -> Copied:
-    """`lantern mirror`, in this process."""
+def copy(
+    url: str | Sequence[str], folder: Path, *, told: list[str] | None = None, values: Any = None, **wish: Any
+) -> Copied:
+    """`lantern mirror` of one upstream or several, in this process."""
     tell = (told if told is not None else []).append
-    return mirror(url, folder, Wish(**wish), tell, values=values or VALUES)
+    return mirror([url] if isinstance(url, str) else url, folder, Wish(**wish), tell, values=values or VALUES)
 
 
 def shown(folder: Path) -> dict[str, str]:

@@ -147,7 +147,7 @@ def test_it_is_polite(between: Proxy, tmp_path: Path) -> None:
     assert len(between.paths()) == len(set(between.paths()))
 
 
-@pytest.mark.parametrize(("wish", "versions"), [({"version": "1.0.0"}, ["1.0.0"]), ({"latest": True}, ["1.1.0"])])
+@pytest.mark.parametrize(("wish", "versions"), [({"version": "1.0.0"}, ["1.0.0"]), ({"newest": 1}, ["1.1.0"])])
 def test_a_part_can_be_copied(origin: str, tmp_path: Path, wish: dict[str, Any], versions: list[str]) -> None:
     folder = tmp_path / "copy"
     assert list(copy(origin, folder, **wish).added) == versions
@@ -165,11 +165,11 @@ def test_a_version_that_is_not_there(origin: str, tmp_path: Path) -> None:
 
 
 def test_a_part_is_no_source_for_the_whole(origin: str, tmp_path: Path) -> None:
-    copy(origin, tmp_path / "part", latest=True)
+    copy(origin, tmp_path / "part", newest=1)
     with serving(tmp_path / "part", tmp_path / "log") as url:
         with pytest.raises(MirrorError, match=r"(404|not found).*"):
             copy(url, tmp_path / "copy")
-        assert copy(url, tmp_path / "copy", latest=True).added == ()
+        assert copy(url, tmp_path / "copy", newest=1).added == ()
 
 
 def test_damage_of_the_copy_is_repaired_and_never_linked(origin: str, states: Path, tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ for line in sys.stdin:
     url, folder, done = line.split()
     child = os.fork()
     if child == 0:
-        mirror(url, Path(folder), tell=lambda _: None, values={**VALUES, "MIRROR_RETRIES": 0})
+        mirror([url], Path(folder), tell=lambda _: None, values={**VALUES, "MIRROR_RETRIES": 0})
         Path(done).touch()
         os._exit(0)
     print(child, flush=True)

@@ -78,8 +78,7 @@ def _show(store: Path) -> None:
     echo("             publish it where nobody can change both (your imprint, a printed page): mirrors compare it")
     if len(roots) > 1:
         echo(f"             now at root {roots[-1][0]}, {metadata.fingerprint(roots[-1][1])}")
-    signed = [newest.signed, *(part.signed for part in metadata.state(store) or ())]
-    ends = {part.type: f", signed until {part.expires:%Y-%m-%d}" for part in signed}
+    ends = {role: f", signed until {expires:%Y-%m-%d}" for role, expires in metadata.expiries(store).items()}
     for role, place in PLACES.items():
         echo(f"{role}{ends.get(role, '')}; keep it {place}")
         for keyid in newest.signed.roles[role].keyids:

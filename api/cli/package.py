@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from api import mirror
 from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store, tell
 from api.model.errors import LanternError
 from api.store.releases import NotInStore, Release
@@ -56,8 +55,6 @@ def built(config: Config) -> Release:
     from api.release.build import NotValid, build
 
     root = config["STORE"]
-    if mirror.status(root) is not None:
-        raise LanternError(f"{root} mirrors another store: build into a store of your own")
     lenient = config.get("LENIENT", False)
     try:
         release = build(config["PACKAGE"], root, say, config["INDEX"], config.get("COPIES"), lenient)

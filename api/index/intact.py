@@ -39,7 +39,12 @@ def looked_at(index: Path) -> Known:
     return known
 
 
-def _hashed(index: Path) -> Known:
+def sized(index: Path) -> bool:
+    """Whether an index is there with all its files, each of the size that it was made with."""
+    return not _hashed(index, deep=False).reason
+
+
+def _hashed(index: Path, deep: bool = True) -> Known:
     paths: tuple[str, ...] = (str(index), str(index / INDEX_LIST))
     state = tuple(map(state_of, paths))
     try:
@@ -60,7 +65,7 @@ def _hashed(index: Path) -> Known:
     changed = max((one[2] for one in state if one), default=0)
     time.sleep(min(max(changed / 1e9 + TICK - time.time(), 0), TICK))  # a later change has another time
     for (path, size, sha256), one in zip(files, state[2:], strict=True):
-        if one[:1] != (size,) or _digests(path) != sha256:
+        if one[:1] != (size,) or deep and _digests(path) != sha256:
             return Known(paths, state, f"{DAMAGED}: {Path(path).name} is not as it was made")
     if tuple(map(state_of, paths)) != state:
         return Known(paths, state, "is being changed")

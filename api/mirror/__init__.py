@@ -17,8 +17,9 @@ from api.store import atomic_files, manifest
 class MirrorStatus:
     """Whose copy a store is, and how old. Times are UTC, as in responses.
 
-    `upstream_version`: the newest release that the upstream had at the last sync. `root`: the fingerprint of the
-    trusted root. `holds`: "all", "latest" or the one version that is copied.
+    `synced_from`: the upstream that was followed at the last sync, if not the first. `upstream_version`: the newest
+    release that it had. `root`: the fingerprint of the trusted root. `holds`: "all", "latest", "newest N" or the one
+    version that is copied.
     """
 
     upstream: str
@@ -27,6 +28,7 @@ class MirrorStatus:
     stale_after: str
     root: str
     holds: str
+    synced_from: str
 
     @property
     def stale(self) -> bool:
@@ -52,6 +54,7 @@ def status(root: Path) -> MirrorStatus | None:
 @lru_cache(maxsize=16)
 def _read(path: Path, _changed: int, _number: int) -> MirrorStatus:
     values = json.loads(path.read_bytes())
+    values.setdefault("synced_from", values["upstream"])  # which older versions of the program did not write
     return MirrorStatus(**{field.name: values[field.name] for field in fields(MirrorStatus)})
 
 

@@ -4,12 +4,15 @@
 {mirror}/releases/{v}       appears by one rename, every file verified, once it can be served: its index is made before
 {mirror}/upstream tuf       see api.mirror.tuf_client
 {mirror}/mirror.json        whose copy this is, and of when
+
+At its end everything is as `lantern verify` wants it, but for bytes that nobody read: those are read where a release is
+new, or by `repair`.
 """
 
 import contextlib
 import errno
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,91 +20,160 @@ from typing import Any
 
 from api import settings
 from api.index import layout
-from api.mirror import MirrorStatus, utc_text, write
+from api.mirror import MirrorStatus, trusting, utc_text, write
 from api.mirror.release import Refused, Staging, Watch
+from api.mirror.tidying import Tidy, begun
 from api.mirror.tuf_client import Followed, follow
 from api.mirror.upstream import MirrorError, Upstream
 from api.model import filenames
 from api.store import atomic_files, release_index
-from api.store.releases import order
+from api.store.releases import is_copy, order
 from api.trust import metadata
 from api.trust.keys import Tell
 from api.trust.signable import set_aside
+from api.trust.verify import verify
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What to copy: all releases, or the latest, or one version.
+    """What to copy: all releases, or the `newest` so many of them, or one version.
 
-    `repair`: read again what is here already. `index`: make what a server asks; an archive needs none. `root` and
-    `fingerprint`: the one that is trusted (api.mirror.tuf_client.follow).
+    `prune`: remove the files of those before the newest. `repair`: read again what is here already. `index`: make what
+    a server asks; an archive needs none. `root` and `fingerprint`: the one that is trusted (api.mirror.tuf_client);
+    `new_root`: the one that takes its place, because the publisher lost the keys.
     """
 
     version: str = ""
-    latest: bool = False
+    newest: int = 0
+    prune: bool = False
     repair: bool = False
     index: bool = True
     root: bytes | None = None
     fingerprint: str = ""
+    new_root: bytes | None = None
 
     @property
     def holds(self) -> str:
-        return self.version or ("latest" if self.latest else "all")
+        return self.version or (f"newest {self.newest}" if self.newest > 1 else "latest" if self.newest else "all")
 
 
 @dataclass(frozen=True)
 class Copied:
     """What was done: the releases that are new here, those that were taken out, the bytes that came in.
 
-    `refused`: those that are as they were signed and cannot be served, with the reason; they are tried again next time.
+    `removed`: the releases whose files were removed to keep the newest only; `moved`: the paths of what the publisher
+    did not sign, which are in the folder `aside` now; `refused`: those that are as they were signed and cannot be
+    served or mended, with the reason; they are tried again next time. `problems`: what `lantern verify` would
+    say all the same; `failed`: why upstreams that were tried before were left, by their URL.
     """
 
     status: MirrorStatus
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
+    removed: tuple[str, ...]
     refused: Mapping[str, str]
+    problems: tuple[str, ...]
+    moved: tuple[str, ...]
+    aside: Path
+    failed: Mapping[str, str]
     fetched: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the copy is up to date: verified as far as it was read, and served by this program."""
+        return not self.refused and not self.problems
+
+
+class NoUpstream(MirrorError):
+    """No upstream could be followed; `failed` says why, by their URL."""
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        several = len(failed) > 1
+        super().__init__("\n".join(f"{url}: {why}" if several else why for url, why in failed.items()))
+        self.failed = failed
 
 
 def mirror(
-    url: str,
+    urls: Sequence[str],
     folder: Path,
     wish: Wish | None = None,
     tell: Tell = print,
     watch: Watch = lambda _, __: contextlib.nullcontext(lambda _: None),
     values: Mapping[str, Any] | None = None,
 ) -> Copied:
-    """Bring a folder to the state of the store at `url`.
+    """Bring a folder to the state of the store at the first of some URLs that can be followed.
 
-    Safe to interrupt and to repeat. Raises MirrorError, whose message says what is wrong; the copy that was here is
-    then served as before.
+    All must be copies of one store: what is trusted are the signatures. Safe to interrupt and to repeat. Raises
+    NoUpstream or another MirrorError, whose message says what is wrong; the copy that was here is then served as
+    before.
     """
     values, wish = values or settings.load(), wish or Wish()
-    connections = max(values["MIRROR_CONNECTIONS"], 1)
-    upstream = Upstream(url, connections, values["MIRROR_TIMEOUT"], values["MIRROR_RETRIES"])
-    with contextlib.closing(upstream), _alone(folder):
-        followed = follow(upstream, folder, wish.root, wish.fingerprint, tell)
-        for entry in followed.entries:
-            reason = filenames.reason_of_version(entry.version)
-            if reason:
-                raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
-        gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
-        index = layout.folder(folder, values["INDEX"])
-        staging = Staging(followed, connections, watch, index, wish.index, wish.repair)
-        added, refused = [], {}
-        for entry in _wanted(followed, wish):
-            try:
-                added += [entry.version] if staging.copy(entry) else []
-            except Refused as error:
-                refused[entry.version] = str(error)
-        followed.publish()
-        status = _status(followed, wish, values["MIRROR_STALE_DAYS"])
-        write(folder, status)
-        if not refused:
-            staging.clear()
-        return Copied(status, tuple(added), gone, refused, upstream.received)
+    secrets = [values["MIRROR_AUTHORIZATION"]] + [""] * len(urls)  # the first URL's own
+    upstreams = [Upstream(url, values, secret) for url, secret in zip(dict.fromkeys(urls), secrets, strict=False)]
+    failed: dict[str, str] = {}
+    with _alone(folder):
+        if wish.new_root is not None:
+            trusting.to_adopt(folder, wish.new_root)  # called for what it refuses
+        with begun(folder, tell) as tidy:
+            for upstream in upstreams:
+                with contextlib.closing(upstream):
+                    try:
+                        return _copied(upstream, upstreams, tidy, wish, tell, watch, values, failed)
+                    except MirrorError as error:
+                        failed[upstream.url] = str(error)
+    raise NoUpstream(failed)
+
+
+def _copied(
+    upstream: Upstream,
+    upstreams: Sequence[Upstream],
+    tidy: Tidy,
+    wish: Wish,
+    tell: Tell,
+    watch: Watch,
+    values: Mapping[str, Any],
+    failed: Mapping[str, str],
+) -> Copied:
+    """Bring a folder to the state of one upstream."""
+    folder = tidy.folder
+    adopting = wish.new_root is not None and trusting.to_adopt(folder, wish.new_root)
+    followed = follow(upstream, tidy, wish.new_root or wish.root, wish.fingerprint, tell, adopting)
+    for entry in followed.entries:
+        reason = filenames.reason_of_version(entry.version)
+        if reason:
+            raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
+    wanted, current = _wanted(followed, wish), _current(followed)
+    gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
+    tidy.releases({entry.version: entry for entry in followed.entries})
+    index = layout.folder(folder, values["INDEX"])
+    staging = Staging(followed, watch, index, wish.index, repair=wish.repair or adopting)
+    added, refused = [], dict[str, str]()
+    for entry in [*wanted, *(entry for entry in current if entry not in wanted)]:
+        if entry not in wanted and (wish.prune and not refused or not (staging.shown / entry.version).exists()):
+            continue
+        try:
+            added += [entry.version] if staging.copy(entry) else []
+        except MirrorError as error:
+            if entry in wanted and not isinstance(error, Refused):
+                raise
+            refused[entry.version] = str(error)
+    followed.publish()
+    status = _status(followed, upstreams[0].url, wish, values["MIRROR_STALE_DAYS"])
+    write(folder, status)
+    held = [entry for entry in current if (staging.shown / entry.version).exists() and entry.version not in refused]
+    old = held[wish.newest :] if wish.prune else []
+    for entry in old:
+        staging.remove(entry)
+    if not refused:
+        staging.clear()
+    removed = tuple(entry.version for entry in old)
+    problems = tuple(verify(folder, partial=bool(refused) or wish.holds != "all", deep=False).problems)
+    fetched = sum(one.received for one in upstreams)
+    return Copied(
+        status, tuple(added), gone, removed, refused, problems, tuple(tidy.moved), tidy.place, failed, fetched
+    )
 
 
 def _current(followed: Followed) -> list[release_index.Entry]:
@@ -114,7 +186,7 @@ def _wanted(followed: Followed, wish: Wish) -> list[release_index.Entry]:
     """The releases to copy, newest first: the one that most people read appears first."""
     current = _current(followed)
     if not wish.version:
-        return current[:1] if wish.latest else current
+        return current[: wish.newest] if wish.newest else current
     entry = next((entry for entry in followed.entries if entry.version == wish.version), None)
     if entry is None:
         versions = ", ".join(entry.version for entry in current) or "none"
@@ -135,10 +207,11 @@ def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell) -> bool:
     return True
 
 
-def _status(followed: Followed, wish: Wish, stale_days: int) -> MirrorStatus:
+def _status(followed: Followed, original: str, wish: Wish, stale_days: int) -> MirrorStatus:
     now = datetime.now(UTC)
     return MirrorStatus(
-        upstream=followed.upstream.url,
+        upstream=original,
+        synced_from=followed.upstream.url,
         synced_at=utc_text(now),
         upstream_version=next((entry.version for entry in _current(followed)), None),
         stale_after=utc_text(min(now + timedelta(days=stale_days), followed.expires)),
@@ -152,10 +225,8 @@ def _alone(folder: Path) -> Iterator[None]:
     """One mirror at a time, in a folder that is not an origin's store; errors of the disk become MirrorErrors."""
     try:
         with atomic_files.locked(folder, wait=0):
-            if (metadata.folder(folder) / "timestamp.json").exists() and not (folder / metadata.UPSTREAM).exists():
+            if (metadata.folder(folder) / "timestamp.json").exists() and not is_copy(folder):
                 raise MirrorError(f"{folder} is an origin's store, not a mirror: nothing is copied into it")
-            for part in (folder, metadata.folder(folder), folder / metadata.UPSTREAM):
-                atomic_files.sweep(part)
             yield
     except atomic_files.Busy as error:
         raise MirrorError(f"another lantern process holds the lock: {error}") from error

@@ -13,13 +13,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.index import making
+from api.index import intact, making
+from api.mirror.tidying import STAGING
 from api.mirror.tuf_client import Followed
 from api.mirror.upstream import MirrorError, Missing, Tick
 from api.model.files import MANIFEST, RELEASES, SUMS
 from api.store import atomic_files, manifest, release_index
 from api.store.manifest import Contents, File
-from api.store.releases import Unreadable, has_index, open_release
+from api.store.releases import Unreadable, open_release
+from api.trust.metadata import manifest_name
 
 # A release and its bytes → what is called with the count of bytes as they come in.
 Watch = Callable[[str, int], AbstractContextManager[Tick]]
@@ -38,7 +40,6 @@ class Staging:
     """
 
     followed: Followed
-    connections: int
     watch: Watch
     index: Path
     indexed: bool
@@ -47,18 +48,34 @@ class Staging:
 
     def __post_init__(self) -> None:
         self.shown = self.followed.folder / RELEASES
-        self.work = self.followed.folder / "tmp" / "mirror"
+        self.work = self.followed.folder / STAGING
         self.parts = self.work / "parts"
         for path in (self.shown, self.parts):
             path.mkdir(parents=True, exist_ok=True)
 
     def copy(self, entry: release_index.Entry) -> bool:
-        """Make a release appear; whether it is new. Raises Refused or another MirrorError."""
-        target = self.shown / entry.version
-        if _complete(target, entry, deep=self.repair):
-            self._open(target)
-            return False
+        """Make a release appear; whether it had to be put together. Raises Refused or another MirrorError.
+
+        One that is here is looked at by names, sizes and rights; its bytes are read where `repair` says so, or where
+        its manifest is not among the signed files: that is put there when all was verified, once.
+        """
+        target, name = self.shown / entry.version, manifest_name(entry.version)
         contents = self.followed.manifest(entry)
+        deep = self.repair or not self.followed.is_kept(name)
+        if target.is_dir():
+            for stranger in manifest.strangers(target, contents):
+                self.followed.tidy.aside(stranger)
+            atomic_files.readable(target)
+        if _complete(target, contents, deep):
+            if contents.derives_sums:
+                self.followed.tidy.put(target / SUMS, contents.sums())
+            self.followed.keep(name, contents.raw)
+            try:
+                self._open(target, deep)
+                return False
+            except Refused:
+                if deep:
+                    raise  # else it may be for a damaged file
         folder = self.work / f"{entry.version}-{entry.manifest[:16]}"
         try:
             self._gather(contents, folder)
@@ -68,20 +85,35 @@ class Staging:
         atomic_files.write(folder / MANIFEST, contents.raw)
         if contents.derives_sums:
             atomic_files.write(folder / SUMS, contents.sums())
-        self._open(folder)
+        self._open(folder, deep=True)
+        if not target.exists():
+            self.followed.keep(name, contents.raw)
         self._show(folder, target, contents)
+        self.followed.keep(name, contents.raw)
         return True
 
-    def _open(self, folder: Path) -> None:
-        """Make the index of a release where it is missing. Raises Refused for one that a server could not serve."""
+    def _open(self, folder: Path, deep: bool) -> None:
+        """Make the index of a release where it is missing or, if `deep`, damaged.
+
+        Raises Refused for a release that a server could not serve.
+        """
         try:
             release = open_release(folder, self.index)
-            if self.indexed and not has_index(release):
+            if self.indexed and (deep or not intact.sized(release.index)):
                 making.make(release)
         except (Unreadable, making.NotMade) as error:
             if isinstance(error, making.NotMade) and isinstance(error.__cause__, OSError):  # of the disk
                 raise error.__cause__ from error
             raise Refused(str(error)) from error
+
+    def remove(self, entry: release_index.Entry) -> None:
+        """Take a release's files away, and its index, at once."""
+        away = self.work / f"removed-{entry.version}"
+        shutil.rmtree(away, ignore_errors=True)
+        os.rename(self.shown / entry.version, away)
+        atomic_files.sync(self.shown)
+        for path in (away, self.index / f"{entry.version}-{entry.manifest[:16]}"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def clear(self) -> None:
         """Remove what was left on the way."""
@@ -92,9 +124,12 @@ class Staging:
         same: dict[str, list[File]] = {}
         for file in contents.files:
             same.setdefault(file.sha256, []).append(file)
-        here = self._candidates()
+        here = self._candidates(contents)
         self._check_room(files[0] for sha256, files in same.items() if sha256 not in here)
-        with self.watch(contents.version, contents.total) as tick, ThreadPoolExecutor(self.connections) as pool:
+        with (
+            self.watch(contents.version, contents.total) as tick,
+            ThreadPoolExecutor(self.followed.upstream.connections) as pool,
+        ):
             jobs = [
                 pool.submit(self._bring, contents.version, files, folder, here.get(sha256, []), tick)
                 for sha256, files in same.items()
@@ -131,9 +166,12 @@ class Staging:
     def _part(self, file: File) -> Path:
         return self.parts / f"{file.sha256}.part"
 
-    def _candidates(self) -> dict[str, list[Path]]:
-        """The files of shown releases, by the SHA-256 that they should have."""
+    def _candidates(self, wanted: Contents) -> dict[str, list[Path]]:
+        """The files of shown releases, by the SHA-256 that they should have; the wanted one's whatever it says."""
         paths: dict[str, list[Path]] = {}
+        for file in wanted.files:
+            if manifest.holds(self.shown / wanted.version / file.path, file, deep=False):
+                paths.setdefault(file.sha256, []).append(self.shown / wanted.version / file.path)
         for release in sorted(self.shown.iterdir()):
             try:
                 contents = manifest.read((release / MANIFEST).read_bytes())
@@ -161,15 +199,20 @@ class Staging:
         damaged = self.work / f"damaged-{target.name}"
         shutil.rmtree(damaged, ignore_errors=True)
         atomic_files.swap(folder, target, damaged)
+        if damaged.is_file() or (damaged / MANIFEST).is_file() and not _manifest_is(damaged, contents):
+            self.followed.tidy.aside(damaged, target)  # what somebody put there
 
 
-def _complete(folder: Path, entry: release_index.Entry, deep: bool) -> bool:
+def _complete(folder: Path, contents: Contents, deep: bool) -> bool:
     """Whether a release is shown as it was signed; its files by their size alone, unless `deep`."""
-    path = folder / MANIFEST
-    if not path.is_file() or manifest.digest(path) != entry.manifest:
+    return _manifest_is(folder, contents) and all(manifest.holds(folder / f.path, f, deep) for f in contents.files)
+
+
+def _manifest_is(folder: Path, contents: Contents) -> bool:
+    try:
+        return (folder / MANIFEST).read_bytes() == contents.raw
+    except OSError:
         return False
-    contents = manifest.read(path.read_bytes())
-    return all(manifest.holds(folder / file.path, file, deep) for file in contents.files)
 
 
 def _link(source: Path, path: Path) -> None:

@@ -6,6 +6,7 @@ the origin's signatures.
 """
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,17 +15,20 @@ from pathlib import Path
 from tuf.api import exceptions
 from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+from tuf.ngclient import FetcherInterface, Updater
 
+from api.mirror import trusting
+from api.mirror.tidying import Tidy
+from api.mirror.trusting import HISTORY, LIMITS
 from api.mirror.upstream import MirrorError, Missing, Upstream
-from api.model.files import RELEASE_INDEX
+from api.model.files import RELEASE_INDEX, UPSTREAM
 from api.store import atomic_files, manifest, release_index
-from api.store.manifest import Contents
+from api.store.manifest import LARGEST, Contents
 from api.trust import metadata
 from api.trust.keys import Tell
-from api.trust.metadata import PINNED, UPSTREAM
+from api.trust.metadata import PINNED
 
-LIMITS = UpdaterConfig()
+_ROLE = re.compile(r"[0-9]+\.(targets|snapshot)\.json")  # in tuf/, also those of earlier states
 MEANINGS = {
     exceptions.ExpiredMetadataError: "its signature has expired: the publisher has not run `lantern sign --refresh`, "
     "or an attacker is serving an old state and withholding a newer one",
@@ -35,13 +39,18 @@ MEANINGS = {
 
 
 class Followed:
-    """The upstream's state, verified: its list of releases and what is signed of each."""
+    """The upstream's state, verified: its list of releases and what is signed of each. `seen` holds its metadata."""
 
-    def __init__(self, upstream: Upstream, folder: Path, updater: Updater, root: str) -> None:
-        self.upstream, self.folder, self.updater, self.root = upstream, folder, updater, root
-        self.entries = release_index.read(self._target(RELEASE_INDEX))
-        timestamp = Metadata[Timestamp].from_bytes((folder / UPSTREAM / "timestamp.json").read_bytes())
-        self.expires: datetime = timestamp.signed.expires
+    def __init__(self, upstream: Upstream, tidy: Tidy, seen: Path, updater: Updater, pinned: bytes) -> None:
+        self.upstream, self.tidy, self.folder, self.seen, self.updater = upstream, tidy, tidy.folder, seen, updater
+        self.pinned, self.root = pinned, metadata.fingerprint(pinned)
+        self.listed = self._target(RELEASE_INDEX)
+        self.entries = release_index.read(self.listed)
+        self.expires: datetime = Metadata[Timestamp].from_bytes(self._seen("timestamp")).signed.expires
+
+    def _seen(self, role: str) -> bytes:
+        """A role's metadata that is in force, under the name that the client keeps it by."""
+        return (self.seen / f"{role}.json").read_bytes()
 
     def manifest(self, entry: release_index.Entry) -> Contents:
         """A release's manifest, verified. Raises MirrorError for one that must not be acted on."""
@@ -56,16 +65,27 @@ class Followed:
             raise MirrorError(f"release {entry.version} is refused: its manifest is that of release {contents.version}")
         return contents
 
+    def keep(self, name: str, data: bytes) -> None:
+        """Put a signed file where TUF clients look for it."""
+        self.tidy.put(self._path(name), data)
+
+    def is_kept(self, name: str) -> bool:
+        return self._path(name).is_file()
+
+    def _path(self, name: str) -> Path:
+        return metadata.target_path(self.folder, name, self._described(name).hashes["sha256"])
+
     def _described(self, name: str) -> TargetFile:
         target = self.updater.get_targetinfo(name)
         if target is None or "sha256" not in target.hashes:
             raise MirrorError(f"{name}: is not signed")
+        if target.length > LARGEST:
+            raise MirrorError(f"{name}: has {target.length} bytes by its signature: at most {LARGEST} are read")
         return target
 
     def _target(self, name: str) -> bytes:
-        """A signed file: from this folder if it is here, else from the upstream and then here."""
-        target = self._described(name)
-        path = metadata.target_path(self.folder, name, target.hashes["sha256"])
+        """A signed file: from this folder if it is here, else from the upstream."""
+        target, path = self._described(name), self._path(name)
         with contextlib.suppress(OSError, LengthOrHashMismatchError):
             data = path.read_bytes()
             target.verify_length_and_hashes(data)
@@ -76,34 +96,52 @@ class Followed:
             target.verify_length_and_hashes(data)
         except LengthOrHashMismatchError as error:
             raise MirrorError(f"{address}: altered: it is not what was signed") from error
-        atomic_files.write(path, data)
         return data
 
     def publish(self) -> None:
-        """Put the metadata where the mirror's own readers look; the timestamp, which decides, last."""
-        seen, shown = self.folder / UPSTREAM, metadata.folder(self.folder)
-        for version, data in metadata.roots(seen / "root_history"):
-            atomic_files.write_new(metadata.role_path(self.folder, "root", version), data)
-        atomic_files.write_new(shown / "root.json", data)  # the newest
+        """Put the metadata where the mirror's own readers look; the timestamp, which decides, last.
+
+        What stands beside it and is not of the publisher is moved away.
+        """
+        shown = metadata.folder(self.folder)
+        data = self._seen("root")
+        first, newest = (Metadata[Root].from_bytes(one).signed.version for one in (self.pinned, data))
+        roots = trusting.older(self.upstream, self.folder, self.pinned)
+        roots |= {n: (self.seen / HISTORY / f"{n}.root.json").read_bytes() for n in range(first, newest + 1)}
+        names = {"root.json", "timestamp.json", "targets", *(f"{version}.root.json" for version in roots)}
+        for path in sorted(shown.glob("*")):
+            if path.name not in names and not _ROLE.fullmatch(path.name) or path.is_dir() != (path.name == "targets"):
+                self.tidy.aside(path)
+        for version, root in roots.items():
+            self.tidy.put(metadata.role_path(self.folder, "root", version), root)
+        self.tidy.put(shown / "root.json", data)
         for role, kind in (("targets", Metadata[Targets]), ("snapshot", Metadata[Snapshot])):
-            data = (seen / f"{role}.json").read_bytes()
-            version = kind.from_bytes(data).signed.version
-            atomic_files.write_new(metadata.role_path(self.folder, role, version), data)
-        atomic_files.write_new(shown / "timestamp.json", (seen / "timestamp.json").read_bytes())
-        atomic_files.write_new(self.folder / RELEASE_INDEX, self._target(RELEASE_INDEX))
+            data = self._seen(role)
+            self.tidy.put(metadata.role_path(self.folder, role, kind.from_bytes(data).signed.version), data)
+        self.tidy.put(self.folder / RELEASE_INDEX, self.listed)
+        self.tidy.put(shown / "timestamp.json", self._seen("timestamp"))
+        atomic_files.readable(shown)
 
 
-def follow(upstream: Upstream, folder: Path, root: bytes | None, fingerprint: str, tell: Tell) -> Followed:
+def follow(
+    upstream: Upstream, tidy: Tidy, root: bytes | None, fingerprint: str, tell: Tell, adopting: bool = False
+) -> Followed:
     """Bring {folder}/upstream up to date and read the list of releases.
 
-    The caller trusts a root, or a fingerprint of one; where neither is given, what the upstream serves first. Raises
-    MirrorError for everything that is not as it must be.
+    The caller trusts a root, or a fingerprint of one; where neither is given, what the upstream serves first. Where
+    `adopting`, `root` takes the place of the one that was trusted, once the upstream is found to be signed under it.
+    Raises MirrorError for everything that is not as it must be.
     """
-    seen = folder / UPSTREAM
-    known = seen / PINNED
-    first = not known.exists()
+    folder = tidy.folder
+    seen = folder / (f"{UPSTREAM}.new" if adopting else UPSTREAM)
+    first = True
     try:
-        pinned = _first_trust(upstream, root, fingerprint, tell) if first else _same_trust(seen, root, fingerprint)
+        shutil.rmtree(folder / f"{UPSTREAM}.new", ignore_errors=True)
+        known, lost = (None, "") if adopting else trusting.pinned(folder)
+        if known is None:
+            first, pinned = not lost, trusting.first_trust(upstream, root, fingerprint or lost, tell)
+        else:
+            first, pinned = False, trusting.same_trust(folder, known, root, fingerprint)
         seen.mkdir(parents=True, exist_ok=True)
         for left in seen.glob("tmp*"):  # what the client leaves when it is killed
             left.unlink()
@@ -111,12 +149,15 @@ def follow(upstream: Upstream, folder: Path, root: bytes | None, fingerprint: st
         updater = Updater(str(seen), base, fetcher=_Fetcher(upstream), config=LIMITS, bootstrap=pinned)
         updater.refresh()
         # All of this is on the disk before it is acted on: a crash must not make us forget what was seen.
-        for path in [*seen.rglob("*.json"), seen / "root_history", seen]:
+        for path in [*seen.rglob("*.json"), seen / HISTORY, seen]:
             atomic_files.sync(path)
-        atomic_files.write_new(known, pinned)
-        followed = Followed(upstream, folder, updater, metadata.fingerprint(pinned))
-        if first:
-            _older_roots(upstream, folder, pinned)
+        atomic_files.write_new(seen / PINNED, pinned)
+        followed = Followed(upstream, tidy, seen, updater, pinned)
+        if adopting:
+            trusting.adopt(tidy, seen, pinned, tell)
+            followed.seen = folder / UPSTREAM
+        followed.keep(RELEASE_INDEX, followed.listed)
+        first = False
         return followed
     except Missing as error:
         raise MirrorError(f"{upstream.url} is not a signed store, or only a part of one: {error}") from error
@@ -126,60 +167,8 @@ def follow(upstream: Upstream, folder: Path, root: bytes | None, fingerprint: st
         )
         raise MirrorError(f"{upstream.url} is refused: {meaning} ({error})") from error
     finally:
-        if first and not known.exists():
+        if first and not (seen / PINNED).exists():
             shutil.rmtree(seen, ignore_errors=True)
-
-
-def _first_trust(upstream: Upstream, root: bytes | None, fingerprint: str, tell: Tell) -> bytes:
-    """The root to begin with."""
-    if root is not None:
-        return root
-    first = _root(upstream, 1)
-    if not fingerprint:
-        tell(
-            f"Trusting {upstream.url} on first use. Its root has the fingerprint\n  {metadata.fingerprint(first)}\n"
-            "Compare it with what the publisher tells you by another way; from now on nothing else is accepted here."
-        )
-        return first
-    data = first
-    with contextlib.suppress(Missing):
-        for version in range(2, LIMITS.max_root_rotations + 1):
-            if metadata.fingerprint(data) == fingerprint.lower():
-                return data
-            data = _root(upstream, version)
-    raise MirrorError(
-        f"{upstream.url} has no root with the fingerprint {fingerprint}: its first has "
-        f"{metadata.fingerprint(first)}. Nothing was copied"
-    )
-
-
-def _root(upstream: Upstream, version: int) -> bytes:
-    return upstream.read(f"{metadata.FOLDER}/{version}.root.json", LIMITS.root_max_length)
-
-
-def _same_trust(seen: Path, root: bytes | None, fingerprint: str) -> bytes:
-    """The root that was pinned. Raises MirrorError where the caller now trusts another."""
-    pinned = (seen / PINNED).read_bytes()
-    known = {metadata.fingerprint(data) for data in (pinned, *dict(metadata.roots(seen / "root_history")).values())}
-    wanted = metadata.fingerprint(root) if root is not None else fingerprint.lower()
-    if wanted and wanted not in known:
-        raise MirrorError(
-            f"{seen.parent} follows the root {metadata.fingerprint(pinned)}, not {wanted}: copy another store into "
-            "another folder"
-        )
-    return pinned
-
-
-def _older_roots(upstream: Upstream, folder: Path, pinned: bytes) -> None:
-    """The roots before the pinned one, as far as each vouches for the next: for readers that begin with those."""
-    later = Metadata[Root].from_bytes(pinned)
-    with contextlib.suppress(MirrorError, RepositoryError):
-        for version in range(later.signed.version - 1, 0, -1):
-            data = _root(upstream, version)
-            root = Metadata[Root].from_bytes(data)
-            root.signed.verify_delegate("root", later.signed_bytes, later.signatures)
-            atomic_files.write(metadata.role_path(folder, "root", version), data)
-            later = root
 
 
 class _Fetcher(FetcherInterface):

@@ -1,28 +1,26 @@
 """Reading files from another server, bounded in size and in time, with errors that say what went wrong.
 
-No redirect leaves the server that was named, no proxy is taken from the environment, nothing is decoded: what is
-requested are bytes whose length and hash are known or bounded beforehand.
+No redirect leaves the server that was named, and nothing is decoded: what is requested are bytes whose length and hash
+are known or bounded beforehand. The way there: api.mirror.connecting.
 """
 
 import random
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urljoin
 
 import urllib3
 from urllib3 import exceptions
-from urllib3.connection import HTTPConnection
-from urllib3.response import HTTPResponse
 from urllib3.util import Url, parse_url
 
+from api.mirror import connecting
 from api.model.errors import LanternError
 from api.store.manifest import File, digest
 
@@ -56,54 +54,27 @@ class Again(Exception):
         self.wait = wait
 
 
-class _Connection(HTTPConnection):
-    """A connection that is shut where the head of a response takes longer than `patience` seconds.
-
-    A socket's timeout begins anew with every byte: a server that sends one now and then would hold us for ever.
-    """
-
-    patience: float
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself has it
-        end = time.monotonic() + self.patience
-        timer = threading.Timer(self.patience, self._shut)
-        timer.daemon = True
-        timer.start()
-        try:
-            return super().getresponse()
-        except Exception as error:
-            if time.monotonic() >= end:
-                raise TimeoutError("timed out") from error
-            raise
-        finally:
-            timer.cancel()
-
-    def _shut(self) -> None:
-        with suppress(OSError, AttributeError):
-            self.sock.shutdown(socket.SHUT_RDWR)
-
-
 class Upstream:
     """One server, read over a few connections that stay open. Its methods may be called from several threads.
 
-    `timeout` is in seconds; `retries` counts for each request. `stop` is set when another thread's error, or the user,
-    ended the work.
+    `values` are the settings, `authorization` what opens a closed server. `stop` is set when another thread's error, or
+    the user, ended the work. Raises SettingError for settings that cannot be used.
     """
 
-    def __init__(self, url: str, connections: int, timeout: float, retries: int) -> None:
+    def __init__(self, url: str, values: Mapping[str, Any], authorization: str = "") -> None:
         place = _place(url)
-        self.url = str(place)
-        self.timeout, self.retries = max(timeout, 0.1), retries
+        self.url, self._site = str(place), _site(place)
+        self.timeout, self.retries = max(values["MIRROR_TIMEOUT"], 0.1), values["MIRROR_RETRIES"]
+        self.connections = max(values["MIRROR_CONNECTIONS"], 1)
         self.stop = threading.Event()
         self.received = 0
         self._lock = threading.Lock()
-        self._base = place.path or ""
-        self._pool = urllib3.connection_from_url(self.url, maxsize=connections, block=True, timeout=self.timeout)
-        kinds = (_Connection, self._pool.ConnectionCls)  # plain, or over TLS
-        self._pool.ConnectionCls = type("Connection", kinds, {"patience": 2 * self.timeout})
+        proxy = values["MIRROR_PROXY"]
+        self._headers = {**HEADERS, **connecting.authorization(place, authorization, proxy)}
+        self._pool = connecting.connections(place, self.connections, self.timeout, proxy, values["MIRROR_CA"])
 
     def close(self) -> None:
-        self._pool.close()
+        self._pool.clear()
 
     def read(self, path: str, limit: int) -> bytes:
         """A small file of at most `limit` bytes. Raises Missing, or MirrorError when no try succeeded."""
@@ -183,9 +154,9 @@ class Upstream:
     @contextmanager
     def _get(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
         """The response to one request, its body still to be read. Raises Missing, MirrorError or Again."""
-        target = f"{self._base}/{quote(path, safe='/')}"
+        target = f"{self.url}/{quote(path, safe='/')}"
         for _ in range(REDIRECTS + 1):
-            response = self._send(target, {**HEADERS, **(headers or {})}, path)
+            response = self._send(target, {**self._headers, **(headers or {})}, path)
             try:
                 location = response.get_redirect_location()
                 if location is not False:
@@ -207,6 +178,8 @@ class Upstream:
             )
         except exceptions.SSLError as error:
             raise MirrorError(f"{self.url} cannot prove its identity: {error}") from error
+        except exceptions.ProxyError as error:
+            raise Again(f"{self.url} cannot be reached through LANTERN_MIRROR_PROXY: {error.original_error}") from error
         except exceptions.NewConnectionError as error:
             raise Again(f"{self.url} cannot be reached: {error}") from error
         except exceptions.TimeoutError as error:
@@ -216,14 +189,13 @@ class Upstream:
 
     def _redirected(self, target: str, location: str, path: str) -> str:
         """The target of a redirect on the same server. Raises MirrorError for one that leads elsewhere."""
-        here = self.url.removesuffix(self._base) + target
         try:
-            place = parse_url(urljoin(here, location))
+            place = parse_url(urljoin(target, location))
         except (exceptions.LocationParseError, ValueError) as error:
             raise MirrorError(f"{path}: redirected to something that is not a URL") from error
-        if not self._pool.is_same_host(str(place)):
+        if _site(place) != self._site:
             raise MirrorError(f"{path}: redirected to {place.scheme}://{place.netloc}, another server; refused")
-        return place.request_uri
+        return str(place._replace(auth=None, fragment=None))
 
     def _blocks(self, response: urllib3.BaseHTTPResponse, path: str, limit: int) -> Iterator[bytes]:
         """The body as it comes in. Raises MirrorError beyond `limit` bytes, Again when it breaks off or is too slow."""
@@ -262,6 +234,11 @@ def _place(url: str) -> Url:
     if place.auth or place.query or place.fragment:
         raise MirrorError("the URL of an upstream must have no user, query or fragment")
     return Url(place.scheme, None, place.host, place.port, (place.path or "").rstrip("/"))
+
+
+def _site(place: Url) -> tuple[str | None, str | None, int | None]:
+    """What two URLs of one server have in common."""
+    return place.scheme, place.host, place.port or urllib3.connectionpool.port_by_scheme.get(place.scheme or "")
 
 
 def _check(response: urllib3.BaseHTTPResponse, path: str) -> None:

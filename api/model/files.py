@@ -25,6 +25,7 @@ RELEASES = "releases"
 WITHDRAWN = "withdrawn"
 RELEASE_INDEX = "releases.json"
 INDEX_LIST = "index.json"  # what an index holds; see api.index.intact
+UPSTREAM = "upstream"  # where a mirror keeps its upstream's metadata, which may be newer than what it has copied
 MIRROR = "mirror.json"  # what a mirror keeps of where and when it copied; see api.mirror
 
 CONFLICTS = "conflicts"

@@ -68,6 +68,8 @@ def build(
     package.PackageError for a package that cannot be read, BuildError for one that is not valid or whose version
     is in the store with other content.
     """
+    if releases.is_copy(root):
+        raise BuildError(f"{root} mirrors another store: build into a store of your own")
     withdrawn = release_index.withdrawn(root)
     with ExitStack() as stack:
         valid = root / "tmp" / VALIDATED

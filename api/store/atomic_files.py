@@ -3,8 +3,10 @@
 import ctypes
 import errno
 import fcntl
+import itertools
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -109,6 +111,15 @@ def settle(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o755 if path.is_dir() else 0o644)
         sync(path)
+
+
+def readable(folder: Path) -> None:
+    """A folder and all that is in it can be read by everyone when this returns; what can be already is not touched."""
+    for path in itertools.chain([folder], folder.rglob("*")):  # each folder before it is looked into
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        wanted = mode | (0o755 if path.is_dir() else 0o644)
+        if mode != wanted and not path.is_symlink():
+            path.chmod(wanted)
 
 
 def swap(new: Path, shown: Path, away: Path) -> None:

@@ -4,6 +4,7 @@ with a folder.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from api.model.errors import LanternError
 from api.model.files import MANIFEST, SUMS
 
 FORMAT = 3  # number of what a release holds and how; releases without one are older, and served like any other
+LARGEST = 2**24  # bytes of a manifest (some 60,000 files), or of a list of releases: what is read whole
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -57,11 +59,13 @@ class Contents:
 
 def read(raw: bytes) -> Contents:
     """A manifest from its bytes. Raises BadManifest for anything else and for names that must not become files."""
+    if len(raw) > LARGEST:
+        raise BadManifest(f"the manifest has {len(raw)} bytes: at most {LARGEST} are read")
     try:
         entries = json.loads(raw)
         files = tuple(_file(entry) for entry in entries["files"])
         version, published_at = entries["version"], entries["published_at"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str | None):
         raise BadManifest("the manifest's version and published_at must be text, the latter null where none is known")
@@ -110,14 +114,23 @@ def differences(folder: Path, contents: Contents, deep: bool = True) -> Iterator
             yield f"{file.path} is altered: its sha256 is not {file.sha256}"
     for path in strangers(folder, contents):
         yield f"{path.relative_to(folder).as_posix()} does not belong to the release"
-    if contents.derives_sums and (folder / SUMS).exists() and (folder / SUMS).read_bytes() != contents.sums():
+    if contents.derives_sums and os.path.lexists(folder / SUMS) and not holds_sums(folder, contents):
         yield f"{SUMS} does not agree with {MANIFEST}"
 
 
 def strangers(folder: Path, contents: Contents) -> list[Path]:
     """What lies in a release's folder and does not belong to the release."""
     known = {folder / name for name in (MANIFEST, SUMS, *(file.path for file in contents.files))}
-    return [path for path in sorted(folder.rglob("*")) if path not in known and not path.is_dir()]
+    found = (path for path in sorted(folder.rglob("*")) if path not in known)
+    return [path for path in found if path.is_symlink() or not path.is_dir()]
+
+
+def holds_sums(folder: Path, contents: Contents) -> bool:
+    """Whether SHA256SUMS in a release's folder is the one that follows from its manifest."""
+    try:
+        return not contents.derives_sums or (folder / SUMS).read_bytes() == contents.sums()
+    except OSError:
+        return False
 
 
 def entries(folder: Path, rows: Mapping[str, int], media_type: Callable[[str], str]) -> list[dict[str, Any]]:

@@ -31,9 +31,11 @@ class Entry:
 
 def read(data: bytes) -> tuple[Entry, ...]:
     """The entries of a list. Raises BadList for anything else; unknown keys are ignored."""
+    if len(data) > manifest.LARGEST:
+        raise BadList(f"the list of releases has {len(data)} bytes: at most {manifest.LARGEST} are read")
     try:
         entries = tuple(_entry(item) for item in json.loads(data)["releases"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadList(f"not a list of releases: {error!r}") from error
     if len({entry.version for entry in entries}) != len(entries):
         raise BadList("a version is listed twice in the list of releases")

@@ -21,7 +21,7 @@ from typing import Any
 from api.model import dates
 from api.model.descriptor import Package, package
 from api.model.errors import LanternError
-from api.model.files import DESCRIPTOR, INDEX_LIST, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
+from api.model.files import DESCRIPTOR, INDEX_LIST, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, UPSTREAM, WITHDRAWN
 from api.store import release_index
 from api.store.manifest import FORMAT, BadManifest, read
 
@@ -119,6 +119,11 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
         raise Unreadable("its descriptor does not say how many rows its tables have")
     place = index / f"{version}-{hashlib.sha256(raw).hexdigest()[:16]}"
     return Release(folder, place, version, published_at, tag, build, model, manifest, raw, withdrawn)
+
+
+def is_copy(root: Path) -> bool:
+    """Whether a folder is a mirror, or will be one: nothing is built or signed there (api.mirror)."""
+    return (root / MIRROR).exists() or (root / UPSTREAM).exists()
 
 
 def has_index(release: Release) -> bool:

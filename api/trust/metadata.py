@@ -8,6 +8,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +20,6 @@ from api.model.files import RELEASE_INDEX
 from api.store import release_index
 
 FOLDER = "tuf"
-# Where a mirror keeps its upstream's metadata, which may be newer than what it has finished copying; see api.mirror.
-UPSTREAM = "upstream"
 PINNED = "pinned.root.json"  # in UPSTREAM: the root that the mirror trusted first
 
 
@@ -89,6 +88,13 @@ def state(store: Path) -> State | None:
     except (OSError, DeserializationError, KeyError) as error:
         raise RepositoryError(f"the signed metadata in {folder(store)} cannot be read: {error}") from error
     return State(timestamp, snapshot, targets)
+
+
+def expiries(store: Path) -> dict[str, datetime]:
+    """When the signature of each role expires; {} where nothing was signed. Raises RepositoryError, as `state` does."""
+    newest = newest_root(store)
+    parts = [newest.signed, *(part.signed for part in state(store) or ())] if newest else []
+    return {part.type: part.expires for part in parts}
 
 
 def signed_listing(store: Path, targets: Targets) -> tuple[release_index.Entry, ...]:

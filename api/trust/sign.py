@@ -17,8 +17,9 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
-from api.model.files import MIRROR, RELEASE_INDEX
+from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, release_index
+from api.store.releases import is_copy
 from api.trust import metadata, signable
 from api.trust.keys import ROLES, Keyring, Tell, TrustError, keyring
 
@@ -111,7 +112,7 @@ def _signing(root: Path) -> Iterator[tuple[Root | None, metadata.State | None]]:
     Metadata that cannot be read is a TrustError.
     """
     with atomic_files.locked(root):
-        if (root / MIRROR).exists() or (root / metadata.UPSTREAM).exists():  # what only a mirror has; see api.mirror
+        if is_copy(root):
             raise TrustError(f"{root} is a mirror: only its origin can sign it; build into your own store")
         for folder in (root, metadata.folder(root)):
             atomic_files.sweep(folder)

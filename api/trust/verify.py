@@ -1,15 +1,15 @@
 """Checking a store, a mirror or an export against its signed metadata: offline, every byte."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from api.model import filenames
-from api.model.files import MANIFEST, RELEASE_INDEX
+from api.model.files import MANIFEST, RELEASE_INDEX, UPSTREAM
 from api.store import manifest, release_index
 from api.trust import metadata
 from api.trust.keys import TrustError
@@ -28,13 +28,19 @@ class Verdict:
 
 
 def verify(
-    folder: Path, *, fingerprint: str = "", strict: bool = False, partial: bool = False, now: datetime | None = None
+    folder: Path,
+    *,
+    fingerprint: str = "",
+    strict: bool = False,
+    partial: bool = False,
+    deep: bool = True,
+    now: datetime | None = None,
 ) -> Verdict:
     """Check everything in a folder; each error is a sentence in the verdict's `problems`.
 
     `fingerprint` names a root that must be in the chain. Expired metadata is a warning, because an archive must stay
-    verifiable; with `strict` it is an error. `partial`: a release that is missing is a warning. Raises TrustError
-    where there is nothing to check.
+    verifiable; with `strict` it is an error. `partial`: a release that is missing is a warning. Without `deep` the
+    files of releases are compared by size. Raises TrustError where there is nothing to check.
     """
     verdict = Verdict()
     try:
@@ -42,7 +48,7 @@ def verify(
         if root is None:
             raise TrustError(f"{folder} holds no signed releases (no {metadata.FOLDER}/1.root.json)")
         verdict.root = fingerprints[0]
-        pinned = folder / metadata.UPSTREAM / metadata.PINNED
+        pinned = folder / UPSTREAM / metadata.PINNED
         wanted = fingerprint.lower() or (metadata.fingerprint(pinned.read_bytes()) if pinned.exists() else verdict.root)
         if wanted not in fingerprints:
             raise RepositoryError(f"the root {wanted} is not in its chain: somebody else signed it")
@@ -59,8 +65,10 @@ def verify(
         for part in (root, state.targets.signed, state.snapshot.signed, state.timestamp.signed)
         if part.is_expired(now)
     )
-    verdict.problems += _uncovered(folder, state.targets.signed)
-    _releases(folder, entries, partial, verdict)
+    pending = _pending(folder)
+    verdict.problems += _uncovered(folder, state.targets.signed, pending)
+    known = (*(metadata.signed_listing(folder, pending) if pending else ()), *entries)
+    _releases(folder, known, {entry.version for entry in entries}, partial, deep, verdict)
     return verdict
 
 
@@ -90,39 +98,52 @@ def _signed(folder: Path, root: Root, state: metadata.State) -> None:
         raise RepositoryError("snapshot or targets are not of the version that was signed")
 
 
-def _uncovered(folder: Path, targets: Targets) -> Iterator[str]:
+def _uncovered(folder: Path, targets: Targets, pending: Targets | None) -> Iterator[str]:
     """What is wrong with the signed files themselves; the list of releases is under both names that readers use."""
     for name, target in targets.targets.items():
         paths = [metadata.target_path(folder, name, target.hashes["sha256"])]
         for path in [*paths, folder / name] if name == RELEASE_INDEX else paths:
+            allowed = [target] if path in paths or not pending else [target, pending.targets[name]]
             try:
-                target.verify_length_and_hashes(path.read_bytes())
+                data = path.read_bytes()
             except FileNotFoundError:
                 if (folder / name).parent.exists():  # else its release is missing, which is reported elsewhere
                     yield f"{path.relative_to(folder)} is missing"
-            except RepositoryError:
-                yield f"{path.relative_to(folder)} is altered: it is not what was signed"
+            except OSError as error:
+                yield f"{path.relative_to(folder)} cannot be read: {error.strerror}"
+            else:
+                if not any(_is(data, one) for one in allowed):
+                    yield f"{path.relative_to(folder)} is altered: it is not what was signed"
 
 
-def _pending(folder: Path) -> tuple[release_index.Entry, ...]:
-    """The list that a mirror is copying just now: releases become visible before it does."""
-    base = folder / metadata.UPSTREAM
+def _is(data: bytes, target: TargetFile) -> bool:
+    try:
+        target.verify_length_and_hashes(data)
+    except RepositoryError:
+        return False
+    return True
+
+
+def _pending(folder: Path) -> Targets | None:
+    """What a mirror is copying just now: releases and their list become visible before it is published."""
+    base = folder / UPSTREAM
     try:
         root, _ = _walk(base / "root_history")
         targets = Metadata[Targets].from_bytes((base / "targets.json").read_bytes())
         if root is None:
-            return ()
+            return None
         root.verify_delegate("targets", targets.signed_bytes, targets.signatures)
-        return metadata.signed_listing(folder, targets.signed)
+        metadata.signed_listing(folder, targets.signed)
+        return targets.signed
     except (RepositoryError, OSError, ValueError):
-        return ()
+        return None
 
 
-def _releases(folder: Path, entries: tuple[release_index.Entry, ...], partial: bool, verdict: Verdict) -> None:
-    known = (*_pending(folder), *entries)
+def _releases(
+    folder: Path, known: Sequence[release_index.Entry], listed: set[str], partial: bool, deep: bool, verdict: Verdict
+) -> None:
     signed = {entry.version: entry for entry in known}
     gone = {entry.version: entry.withdrawn for entry in known if entry.withdrawn is not None}
-    listed = {entry.version for entry in entries}
     base = folder / "releases"
     strangers = sorted(path.name for path in base.glob("*") if path.name not in signed)
     verdict.problems += (f"releases/{name} is not among the signed releases" for name in strangers)
@@ -131,12 +152,13 @@ def _releases(folder: Path, entries: tuple[release_index.Entry, ...], partial: b
         if version in gone and present:
             verdict.problems.append(f"release {version} was withdrawn and is still here: {gone[version]}")
         elif present:
-            verdict.problems += (f"releases/{version}: {error}" for error in _errors(base / version, entry, verdict))
+            errors = _errors(base / version, entry, deep, verdict)
+            verdict.problems += (f"releases/{version}: {error}" for error in errors)
         elif version in listed and version not in gone:
             (verdict.warnings if partial else verdict.problems).append(f"release {version} is missing")
 
 
-def _errors(folder: Path, entry: release_index.Entry, verdict: Verdict) -> Iterator[str]:
+def _errors(folder: Path, entry: release_index.Entry, deep: bool, verdict: Verdict) -> Iterator[str]:
     """The errors of one release, which is counted in the verdict."""
     try:
         raw = (folder / MANIFEST).read_bytes()
@@ -148,7 +170,7 @@ def _errors(folder: Path, entry: release_index.Entry, verdict: Verdict) -> Itera
         return
     if (contents.version, contents.published_at) != (entry.version, entry.published_at):
         yield f"{MANIFEST} is that of version {contents.version}"
-    yield from manifest.differences(folder, contents)
+    yield from manifest.differences(folder, contents, deep)
     verdict.releases.append(entry.version)
     verdict.files += len(contents.files)
     verdict.bytes += contents.total
