@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from selectors import EVENT_READ
 from termios import TIOCOUTQ
-from time import monotonic
+from time import monotonic, time
 from typing import Any, NoReturn
 
 from gunicorn import systemd, util
@@ -28,6 +28,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from api.app import create_app
 from api.http.cache import COMMON
 from api.http.errors import MEDIA_TYPE
+from api.seeing import access, log
+from api.seeing.answers import Logger
 from api.settings import SettingError
 
 BACKLOG = 2048
@@ -41,7 +43,8 @@ class _Client(socket.socket):
 
     def __init__(self, plain: socket.socket, rate: int) -> None:
         super().__init__(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        self.rate, self.queued = rate or 1e-9, 0
+        self.rate, self.queued, self.filed = rate or 1e-9, 0, 0  # bytes that were sent from a file
+        self.refused: Callable[[int, str, int], object] = lambda *_: None  # is told what _refuse answers
         self.most = self.left = max(LAG_SECONDS, LAG / self.rate)  # seconds that we wait for it
         self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bytes((c_long * 2)(1, 0)))  # then _push looks
 
@@ -54,6 +57,7 @@ class _Client(socket.socket):
         at, end, send = offset, offset + (count or 1 << 62), partial(os.sendfile, self.fileno(), file.fileno())
         while at < end and (sent := self._push(partial(send, at, min(end - at, 1 << 20)))) != 0:
             at += sent or 0
+            self.filed += sent or 0
         return at - offset
 
     def _push(self, send: Callable[[], int]) -> int | None:
@@ -101,9 +105,15 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         head = conn.parser.unreader.take_buffered() + (data or b"")
         conn.parser.unreader.unread(head)
         if data == b"" or b"\r\n\r\n" in head or head.count(b"\n") > head.count(b"\r\n"):
-            conn.data_ready, conn.sock.left = False, conn.sock.most
+            conn.data_ready, conn.sock.left, conn.sock.filed = False, conn.sock.most, 0
+            log.answered.set(None)
             return bool(super().handle(conn))
         return False if len(head) > HEAD_BYTES else None
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what gunicorn cannot: it logs the address of the client, if it knows it."""
+        client.refused = partial(self.log.refused, req or getattr(exc, "req", None))
+        super().handle_error(req, client, addr if self.addresses else None, exc)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """End a connection without halting the poller for it, as gunicorn does for up to two seconds."""
@@ -125,7 +135,7 @@ def _received(conn: Any) -> bytes | None:
         return None if isinstance(error, BlockingIOError) else b""
 
 
-def _refuse(sock: socket.socket, status: int, reason: str, detail: str) -> None:
+def _refuse(sock: _Client, status: int, reason: str, detail: str) -> None:
     """Answer a request that gunicorn itself refuses, before any application sees it, with a problem document."""
     request_id = os.urandom(9).hex()
     problem = {"type": "about:blank", "title": reason, "status": status, "detail": detail, "instance": ""}
@@ -133,6 +143,7 @@ def _refuse(sock: socket.socket, status: int, reason: str, detail: str) -> None:
     headers = {**COMMON, "Content-Type": MEDIA_TYPE, "Content-Length": len(body), "Cache-Control": "no-store"}
     headers |= {"Date": util.http_date(), "X-Request-Id": request_id, "Connection": "close"}
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    sock.refused(status, request_id, len(body))
     util.write_nonblock(sock, "\r\n".join([*lines, "", body]).encode("ascii"))
 
 
@@ -155,7 +166,9 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "workers": values["WORKERS"],
-        "worker_class": type("Worker", (_Worker,), {"rate": values["SEND_RATE"]}),
+        "worker_class": type(
+            "Worker", (_Worker,), {"rate": values["SEND_RATE"], "addresses": values["ACCESS_LOG_ADDRESSES"]}
+        ),
         "threads": values["THREADS"],
         "preload_app": True,
         "keepalive": 75,
@@ -169,11 +182,42 @@ def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> N
 
     Raises SettingError if it cannot listen.
     """
+    log.configure(values["LOG"])
     util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
+    form, watch, hooks = (
+        values["ACCESS_LOG"],
+        [],
+        {"post_worker_init": _look, "when_ready": _tell(values["ACCESS_LOG"])},
+    )
+    if form:
+        watch.append(access.writer(form, values["ACCESS_LOG_ADDRESSES"]))
     bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
-    _Server(
-        {**options(values), "bind": bind, "when_ready": _tell, "post_worker_init": _look}, lambda: create(**values)
-    ).run()
+    if values["METRICS"]:
+        count, measured = _measured(values["METRICS"])
+        watch, hooks = [*watch, count], hooks | measured
+    logger = type("Logger", (Logger,), {"watch": watch})
+    _Server({**options(values), "bind": bind, "logger_class": logger, **hooks}, lambda: create(**values)).run()
+
+
+def _measured(address: Any) -> tuple[Callable[[Any], None], dict[str, Callable[[Any], None]]]:
+    """What counts an answer, and gunicorn's hooks that have each worker process answer who asks for the counts."""
+    from api.seeing import metrics, scrape
+
+    listener = scrape.listen(address)
+    folder = metrics.make_folder()
+
+    def begin(worker: Any) -> None:
+        _look(worker)
+        metrics.start(folder)
+        scrape.answer(listener, folder, worker.app.wsgi().extensions["store"])
+
+    def end(arbiter: Arbiter) -> None:
+        if not arbiter.reexec_pid and not arbiter.master_pid:  # no other master goes on with them
+            scrape.end(address)
+            metrics.end(folder)
+
+    log.log.info("Metrics on %s, at %s", scrape.named(listener.getsockname()), scrape.PATH)
+    return metrics.count_answer, {"post_worker_init": begin, "on_exit": end}
 
 
 def replace(store: Path) -> NoReturn:
@@ -198,9 +242,15 @@ def _bound(host: str, port: str) -> list[str]:
     return [f"fd://{listener.detach()}"]
 
 
-def _tell(arbiter: Arbiter) -> None:
-    for listener in arbiter.LISTENERS:
-        print(f"Serving on {listener}", flush=True)
+def _tell(form: str) -> Callable[[Arbiter], None]:
+    """What prints the address: on stdout, in the form of the access log."""
+
+    def tell(arbiter: Arbiter) -> None:
+        for listener in arbiter.LISTENERS:
+            said = {"time": log.moment(time()), "message": f"Serving on {listener}"}
+            print(json.dumps(said) if form == "json" else said["message"], flush=True)
+
+    return tell
 
 
 def _look(worker: Any) -> None:
