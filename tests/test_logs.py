@@ -98,6 +98,14 @@ def test_a_line_says_what_was_asked_and_what_was_answered(json_server: Seen) -> 
         assert (status, headers["X-Data-Version"]) == (200, "1.0.0")
 
 
+def test_the_documentation_names_every_field(json_server: Seen) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    table = page.partition("| field | what it is |\n")[2].partition("\n\n")[0]
+    json_server.get("/healthz", X_Request_Id="fields")
+    [line] = lines_of(json_server, "out", "fields")
+    assert re.findall("^[|] `([^`]+)` [|]", table, re.M) == [*line, "address"]
+
+
 @pytest.mark.parametrize(
     ("name", "path", "method", "headers", "expected"),
     [

@@ -116,8 +116,11 @@ def start(folder: Path) -> None:
         folder.mkdir(exist_ok=True)  # what cleans temporary folders may have taken it
         number = next(number for number in count() if _locked(folder / f"{number}.lock", fcntl.LOCK_EX) is not None)
         for kind in ("counter", "histogram"):
-            with (folder / f"{kind}_{number}.db").open("ab") as file:
-                os.posix_fallocate(file.fileno(), 0, ROOM)
+            file, made = folder / f"{kind}_{number}.db", folder / f"{number}.new"
+            if not file.exists():
+                with made.open("wb") as opened:
+                    os.posix_fallocate(opened.fileno(), 0, ROOM)
+                made.rename(file)
     except OSError as error:
         return log.error("this process counts nothing for LANTERN_METRICS: %s", error)
     _number[0] = number
