@@ -184,40 +184,18 @@ def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> N
     """
     log.configure(values["LOG"])
     util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
-    form, watch, hooks = (
-        values["ACCESS_LOG"],
-        [],
-        {"post_worker_init": _look, "when_ready": _tell(values["ACCESS_LOG"])},
-    )
+    form, watch = values["ACCESS_LOG"], []
+    hooks: dict[str, Any] = {"when_ready": partial(_tell, form), "post_worker_init": _look}
+    bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
     if form:
         watch.append(access.writer(form, values["ACCESS_LOG_ADDRESSES"]))
-    bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
     if values["METRICS"]:
-        count, measured = _measured(values["METRICS"])
-        watch, hooks = [*watch, count], hooks | measured
+        from api.seeing import metrics, scrape
+
+        watch.append(metrics.count_answer)
+        hooks |= scrape.hooks(values["METRICS"])
     logger = type("Logger", (Logger,), {"watch": watch})
     _Server({**options(values), "bind": bind, "logger_class": logger, **hooks}, lambda: create(**values)).run()
-
-
-def _measured(address: Any) -> tuple[Callable[[Any], None], dict[str, Callable[[Any], None]]]:
-    """What counts an answer, and gunicorn's hooks that have each worker process answer who asks for the counts."""
-    from api.seeing import metrics, scrape
-
-    listener = scrape.listen(address)
-    folder = metrics.make_folder()
-
-    def begin(worker: Any) -> None:
-        _look(worker)
-        metrics.start(folder)
-        scrape.answer(listener, folder, worker.app.wsgi().extensions["store"])
-
-    def end(arbiter: Arbiter) -> None:
-        if not arbiter.reexec_pid and not arbiter.master_pid:  # no other master goes on with them
-            scrape.end(address)
-            metrics.end(folder)
-
-    log.log.info("Metrics on %s, at %s", scrape.named(listener.getsockname()), scrape.PATH)
-    return metrics.count_answer, {"post_worker_init": begin, "on_exit": end}
 
 
 def replace(store: Path) -> NoReturn:
@@ -242,15 +220,11 @@ def _bound(host: str, port: str) -> list[str]:
     return [f"fd://{listener.detach()}"]
 
 
-def _tell(form: str) -> Callable[[Arbiter], None]:
-    """What prints the address: on stdout, in the form of the access log."""
-
-    def tell(arbiter: Arbiter) -> None:
-        for listener in arbiter.LISTENERS:
-            said = {"time": log.moment(time()), "message": f"Serving on {listener}"}
-            print(json.dumps(said) if form == "json" else said["message"], flush=True)
-
-    return tell
+def _tell(form: str, arbiter: Arbiter) -> None:
+    """Print the address on stdout, in the form of the access log."""
+    for listener in arbiter.LISTENERS:
+        said = {"time": log.moment(time()), "message": f"Serving on {listener}"}
+        print(json.dumps(said) if form == "json" else said["message"], flush=True)
 
 
 def _look(worker: Any) -> None:

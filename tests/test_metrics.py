@@ -235,13 +235,13 @@ def test_a_port_serves_metrics_too_and_a_busy_one_is_refused(store: Path, tmp_pa
     environ = {"LANTERN_METRICS": "127.0.0.1:0", "LANTERN_WORKERS": "1"}
     with server(tmp_path, store, **environ) as seen:
         log = "\n".join(seen.lines("log", 1))
-        found = re.search(r"Metrics on (http://127\.0\.0\.1:\d+), at /metrics", log)
+        found = re.search(r"Metrics at /metrics of (http://127\.0\.0\.1:\d+)", log)
         assert found
         with urllib.request.urlopen(f"{found[1]}/metrics", timeout=20) as answer:
             assert samples(answer.read().decode())["lantern_build_info"]
         port = found[1].rpartition(":")[2]
         done = refused(store, f"127.0.0.1:{port}")
-        assert f"cannot listen on http://127.0.0.1:{port} (LANTERN_METRICS): Address already in use" in done
+        assert "cannot listen on LANTERN_METRICS: Address already in use" in done
 
 
 @pytest.mark.parametrize("value", ["9100", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:http", ":9100", "unix:"])
@@ -252,7 +252,7 @@ def test_what_is_no_address_is_wrong_usage(value: str, store: Path) -> None:
 def test_a_file_at_the_path_of_the_socket_stays_and_is_refused(store: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     for path in (tmp_path / "mine", tmp_path / "nowhere" / "socket"):
-        assert f"cannot listen on unix:{path} (LANTERN_METRICS): " in refused(store, f"unix:{path}")
+        assert "cannot listen on LANTERN_METRICS: " in refused(store, f"unix:{path}")
     assert (tmp_path / "mine").read_text() == "mine"
 
 

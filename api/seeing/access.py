@@ -13,7 +13,6 @@ from urllib.parse import quote
 from api.seeing.answers import Answer
 from api.seeing.log import moment, trace_id
 
-FORMS = ("", "json", "common")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _HOST = re.compile("[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*").match
 

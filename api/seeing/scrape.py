@@ -4,9 +4,10 @@ of its own, also when those for readers are busy. Imported only where LANTERN_ME
 
 import os
 import platform
+import shutil
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from errno import ECONNREFUSED
@@ -17,25 +18,24 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from api import mirror
+from api.seeing import metrics
 from api.seeing.log import log
 from api.settings import SettingError
 from api.store import signatures
 from api.store.releases import NotInStore, NotReady, Store, has_index
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PATH = "/metrics"
 LISTENER = "LANTERN_METRICS_FD"  # where a new master finds the listener of the old one
 SECONDS = 10  # for a scraper to send its request
-
-
 Address = tuple[str, int] | Path
 
 
@@ -47,53 +47,33 @@ class _State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         versions = {"version": metadata.version("lantern"), "python": platform.python_version()}
-        yield InfoMetricFamily("lantern_build", "The program.", versions)
-        releases = self.store.releases()
+        yield _gauge("build_info", "The program.", (versions, 1))
         states = {"served": 0, "withdrawn": 0, "not_served": len(self.store.problems)}
-        for release in releases:
+        for release in self.store.releases():
             there = "served" if release.withdrawn is None else "withdrawn"
             states[there if has_index(release) else "not_served"] += 1
-        yield _gauge("lantern_releases", "Releases in the store, by what becomes of them.", "state", states)
+        every = [({"state": state}, number) for state, number in states.items()]
+        yield _gauge("releases", "Releases in the store, by what becomes of them.", *every)
         with suppress(NotInStore, NotReady):
             latest = {"version": self.store.latest().version}
-            yield InfoMetricFamily("lantern_release", "The release that is served where none is named.", latest)
-        ends = {one.role: _seconds(one.expires) for one in signatures.of(self.store.root) if one.expires}
-        yield _gauge("lantern_signature_expiry_timestamp_seconds", "When a role's signature expires.", "role", ends)
-        copied = mirror.status(self.store.root)
-        if copied and copied.synced_at:
-            for name, help, when in (
-                ("sync", "When the last sync of this mirror ended.", copied.synced_at),
-                ("stale", "When this mirror turns stale.", copied.stale_after),
-            ):
-                yield GaugeMetricFamily(f"lantern_mirror_{name}_timestamp_seconds", help, _seconds(when))
+            yield _gauge("release_info", "The release that is served where none is named.", (latest, 1))
+        ends = [({"role": one.role}, _seconds(one.expires)) for one in signatures.of(self.store.root) if one.expires]
+        yield _gauge("signature_expiry_timestamp_seconds", "When a role's signature expires.", *ends)
+        if (copied := mirror.status(self.store.root)) and copied.synced_at:
+            sync, stale = _seconds(copied.synced_at), _seconds(copied.stale_after)
+            yield _gauge("mirror_sync_timestamp_seconds", "When the last sync of this mirror ended.", ({}, sync))
+            yield _gauge("mirror_stale_timestamp_seconds", "When this mirror turns stale.", ({}, stale))
 
 
-def _gauge(name: str, help: str, label: str, numbers: Mapping[str, float]) -> Metric:
-    gauge = GaugeMetricFamily(name, help, labels=[label])
-    for value, number in numbers.items():
-        gauge.add_metric([value], number)
+def _gauge(name: str, help: str, *samples: tuple[dict[str, str], float]) -> Metric:
+    gauge = Metric(f"lantern_{name}", help, "gauge")
+    for labels, value in samples:
+        gauge.add_sample(gauge.name, labels, value)
     return gauge
 
 
 def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-class _Listener(ThreadingWSGIServer):
-    """A server on a socket that listens already, of any family."""
-
-    def __init__(self, listener: socket.socket, app: "WSGIApplication") -> None:
-        super().__init__(("", 0), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket, self.server_name, self.server_port = listener, "", 0
-        self.setup_environ()
-        self.set_app(app)
-
-    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        return self.socket.accept()[0], ("", 0)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.warning("a request to LANTERN_METRICS failed: %r", sys.exc_info()[1])
 
 
 class _Handler(WSGIRequestHandler):
@@ -103,19 +83,45 @@ class _Handler(WSGIRequestHandler):
         """Scrapes are not logged."""
 
 
-def listen(address: Address) -> socket.socket:
-    """A socket that listens on a host and port, or at a path; that of the master before, where there is one.
+class _Server(ThreadingWSGIServer):
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        return self.socket.accept()[0], ("", 0)  # of a path there is no address
 
-    Raises SettingError where that is not possible.
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.warning("a request to LANTERN_METRICS failed: %r", sys.exc_info()[1])
+
+
+def hooks(address: Address) -> dict[str, Callable[..., None]]:
+    """gunicorn's hooks that have each worker process count, and answer at an address who asks for all counts.
+
+    Raises SettingError where it cannot listen there.
     """
+    listener, folder = _listener(address), metrics.make_folder()
+    named = listener.getsockname()
+    log.info("Metrics at %s of %s", PATH, named if isinstance(named, str) else "http://{}:{}".format(*named))
+
+    def begin(_: Any, worker: Any) -> None:
+        metrics.start(folder)
+        _answer(listener, folder, worker.app.wsgi().extensions["store"])
+
+    def end(arbiter: Any) -> None:
+        if not arbiter.reexec_pid and not arbiter.master_pid:  # no other master goes on with them
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(address, Path):
+                address.unlink(missing_ok=True)
+
+    return {"post_fork": begin, "on_exit": end}
+
+
+def _listener(address: Address) -> socket.socket:
+    """A socket that listens at an address; that of the master before, where there is one."""
     if "GUNICORN_FD" in os.environ and LISTENER in os.environ:
         made = socket.socket(fileno=int(os.environ[LISTENER]))
     else:
         try:
             made = _at_path(address) if isinstance(address, Path) else _at_port(*address)
         except OSError as error:
-            message = f"cannot listen on {named(address)} (LANTERN_METRICS): {error.strerror or error}"
-            raise SettingError(message) from error
+            raise SettingError(f"cannot listen on LANTERN_METRICS: {error.strerror or error}") from error
     made.setblocking(False)  # several processes wait for the next connection, and one gets it
     made.set_inheritable(True)
     os.environ[LISTENER] = str(made.fileno())
@@ -128,11 +134,10 @@ def _at_port(host: str, port: int) -> socket.socket:
 
 def _at_path(path: Path) -> socket.socket:
     """A socket that its owner and group may connect to; one that a server left behind gives way."""
-    if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as other:
-            if other.connect_ex(str(path)) == ECONNREFUSED:
-                path.unlink()
     made, mask = socket.socket(socket.AF_UNIX), os.umask(0o117)
+    with socket.socket(socket.AF_UNIX) as other:
+        if path.is_socket() and other.connect_ex(str(path)) == ECONNREFUSED:
+            path.unlink()
     try:
         made.bind(str(path))
     finally:
@@ -141,20 +146,7 @@ def _at_path(path: Path) -> socket.socket:
     return made
 
 
-def end(address: Address) -> None:
-    """Leave nothing at a path."""
-    if isinstance(address, Path):
-        address.unlink(missing_ok=True)
-
-
-def named(address: Any) -> str:
-    """An address, as the system has it too, in words."""
-    if isinstance(address, str | Path):
-        return f"unix:{address}"
-    return f"http://[{address[0]}]:{address[1]}" if ":" in address[0] else f"http://{address[0]}:{address[1]}"
-
-
-def answer(listener: socket.socket, folder: Path, store: Store) -> None:
+def _answer(listener: socket.socket, folder: Path, store: Store) -> None:
     """Answer whoever asks there, from now on, in a thread."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]  # it has no types
@@ -162,14 +154,19 @@ def answer(listener: socket.socket, folder: Path, store: Store) -> None:
     scraped = make_wsgi_app(registry)
 
     def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["PATH_INFO"] != PATH:
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [f"Metrics are at {PATH}.\n".encode()]
+        status, said = "404 Not Found", f"Metrics are at {PATH}.\n"
         try:
-            return scraped(environ, start_response)  # type: ignore[no-any-return]  # its types say nothing
+            if environ["PATH_INFO"] == PATH:
+                return scraped(environ, start_response)  # type: ignore[no-any-return]  # its types say nothing
         except Exception:
             log.exception("the metrics could not be collected")
-            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
-            return [b"The metrics could not be collected: see the log.\n"]
+            status, said = "500 Internal Server Error", "The metrics could not be collected: see the log.\n"
+        start_response(status, [("Content-Type", "text/plain")])
+        return [said.encode()]
 
-    Thread(target=_Listener(listener, app).serve_forever, name="metrics", daemon=True).start()
+    server = _Server(("", 0), _Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket, server.server_name, server.server_port = listener, "", 0
+    server.setup_environ()
+    server.set_app(app)
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
