@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -60,10 +59,15 @@ def _common(answer: Answer, address: str) -> str:
 def _target(answer: Answer) -> str:
     """Path and query, without a host, before which a name and a password might stand."""
     target = answer.environ.get("RAW_URI", "")
-    return _plain(target[host.end() :] or "/" if (host := _HOST(target)) else target)
+    host = None if target.startswith("/") else _HOST(target)
+    return _plain(target[host.end() :] or "/" if host else target)
 
 
-_plain = partial(quote, safe=_PRINTABLE, encoding="latin-1", errors="replace")
+def _plain(text: str) -> str:
+    """Text as one word of printable ASCII."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
+    return quote(text, safe=_PRINTABLE, encoding="latin-1", errors="replace")
 
 
 def _address(answer: Answer) -> str:

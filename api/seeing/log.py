@@ -9,9 +9,10 @@ import logging
 import re
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
@@ -37,15 +38,21 @@ def configure(form: str) -> None:
 
 
 def moment(seconds: float) -> str:
-    """A time, in seconds since 1970, as all lines have it."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A time, in seconds since 1970, as all lines have it: UTC, ISO 8601."""
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
 def trace_id(environ: "WSGIEnvironment") -> str:
     """The trace that a request belongs to: that of its `traceparent` (W3C Trace Context, 3.2), else a new one."""
     if "lantern.trace_id" not in environ:
-        given = _TRACEPARENT(environ.get("HTTP_TRACEPARENT", ""))
-        environ["lantern.trace_id"] = given[2] if given and _valid(*given.groups()) else secrets.token_hex(16)
+        given = environ.get("HTTP_TRACEPARENT")
+        parts = _TRACEPARENT(given) if given else None
+        environ["lantern.trace_id"] = parts[2] if parts and _valid(*parts.groups()) else secrets.token_hex(16)
     return str(environ["lantern.trace_id"])
 
 
