@@ -31,7 +31,7 @@ from api.store.releases import Store
 
 def create_app(**overrides: Any) -> Flask:
     """The application; `overrides` are settings (by name, without prefix) that come before the environment's."""
-    app = Flask("api", static_folder=None)
+    app = errors.Application("api", static_folder=None)
     app.config.update(settings.load())
     app.config.update({n: settings.read(n, v) if isinstance(v, str) else v for n, v in overrides.items()})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not

@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from selectors import EVENT_READ
 from termios import TIOCOUTQ
-from time import monotonic
+from time import monotonic, time
 from typing import Any, NoReturn
 
 from gunicorn import systemd, util
@@ -29,6 +29,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from api.app import create_app
 from api.http.cache import COMMON
 from api.http.errors import MEDIA_TYPE
+from api.seeing import access, log
+from api.seeing.answers import Logger
 from api.settings import SettingError
 
 BACKLOG = 2048
@@ -43,7 +45,8 @@ class _Client(socket.socket):
 
     def __init__(self, plain: socket.socket, rate: int) -> None:
         super().__init__(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        self.rate, self.queued = rate or 1e-9, 0
+        self.rate, self.queued, self.filed = rate or 1e-9, 0, 0  # bytes that were sent from a file
+        self.refused: Callable[[int, str, int], object] = lambda *_: None  # is told what _refuse answers
         self.most = self.left = max(LAG_SECONDS, LAG / self.rate)  # seconds that we wait for it
         self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bytes((c_long * 2)(1, 0)))  # then _push looks
 
@@ -56,6 +59,7 @@ class _Client(socket.socket):
         at, end, send = offset, offset + (count or 1 << 62), partial(os.sendfile, self.fileno(), file.fileno())
         while at < end and (sent := self._push(partial(send, at, min(end - at, 1 << 20)))) != 0:
             at += sent or 0
+            self.filed += sent or 0
         return at - offset
 
     def _push(self, send: Callable[[], int]) -> int | None:
@@ -103,7 +107,8 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         head = conn.parser.unreader.take_buffered() + (data or b"")
         conn.parser.unreader.unread(head)
         if data == b"" or b"\r\n\r\n" in head or head.count(b"\n") > head.count(b"\r\n"):
-            conn.data_ready, conn.sock.left = False, conn.sock.most
+            conn.data_ready, conn.sock.left, conn.sock.filed = False, conn.sock.most, 0
+            log.answered.set(None)
             return bool(super().handle(conn))
         return False if len(head) > HEAD_BYTES else None
 
@@ -113,6 +118,10 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             req._expected_100_continue = False
             req.force_close()
         return bool(super().handle_request(req, conn))
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what gunicorn cannot: it logs the address of the client, if it knows it."""
+        client.refused = partial(self.log.refused, req or getattr(exc, "req", None))
+        super().handle_error(req, client, addr if self.addresses else None, exc)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """End a connection without halting the poller for it, as gunicorn does for up to two seconds."""
@@ -154,7 +163,7 @@ def _received(conn: Any) -> bytes | None:
         return None if isinstance(error, BlockingIOError) else b""
 
 
-def _refuse(sock: socket.socket, status: int, reason: str, detail: str) -> None:
+def _refuse(sock: _Client, status: int, reason: str, detail: str) -> None:
     """Answer a request that gunicorn itself refuses, before any application sees it, with a problem document."""
     request_id = os.urandom(9).hex()
     problem = {"type": "about:blank", "title": reason, "status": status, "detail": detail, "instance": ""}
@@ -162,6 +171,7 @@ def _refuse(sock: socket.socket, status: int, reason: str, detail: str) -> None:
     headers = {**COMMON, "Content-Type": MEDIA_TYPE, "Content-Length": len(body), "Cache-Control": "no-store"}
     headers |= {"Date": util.http_date(), "X-Request-Id": request_id, "Connection": "close"}
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    sock.refused(status, request_id, len(body))
     util.write_nonblock(sock, "\r\n".join([*lines, "", body]).encode("ascii"))
 
 
@@ -184,7 +194,9 @@ def options(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "workers": values["WORKERS"],
-        "worker_class": type("Worker", (_Worker,), {"rate": values["SEND_RATE"]}),
+        "worker_class": type(
+            "Worker", (_Worker,), {"rate": values["SEND_RATE"], "addresses": values["ACCESS_LOG_ADDRESSES"]}
+        ),
         "threads": values["THREADS"],
         "preload_app": True,
         "keepalive": 75,
@@ -201,12 +213,20 @@ def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> N
 
     Raises SettingError if it cannot listen.
     """
+    log.configure(values["LOG"])
     util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
+    form, watch = values["ACCESS_LOG"], []
+    hooks: dict[str, Any] = {"when_ready": partial(_tell, form, values["PROXIES"]), "post_worker_init": _look}
     bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
-    _Server(
-        {**options(values), "bind": bind, "when_ready": partial(_tell, values["PROXIES"]), "post_worker_init": _look},
-        lambda: create(**values),
-    ).run()
+    if form:
+        watch.append(access.writer(form, values["ACCESS_LOG_ADDRESSES"]))
+    if values["METRICS"]:
+        from api.seeing import metrics, scrape
+
+        watch.append(metrics.count_answer)
+        hooks |= scrape.hooks(values["METRICS"])
+    logger = type("Logger", (Logger,), {"watch": watch})
+    _Server({**options(values), "bind": bind, "logger_class": logger, **hooks}, lambda: create(**values)).run()
 
 
 def replace(store: Path) -> NoReturn:
@@ -231,9 +251,11 @@ def _bound(host: str, port: str) -> list[str]:
     return [f"fd://{listener.detach()}"]
 
 
-def _tell(proxies: int, arbiter: Arbiter) -> None:
+def _tell(form: str, proxies: int, arbiter: Arbiter) -> None:
+    """Print the address on stdout, in the form of the access log; warn of one that is open without a proxy."""
     for listener in arbiter.LISTENERS:
-        print(f"Serving on {listener}", flush=True)
+        said = {"time": log.moment(time()), "message": f"Serving on {listener}"}
+        print(json.dumps(said) if form == "json" else said["message"], flush=True)
         host, *_ = listener.getsockname() or ("",)
         if listener.FAMILY != socket.AF_UNIX and not ip_address(host).is_loopback and not proxies:
             alone = f"{host} is open to other machines, and slow clients can hold this server"

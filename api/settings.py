@@ -48,6 +48,25 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _one_of(*values: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in values:
+            raise ValueError(f"must be one of {', '.join(value or '(empty)' for value in values)}")
+        return text
+
+    return read
+
+
+def _listener(text: str) -> tuple[str, int] | Path | str:
+    """A host and port, or a path; "" for none."""
+    if text.startswith("unix:") and text != "unix:":
+        return Path(text.removeprefix("unix:"))
+    host, colon, port = text.rpartition(":")
+    if text and not (host and port.isascii() and port.isdecimal() and int(port) < 2**16):
+        raise ValueError("must be a host and a port (127.0.0.1:9100) or the path of a socket (unix:/run/lantern.sock)")
+    return (host.strip("[]"), int(port)) if text else ""
+
+
 SETTINGS = (
     Setting(
         "PACKAGE",
@@ -65,6 +84,22 @@ SETTINGS = (
     Setting("CACHE_MB", "64", "memory for cached responses in each process, in MiB (0: no cache)", _count),
     Setting("TIME_LIMIT", "10", "query timeout in seconds (503 when exceeded; 0: none)", _count),
     Setting("SEND_RATE", "10240", "bytes a second that a client must take of a response (0: any)", _count),
+    Setting("LOG", "plain", "form of the log of lantern serve, on stderr: plain or json", _one_of("plain", "json")),
+    Setting(
+        "ACCESS_LOG",
+        "",
+        "access log of lantern serve, on stdout: json or common (empty: none)",
+        _one_of("", "json", "common"),
+    ),
+    Setting(
+        "ACCESS_LOG_ADDRESSES",
+        "0",
+        "whether logs hold the addresses of readers (1) or not (0)",
+        lambda text: _one_of("0", "1")(text) == "1",
+    ),
+    Setting(
+        "METRICS", "", "where lantern serve answers Prometheus: HOST:PORT or unix:PATH (empty: nowhere)", _listener
+    ),
     Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)"),
     Setting("KEYS_PASSPHRASE", "", "passphrase of the signing keys (empty: prompted for when needed)"),
     Setting("ROOT_DAYS", "730", "days until the signed root expires (renewed with the offline key)", _count),

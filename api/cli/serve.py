@@ -6,7 +6,7 @@ from tempfile import TemporaryFile
 import click
 
 from api import settings
-from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store, tell
+from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store
 from api.cli.package import built
 from api.model.errors import LanternError
 
@@ -25,8 +25,10 @@ def serve(config: Config, source: Path | None) -> None:
     """
     from api import server
     from api.index import making
+    from api.seeing.log import configure, log
     from api.store.releases import NotInStore, NotReady
 
+    configure(config["LOG"])
     shelf = store(config)
     try:
         shelf.latest()
@@ -43,11 +45,11 @@ def serve(config: Config, source: Path | None) -> None:
         if release.withdrawn is None:
             try:
                 if not making.good(release):
-                    tell(f"making the index of release {release.version}")
+                    log.info("making the index of release %s", release.version)
                     making.make(release)
                 break
             except making.NotMade as error:
-                tell(f"release {release.version} is not served: {error}")
+                log.warning("release %s is not served: %s", release.version, error)
     server.run(config)
 
 

@@ -47,11 +47,15 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}").fullmatch
 
 
 class CachedResponse(NamedTuple):
-    """A response that is kept. `etags` are those that name it: its own, and that of the bytes before compression."""
+    """A response that is kept. `etags` are those that name it: its own, and that of the bytes before compression.
+
+    `route`: the rule that made it.
+    """
 
     headers: Headers
     body: bytes
     etags: tuple[str, str]
+    route: str
     size: int
 
 
@@ -80,6 +84,7 @@ class Cache:
         entry = self.entries.get(key) if key else None
         if key is None or entry is None:
             return self._ask(environ, start_response, own, key)
+        environ["lantern.cache"], environ["lantern.route"] = "hit", entry.route
         with suppress(KeyError):  # another thread made room meanwhile
             self.entries.move_to_end(key)
         known = environ.get("HTTP_IF_NONE_MATCH")
@@ -114,6 +119,7 @@ class Cache:
         values: dict[str, str] = {}
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            environ["lantern.route"] = _route(environ)  # Flask knows it no longer when this has answered
             values.update({name.lower(): value for name, value in headers}, status=status)
             common = COMMON | PREFLIGHT if environ["REQUEST_METHOD"] == "OPTIONS" else COMMON
             sent[:] = [*headers, *[header for header in common.items() if header[0].lower() not in values]]
@@ -132,7 +138,8 @@ class Cache:
         tag = values["etag"]
         plain = f'"{tag[1:-1].removesuffix(f"-{key[2]}")}"' if key[2] else tag
         size = OVERHEAD + len(content) + 2 * sum(map(len, key)) + sum([len(n) + len(v) for n, v in headers])
-        self._keep(key, CachedResponse(headers, content, (tag, plain), size), generation)
+        environ["lantern.cache"] = "miss"
+        self._keep(key, CachedResponse(headers, content, (tag, plain), environ["lantern.route"], size), generation)
         return (content,)
 
     def _may_keep(self, values: Mapping[str, str]) -> bool:
@@ -156,6 +163,12 @@ class Cache:
             self.size += entry.size - (previous.size if previous else 0)
             while self.size > self.room and self.entries:
                 self.size -= self.entries.popitem(last=False)[1].size
+
+
+def _route(environ: "WSGIEnvironment") -> str:
+    """The rule of the address that Flask found for a request; "" for none."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return "" if rule is None else str(rule.rule)
 
 
 def _named(header: str, tags: tuple[str, str]) -> str:

@@ -43,12 +43,21 @@ class ProblemError(LanternError):
         self.more = more
 
 
+class Application(Flask):
+    """Flask, which names the request where it logs an exception: once, with its traceback."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        about = request.path, request.method, request.environ.get("lantern.request_id", "")
+        self.logger.error("Exception on %s [%s], request %s", *about, exc_info=exc_info)
+
+
 def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Response:
     """A problem document as a response; `code` is a status other than the usual one of the type.
 
     For a `kind` of "" the type is about:blank, and the title is in `more`.
     """
     of_type = TYPES.get(kind, {"status": 500, "title": ""})
+    request.environ["lantern.problem"] = kind or "about:blank"
     status = code or of_type["status"]
     document = {
         "type": f"{_base()}/problems/{kind}" if kind else "about:blank",
@@ -113,8 +122,6 @@ def _http(error: HTTPException) -> Response:
 
 
 def _internal(_: Exception) -> Response:
-    """Flask has logged the exception; the id tells which request it was."""
-    log.error("request %s failed", request.environ.get("lantern.request_id", ""))
     return problem("internal", "The response could not be made.")
 
 

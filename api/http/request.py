@@ -63,6 +63,7 @@ def refuse_parameters() -> None:
 
 def without_parameters(release: Release, *path: str) -> DataRequest:
     """A request about a release, at the address made of these parts, which has no parameters."""
+    request.environ["lantern.release"] = release.version
     return DataRequest(release, PLAIN, Query(), address(*path))
 
 
@@ -96,10 +97,13 @@ def _release(pairs: Sequence[tuple[str, str]]) -> Release:
     Raises QueryError for values that cannot be read, NotInStore where there is no such release.
     """
     named = [(name, value) for name, value in pairs if name in ("version", "as_of")]
-    if not named:
-        return store().latest()
-    chosen = parse.read(PLAIN, named, release_parameters, filtered=False).more
-    return store().as_of(chosen["as_of"]) if "as_of" in chosen else store().version(chosen["version"])
+    if named:
+        chosen = parse.read(PLAIN, named, release_parameters, filtered=False).more
+        release = store().as_of(chosen["as_of"]) if "as_of" in chosen else store().version(chosen["version"])
+    else:
+        release = store().latest()
+    request.environ["lantern.release"] = release.version  # which the log names
+    return release
 
 
 def dataset(release: Release, name: str) -> Table:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from api.index import layout
 from api.index.layout import DUCKDB_FILE, Layout
-from api.index.sqlite import NoIndex, State, TooSlow, asked, check, decimal, seconds_left
+from api.index.sqlite import NoIndex, State, TooSlow, asked, check, decimal, seconds_left, timed
 from api.model import types
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+ENGINE = "duckdb"
 KEPT = 4
 BATCH = 100_000  # rows that are written at once
 MEMORY = "112MB"
@@ -87,7 +88,7 @@ def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         with _running(index, state) as cursor:
             return cursor.execute(sql, values).fetchall()
 
-    return asked(index, ask)
+    return asked(index, ask, ENGINE)
 
 
 def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
@@ -98,10 +99,10 @@ def batches(index: Path, sql: str, values: Sequence[Any], first: int, size: int)
             found = cursor.execute(sql, values)
             return state, found, found.fetchmany(first)
 
-    state, found, some = asked(index, ask)
+    state, found, some = asked(index, ask, ENGINE)
     while some:
         yield some
-        some = found.fetchmany(size)
+        some = timed(ENGINE, found.fetchmany, size)
         if check(index) != state:  # what was read meanwhile may be wrong
             raise NoIndex(index, "was changed")
 

@@ -30,6 +30,7 @@ KEPT = 8
 TRIES = 3
 STEPS_BETWEEN_CHECKS = 100_000
 EXACT = Context(prec=2000)
+took: Callable[[str, float], object] | None = None  # is told the engine and seconds of each query, if anybody is
 _local = threading.local()
 _until: ContextVar[float] = ContextVar("until", default=math.inf)
 _known: "dict[Path, Known]" = {}
@@ -102,7 +103,18 @@ def check(index: Path) -> State:
     return known.state
 
 
-def asked(index: Path, ask: Callable[[State], Found]) -> Found:
+def timed(engine: str, run: Callable[..., Found], *given: Any) -> Found:
+    """What running an engine gives; `took` is told how long that was."""
+    if took is None:
+        return run(*given)
+    began = time.perf_counter()
+    try:
+        return run(*given)
+    finally:
+        took(engine, time.perf_counter() - began)
+
+
+def asked(index: Path, ask: Callable[[State], Found], engine: str = "sqlite") -> Found:
     """What `ask` finds in an index that was as it was made all the while; it is given its state.
 
     What is kept open of an index must be kept with that state: of another one nothing is the same. Raises NoIndex.
@@ -110,7 +122,7 @@ def asked(index: Path, ask: Callable[[State], Found]) -> Found:
     for _ in range(TRIES):
         state = check(index)
         try:
-            found = ask(state)
+            found = timed(engine, ask, state)
         except Exception:
             if check(index) == state:
                 raise
