@@ -54,6 +54,8 @@ def mirror(
     if done:
         for refused, reason in done.refused.items():
             tell(f"release {refused} is refused, it cannot be served: {reason}")
+        for reason in done.left.values():
+            tell(reason)
         new = ", ".join(done.added) or "nothing new"
         state = "is up to date with" if not done.refused else "holds what can be served of"
         echo(f"{folder} {state} {done.status.upstream}: {new}; {done.fetched} bytes fetched")
@@ -61,7 +63,7 @@ def mirror(
         from api import server
 
         server.replace(folder)
-    elif not done or done.refused:
+    elif not done or done.refused or done.left:
         sys.exit(1)
 
 

@@ -25,8 +25,8 @@ from api.model import filenames
 from api.store import atomic_files, release_index
 from api.store.releases import order
 from api.trust import metadata
-from api.trust.keys import Tell
-from api.trust.signable import set_aside
+from api.trust.keys import Tell, TrustError
+from api.trust.signable import set_aside, take_away
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -56,12 +56,14 @@ class Copied:
     """What was done: the releases that are new here, those that were taken out, the bytes that came in.
 
     `refused`: those that are as they were signed and cannot be served, with the reason; they are tried again next time.
+    `left`: those that were removed by the publisher and of which something could not be deleted here, and why.
     """
 
     status: MirrorStatus
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
     refused: Mapping[str, str]
+    left: Mapping[str, str]
     fetched: int
 
 
@@ -87,8 +89,8 @@ def mirror(
             reason = filenames.reason_of_version(entry.version)
             if reason:
                 raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
-        gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
-        index = layout.folder(folder, values["INDEX"])
+        index, left = layout.folder(folder, values["INDEX"]), dict[str, str]()
+        gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, index, entry, tell, left))
         staging = Staging(followed, connections, watch, index, wish.index, wish.repair)
         added, refused = [], {}
         for entry in _wanted(followed, wish):
@@ -101,7 +103,7 @@ def mirror(
         write(folder, status)
         if not refused:
             staging.clear()
-        return Copied(status, tuple(added), gone, refused, upstream.received)
+        return Copied(status, tuple(added), gone, refused, left, upstream.received)
 
 
 def _current(followed: Followed) -> list[release_index.Entry]:
@@ -124,15 +126,29 @@ def _wanted(followed: Followed, wish: Wish) -> list[release_index.Entry]:
     return [entry]
 
 
-def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell) -> bool:
-    """Move a withdrawn release out of what is served; whether it was there."""
-    if entry.withdrawn is None or not set_aside(folder, entry.version):
+def _withdraw(folder: Path, index: Path, entry: release_index.Entry, tell: Tell, left: dict[str, str]) -> bool:
+    """Move a withdrawn release out of the current ones, delete a removed one; whether it was there.
+
+    What cannot be deleted is added to `left`: the copying goes on, since from then on nobody is given it.
+    """
+    if entry.withdrawn is None:
         return False
-    tell(
-        f"Release {entry.version} was withdrawn by its publisher: {entry.withdrawn}\n"
-        f"It is no longer served; its files are in {folder / 'withdrawn' / entry.version} until you remove them."
-    )
-    return True
+    if entry.removed:
+        try:
+            was_here = take_away(folder, index, entry.version)
+        except TrustError as error:
+            left[entry.version], was_here = str(error), True
+        done = "It is deleted here" if entry.version not in left else "Here it cannot be deleted"
+    else:
+        was_here = set_aside(folder, entry.version)
+        done = (
+            f"It is given only to who names its version, and says that it is withdrawn; its files are in "
+            f"{folder / 'withdrawn' / entry.version}"
+        )
+    if was_here:
+        kind = "removed" if entry.removed else "withdrawn"
+        tell(f"Release {entry.version} was {kind} by its publisher: {entry.withdrawn}\n{done}.")
+    return was_here
 
 
 def _status(followed: Followed, wish: Wish, stale_days: int) -> MirrorStatus:

@@ -17,6 +17,9 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
+from api import settings
+from api.index import layout
+from api.model import dates
 from api.model.files import MIRROR, RELEASE_INDEX
 from api.store import atomic_files, release_index
 from api.trust import metadata, signable
@@ -51,21 +54,29 @@ def sign_store(
             signer.publish(signable.releases(root, _known(root, state), tell))
 
 
-def withdraw(root: Path, version: str, reason: str, tell: Tell = print) -> None:
-    """Say, signed, that a release must not be used any more, and move it out of what is served into `withdrawn`.
+def withdraw(root: Path, version: str, reason: str, tell: Tell = print, *, remove: bool = False) -> None:
+    """Say, signed, that a release must not be used any more, and move it out of the releases into `withdrawn`.
 
-    Raises TrustError where there is no such release, or it was withdrawn before.
+    With `remove` it is deleted, here and by every mirror, also if it was withdrawn before; the list keeps its version
+    and the reason. What was interrupted is finished by the same call. Raises TrustError where there is no such release,
+    it was withdrawn before, or something of it cannot be deleted.
     """
-    keys = keyring(root)
+    keys, now = keyring(root), datetime.now(UTC)
     with _signing(root) as (current, state):
         known = {entry.version: entry for entry in _known(root, state)}
         if current is None or version not in known:
             raise TrustError(f"there is no signed release {version} in {root}")
-        if known[version].withdrawn is not None:
-            raise TrustError(f"release {version} was withdrawn already: {known[version].withdrawn}")
-        known[version] = replace(known[version], withdrawn=reason)
-        RoleSigner(root, keys, current, datetime.now(UTC), tell).publish(tuple(known.values()))
-        signable.set_aside(root, version)
+        old = known[version]
+        again = old.withdrawn is not None
+        if again and not remove and (old.withdrawn != reason or not (root / "releases" / version).exists()):
+            raise TrustError(f"release {version} was withdrawn already: {old.withdrawn}")
+        since = old.withdrawn_at if again else dates.utc(now)
+        known[version] = replace(old, withdrawn=reason, withdrawn_at=since, removed=remove or old.removed)
+        RoleSigner(root, keys, current, now, tell).publish(tuple(known.values()))
+        if remove:
+            signable.take_away(root, layout.folder(root, settings.load()["INDEX"]), version)
+        else:
+            signable.set_aside(root, version)
 
 
 def initialise(root: Path, keys: Keyring, root_keys: int, threshold: int) -> None:
