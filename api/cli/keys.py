@@ -86,6 +86,9 @@ def _show(store: Path) -> None:
         for keyid in newest.signed.roles[role].keyids:
             path = ring.path(role, keyid)
             echo(f"  {path if path.exists() else f'{keyid[:16]} is not in {ring.folder}'}")
+    ours = {ring.path(role, keyid) for role in PLACES for keyid in newest.signed.roles[role].keyids}
+    for path in sorted(set(ring.folder.glob("*.pem")) - ours):
+        echo(f"{path} is no key of this store: move it to a folder of its own store's")
     if any(ring.path("root", keyid).exists() for keyid in newest.signed.roles["root"].keyids):
         echo(f"The root key is in {ring.folder}: move it away from this machine before others copy the store.")
 

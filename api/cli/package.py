@@ -54,10 +54,13 @@ def built(config: Config) -> Release:
     """The release of the package, built and signed. Raises LanternError where package or store does not allow it."""
     from api import trust
     from api.release.build import NotValid, build
+    from api.trust import metadata
 
     root = config["STORE"]
     if mirror.status(root) is not None:
         raise LanternError(f"{root} mirrors another store: build into a store of your own")
+    if metadata.newest_root(root) is None:
+        trust.keyring(root).refuse_strangers(root)
     lenient = config.get("LENIENT", False)
     try:
         release = build(config["PACKAGE"], root, say, config["INDEX"], config.get("COPIES"), lenient)

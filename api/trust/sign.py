@@ -23,7 +23,7 @@ from api.model import dates
 from api.model.files import MIRROR, RELEASE_INDEX
 from api.store import atomic_files, release_index
 from api.trust import metadata, signable
-from api.trust.keys import ROLES, Keyring, Tell, TrustError, keyring
+from api.trust.keys import MAKING, ROLES, Keyring, Tell, TrustError, keyring
 
 
 def sign_store(
@@ -38,6 +38,7 @@ def sign_store(
     keys, now = keys or keyring(root), now or datetime.now(UTC)
     with _signing(root) as (current, state):
         if current:
+            (keys.folder / MAKING).unlink(missing_ok=True)
             _renew(root, current, keys, now, tell)
         elif refresh:
             raise TrustError(f"{root} was never signed: run `lantern build` or `lantern sign` first")
@@ -98,6 +99,10 @@ def rotate(root: Path, roles: Sequence[str], keys: Keyring, tell: Tell = print) 
         if old is None or state is None:
             raise TrustError(f"{root} was never signed: there is nothing to rotate")
         masters = keys.needed(old, "root")
+        first = min([ROLES.index(role) for role in roles if role != "root"], default=len(ROLES))
+        for role in ROLES[first:]:  # which point at what is signed anew
+            if role not in roles:
+                keys.needed(old, role)
         also = {role: keys.signers(old, role) for role in roles if role != "root"}
         new = copy.deepcopy(old)
         new.version, new.expires = old.version + 1, keys.expiry("root", now)
@@ -134,18 +139,20 @@ def _signing(root: Path) -> Iterator[tuple[Root | None, metadata.State | None]]:
 
 
 def _known(root: Path, state: metadata.State | None) -> tuple[release_index.Entry, ...]:
-    return metadata.signed_listing(root, state.targets.signed) if state else ()
+    """What was published, also by keys that were lost since: withdrawn stays withdrawn."""
+    return metadata.signed_listing(root, state.targets.signed) if state else release_index.of(root)
 
 
 def _make_root(root: Path, keys: Keyring, root_keys: int, threshold: int, now: datetime) -> Root:
     if not 0 < threshold <= root_keys:
         raise TrustError(f"{threshold} of {root_keys} root keys cannot sign: expected from 1 to {root_keys}")
-    first = Root(version=1, expires=keys.expiry("root", now), consistent_snapshot=True)
-    masters = _add_keys(first, "root", root_keys, keys)
-    for role in ROLES[1:]:
-        _add_keys(first, role, 1, keys)
-    first.roles["root"].threshold = threshold
-    _write_root(root, 1, _sealed(first, masters))
+    with keys.first(root):
+        first = Root(version=1, expires=keys.expiry("root", now), consistent_snapshot=True)
+        masters = _add_keys(first, "root", root_keys, keys)
+        for role in ROLES[1:]:
+            _add_keys(first, role, 1, keys)
+        first.roles["root"].threshold = threshold
+        _write_root(root, 1, _sealed(first, masters))
     return first
 
 
