@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 LANTERN = (sys.executable, "-P", "-m", "api")
+# The program with another format of its index: what a newer version is to an older one.
+_NEWER = "import api.__main__ as program, api.index.layout as layout; layout.FORMAT = 'other'; program.main()"
+OTHER = (sys.executable, "-P", "-c", _NEWER)
 START_SECONDS = 30
 
 

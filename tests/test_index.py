@@ -31,9 +31,7 @@ from api.trust import sign_store, verify
 
 __all__ = ["origin", "states"]
 ROWS = "/v1/datasets/guns/records"
-# The program with another format of its index: what a newer version is to an older one.
-NEWER = "import api.__main__ as program, api.index.layout as layout; layout.FORMAT = 'other'; program.main()"
-OTHER = (sys.executable, "-P", "-c", NEWER)
+OTHER = running.OTHER
 # `lantern` as somebody who can write nothing of ours, whoever runs the tests; what it needs is loaded before.
 NOBODY = """import os, api.cli, api.server, api.index.making
 if os.getuid() == 0: os.setgid(65534), os.setuid(65534)

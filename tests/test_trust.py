@@ -372,10 +372,7 @@ def test_the_commands(tmp_path: Path) -> None:
     assert lantern(store, "sign", LANTERN_KEYS_PASSPHRASE="secret").returncode == 0
     assert lantern(store, "sign", "--refresh", LANTERN_KEYS_PASSPHRASE="secret").returncode == 0
     run = lantern(store, "withdraw", "1.0.0", "--reason", "wrong", LANTERN_KEYS_PASSPHRASE="secret")
-    assert (run.returncode, run.stdout) == (
-        0,
-        f"1.0.0 is withdrawn; its files are in {store / 'withdrawn' / '1.0.0'}\n",
-    )
+    assert run.returncode == 0 and str(store / "withdrawn" / "1.0.0") in run.stdout
     run = lantern(store, "verify", str(store), "--json")
     assert (run.returncode, json.loads(run.stdout)["problems"]) == (0, [])
     assert lantern(store, "verify", str(tmp_path / "nowhere")).returncode == 2

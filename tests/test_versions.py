@@ -180,7 +180,7 @@ def test_a_release_of_which_nothing_is_left_stays_listed(tmp_path: Path, two: Pa
     first = client.get("/v1/releases").get_json()["data"][0]
     assert (first["version"], first["withdrawn"]) == ("1.1.0", "a name slipped in")
     answer = client.get("/v1/datasets?version=1.1.0")
-    assert answer.status_code == 404 and "a name slipped in" in answer.get_json()["detail"]
+    assert answer.status_code == 410 and "a name slipped in" in answer.get_json()["detail"]
 
 
 def test_where_every_release_is_withdrawn_they_are_still_listed(tmp_path: Path, two: Path) -> None:

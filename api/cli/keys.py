@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import STORE, Config, echo, tell
+from api.cli.options import STORE, Config, echo, store, tell
+from api.model.files import HISTORY, WITHDRAWN
 
 PLACES = {
     "root": "offline: on two sticks in two places, never on a server; needed to rotate keys and once in two years",
@@ -84,6 +85,9 @@ def _show(store: Path) -> None:
         for keyid in newest.signed.roles[role].keyids:
             path = ring.path(role, keyid)
             echo(f"  {path if path.exists() else f'{keyid[:16]} is not in {ring.folder}'}")
+    ours = {ring.path(role, keyid) for role in PLACES for keyid in newest.signed.roles[role].keyids}
+    for path in sorted(set(ring.folder.glob("*.pem")) - ours):
+        echo(f"{path} is no key of this store: move it to a folder of its own store's")
     if any(ring.path("root", keyid).exists() for keyid in newest.signed.roles["root"].keyids):
         echo(f"The root key is in {ring.folder}: move it away from this machine before others copy the store.")
 
@@ -105,15 +109,38 @@ def sign(config: Config, refresh: bool) -> None:
 
 @click.command()
 @click.argument("version")
-@click.option("--reason", required=True, help="Why; mirrors show it.")
+@click.option("--reason", required=True, help="Why, for everyone to read. Do not repeat what must not be published.")
+@click.option("--remove", is_flag=True, help="Delete its files, here and on every mirror: for courts, private persons.")
 @STORE
 @click.pass_obj
-def withdraw(config: Config, version: str, reason: str) -> None:
-    """Withdraw a release: it leaves this store, and every mirror at its next sync."""
+def withdraw(config: Config, version: str, reason: str, remove: bool) -> None:
+    """Withdraw a release: it is no longer the latest of anything, here and on every mirror from its next sync on.
+
+    Who names its version still gets it, marked as withdrawn: what was written with its figures stays checkable. With
+    --remove nobody does, also of a release that was withdrawn before. An interrupted command is finished by the same.
+    """
     from api import trust
 
-    trust.withdraw(config["STORE"], version, reason, tell)
-    echo(f"{version} is withdrawn; its files are in {config['STORE'] / 'withdrawn' / version}")
+    if not reason.strip():
+        raise click.UsageError("--reason must say why")
+    root = config["STORE"]
+    after = [one.version for one in store(config).releases() if one.manifest.get("previous") == version]
+    trust.withdraw(root, version, reason, tell, remove=remove)
+    if remove:
+        echo(
+            f"{version} is removed: its files are deleted, and its addresses respond with 410 and the reason.\n"
+            "Mirrors delete it at their next sync, static exports at the next `lantern export`. Not deleted: copies in "
+            f"caches, proxies and backups, downloads, and {HISTORY}/{version} of the package."
+        )
+        for later in after:
+            echo(f"What changed from {version} to {later} is still told by release {later} (changes.jsonl).")
+        return
+    echo(
+        f"{version} is withdrawn: it is never the latest, and no date leads to it. It is still served to who names its "
+        f"version, marked as withdrawn, from {root / WITHDRAWN / version}.\n"
+        "Mirrors serve it as before until their next sync, and then like this store; static exports until the next "
+        "`lantern export`. To take its files away everywhere: the same command with --remove."
+    )
 
 
 COMMANDS = (keys, sign, withdraw)

@@ -87,6 +87,8 @@ def _tell(done: Any) -> None:
         tell(f"{url} was left: {reason}")
     for refused, reason in done.refused.items():
         tell(f"release {refused} is refused, it cannot be served: {reason}")
+    for reason in done.left.values():
+        tell(reason)
     for problem in done.problems:
         tell(f"{problem} (try --repair)")
     for version in done.removed:
@@ -110,14 +112,14 @@ def _report(folder: Path, done: Any, failed: Mapping[str, str], error: str) -> d
         now = datetime.now(UTC)
         for role, expires in metadata.expiries(folder).items():
             signatures[role] = {"expires": utc_text(expires), "days_left": (expires - now).days}
-    lists = ("added", "withdrawn", "removed", "moved", "refused", "problems")
+    lists = ("added", "withdrawn", "removed", "moved", "refused", "left", "problems")
     return {
         "up_to_date": bool(done) and done.is_whole,
         "error": error or None,
         "mirror": asdict(copied) if copied else None,
         "stale": copied.stale if copied else None,
         "releases": here,
-        **{name: getattr(done, name) if done else {} if name == "refused" else [] for name in lists},
+        **{name: getattr(done, name) if done else {} if name in ("refused", "left") else [] for name in lists},
         "failed": failed,
         "fetched_bytes": done.fetched if done else None,
         "signatures": signatures,

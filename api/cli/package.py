@@ -12,7 +12,7 @@ import click
 
 from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store, tell
 from api.model.errors import LanternError
-from api.store.releases import NotInStore, Release
+from api.store.releases import Gone, NotInStore, Release
 
 HINT = "with --lenient what can be read is published, and what was wrong is told beside it"
 
@@ -53,8 +53,11 @@ def built(config: Config) -> Release:
     """The release of the package, built and signed. Raises LanternError where package or store does not allow it."""
     from api import trust
     from api.release.build import NotValid, build
+    from api.trust import metadata
 
     root = config["STORE"]
+    if metadata.newest_root(root) is None:
+        trust.keyring(root).refuse_strangers(root)
     lenient = config.get("LENIENT", False)
     try:
         release = build(config["PACKAGE"], root, say, config["INDEX"], config.get("COPIES"), lenient)
@@ -72,6 +75,9 @@ def releases(config: Config) -> None:
     for release in store(config).releases():
         gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
         echo(f"{release.version}\t{release.published_at or 'not dated'}\t{release.tag}{gone}")
+    for entry in store(config).withdrawn().values():
+        if entry.removed:
+            echo(f"{entry.version}\t{entry.published_at or 'not dated'}\tremoved: {entry.withdrawn}")
 
 
 @click.command()
@@ -87,9 +93,9 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
     """Draft the next version of the package.
 
     Edit the data, then run `lantern release --bump minor --note "…"`: the previous version, as the store holds it, goes
-    into the package's history; the descriptor gets the new version and time, CHANGELOG.md a section, and the table
-    of corrections a row for each published value that changed. Write the reasons, then `lantern build`. Without --bump
-    the corrections of the version under way are drafted again.
+    into the package's history, unless it was removed; the descriptor gets the new version and time, CHANGELOG.md a
+    section, and the table of corrections a row for each published value that changed. Write the reasons, then `lantern
+    build`. Without --bump the corrections of the version under way are drafted again.
     """
     from api.editing.drafting import draft
 
@@ -102,14 +108,18 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
         echo(line)
 
 
-def _previous(config: Config) -> Path:
-    """The release in the store that has the package's version, which is the one being left."""
+def _previous(config: Config) -> Path | None:
+    """The release in the store that has the package's version, which is the one being left; None for a removed one."""
     from api.package import open_source
 
     with open_source(config["PACKAGE"]) as opened:
         version = opened.package.version
     try:
         return store(config).version(version).folder
+    except Gone as error:
+        if error.entry.removed:
+            return None
+        raise
     except NotInStore as error:
         raise LanternError(
             f"version {version} is not in the store {config['STORE']}, so what was published is not known: name "

@@ -62,8 +62,9 @@ def now() -> str:
 def draft(source: Path, previous: Path | None, part: str | None, note: str) -> list[str]:
     """Draft the next version of a package; what was done, a sentence each. Raises DraftError, PackageError.
 
-    `previous` is the version that the package has until now, as it was published. Without `part` the version that the
-    package has is drafted again: only its corrections and its section of the CHANGELOG.
+    `previous` is the version that the package has until now, as it was published; None where that was removed, and what
+    follows it must not show what it held. Without `part` the version that the package has is drafted again: only its
+    corrections and its section of the CHANGELOG.
     """
     with package.open_source(source) as opened:
         if opened.descriptor_path.suffix != ".json" or not opened.descriptor_path.is_relative_to(source):
@@ -72,16 +73,16 @@ def draft(source: Path, previous: Path | None, part: str | None, note: str) -> l
         version, created = opened.package.version, opened.package.created
         done = []
         if part is not None:
-            assert previous is not None
-            done.append(_keep(previous, opened.folder, version))
+            if previous is not None:
+                done.append(_keep(previous, opened.folder, version))
             earlier, version, created = created, bumped(version, part), now()
             before_that, made = dates.moment(earlier), dates.moment(created)
             if before_that and made and made <= before_that:
                 raise DraftError(f"the clock says {created}, but the previous version is dated {earlier}")
         before = history.earlier(opened.folder, version)
-        if not before:
+        if not before and part is None:
             raise DraftError(f"no version before {version} in {HISTORY}: use --bump")
-        done += _corrections(opened, before[-1], version, created[:10])
+        done += _corrections(opened, before[-1], version, created[:10]) if before else []
         done += _section(opened.folder / CHANGELOG, version, created[:10], note)
         if part is not None:
             _date(opened.descriptor_path, raw, version, created)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COMMON = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Allow, Content-Disposition, Content-Encoding, Content-Length, Content-Range, "
-    "ETag, Last-Modified, Link, Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
+    "Deprecation, ETag, Last-Modified, Link, Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "cross-origin",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import unquote
@@ -17,7 +18,7 @@ from api.model.errors import LanternError
 from api.model.nearest import nearest
 from api.query.dialects import spelled
 from api.release.formats import FORMATS
-from api.store.releases import NotInStore, Release
+from api.store.releases import Gone, NotInStore, Release
 
 NAMED = 12  # releases that an answer names
 LOOKED_AT = 8  # parts of a path that are compared
@@ -128,11 +129,13 @@ def _dataset(release: Release, parts: Sequence[str]) -> str | None:
 
 
 def _no_release(error: NotInStore) -> Response:
-    """The 404 of a version or a day: the releases that there are, and what to write."""
+    """The 404 of a version or a day, or the 410: the releases that there are, and what to write."""
     every = [release.version for release in store().releases() if release.withdrawn is None]
     said, more = [str(error)], dict[str, Any]()
     if every:
         said.append(f"there are {', '.join(every[:NAMED])}{', …' if len(every) > NAMED else ''}")
+    if isinstance(error, Gone):
+        return problem("gone", "; ".join(said), release=asdict(error.entry))
     if near := _version(error.asked, every):
         said.append(f"did you mean {near}?")
         more = {"did_you_mean": near}

@@ -234,7 +234,8 @@ def link_header(release: Release, links: Mapping[str, str | None], dataset: str)
 
     `dataset` is the name of the table whose data it holds, "" for any other response.
     """
-    every = {**links, "license": _license(release, dataset, base())}
+    why = {} if release.withdrawn is None else {"deprecation": address("v1", "releases", release.version)}
+    every = {**links, **why, "license": _license(release, dataset, base())}
     return ", ".join([f'<{_uri(target)}>; rel="{relation}"' for relation, target in every.items() if target])
 
 

@@ -46,6 +46,7 @@ OWN_TYPES = {MANIFEST: JSON_TYPE, SUMS: "text/plain; charset=utf-8"}  # of the f
 IN_MEMORY = 1 << 20  # bytes; larger bodies are sent from a file, piece by piece
 MUTABLE = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
+WITHDRAWN = "public, max-age=60"  # of a release that may be removed next
 VARY = "Accept, Accept-Encoding"
 # Of the files of a package, which strangers may have written: no scripts, no origin, nothing from elsewhere.
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
@@ -53,7 +54,7 @@ SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self
 SHARED_HEADERS = {
     *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
     *("Cache-Control", "Vary", "X-Data-Version", "Link", "Repr-Digest", "Accept-Ranges"),
-    "Content-Security-Policy",
+    *("Content-Security-Policy", "Deprecation"),
 }
 
 
@@ -225,11 +226,15 @@ def _sent(
 
 @lru_cache(maxsize=128)
 def _headers(release: Release, immutable: bool) -> tuple[tuple[str, str], ...]:
-    """The headers that all data responses of a release have. A 304 has no Link besides: the client keeps one."""
-    made = _published(release)
+    """The headers that all data responses of a release have. A 304 has no Link besides: the client keeps one.
+
+    What is withdrawn says since when (Deprecation, RFC 9745), and in its Link where it is said why.
+    """
+    made, since = _published(release), release.withdrawn_at
     return (
         *([("Last-Modified", http_date(made))] if made else []),
-        ("Cache-Control", IMMUTABLE if immutable else MUTABLE),
+        *([("Deprecation", f"@{datetime.fromisoformat(since).timestamp():.0f}")] if since else []),
+        ("Cache-Control", WITHDRAWN if release.withdrawn is not None else IMMUTABLE if immutable else MUTABLE),
         ("Vary", VARY),
         ("X-Data-Version", header_text(release.version)),
     )
@@ -300,7 +305,8 @@ def envelope(
 @lru_cache(maxsize=256)
 def _about(release: Release, dataset: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What every meta says of a release: first, and last; `dataset` is that of the data, "" for none."""
-    withdrawn = {} if release.withdrawn is None else {"withdrawn": release.withdrawn}
+    withdrawn = {"withdrawn": release.withdrawn, "withdrawn_at": release.withdrawn_at}
+    withdrawn = {name: said for name, said in withdrawn.items() if said is not None}
     first = {"version": release.version, "published_at": release.published_at, **withdrawn}
     license = release.package.license_of(release.package.table(dataset))
     return first, {"license": license.name, "citation": release.package.citation}

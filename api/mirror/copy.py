@@ -29,8 +29,8 @@ from api.model import filenames
 from api.store import atomic_files, release_index
 from api.store.releases import is_copy, order
 from api.trust import metadata
-from api.trust.keys import Tell
-from api.trust.signable import set_aside
+from api.trust.keys import Tell, TrustError
+from api.trust.signable import set_aside, take_away
 from api.trust.verify import verify
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -66,7 +66,8 @@ class Copied:
     `removed`: the releases whose files were removed to keep the newest only; `moved`: the paths of what the publisher
     did not sign, which are in the folder `aside` now; `refused`: those that are as they were signed and cannot be
     served or mended, with the reason; they are tried again next time. `problems`: what `lantern verify` would
-    say all the same; `failed`: why upstreams that were tried before were left, by their URL.
+    say all the same; `left`: those that the publisher removed and of which something could not be deleted here, and why;
+    `failed`: why upstreams that were tried before were left, by their URL.
     """
 
     status: MirrorStatus
@@ -78,12 +79,13 @@ class Copied:
     moved: tuple[str, ...]
     aside: Path
     failed: Mapping[str, str]
+    left: Mapping[str, str]
     fetched: int
 
     @property
     def is_whole(self) -> bool:
         """Whether the copy is up to date: verified as far as it was read, and served by this program."""
-        return not self.refused and not self.problems
+        return not self.refused and not self.problems and not self.left
 
 
 class NoUpstream(MirrorError):
@@ -145,9 +147,9 @@ def _copied(
         if reason:
             raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
     wanted, current = _wanted(followed, wish), _current(followed)
-    gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, entry, tell))
+    index, left = layout.folder(folder, values["INDEX"]), dict[str, str]()
+    gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, index, entry, tell, left))
     tidy.releases({entry.version: entry for entry in followed.entries})
-    index = layout.folder(folder, values["INDEX"])
     staging = Staging(followed, watch, index, wish.index, repair=wish.repair or adopting)
     added, refused = [], dict[str, str]()
     for entry in [*wanted, *(entry for entry in current if entry not in wanted)]:
@@ -172,7 +174,7 @@ def _copied(
     problems = tuple(verify(folder, partial=bool(refused) or wish.holds != "all", deep=False).problems)
     fetched = sum(one.received for one in upstreams)
     return Copied(
-        status, tuple(added), gone, removed, refused, problems, tuple(tidy.moved), tidy.place, failed, fetched
+        status, tuple(added), gone, removed, refused, problems, tuple(tidy.moved), tidy.place, failed, left, fetched
     )
 
 
@@ -196,15 +198,29 @@ def _wanted(followed: Followed, wish: Wish) -> list[release_index.Entry]:
     return [entry]
 
 
-def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell) -> bool:
-    """Move a withdrawn release out of what is served; whether it was there."""
-    if entry.withdrawn is None or not set_aside(folder, entry.version):
+def _withdraw(folder: Path, index: Path, entry: release_index.Entry, tell: Tell, left: dict[str, str]) -> bool:
+    """Move a withdrawn release out of the current ones, delete a removed one; whether it was there.
+
+    What cannot be deleted is added to `left`: the copying goes on, since from then on nobody is given it.
+    """
+    if entry.withdrawn is None:
         return False
-    tell(
-        f"Release {entry.version} was withdrawn by its publisher: {entry.withdrawn}\n"
-        f"It is no longer served; its files are in {folder / 'withdrawn' / entry.version} until you remove them."
-    )
-    return True
+    if entry.removed:
+        try:
+            was_here = take_away(folder, index, entry.version)
+        except TrustError as error:
+            left[entry.version], was_here = str(error), True
+        done = "It is deleted here" if entry.version not in left else "Here it cannot be deleted"
+    else:
+        was_here = set_aside(folder, entry.version)
+        done = (
+            f"It is given only to who names its version, and says that it is withdrawn; its files are in "
+            f"{folder / 'withdrawn' / entry.version}"
+        )
+    if was_here:
+        kind = "removed" if entry.removed else "withdrawn"
+        tell(f"Release {entry.version} was {kind} by its publisher: {entry.withdrawn}\n{done}.")
+    return was_here
 
 
 def _status(followed: Followed, original: str, wish: Wish, stale_days: int) -> MirrorStatus:

@@ -18,7 +18,7 @@ from api import package
 from api.index import layout, making
 from api.model import dates, descriptor
 from api.model.errors import LanternError
-from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, MANIFEST, RELEASES, SUMS, TEXTS
+from api.model.files import CHANGELOG, CHANGES, DESCRIPTOR, HISTORY, MANIFEST, RELEASES, SUMS, TEXTS
 from api.release import changes, files, history, libraries, notes
 from api.release.files import Say
 from api.release.formats import FORMATS
@@ -77,14 +77,14 @@ def build(
         if new:
             stack.callback(_clear, root)
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lantern-"))) if new else valid
-        last = _version(stack.enter_context(package.opened(source, copies, apart=relaxed)), cache, say, relaxed)
+        last = _version(stack.enter_context(package.opened(source, copies, apart=relaxed)), root, cache, say, relaxed)
         if last.model.version in withdrawn:
             reason = withdrawn[last.model.version]
             raise BuildError(f"release {last.model.version} was withdrawn ({reason}): raise the package's version")
         folders = [f for f in history.earlier(last.source.folder, last.model.version) if f.name not in withdrawn]
         missing = [folder for folder in folders if _released(root / RELEASES / folder.name) is None]
         _released(root / RELEASES / last.model.version)  # called for what it refuses: see _add
-        earlier = [_version(stack.enter_context(package.open_source(f)), cache, say) for f in missing]
+        earlier = [_version(stack.enter_context(package.open_source(f)), root, cache, say) for f in missing]
         indexes = layout.folder(root, index)
         for version in (*earlier, last):
             release = _add(version, root, indexes, say)
@@ -110,13 +110,21 @@ def _released(target: Path) -> manifest.Contents | None:
         raise BuildError(f"{target} is not a release: {error}") from error
 
 
-def _version(source: package.Source, cache: Path, say: Say, relaxed: bool = False) -> _Version:
-    """A version that may be built: valid, and dated after the one that it follows. Raises BuildError for any other.
+def _version(source: package.Source, root: Path, cache: Path, say: Say, relaxed: bool = False) -> _Version:
+    """A version that may be built: valid, dated after the one that it follows, and that one not removed from the store.
 
+    Raises BuildError for any other.
     `cache` remembers valid tables.
     """
     model = source.package
     previous = history.previous(source)
+    removed = {entry.version: entry.withdrawn for entry in release_index.of(root) if entry.removed}
+    if previous and previous.version in removed and not (root / RELEASES / model.version).exists():
+        raise BuildError(
+            f"version {model.version} follows {previous.version}, which was removed ({removed[previous.version]}): "
+            f"what changed since would show what was in it. Delete {HISTORY}/{previous.version} from the package, so "
+            "that it follows the version before"
+        )
     say(f"validating {model.version}")
     source, report = package.checked(source, previous.folder if previous else None, cache, relaxed)
     if not report.valid:

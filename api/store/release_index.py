@@ -1,15 +1,18 @@
 """The list of releases that the signature covers: releases.json beside the releases.
 
 Each entry holds `version`, `manifest` (the SHA-256 of the release's manifest.json), `published_at` (null where the
-package does not say) and `withdrawn` (why the release must not be used any more, or null). Newest version first.
+package does not say) and `withdrawn` (why the release must not be used any more, or null); a withdrawn one since when
+(`withdrawn_at`), and `"removed": true` where nobody is to hold its files any more. Newest version first.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from api.model import dates
 from api.model.errors import LanternError
 from api.model.files import RELEASE_INDEX
 from api.store import manifest
@@ -27,6 +30,8 @@ class Entry:
     manifest: str
     published_at: str | None
     withdrawn: str | None = None
+    withdrawn_at: str | None = None
+    removed: bool = False
 
 
 def read(data: bytes) -> tuple[Entry, ...]:
@@ -47,12 +52,19 @@ def _entry(item: Mapping[str, object]) -> Entry:
     for name, value in values.items():
         if not isinstance(value, str) and not (name in ("published_at", "withdrawn") and value is None):
             raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
-    return Entry(**values)  # type: ignore[arg-type]  # the type of each was checked above
+    at, removed = item.get("withdrawn_at"), item.get("removed", False)
+    if at is not None and (not isinstance(at, str) or dates.utc(datetime.fromisoformat(at)) != at):
+        raise ValueError(f"the list of releases has {at!r} for 'withdrawn_at': expected a time in UTC")
+    if not isinstance(removed, bool) or removed and values["withdrawn"] is None:
+        raise ValueError(f"the list of releases has {removed!r} for 'removed' of a release that was not withdrawn")
+    return Entry(**values, withdrawn_at=at, removed=removed)  # type: ignore[arg-type]  # each was checked above
 
 
 def dump(entries: Iterable[Entry]) -> bytes:
-    """The list as it is signed and published."""
-    return manifest.dump({"releases": [asdict(entry) for entry in entries]}).encode()
+    """The list as it is signed and published; as it ever was for a release that was not withdrawn."""
+    later = ("withdrawn_at", "removed")
+    every = [{name: value for name, value in asdict(one).items() if value or name not in later} for one in entries]
+    return manifest.dump({"releases": every}).encode()
 
 
 def of(root: Path) -> tuple[Entry, ...]:

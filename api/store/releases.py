@@ -1,7 +1,8 @@
 """The shelf of releases: which there are, which is the latest, which was current on a given day.
 
 A withdrawn release (api.store.release_index lists them with the reasons) is never the latest and answers to no day; a
-request that names its version still gets it, since what was written with its figures must stay checkable.
+request that names its version still gets it, since what was written with its figures must stay checkable. One that was
+removed answers to nobody, whatever is left of its files.
 """
 
 import hashlib
@@ -40,6 +41,15 @@ class NotInStore(LanternError):
         self.asked = asked
 
 
+class Gone(NotInStore):
+    """The release that was asked for was withdrawn (`entry`), and its files are not here, or for nobody any more."""
+
+    def __init__(self, entry: release_index.Entry) -> None:
+        done = "withdrawn and removed" if entry.removed else "withdrawn"
+        super().__init__(f"release {entry.version} was {done}: {entry.withdrawn}", entry.version)
+        self.entry = entry
+
+
 class NotReady(LanternError):
     """No release can be served yet."""
 
@@ -53,7 +63,8 @@ class Release:
     """One release on disk. `tag` names its data, whatever program built it; `build` names every byte of it.
 
     `index` is the folder of what this program asks of it (api.index), if it was made. `raw`: the bytes of `manifest`.
-    `published_at`: None where the package does not say; `withdrawn`: why the release must no longer be used, or None.
+    `published_at`: None where the package does not say; `withdrawn`: why the release must no longer be used, or None;
+    `withdrawn_at`: since when, as far as that is known.
     """
 
     folder: Path
@@ -66,6 +77,7 @@ class Release:
     manifest: Mapping[str, Any] = field(repr=False)
     raw: bytes = field(repr=False)
     withdrawn: str | None = None
+    withdrawn_at: str | None = None
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
@@ -83,13 +95,14 @@ def order(version: str) -> tuple[Any, ...]:
     return (1, int(match[1]), int(match[2]), int(match[3]), not before, parts)
 
 
-def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Release:
+def open_release(folder: Path, index: Path, withdrawn: str | None = None, since: str | None = None) -> Release:
     """Read a release's manifest and descriptor; `index` is the folder of the indexes of this program's format.
 
     Raises Unreadable for what is not a whole release, or one of a later format.
     """
     try:
-        return _open(folder, index, (folder / MANIFEST).read_bytes(), (folder / DESCRIPTOR).read_bytes(), withdrawn)
+        raw, described = ((folder / name).read_bytes() for name in (MANIFEST, DESCRIPTOR))
+        return _open(folder, index, raw, described, withdrawn, since)
     except OSError as error:
         raise Unreadable(f"{Path(error.filename or folder).name}: {error.strerror}") from error
     except BadManifest as error:
@@ -99,7 +112,7 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Rel
 
 
 @lru_cache(maxsize=64)
-def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: str | None) -> Release:
+def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: str | None, since: str | None) -> Release:
     contents, manifest = read(raw), json.loads(raw)
     version, published_at, format = contents.version, contents.published_at, manifest.get("format", 0)
     if published_at is not None and dates.utc(datetime.fromisoformat(published_at)) != published_at:
@@ -118,7 +131,7 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
     if not (model.citation and all(isinstance(table.descriptor["rows"], int) for table in model.tables)):
         raise Unreadable("its descriptor does not say how many rows its tables have")
     place = index / f"{version}-{hashlib.sha256(raw).hexdigest()[:16]}"
-    return Release(folder, place, version, published_at, tag, build, model, manifest, raw, withdrawn)
+    return Release(folder, place, version, published_at, tag, build, model, manifest, raw, withdrawn, since)
 
 
 def is_copy(root: Path) -> bool:
@@ -197,12 +210,16 @@ class Store:
             self._list = release_index.of(self.root)
         except (OSError, release_index.BadList) as error:  # what was known to be withdrawn stays so
             problems[RELEASE_INDEX] = f"{error}; releases withdrawn since it was last read are not known"
-        reasons = {entry.version: entry.withdrawn for entry in self._list}
+        entries = {entry.version: entry for entry in self._list}
         by_version: dict[str, Release] = {}
         for path in folders:
             usual = "no reason is known" if path.parent.name == WITHDRAWN else None
+            entry = entries.get(path.name)
+            if entry and entry.removed:
+                continue
             try:
-                release = open_release(path, self.index, reasons.get(path.name) or usual)
+                reason, since = (entry.withdrawn, entry.withdrawn_at) if entry else (None, None)
+                release = open_release(path, self.index, reason or usual, since)
                 if release.version != path.name:
                     raise Unreadable(f"its manifest says that it is version {release.version}")
                 by_version.setdefault(path.name, release)
@@ -235,15 +252,15 @@ class Store:
         raise NotInStore("the store holds no release" if not self._releases else "every release was withdrawn")
 
     def version(self, version: str) -> Release:
-        """The release of a version. Raises NotInStore naming it, NotReady for one that cannot be read."""
+        """The release of a version. Raises NotInStore naming it (Gone), NotReady for one that cannot be read."""
         for release in self.releases():
             if release.version == version:
                 return release
         if version in self.problems:
             raise NotReady(f"release {version} cannot be read: {self.problems[version]}")
-        entry = self.withdrawn().get(version)
-        reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
-        raise NotInStore(reason, version)
+        if entry := self.withdrawn().get(version):
+            raise Gone(entry)
+        raise NotInStore(f"there is no release {version}", version)
 
     def as_of(self, moment: date | datetime) -> Release:
         """The newest release published by the end of a day (UTC), or by a moment, and not withdrawn.

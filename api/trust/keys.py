@@ -3,8 +3,8 @@
 import getpass
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from api import settings
 from api.model.errors import LanternError
 from api.store import atomic_files
 
+MAKING = "making"  # the file beside keys that says that no root names them yet
 ROLES = ("root", "targets", "snapshot", "timestamp")
 Tell = Callable[[str], None]
 
@@ -53,6 +54,14 @@ class Keyring:
             )
         return signers
 
+    def refuse_strangers(self, root: Path) -> None:
+        """Raise TrustError where a store without a root would get one beside keys that are some store's, or its own."""
+        if any(self.folder.glob("*.pem")) and not (self.folder / MAKING).exists():
+            raise TrustError(
+                f"{self.folder} has the keys of a store, and {root} has no root that names them. If they are this "
+                "store's, restore its folder tuf from a backup or a mirror; else set LANTERN_KEYS to another folder"
+            )
+
     def expiry(self, role: str, now: datetime) -> datetime:
         """When a signature that is made now expires."""
         return now.replace(microsecond=0) + timedelta(days=self.days[role])
@@ -67,15 +76,20 @@ class Keyring:
                 f"the key {path} can be read by other users: chmod 600 it, and rotate it if they could read it"
             )
         data = path.read_bytes()
-        with suppress(TypeError):  # what cryptography raises for a key that is encrypted
+        try:
             return _signer(data, "")
+        except TypeError:  # what cryptography raises for a key that is encrypted
+            pass
+        except ValueError as error:
+            raise TrustError(f"{path} holds no key: restore it from its other copy") from error
         with suppress(TypeError, ValueError):
             return _signer(data, self.passphrase)
         if not sys.stdin.isatty():
             raise TrustError(f"the key {path} needs its passphrase: LANTERN_KEYS_PASSPHRASE is wrong or not set")
         try:
-            return _signer(data, getpass.getpass(f"Passphrase of {path.name}: "))
-        except ValueError as error:
+            self.passphrase = getpass.getpass(f"Passphrase of {path.name}: ")  # most often that of the others too
+            return _signer(data, self.passphrase)
+        except (TypeError, ValueError) as error:
             raise TrustError(f"the passphrase of {path} is wrong") from error
 
     def new(self, role: str) -> CryptoSigner:
@@ -87,6 +101,17 @@ class Keyring:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_files.write(self.path(role, signer.public_key.keyid), pem, mode=0o600)
         return signer
+
+    @contextmanager
+    def first(self, root: Path) -> Iterator[None]:
+        """While a store's first keys are made and its root is written: a crash leaves keys that no root ever named."""
+        self.refuse_strangers(root)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / MAKING).touch()
+        for path in self.folder.glob("*.pem"):
+            self.retire(*path.stem.split("-"))
+        yield
+        (self.folder / MAKING).unlink()
 
     def retire(self, role: str, keyid: str) -> None:
         """Move a key that signs nothing any more into `retired`."""

@@ -17,11 +17,14 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, TargetFile, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
+from api import settings
+from api.index import layout
+from api.model import dates
 from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, release_index
 from api.store.releases import is_copy
 from api.trust import metadata, signable
-from api.trust.keys import ROLES, Keyring, Tell, TrustError, keyring
+from api.trust.keys import MAKING, ROLES, Keyring, Tell, TrustError, keyring
 
 
 def sign_store(
@@ -36,6 +39,7 @@ def sign_store(
     keys, now = keys or keyring(root), now or datetime.now(UTC)
     with _signing(root) as (current, state):
         if current:
+            (keys.folder / MAKING).unlink(missing_ok=True)
             _renew(root, current, keys, now, tell)
         elif refresh:
             raise TrustError(f"{root} was never signed: run `lantern build` or `lantern sign` first")
@@ -52,21 +56,29 @@ def sign_store(
             signer.publish(signable.releases(root, _known(root, state), tell))
 
 
-def withdraw(root: Path, version: str, reason: str, tell: Tell = print) -> None:
-    """Say, signed, that a release must not be used any more, and move it out of what is served into `withdrawn`.
+def withdraw(root: Path, version: str, reason: str, tell: Tell = print, *, remove: bool = False) -> None:
+    """Say, signed, that a release must not be used any more, and move it out of the releases into `withdrawn`.
 
-    Raises TrustError where there is no such release, or it was withdrawn before.
+    With `remove` it is deleted, here and by every mirror, also if it was withdrawn before; the list keeps its version
+    and the reason. What was interrupted is finished by the same call. Raises TrustError where there is no such release,
+    it was withdrawn before, or something of it cannot be deleted.
     """
-    keys = keyring(root)
+    keys, now = keyring(root), datetime.now(UTC)
     with _signing(root) as (current, state):
         known = {entry.version: entry for entry in _known(root, state)}
         if current is None or version not in known:
             raise TrustError(f"there is no signed release {version} in {root}")
-        if known[version].withdrawn is not None:
-            raise TrustError(f"release {version} was withdrawn already: {known[version].withdrawn}")
-        known[version] = replace(known[version], withdrawn=reason)
-        RoleSigner(root, keys, current, datetime.now(UTC), tell).publish(tuple(known.values()))
-        signable.set_aside(root, version)
+        old = known[version]
+        again = old.withdrawn is not None
+        if again and not remove and (old.withdrawn != reason or not (root / "releases" / version).exists()):
+            raise TrustError(f"release {version} was withdrawn already: {old.withdrawn}")
+        since = old.withdrawn_at if again else dates.utc(now)
+        known[version] = replace(old, withdrawn=reason, withdrawn_at=since, removed=remove or old.removed)
+        RoleSigner(root, keys, current, now, tell).publish(tuple(known.values()))
+        if remove:
+            signable.take_away(root, layout.folder(root, settings.load()["INDEX"]), version)
+        else:
+            signable.set_aside(root, version)
 
 
 def initialise(root: Path, keys: Keyring, root_keys: int, threshold: int) -> None:
@@ -88,6 +100,10 @@ def rotate(root: Path, roles: Sequence[str], keys: Keyring, tell: Tell = print) 
         if old is None or state is None:
             raise TrustError(f"{root} was never signed: there is nothing to rotate")
         masters = keys.needed(old, "root")
+        first = min([ROLES.index(role) for role in roles if role != "root"], default=len(ROLES))
+        for role in ROLES[first:]:  # which point at what is signed anew
+            if role not in roles:
+                keys.needed(old, role)
         also = {role: keys.signers(old, role) for role in roles if role != "root"}
         new = copy.deepcopy(old)
         new.version, new.expires = old.version + 1, keys.expiry("root", now)
@@ -124,18 +140,20 @@ def _signing(root: Path) -> Iterator[tuple[Root | None, metadata.State | None]]:
 
 
 def _known(root: Path, state: metadata.State | None) -> tuple[release_index.Entry, ...]:
-    return metadata.signed_listing(root, state.targets.signed) if state else ()
+    """What was published, also by keys that were lost since: withdrawn stays withdrawn."""
+    return metadata.signed_listing(root, state.targets.signed) if state else release_index.of(root)
 
 
 def _make_root(root: Path, keys: Keyring, root_keys: int, threshold: int, now: datetime) -> Root:
     if not 0 < threshold <= root_keys:
         raise TrustError(f"{threshold} of {root_keys} root keys cannot sign: expected from 1 to {root_keys}")
-    first = Root(version=1, expires=keys.expiry("root", now), consistent_snapshot=True)
-    masters = _add_keys(first, "root", root_keys, keys)
-    for role in ROLES[1:]:
-        _add_keys(first, role, 1, keys)
-    first.roles["root"].threshold = threshold
-    _write_root(root, 1, _sealed(first, masters))
+    with keys.first(root):
+        first = Root(version=1, expires=keys.expiry("root", now), consistent_snapshot=True)
+        masters = _add_keys(first, "root", root_keys, keys)
+        for role in ROLES[1:]:
+            _add_keys(first, role, 1, keys)
+        first.roles["root"].threshold = threshold
+        _write_root(root, 1, _sealed(first, masters))
     return first
 
 

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from api import settings
+from api.index import layout
 from api.model.files import MANIFEST
-from api.store import atomic_files, manifest, release_index
+from api.store import atomic_files, manifest, release_index, removal
 from api.store.releases import order
 from api.trust import metadata
 from api.trust.keys import Tell, TrustError
@@ -21,7 +23,11 @@ def releases(root: Path, known: Iterable[release_index.Entry], tell: Tell) -> tu
     present = {path.name for path in folder.glob("*") if (path / MANIFEST).is_file()}
     entries = {entry.version: entry for entry in known}
     for version, entry in entries.items():
-        if version in present:
+        if entry.removed:
+            if take_away(root, layout.folder(root, settings.load()["INDEX"]), version):
+                tell(f"release {version} was removed ({entry.withdrawn}): what was left of it is deleted")
+            present.discard(version)
+        elif version in present:
             _unchanged(root, entry, tell)
         elif entry.withdrawn is None:
             raise TrustError(f"release {version} was published and is missing: restore it, or `lantern withdraw` it")
@@ -42,6 +48,17 @@ def set_aside(root: Path, version: str) -> bool:
     atomic_files.sync(target.parent)
     atomic_files.sync(source.parent)
     return True
+
+
+def take_away(root: Path, indexes: Path, version: str) -> bool:
+    """Delete all of a removed release; whether there was anything. Raises TrustError that names what is left."""
+    there = removal.left(root, indexes, version)
+    if failed := removal.erase(there):
+        raise TrustError(
+            f"release {version} was removed and is given to nobody any more, but {'; '.join(failed)}. Mend that, then "
+            "run the same command again"
+        )
+    return bool(there)
 
 
 def _unchanged(root: Path, entry: release_index.Entry, tell: Tell) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
+from api.index import layout
 from api.model import filenames
 from api.model.files import MANIFEST, RELEASE_INDEX, UPSTREAM
-from api.store import manifest, release_index
+from api.store import manifest, release_index, removal
 from api.trust import metadata
 from api.trust.keys import TrustError
 
@@ -144,11 +145,14 @@ def _releases(
 ) -> None:
     signed = {entry.version: entry for entry in known}
     gone = {entry.version: entry.withdrawn for entry in known if entry.withdrawn is not None}
+    removed = sorted({entry.version for entry in known if entry.removed})
     base = folder / "releases"
     strangers = sorted(path.name for path in base.glob("*") if path.name not in signed)
     verdict.problems += (f"releases/{name} is not among the signed releases" for name in strangers)
     for version, entry in signed.items():
         present = (base / version).is_dir() and filenames.reason_of_version(version) is None
+        if version in removed:
+            continue
         if version in gone and present:
             verdict.problems.append(f"release {version} was withdrawn and is still here: {gone[version]}")
         elif present:
@@ -156,6 +160,9 @@ def _releases(
             verdict.problems += (f"releases/{version}: {error}" for error in errors)
         elif version in listed and version not in gone:
             (verdict.warnings if partial else verdict.problems).append(f"release {version} is missing")
+    for version in removed:
+        paths = (path.relative_to(folder) for path in removal.left(folder, layout.folder(folder, ""), version))
+        verdict.problems += (f"release {version} was removed and {path} is still here" for path in paths)
 
 
 def _errors(folder: Path, entry: release_index.Entry, deep: bool, verdict: Verdict) -> Iterator[str]:

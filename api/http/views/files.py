@@ -9,7 +9,8 @@ from werkzeug.exceptions import NotFound
 
 from api.http.request import refuse_parameters, store
 from api.http.responses import IMMUTABLE, JSON_TYPE, release_file
-from api.model.files import RELEASE_INDEX
+from api.model.files import RELEASE_INDEX, RELEASES
+from api.store.releases import Gone
 
 blueprint = Blueprint("files", __name__)
 tuf = Blueprint("tuf", __name__)
@@ -32,6 +33,10 @@ def metadata(name: str) -> Response:
     fixed = _FIXED.fullmatch(name) is not None
     if not fixed and name not in _MOVING or ".." in name.split("/"):
         raise NotFound
+    if name.startswith(f"targets/{RELEASES}/"):
+        entry = store().withdrawn().get(name.split("/")[2])
+        if entry and entry.removed:
+            raise Gone(entry)
     return _small(store().root / "tuf" / name, fixed)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Container
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template
@@ -89,6 +90,8 @@ def _release(release: Release, known: Container[str]) -> dict[str, Any]:
         "published_at": release.published_at,
         "previous": previous,
         "withdrawn": release.withdrawn,
+        "withdrawn_at": release.withdrawn_at,
+        "removed": False,
         "change_kinds": manifest.get("change_kinds", []),
         "changes": manifest.get("changes", {}),
         "notes": manifest.get("notes", ""),
@@ -105,7 +108,7 @@ def _release(release: Release, known: Container[str]) -> dict[str, Any]:
 
 def _gone(entry: Entry) -> dict[str, Any]:
     """A withdrawn release of which nothing is left here."""
-    known = {"version": entry.version, "published_at": entry.published_at, "withdrawn": entry.withdrawn}
+    known = {name: value for name, value in asdict(entry).items() if name != "manifest"}
     empty: dict[str, Any] = {
         "previous": None,
         "change_kinds": [],
