@@ -118,6 +118,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             req._expected_100_continue = False
             req.force_close()
         return bool(super().handle_request(req, conn))
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what gunicorn cannot: it logs the address of the client, if it knows it."""
         client.refused = partial(self.log.refused, req or getattr(exc, "req", None))

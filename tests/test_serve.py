@@ -150,7 +150,7 @@ def test_a_server_that_is_open_to_others_and_alone_says_that_it_needs_a_proxy(
         assert status(server.url.replace("[::]", "[::1]").replace("0.0.0.0", "127.0.0.1")) == 200
     said = [line for line in (tmp_path / "log").read_text().splitlines() if "docs/OPERATIONS.md" in line]
     assert len(said) == warned
-    assert all(f"[WARNING] {host} is open to other machines" in line for line in said)
+    assert all(" WARNING " in line and f" {host} is open to other machines" in line for line in said)
 
 
 def test_two_servers_of_one_user_share_nothing(shelf: Path, tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ class Copied:
     `removed`: the releases whose files were removed to keep the newest only; `moved`: the paths of what the publisher
     did not sign, which are in the folder `aside` now; `refused`: those that are as they were signed and cannot be
     served or mended, with the reason; they are tried again next time. `problems`: what `lantern verify` would
-    say all the same; `left`: those that the publisher removed and that cannot be deleted here, and why; `failed`: why upstreams that were tried before were left, by their URL.
+    say all the same; `left`: those that the publisher removed and that cannot be deleted here, and why;
+    `failed`: why upstreams that were tried before were left, by their URL.
     """
 
     status: MirrorStatus
