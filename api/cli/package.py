@@ -13,7 +13,7 @@ import click
 from api import mirror
 from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store, tell
 from api.model.errors import LanternError
-from api.store.releases import NotInStore, Release
+from api.store.releases import NotInStore, NotReady, Release
 
 HINT = "with --lenient what can be read is published, and what was wrong is told beside it"
 
@@ -113,7 +113,7 @@ def _previous(config: Config) -> Path:
         version = opened.package.version
     try:
         return store(config).version(version).folder
-    except NotInStore as error:
+    except (NotInStore, NotReady) as error:
         raise LanternError(
             f"version {version} is not in the store {config['STORE']}, so what was published is not known: name "
             "it with --from (its package.zip, or a folder), or build the package as it was before the edits"
@@ -171,7 +171,7 @@ def _side(name: str, config: Config) -> Iterator[Any]:
 
     try:
         path = store(config).version(name).folder
-    except NotInStore as error:
+    except (NotInStore, NotReady) as error:
         path = Path(name)
         if not path.exists():
             raise LanternError(f"{error}, and no file or folder {name}") from error

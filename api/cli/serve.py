@@ -25,12 +25,12 @@ def serve(config: Config, source: Path | None) -> None:
     """
     from api import server
     from api.index import making
-    from api.store.releases import NotInStore, NotReady
+    from api.store.releases import Empty, NotInStore, NotReady
 
     shelf = store(config)
     try:
         shelf.latest()
-    except NotInStore:
+    except (Empty, NotInStore):
         built({**config, "PACKAGE": source or config["PACKAGE"]})
         server.replace(shelf.root)
     except NotReady:

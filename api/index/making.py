@@ -32,6 +32,7 @@ PATIENCE = 3_600.0  # seconds to wait for another maker
 AGAIN = 5.0  # seconds until a server tries again what failed
 DATA = "data"  # the folder of a release that an index is made of
 log = logging.getLogger("lantern")
+_failures: dict[Path, str] = {}  # of this process: the file beside the index may be what cannot be written
 
 
 class NotMade(LanternError):
@@ -49,10 +50,15 @@ def good(release: Release) -> bool:
 
 def reason(release: Release) -> str:
     """Why a release has no index: what the last maker said, if one failed."""
+    return failed(release) or "its index is being made"
+
+
+def failed(release: Release) -> str:
+    """Why the index of a release could not be made, "" where nobody tried and failed."""
     try:
         return _failure(release.index).read_text(encoding="utf-8")
     except OSError:
-        return "its index is being made"
+        return _failures.get(release.index, "")
 
 
 def make(release: Release, again: bool = False, apart: bool = False) -> bool:
@@ -71,7 +77,7 @@ def make(release: Release, again: bool = False, apart: bool = False) -> bool:
             with beside(release.folder, folder, apart) as finished:
                 place(finished(), release.index)
     except OSError as error:
-        raise NotMade(_failed(release.index, f"its index cannot be written: {error}")) from error
+        raise NotMade(_failed(release.index, f"its index cannot be written: {_said(error)}")) from error
     except NotMade as error:
         _failed(release.index, str(error))
         raise
@@ -139,7 +145,13 @@ def place(aside: Path, index: Path) -> None:
     (aside / INDEX_LIST).write_bytes(intact.listed(aside, index.parent.name))
     atomic_files.settle(aside)
     atomic_files.swap(aside, index, aside.with_name("old"))
+    _failures.pop(index, None)
     _failure(index).unlink(missing_ok=True)
+
+
+def _said(error: OSError) -> str:
+    """What the system said, without a path of this machine: everybody may read it."""
+    return f"{Path(error.filename).name}: {error.strerror}" if error.filename else str(error)
 
 
 def _failure(index: Path) -> Path:
@@ -147,6 +159,7 @@ def _failure(index: Path) -> Path:
 
 
 def _failed(index: Path, why: str) -> str:
+    _failures[index] = why
     with suppress(OSError):
         atomic_files.write_new(_failure(index), why.encode())
     return why

@@ -33,7 +33,7 @@ def read(data: bytes) -> tuple[Entry, ...]:
     """The entries of a list. Raises BadList for anything else; unknown keys are ignored."""
     try:
         entries = tuple(_entry(item) for item in json.loads(data)["releases"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadList(f"not a list of releases: {error!r}") from error
     if len({entry.version for entry in entries}) != len(entries):
         raise BadList("a version is listed twice in the list of releases")
@@ -45,6 +45,7 @@ def _entry(item: Mapping[str, object]) -> Entry:
     for name, value in values.items():
         if not isinstance(value, str) and not (name in ("published_at", "withdrawn") and value is None):
             raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
+        str(value).encode()  # which half a character is not
     return Entry(**values)  # type: ignore[arg-type]  # the type of each was checked above
 
 

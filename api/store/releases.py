@@ -24,11 +24,13 @@ from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, INDEX_LIST, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, WITHDRAWN
 from api.store import release_index
 from api.store.manifest import FORMAT, BadManifest, read
+from api.store.signatures import FOLDER as SIGNED
 
 log = logging.getLogger("lantern")
 
 LEFT_OUT = ("file", "dataset", "reason")  # of a manifest: which file does not hold which dataset, and why
 RECHECK_SECONDS = 1.0
+STORE = "store"  # in `problems`: nothing is there, and nothing says that anything was
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
 
@@ -41,7 +43,11 @@ class NotInStore(LanternError):
 
 
 class NotReady(LanternError):
-    """No release can be served yet."""
+    """What is asked for cannot be served now, and may be later."""
+
+
+class Empty(NotReady):
+    """The store is not there, or holds no release: of one whose disk is not mounted nothing else is known."""
 
 
 class Unreadable(LanternError):
@@ -112,6 +118,9 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
         raise Unreadable("its manifest has media types that are no text")
     if not all(isinstance(one[key], str) for one in manifest.get("left_out", []) for key in LEFT_OUT):
         raise Unreadable("its manifest does not say in words what was left out")
+    said = [manifest.get("previous"), manifest.get("notes"), *manifest.get("change_kinds", [])]
+    if not isinstance(manifest.get("changes", {}), dict) or not all(isinstance(one, str | None) for one in said):
+        raise Unreadable("its manifest does not say in words what changed")
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
@@ -139,7 +148,8 @@ class Store:
     """The releases of one folder, read again when the folder changes (checked once a second at most).
 
     `index` is the folder of the indexes that this program asks; `missing` is called with the releases that have none
-    there, at each look. What cannot be read is left out, logged once, and in `problems`: by version, with the reason.
+    there, at each look. What cannot be read is left out, logged once, and in `problems`: by version, or the name of
+    what else is wrong in the store, with the reason.
     """
 
     def __init__(
@@ -189,10 +199,12 @@ class Store:
     def _read(self, folders: Sequence[Path]) -> tuple[Release, ...]:
         problems: dict[str, str] = {}
         try:
-            self._list = release_index.of(self.root)
+            self._list = release_index.of(self.root) or self._lost()
         except (OSError, release_index.BadList) as error:  # what was known to be withdrawn stays so
-            problems[RELEASE_INDEX] = f"{error}; releases withdrawn since it was last read are not known"
+            told = getattr(error, "strerror", None) or error  # without a path of this machine
+            problems[RELEASE_INDEX] = f"{told}; releases withdrawn since it was last read are not known"
         reasons = {entry.version: entry.withdrawn for entry in self._list}
+        signed = {entry.version: entry.manifest for entry in self._list} if (self.root / SIGNED).is_dir() else {}
         by_version: dict[str, Release] = {}
         for path in folders:
             usual = "no reason is known" if path.parent.name == WITHDRAWN else None
@@ -200,16 +212,30 @@ class Store:
                 release = open_release(path, self.index, reasons.get(path.name) or usual)
                 if release.version != path.name:
                     raise Unreadable(f"its manifest says that it is version {release.version}")
+                if signed.get(path.name) not in (None, hashlib.sha256(release.raw).hexdigest()):
+                    raise Unreadable("its manifest is not the one that was signed")
                 by_version.setdefault(path.name, release)
             except Unreadable as error:
                 if not os.path.lexists(path):  # it is being moved: the next look finds it
                     return self._releases
                 problems[path.name] = str(error)
+        if not by_version and not reasons and not problems:
+            problems[STORE] = "it holds no release" if self.root.is_dir() else "it is not there"
+        partial = (self.root / MIRROR).exists() or RELEASES in problems  # a mirror may hold some releases only
+        for version in [] if partial else signed:
+            if version not in by_version and reasons[version] is None:
+                problems.setdefault(version, "it was signed, and its files are not there")
         for name, reason in problems.items():
-            if self.problems.get(name) != reason:
+            if self.problems.get(name) != reason and (name != STORE or self._releases):  # which a build may fill
                 log.warning("%s in %s is not served: %s", name, self.root, reason)
         self.problems = problems
         return tuple(sorted(by_version.values(), key=lambda release: order(release.version), reverse=True))
+
+    def _lost(self) -> tuple[release_index.Entry, ...]:
+        """The list of a store that has none: (), unless it had one."""
+        if self._list and self.root.is_dir():
+            raise release_index.BadList("it is missing")
+        return ()
 
     def withdrawn(self) -> dict[str, release_index.Entry]:
         """The releases that were withdrawn, by version; also those whose files were removed."""
@@ -219,15 +245,22 @@ class Store:
     def latest(self) -> Release:
         """The newest release that was not withdrawn and has its index.
 
-        Raises NotReady where there are releases and none can be served yet, NotInStore where there are none.
+        Raises NotReady where none can be served now, NotInStore where every release was withdrawn.
         """
         usable = [release for release in self.releases() if release.withdrawn is None]
         for release in usable:
             if release.index in self._indexed:
                 return release
+        self.refuse_empty()
         if usable or (self.problems and not self._releases):
-            raise NotReady("no release can be served yet: indexes are made, see /readyz")
-        raise NotInStore("the store holds no release" if not self._releases else "every release was withdrawn")
+            raise NotReady("no release can be served now: indexes are made, or releases are damaged; see /readyz")
+        raise NotInStore("every release was withdrawn")
+
+    def refuse_empty(self) -> None:
+        """Raise Empty where nothing is in the store, nor ever was: neither a release nor word of one."""
+        self.releases()
+        if STORE in self.problems:
+            raise Empty(f"the store holds no release: {self.problems[STORE]}")
 
     def version(self, version: str) -> Release:
         """The release of a version. Raises NotInStore naming it, NotReady for one that cannot be read."""
@@ -236,6 +269,7 @@ class Store:
                 return release
         if version in self.problems:
             raise NotReady(f"release {version} cannot be read: {self.problems[version]}")
+        self.refuse_empty()
         entry = self.withdrawn().get(version)
         reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
         raise NotInStore(reason, version)
@@ -246,6 +280,7 @@ class Store:
         Raises NotInStore before the first, naming the releases of which no date is known.
         """
         undated = []
+        self.refuse_empty()
         for release in self.releases():
             if release.published_at is None:
                 undated += [release.version] if release.withdrawn is None else []

@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound
 from api.http.request import refuse_parameters, store
 from api.http.responses import IMMUTABLE, JSON_TYPE, release_file
 from api.model.files import RELEASE_INDEX
+from api.store.releases import NotReady
 
 blueprint = Blueprint("files", __name__)
 tuf = Blueprint("tuf", __name__)
@@ -46,8 +47,13 @@ def _small(path: Path, fixed: bool) -> Response:
     """A small JSON file, read whole: it may be replaced at any moment."""
     try:
         body = path.read_bytes()
-    except OSError as error:
-        raise NotFound from error
+    except FileNotFoundError as error:
+        here = store()
+        here.refuse_empty()
+        # Clients ask for the next root to learn that there is none; a store that was never signed has none of them.
+        if fixed or not (here.root / "tuf").exists():
+            raise NotFound from error
+        raise NotReady(f"{path.name} is missing on this server") from error
     response = Response(body, content_type=JSON_TYPE)
     response.set_etag(hashlib.sha256(body).hexdigest())
     response.headers["Cache-Control"] = IMMUTABLE if fixed else "no-cache"
