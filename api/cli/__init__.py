@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from api import settings
-from api.cli import export, keys, mirror, new, package, preview, serve
+from api.cli import export, keys, mirror, new, package, preview, serve, status
 from api.cli.options import echo
 from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR
@@ -40,6 +40,6 @@ def main(context: click.Context) -> None:
         context.obj["PACKAGE"] = Path()
 
 
-for module in (new, package, preview, serve, export, mirror, keys):
+for module in (new, package, preview, serve, status, export, mirror, keys):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -6,6 +6,7 @@ Few small files are looked at and nothing is verified: `lantern verify` reads ev
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from api import mirror
@@ -46,7 +47,7 @@ def warnings(store: Store, days: Mapping[str, Any], now: datetime) -> list[Warne
         if reason := one.warning(days, now):
             found.append(Warned(f"{signatures.FOLDER}/{one.role}", reason, served=True))
     if reason := mirror.problem(store.root):
-        found.append(Warned(MIRROR, reason, served=True))
+        found.append(Warned(MIRROR, reason))
     elif (copied := mirror.status(store.root)) and copied.stale:
         reason = f"the last sync was at {copied.synced_at}: the copy may be out of date since {copied.stale_after}"
         found.append(Warned(MIRROR, reason, served=True))
@@ -58,7 +59,7 @@ def of_releases(store: Store) -> Iterator[Warned]:
     here, deep = store.releases(), True
     yield from (Warned(version, reason) for version, reason in store.problems.items())
     for release in here:
-        lost = [path for path, entry in release.files.items() if _size(release, path) != entry["bytes"]]
+        lost = [path for path, entry in release.files.items() if not _there(release.folder / path, entry["bytes"])]
         if lost:
             more = f" and {len(lost) - 1} more" if lost[1:] else ""
             yield Warned(
@@ -74,8 +75,8 @@ def of_releases(store: Store) -> Iterator[Warned]:
                 yield Warned(release.version, str(error), passing=True)
 
 
-def _size(release: Release, path: str) -> int | None:
-    return next(iter(sqlite.state_of(os.path.join(release.folder, path))), None)
+def _there(path: Path, size: int) -> bool:
+    return os.access(path, os.R_OK) and sqlite.state_of(str(path))[:1] == (size,)
 
 
 def _without_index(release: Release) -> Warned:

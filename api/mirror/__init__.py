@@ -66,7 +66,7 @@ def _found(root: Path) -> tuple[MirrorStatus | None, str]:
         stat = path.stat()
     except OSError:
         return None, ""
-    return _read(path, stat.st_mtime_ns, stat.st_ino)
+    return _read(path, stat.st_ctime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=16)

@@ -33,7 +33,9 @@ def read(data: bytes) -> tuple[Entry, ...]:
     """The entries of a list. Raises BadList for anything else; unknown keys are ignored."""
     try:
         entries = tuple(_entry(item) for item in json.loads(data)["releases"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadList("the list of releases is nested too deeply") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadList(f"not a list of releases: {error!r}") from error
     if len({entry.version for entry in entries}) != len(entries):
         raise BadList("a version is listed twice in the list of releases")
@@ -61,7 +63,7 @@ def of(root: Path) -> tuple[Entry, ...]:
         stat = path.stat()
     except FileNotFoundError:
         return ()
-    return _read(path, stat.st_mtime_ns, stat.st_ino)
+    return _read(path, stat.st_ctime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=16)

@@ -100,7 +100,9 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None) -> Rel
         raise Unreadable(f"{Path(error.filename or folder).name}: {error.strerror}") from error
     except BadManifest as error:
         raise Unreadable(str(error)) from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise Unreadable("its manifest or descriptor is nested too deeply") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Unreadable(f"its manifest or descriptor cannot be read: {error!r}") from error
 
 
@@ -141,7 +143,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
         stat = path.stat()
     except OSError:
         return ()
-    return (stat.st_mtime_ns, stat.st_ino, stat.st_nlink)
+    return (stat.st_ctime_ns, stat.st_ino, stat.st_nlink)  # also when its rights do
 
 
 class Store:

@@ -1,5 +1,7 @@
 """Whether the server is alive, and whether it is ready."""
 
+import logging
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response
@@ -9,6 +11,7 @@ from api.http.errors import ProblemError
 from api.http.request import refuse_parameters, store
 
 blueprint = Blueprint("health", __name__)
+log = logging.getLogger("lantern")
 
 
 @blueprint.get("/healthz")
@@ -19,7 +22,7 @@ def alive() -> Response:
     """
     refuse_parameters()
     here, now = store(), condition.now()
-    found, version = condition.warnings(here, current_app.config, now), condition.latest(here)
+    found, version = _warnings(), condition.latest(here)
     degraded = version is None or not all(one.passing for one in found)
     body = {
         "status": "degraded" if degraded else "ok",
@@ -36,7 +39,7 @@ def ready() -> Response:
     """The server is ready: the data of a release can be read; what is wrong is in the warnings. 503 otherwise."""
     refuse_parameters()
     here = store()
-    found = condition.warnings(here, current_app.config, condition.now())
+    found = _warnings()
     told = [one.told for one in found]
     unserved = {one.version for one in found if not one.served}
     usable = [release.version for release in here.releases() if release.withdrawn is None]
@@ -45,6 +48,20 @@ def ready() -> Response:
         detail = "no release can be served yet" if usable or here.releases() else "no release can be served"
         raise ProblemError("not-ready", detail, warnings=told)
     return _uncached({"status": "ready", "version": served, "warnings": told})
+
+
+def _warnings() -> list[condition.Warned]:
+    """What is wrong; what nothing else logs is logged once."""
+    found = condition.warnings(store(), current_app.config, condition.now())
+    for one in found:
+        if one.served:
+            _log(one.version, one.reason)
+    return found
+
+
+@lru_cache(maxsize=1_000)
+def _log(about: str, reason: str) -> None:
+    log.warning("%s: %s", about, reason)
 
 
 def _uncached(data: dict[str, Any]) -> Response:
