@@ -27,6 +27,7 @@ def serve(config: Config, source: Path | None) -> None:
     from api.index import making
     from api.store.releases import Empty, NotInStore, NotReady
 
+    server.refuse_address(config["HOST"])
     shelf = store(config)
     try:
         shelf.latest()

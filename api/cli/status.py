@@ -55,7 +55,7 @@ def _found(shelf: Store, config: Config) -> dict[str, Any]:
     return {
         "store": str(shelf.root.absolute()),
         "checked_at": utc_text(now),
-        "latest": condition.latest(shelf),
+        "latest": condition.latest(shelf, warned),
         "releases": every,
         "signatures": condition.signed(shelf, now),
         "mirror": condition.copied(shelf, now),

@@ -4,7 +4,7 @@ Few small files are looked at and nothing is verified: `lantern verify` reads ev
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from api import mirror
 from api.index import making, sqlite
 from api.model.files import MIRROR
 from api.store import signatures
-from api.store.releases import NotInStore, NotReady, Release, Store, has_index
+from api.store.releases import Release, Store, has_index
 
 
 class Warned(NamedTuple):
@@ -32,12 +32,11 @@ class Warned(NamedTuple):
         return {"version": self.version, "reason": self.reason}
 
 
-def latest(store: Store) -> str | None:
-    """The version that answers now."""
-    try:
-        return store.latest().version
-    except (NotInStore, NotReady):
-        return None
+def latest(store: Store, found: Iterable[Warned]) -> str | None:
+    """The newest version whose data can be read, and that was not withdrawn, after what was found out of a store."""
+    unserved = {one.version for one in found if not one.served}
+    usable = [release.version for release in store.releases() if release.withdrawn is None]
+    return next((version for version in usable if version not in unserved), None)
 
 
 def warnings(store: Store, days: Mapping[str, Any], now: datetime) -> list[Warned]:
@@ -80,8 +79,8 @@ def _there(path: Path, size: int) -> bool:
 
 
 def _without_index(release: Release) -> Warned:
-    place = release.index
-    while not place.exists() and place != place.parent:
+    place = release.index.parent
+    while not os.path.exists(place) and place != place.parent:
         place = place.parent
     if (reason := making.failed(release)) or os.access(place, os.W_OK | os.X_OK):
         return Warned(release.version, making.reason(release), passing=not reason)

@@ -109,7 +109,7 @@ def beside(release: Path, folder: Path, apart: bool = False) -> Iterator[Callabl
         try:
             aside = stack.enter_context(atomic_files.workplace(folder, ASIDE))
         except OSError as error:
-            raise NotMade(f"no index can be written in {folder}: {error.strerror}") from error
+            raise NotMade(f"no index can be written: {_said(error)}") from error
         if not apart and sum(path.stat().st_size for path in (release / DATA).rglob("*")) < LARGE:
             yield lambda: _write(release, aside)
             return
@@ -134,8 +134,12 @@ def _write(release: Path, aside: Path) -> Path:
     except sqlite3.OperationalError as error:  # such as a full disk
         if error.sqlite_errorname in ("SQLITE_ERROR", "SQLITE_TOOBIG"):  # or more than SQLite takes
             raise NotMade(f"its data cannot be indexed: {error}") from error
-        raise OSError(f"{aside}: {error}") from error
+        raise OSError(str(error)) from error
     except Exception as error:  # whatever a stranger's file makes a reader fail with
+        import duckdb  # loaded already, by the writer
+
+        if isinstance(error, duckdb.IOException):
+            raise OSError(str(error).rpartition("Original error: ")[2]) from error
         raise NotMade(f"its data cannot be indexed: {error!r}") from error
     return aside
 
@@ -186,7 +190,7 @@ def _made_here(index: Path) -> bool:
         listing = json.loads((index / INDEX_LIST).read_bytes())
         names = {INDEX_LIST, *(entry["name"] for entry in listing["files"])}
         return bool(listing["format"] == index.parent.name and {*os.listdir(index)} <= names)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
 
 

@@ -172,7 +172,10 @@ class Store:
         if self._due() and self._looking.acquire(blocking=not self.generation):  # all wait for the very first look
             try:
                 if self._due():
-                    self._look()
+                    try:
+                        self._look()
+                    except OSError as error:  # of a disk that fails: what is known stays
+                        log.warning("the store %s cannot be looked at: %s", self.root, error)
                     self._checked = time.monotonic()
             finally:
                 self._looking.release()
@@ -206,7 +209,7 @@ class Store:
             told = getattr(error, "strerror", None) or error  # without a path of this machine
             problems[RELEASE_INDEX] = f"{told}; releases withdrawn since it was last read are not known"
         reasons = {entry.version: entry.withdrawn for entry in self._list}
-        signed = {entry.version: entry.manifest for entry in self._list} if (self.root / SIGNED).is_dir() else {}
+        signed = {entry.version: entry.manifest for entry in self._list} if os.path.isdir(self.root / SIGNED) else {}
         by_version: dict[str, Release] = {}
         for path in folders:
             usual = "no reason is known" if path.parent.name == WITHDRAWN else None
@@ -218,12 +221,15 @@ class Store:
                     raise Unreadable("its manifest is not the one that was signed")
                 by_version.setdefault(path.name, release)
             except Unreadable as error:
-                if not os.path.lexists(path):  # it is being moved: the next look finds it
+                if path.parent == self.root:  # releases/ itself
+                    problems[path.name] = f"it cannot be read: {str(error).rpartition(': ')[2]}"
+                elif not os.path.lexists(path):  # it is being moved: the next look finds it
                     return self._releases
-                problems[path.name] = str(error)
+                else:
+                    problems[path.name] = str(error)
         if not by_version and not reasons and not problems:
-            problems[STORE] = "it holds no release" if self.root.is_dir() else "it is not there"
-        partial = (self.root / MIRROR).exists() or RELEASES in problems  # a mirror may hold some releases only
+            problems[STORE] = "it holds no release" if os.path.isdir(self.root) else "it is not there"
+        partial = os.path.lexists(self.root / MIRROR) or RELEASES in problems  # a mirror may hold some releases only
         for version in [] if partial else signed:
             if version not in by_version and reasons[version] is None:
                 problems.setdefault(version, "it was signed, and its files are not there")
@@ -235,7 +241,7 @@ class Store:
 
     def _lost(self) -> tuple[release_index.Entry, ...]:
         """The list of a store that has none: (), unless it had one."""
-        if self._list and self.root.is_dir():
+        if self._list and os.path.isdir(self.root):
             raise release_index.BadList("it is missing")
         return ()
 
@@ -259,10 +265,12 @@ class Store:
         raise NotInStore("every release was withdrawn")
 
     def refuse_empty(self) -> None:
-        """Raise Empty where nothing is in the store, nor ever was: neither a release nor word of one."""
-        self.releases()
+        """Raise Empty where nothing is in the store, NotReady where it cannot be said what is."""
+        here = self.releases()
         if STORE in self.problems:
             raise Empty(f"the store holds no release: {self.problems[STORE]}")
+        if self.problems and (not here or RELEASES in self.problems):
+            raise NotReady("the store cannot be read now, see /readyz")
 
     def version(self, version: str) -> Release:
         """The release of a version. Raises NotInStore naming it, NotReady for one that cannot be read."""
@@ -276,10 +284,18 @@ class Store:
         reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
         raise NotInStore(reason, version)
 
+    def _refuse_older(self, release: Release, moment: date | datetime) -> None:
+        """Raise NotReady where a later release was current at a moment, and cannot be read."""
+        for entry in self._list:
+            published = entry.version in self.problems and dates.moment(entry.published_at)
+            if published and _past(published, moment) and order(entry.version) > order(release.version):
+                raise NotReady(f"release {entry.version} cannot be read: {self.problems[entry.version]}")
+
     def as_of(self, moment: date | datetime) -> Release:
         """The newest release published by the end of a day (UTC), or by a moment, and not withdrawn.
 
-        Raises NotInStore before the first, naming the releases of which no date is known.
+        Raises NotInStore before the first, naming the releases of which no date is known, NotReady for one that cannot
+        be read.
         """
         undated = []
         self.refuse_empty()
@@ -288,13 +304,17 @@ class Store:
                 undated += [release.version] if release.withdrawn is None else []
                 continue
             published = datetime.fromisoformat(release.published_at)
-            past = published <= moment if isinstance(moment, datetime) else published.date() <= moment
-            if past and release.withdrawn is None:
+            if _past(published, moment) and release.withdrawn is None:
+                self._refuse_older(release, moment)
                 return release
         reason = f"nothing was published on or before {moment.isoformat()}"
         if undated:
             reason += f"; when {', '.join(undated)} was published is not known: name it by `version`"
         raise NotInStore(reason, moment.isoformat())
+
+
+def _past(published: datetime, moment: date | datetime) -> bool:
+    return published <= moment if isinstance(moment, datetime) else published.date() <= moment
 
 
 def _names(folder: Path) -> list[Path]:

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from api.model.files import RELEASE_INDEX
+
 FOLDER = "tuf"
 SIGNED_AT = "lantern:signed_at"  # of the timestamp: when it was signed, by the clock that signed it
 # Days before its end from which a signature is said to end soon; at most a quarter of its validity. `lantern sign
@@ -53,7 +55,8 @@ def of(root: Path) -> tuple[Signature, ...]:
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
-        return ()
+        lost = os.path.lexists(root / RELEASE_INDEX)
+        return (Signature("root", 0, "", f"{FOLDER} is missing"),) if lost else ()
     except OSError as error:
         return (Signature("root", 0, "", f"{FOLDER}: {error.strerror}"),)
     roots = [

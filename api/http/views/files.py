@@ -1,6 +1,7 @@
 """Files byte for byte: those of the releases, and the signed metadata for any TUF client (docs/MIRRORS.md)."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from api.http.request import refuse_parameters, store
 from api.http.responses import IMMUTABLE, JSON_TYPE, release_file
 from api.model.files import RELEASE_INDEX
 from api.store.releases import NotReady
+from api.store.signatures import FOLDER
 
 blueprint = Blueprint("files", __name__)
 tuf = Blueprint("tuf", __name__)
@@ -51,7 +53,8 @@ def _small(path: Path, fixed: bool) -> Response:
         here = store()
         here.refuse_empty()
         # Clients ask for the next root to learn that there is none; a store that was never signed has none of them.
-        if fixed or not (here.root / "tuf").exists():
+        lost = [name for name in (FOLDER, RELEASE_INDEX) if not os.path.lexists(here.root / name)]
+        if FOLDER not in lost if fixed else lost[1:]:
             raise NotFound from error
         raise NotReady(f"{path.name} is missing on this server") from error
     response = Response(body, content_type=JSON_TYPE)

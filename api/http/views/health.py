@@ -22,7 +22,8 @@ def alive() -> Response:
     """
     refuse_parameters()
     here, now = store(), condition.now()
-    found, version = _warnings(), condition.latest(here)
+    found = _warnings()
+    version = condition.latest(here, found)
     degraded = version is None or not all(one.passing for one in found)
     body = {
         "status": "degraded" if degraded else "ok",
@@ -41,12 +42,9 @@ def ready() -> Response:
     here = store()
     found = _warnings()
     told = [one.told for one in found]
-    unserved = {one.version for one in found if not one.served}
-    usable = [release.version for release in here.releases() if release.withdrawn is None]
-    served = next((version for version in usable if version not in unserved), None)
+    served = condition.latest(here, found)
     if served is None:
-        detail = "no release can be served yet" if usable or here.releases() else "no release can be served"
-        raise ProblemError("not-ready", detail, warnings=told)
+        raise ProblemError("not-ready", "no release can be served now", warnings=told)
     return _uncached({"status": "ready", "version": served, "warnings": told})
 
 
