@@ -82,9 +82,10 @@ def _without_index(release: Release) -> Warned:
     place = release.index.parent
     while not os.path.exists(place) and place != place.parent:
         place = place.parent
-    if (reason := making.failed(release)) or os.access(place, os.W_OK | os.X_OK):
+    if (reason := making.failed(release)) or os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
         return Warned(release.version, making.reason(release), passing=not reason)
-    return Warned(release.version, f"its index cannot be made: {place.name} cannot be written")
+    wrong = "cannot be written" if os.path.isdir(place) else "is no folder"
+    return Warned(release.version, f"its index cannot be made: {place.name} {wrong}")
 
 
 def signed(store: Store, now: datetime) -> dict[str, dict[str, Any]]:

@@ -260,8 +260,8 @@ class Store:
             if release.index in self._indexed:
                 return release
         self.refuse_empty()
-        if usable or (self.problems and not self._releases):
-            raise NotReady("no release can be served now: indexes are made, or releases are damaged; see /readyz")
+        if usable:
+            raise NotReady("no release can be served yet: indexes are made, see /readyz")
         raise NotInStore("every release was withdrawn")
 
     def refuse_empty(self) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response
@@ -53,13 +54,13 @@ def _warnings() -> list[condition.Warned]:
     found = condition.warnings(store(), current_app.config, condition.now())
     for one in found:
         if one.served:
-            _log(one.version, one.reason)
+            _log(one.version, store().root, one.reason)
     return found
 
 
 @lru_cache(maxsize=1_000)
-def _log(about: str, reason: str) -> None:
-    log.warning("%s: %s", about, reason)
+def _log(about: str, root: Path, reason: str) -> None:
+    log.warning("%s in %s: %s", about, root, reason)
 
 
 def _uncached(data: dict[str, Any]) -> Response:
