@@ -47,7 +47,7 @@ def _found(shelf: Store, config: Config) -> dict[str, Any]:
     if not signatures.of(shelf.root) and releases:
         needs.append("the store was never signed: run `lantern sign`")
     else:
-        unsigned = [one["version"] for one in every if one["served"] and not one["signed"]]
+        unsigned = [one["version"] for one in every if not one["signed"] and one["version"] not in shelf.problems]
         needs += [f"release {version} is not in the signed list: run `lantern sign`" for version in unsigned]
     for disk in disks:
         if disk["free"] < disk["needed"]:
