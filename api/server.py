@@ -218,7 +218,8 @@ def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> N
     util.write_error = _refuse  # what gunicorn answers with by itself, in HTML, ends there
     form, watch = values["ACCESS_LOG"], []
     hooks: dict[str, Any] = {"when_ready": partial(_tell, form, values["PROXIES"]), "post_worker_init": _look}
-    bind = _bound(values["HOST"], os.environ.get("PORT") or "8000")
+    listener = _listener(values["HOST"])
+    bind = [f"fd://{listener.detach()}"] if listener else []
     if form:
         watch.append(access.writer(form, values["ACCESS_LOG_ADDRESSES"]))
     if values["METRICS"]:
@@ -236,20 +237,27 @@ def replace(store: Path) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "api", "serve"])
 
 
-def _bound(host: str, port: str) -> list[str]:
-    """A socket that listens, as gunicorn wants it named; none where systemd or a previous master hands over its own."""
+def refuse_address(host: str) -> None:
+    """Raise SettingError where `run` could not listen: before long work, which it would make vain."""
+    if listener := _listener(host):
+        listener.close()
+
+
+def _listener(host: str) -> socket.socket | None:
+    """A socket that listens at a host and PORT; none where systemd or a previous master hands over its own."""
+    port = os.environ.get("PORT") or "8000"
     if systemd.listen_fds(unset_environment=False) or "GUNICORN_FD" in os.environ:
-        return []
+        return None
     if not (port.isascii() and port.isdigit() and int(port) < 2**16):
         raise SettingError(f"PORT={port!r}: not a port number (0 to 65535)")
     v6 = ":" in host
     family = socket.AF_INET6 if v6 else socket.AF_INET
     try:  # gunicorn itself tries for five seconds and ends with status 1
         address = host.strip("[]"), int(port)
-        listener = socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=v6)
-    except OSError as error:
-        raise SettingError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
-    return [f"fd://{listener.detach()}"]
+        return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=v6)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingError(f"cannot listen on LANTERN_HOST={host!r}, PORT={port}: {reason}") from error
 
 
 def _tell(form: str, proxies: int, arbiter: Arbiter) -> None:

@@ -32,6 +32,12 @@ def _count(text: str, least: int = 0) -> int:
     return int(text)
 
 
+def _days(text: str) -> int:
+    if _count(text, 1) > 36_500:
+        raise ValueError("must be a number of days up to 36500")
+    return int(text)
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser()
 
@@ -40,6 +46,18 @@ def _line(text: str) -> str:
     if text and not (text.isascii() and text.isprintable()):
         raise ValueError("must be one line of printable ASCII")
     return text
+
+
+def _folder(text: str) -> Path:
+    path = _path(text)
+    there = next((one for one in (path, *path.parents) if os.path.lexists(one)), path)
+    if os.path.lexists(there) and not os.path.isdir(there):
+        raise ValueError(f"{there} is no folder")
+    return path
+
+
+def _folder_if_any(text: str) -> str:
+    return text and str(_folder(text))
 
 
 def _url(text: str) -> str:
@@ -74,8 +92,8 @@ SETTINGS = (
         "data package to validate, build and serve (if it is not there: the working directory, if that is one)",
         _path,
     ),
-    Setting("STORE", "var/store", "folder of the releases", _path),
-    Setting("INDEX", "", "folder of the indexes that servers ask (empty: `index` in the store)"),
+    Setting("STORE", "var/store", "folder of the releases", _folder),
+    Setting("INDEX", "", "folder of the indexes that servers ask (empty: `index` in the store)", _folder_if_any),
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),
     Setting("PROXIES", "0", "proxies in front, whose X-Forwarded-For, -Host, -Proto and -Prefix are believed", _count),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
@@ -101,11 +119,12 @@ SETTINGS = (
         "METRICS", "", "where lantern serve answers Prometheus: HOST:PORT or unix:PATH (empty: nowhere)", _listener
     ),
     Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)"),
+    Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)", _folder_if_any),
     Setting("KEYS_PASSPHRASE", "", "passphrase of the signing keys (empty: prompted for when needed)"),
-    Setting("ROOT_DAYS", "730", "days until the signed root expires (renewed with the offline key)", _count),
-    Setting("TARGETS_DAYS", "365", "days until the signed list of releases expires", _count),
-    Setting("SNAPSHOT_DAYS", "60", "days until the snapshot expires (renewed by lantern sign --refresh)", _count),
-    Setting("TIMESTAMP_DAYS", "14", "days until the timestamp expires (renewed by lantern sign --refresh)", _count),
+    Setting("ROOT_DAYS", "730", "days until the signed root expires (renewed with the offline key)", _days),
+    Setting("TARGETS_DAYS", "365", "days until the signed list of releases expires", _days),
+    Setting("SNAPSHOT_DAYS", "60", "days until the snapshot expires (renewed by lantern sign --refresh)", _days),
+    Setting("TIMESTAMP_DAYS", "14", "days until the timestamp expires (renewed by lantern sign --refresh)", _days),
     Setting("MIRROR_CONNECTIONS", "4", "parallel connections of lantern mirror", _count),
     Setting("MIRROR_TIMEOUT", "30", "idle timeout of lantern mirror's connections in seconds", _count),
     Setting("MIRROR_RETRIES", "5", "retries of lantern mirror per failed request", _count),

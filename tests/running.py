@@ -14,6 +14,8 @@ LANTERN = (sys.executable, "-P", "-m", "api")
 # The program with another format of its index: what a newer version is to an older one.
 _NEWER = "import api.__main__ as program, api.index.layout as layout; layout.FORMAT = 'other'; program.main()"
 OTHER = (sys.executable, "-P", "-c", _NEWER)
+# The same without root's right to read and write everything, whoever runs the tests.
+POWERLESS = (*(("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.getuid() == 0 else ()), *LANTERN)
 START_SECONDS = 30
 
 

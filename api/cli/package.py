@@ -12,7 +12,7 @@ import click
 
 from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store, tell
 from api.model.errors import LanternError
-from api.store.releases import Gone, NotInStore, Release
+from api.store.releases import Gone, NotInStore, NotReady, Release
 
 HINT = "with --lenient what can be read is published, and what was wrong is told beside it"
 
@@ -120,7 +120,7 @@ def _previous(config: Config) -> Path | None:
         if error.entry.removed:
             return None
         raise
-    except NotInStore as error:
+    except (NotInStore, NotReady) as error:
         raise LanternError(
             f"version {version} is not in the store {config['STORE']}, so what was published is not known: name "
             "it with --from (its package.zip, or a folder), or build the package as it was before the edits"
@@ -178,7 +178,7 @@ def _side(name: str, config: Config) -> Iterator[Any]:
 
     try:
         path = store(config).version(name).folder
-    except NotInStore as error:
+    except (NotInStore, NotReady) as error:
         path = Path(name)
         if not path.exists():
             raise LanternError(f"{error}, and no file or folder {name}") from error

@@ -26,13 +26,14 @@ def serve(config: Config, source: Path | None) -> None:
     from api import server
     from api.index import making
     from api.seeing.log import configure, log
-    from api.store.releases import NotInStore, NotReady
+    from api.store.releases import Empty, NotInStore, NotReady
 
     configure(config["LOG"])
+    server.refuse_address(config["HOST"])
     shelf = store(config)
     try:
         shelf.latest()
-    except NotInStore:
+    except (Empty, NotInStore):
         built({**config, "PACKAGE": source or config["PACKAGE"]})
         server.replace(shelf.root)
     except NotReady:

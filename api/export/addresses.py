@@ -139,7 +139,8 @@ def _head(app: Flask, path: str) -> tuple[str | None, str]:
         if 300 < response.status_code < 304:
             return _head(app, response.headers["Location"].removeprefix(app.config["BASE_URL"]))
         if response.status_code >= 500:
-            raise ExportError(f"{path}: the app responds with status {response.status_code}")
+            told = app.test_client().get(path, headers=ACCEPT).get_json(silent=True) or {}  # HEAD has no body
+            raise ExportError(f"{path}: status {response.status_code}: {told.get('detail')}")
         return (response.content_type if response.status_code == 200 else None), path
 
 

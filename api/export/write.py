@@ -175,7 +175,8 @@ def _response(app: Flask, files: Files, address: Address) -> File:
     """The app's response as a file."""
     with app.test_client().get(address.goal or address.path, headers=ACCEPT) as response:
         if response.status_code != 200:
-            raise ExportError(f"{address.path}: the app responds with status {response.status_code}")
+            told = response.get_json(silent=True) or {}
+            raise ExportError(f"{address.path}: status {response.status_code}: {told.get('detail')}")
         return files.write(address.file, response.iter_encoded())
 
 

@@ -55,7 +55,11 @@ def spooled(content: Iterable[bytes]) -> IO[bytes]:
     if is_file(content):
         return content
     spool: IO[bytes] = tempfile.TemporaryFile()
-    spool.writelines(content)
+    try:
+        spool.writelines(content)
+    except BaseException:
+        spool.close()
+        raise
     spool.seek(0)
     return spool
 

@@ -90,6 +90,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotReady, lambda e: problem("not-ready", str(e)))
     app.register_error_handler(NoIndex, _no_index)
     app.register_error_handler(TooSlow, lambda e: problem("too-slow", str(e)))
+    app.register_error_handler(OSError, _disk)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _internal)
 
@@ -101,6 +102,12 @@ def _no_index(error: NoIndex) -> Response:
     store.missing(releases)
     why = "; ".join([str(error), *(making.reason(release) for release in releases)])
     return problem("not-ready", f"{why}.")
+
+
+def _disk(error: OSError) -> Response:
+    """What the system refuses, such as a file without rights or a full disk: until somebody mends it."""
+    log.error("request %s failed: %s", request.environ.get("lantern.request_id", ""), error)
+    return problem("not-ready", f"The server's disk refused: {error.strerror or 'it cannot be read'}.")
 
 
 def _http(error: HTTPException) -> Response:

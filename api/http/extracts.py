@@ -1,6 +1,7 @@
 """XLSX and Parquet of some rows: written by another process, which may hold the libraries that take memory."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,15 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
             raise TooSlow(WAITED)
         try:
             command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), format.name]
-            subprocess.run(command, check=True, timeout=min(seconds_left(), threading.TIMEOUT_MAX))
+            environ = {**os.environ, "TMPDIR": name}  # what it leaves when it is killed goes with the rest
+            done = subprocess.run(command, env=environ, timeout=min(seconds_left(), threading.TIMEOUT_MAX))
         except subprocess.TimeoutExpired as error:
             raise TooSlow(WAITED) from error
         finally:
             _extracts.release()
+        if done.returncode == os.EX_IOERR:  # it has said more, in the log
+            raise OSError("an extract could not be written")
+        done.check_returncode()
         return (folder / "extract").open("rb")
 
 

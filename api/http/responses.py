@@ -37,7 +37,8 @@ from api.http.request import (
 from api.model import published
 from api.model.files import DRAFT, MANIFEST, SUMS
 from api.query import parse
-from api.store.releases import Release, Store
+from api.store.manifest import File, holds
+from api.store.releases import NotReady, Release, Store
 
 JSON_TYPE = "application/json"
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # a value as JSON, without spaces
@@ -150,7 +151,7 @@ def _ranged() -> bool:
 
 def has_file(release: Release, path: str) -> bool:
     """Whether a release has a file that is given out: what its manifest names, and itself."""
-    return (path in release.files or path in OWN_TYPES) and (release.folder / path).is_file()
+    return path in release.files or (path in OWN_TYPES and (release.folder / path).is_file())
 
 
 def release_file(
@@ -160,9 +161,11 @@ def release_file(
 
     `media_type` is another than the manifest's. Raises NotFound for anything else.
     """
-    if not has_file(release, path):
-        raise NotFound
     entry, target = release.files.get(path), (release.folder / path).absolute()
+    if entry is None and not has_file(release, path):
+        raise NotFound
+    if entry and not holds(target, File(path, entry["bytes"], entry["sha256"]), deep=False):
+        raise _damaged(release, path)
     tag = entry["sha256"] if entry else release.build
     media_type = media_type or (entry["media_type"] if entry else OWN_TYPES[path])
     headers = [*_headers(release, immutable), ("Content-Security-Policy", SANDBOX)]
@@ -178,7 +181,10 @@ def release_file(
         return NotModified(status=304, headers=[*headers, ("ETag", known)])
     headers += [("Content-Type", header_text(media_type)), ("Accept-Ranges", "bytes")]
     if small:
-        return _sent(target.read_bytes(), None, tag, encoding, headers, digest=True)
+        content = target.read_bytes()
+        if entry and hashlib.sha256(content).hexdigest() != tag:
+            raise _damaged(release, path)
+        return _sent(content, None, tag, encoding, headers, digest=True)
     request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # answered above: werkzeug takes any later date for a match
     response = send_file(target, "application/octet-stream", etag=tag, last_modified=made, conditional=True)
     for name in ("Date", "Content-Disposition"):  # the server writes the one; nobody needs the other
@@ -187,6 +193,10 @@ def release_file(
         headers.append(("Repr-Digest", _digest(bytes.fromhex(tag))))
     response.headers.update(headers)
     return response
+
+
+def _damaged(release: Release, path: str) -> NotReady:
+    return NotReady(f"{path} of release {release.version} is missing or damaged on this server")
 
 
 def _sent(
@@ -318,7 +328,7 @@ def _about(release: Release, dataset: str) -> tuple[dict[str, Any], dict[str, An
 def original(link: str) -> str:
     """The address of the same thing at the origin; on the origin itself, the link as it is."""
     copied = copied_from()
-    return copied.upstream + link.removeprefix(base()) if copied else link
+    return copied.upstream + link.removeprefix(base()) if copied and copied.upstream else link
 
 
 def copied_from() -> mirror.MirrorStatus | None:

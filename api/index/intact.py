@@ -54,7 +54,7 @@ def _hashed(index: Path, deep: bool = True) -> Known:
         unlisted = {*os.listdir(index)} ^ {INDEX_LIST, *(entry["name"] for entry in listing["files"])}
     except OSError:
         return Known(paths, state, "is missing")
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         return Known(paths, state, f"{DAMAGED}: {INDEX_LIST} cannot be read ({error!r})")
     if other:
         return Known(paths, state, f"is of the format {listing['format']!r}")

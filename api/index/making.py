@@ -32,6 +32,7 @@ PATIENCE = 3_600.0  # seconds to wait for another maker
 AGAIN = 5.0  # seconds until a server tries again what failed
 DATA = "data"  # the folder of a release that an index is made of
 log = logging.getLogger("lantern")
+_failures: dict[Path, str] = {}  # of this process: the file beside the index may be what cannot be written
 
 
 class NotMade(LanternError):
@@ -49,10 +50,15 @@ def good(release: Release) -> bool:
 
 def reason(release: Release) -> str:
     """Why a release has no index: what the last maker said, if one failed."""
+    return failed(release) or "its index is being made"
+
+
+def failed(release: Release) -> str:
+    """Why the index of a release could not be made, "" where nobody tried and failed."""
     try:
         return _failure(release.index).read_text(encoding="utf-8")
     except OSError:
-        return "its index is being made"
+        return _failures.get(release.index, "")
 
 
 def make(release: Release, again: bool = False, apart: bool = False) -> bool:
@@ -71,7 +77,7 @@ def make(release: Release, again: bool = False, apart: bool = False) -> bool:
             with beside(release.folder, folder, apart) as finished:
                 place(finished(), release.index)
     except OSError as error:
-        raise NotMade(_failed(release.index, f"its index cannot be written: {error}")) from error
+        raise NotMade(_failed(release.index, f"its index cannot be written: {_said(error)}")) from error
     except NotMade as error:
         _failed(release.index, str(error))
         raise
@@ -103,7 +109,7 @@ def beside(release: Path, folder: Path, apart: bool = False) -> Iterator[Callabl
         try:
             aside = stack.enter_context(atomic_files.workplace(folder, ASIDE))
         except OSError as error:
-            raise NotMade(f"no index can be written in {folder}: {error.strerror}") from error
+            raise NotMade(f"no index can be written: {_said(error)}") from error
         if not apart and sum(path.stat().st_size for path in (release / DATA).rglob("*")) < LARGE:
             yield lambda: _write(release, aside)
             return
@@ -128,8 +134,12 @@ def _write(release: Path, aside: Path) -> Path:
     except sqlite3.OperationalError as error:  # such as a full disk
         if error.sqlite_errorname in ("SQLITE_ERROR", "SQLITE_TOOBIG"):  # or more than SQLite takes
             raise NotMade(f"its data cannot be indexed: {error}") from error
-        raise OSError(f"{aside}: {error}") from error
+        raise OSError(str(error)) from error
     except Exception as error:  # whatever a stranger's file makes a reader fail with
+        import duckdb  # loaded already, by the writer
+
+        if isinstance(error, duckdb.IOException):
+            raise OSError(str(error).rpartition("Original error: ")[2]) from error
         raise NotMade(f"its data cannot be indexed: {error!r}") from error
     return aside
 
@@ -139,7 +149,13 @@ def place(aside: Path, index: Path) -> None:
     (aside / INDEX_LIST).write_bytes(intact.listed(aside, index.parent.name))
     atomic_files.settle(aside)
     atomic_files.swap(aside, index, aside.with_name("old"))
+    _failures.pop(index, None)
     _failure(index).unlink(missing_ok=True)
+
+
+def _said(error: OSError) -> str:
+    """What the system said, without a path of this machine: everybody may read it."""
+    return f"{Path(error.filename).name}: {error.strerror}" if error.filename else str(error)
 
 
 def _failure(index: Path) -> Path:
@@ -147,6 +163,7 @@ def _failure(index: Path) -> Path:
 
 
 def _failed(index: Path, why: str) -> str:
+    _failures[index] = why
     with suppress(OSError):
         atomic_files.write_new(_failure(index), why.encode())
     return why
@@ -173,7 +190,7 @@ def _made_here(index: Path) -> bool:
         listing = json.loads((index / INDEX_LIST).read_bytes())
         names = {INDEX_LIST, *(entry["name"] for entry in listing["files"])}
         return bool(listing["format"] == index.parent.name and {*os.listdir(index)} <= names)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
 
 

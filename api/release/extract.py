@@ -3,6 +3,7 @@ libraries. `python -m api.release.extract FOLDER FORMAT` reads FOLDER/datapackag
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -23,4 +24,8 @@ def write(folder: Path, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), sys.argv[2])
+    try:
+        write(Path(sys.argv[1]), sys.argv[2])
+    except OSError as error:
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_IOERR)

@@ -40,7 +40,9 @@ def read(data: bytes) -> tuple[Entry, ...]:
         raise BadList(f"the list of releases has {len(data)} bytes: at most {manifest.LARGEST} are read")
     try:
         entries = tuple(_entry(item) for item in json.loads(data)["releases"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadList("the list of releases is nested too deeply") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadList(f"not a list of releases: {error!r}") from error
     if len({entry.version for entry in entries}) != len(entries):
         raise BadList("a version is listed twice in the list of releases")
@@ -52,6 +54,7 @@ def _entry(item: Mapping[str, object]) -> Entry:
     for name, value in values.items():
         if not isinstance(value, str) and not (name in ("published_at", "withdrawn") and value is None):
             raise ValueError(f"the list of releases has {value!r} for {name!r}: expected text")
+        str(value).encode()  # which half a character is not
     at, removed = item.get("withdrawn_at"), item.get("removed", False)
     if at is not None and (not isinstance(at, str) or dates.utc(datetime.fromisoformat(at)) != at):
         raise ValueError(f"the list of releases has {at!r} for 'withdrawn_at': expected a time in UTC")
@@ -74,7 +77,7 @@ def of(root: Path) -> tuple[Entry, ...]:
         stat = path.stat()
     except FileNotFoundError:
         return ()
-    return _read(path, stat.st_mtime_ns, stat.st_ino)
+    return _read(path, stat.st_ctime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=16)

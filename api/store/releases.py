@@ -25,11 +25,13 @@ from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, INDEX_LIST, MANIFEST, MIRROR, RELEASE_INDEX, RELEASES, UPSTREAM, WITHDRAWN
 from api.store import release_index
 from api.store.manifest import FORMAT, BadManifest, read
+from api.store.signatures import FOLDER as SIGNED
 
 log = logging.getLogger("lantern")
 
 LEFT_OUT = ("file", "dataset", "reason")  # of a manifest: which file does not hold which dataset, and why
 RECHECK_SECONDS = 1.0
+STORE = "store"  # in `problems`: nothing is there, and nothing says that anything was
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
 
@@ -51,7 +53,11 @@ class Gone(NotInStore):
 
 
 class NotReady(LanternError):
-    """No release can be served yet."""
+    """What is asked for cannot be served now, and may be later."""
+
+
+class Empty(NotReady):
+    """The store is not there, or holds no release: of one whose disk is not mounted nothing else is known."""
 
 
 class Unreadable(LanternError):
@@ -107,7 +113,9 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None, since:
         raise Unreadable(f"{Path(error.filename or folder).name}: {error.strerror}") from error
     except BadManifest as error:
         raise Unreadable(str(error)) from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise Unreadable("its manifest or descriptor is nested too deeply") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Unreadable(f"its manifest or descriptor cannot be read: {error!r}") from error
 
 
@@ -125,6 +133,9 @@ def _open(folder: Path, index: Path, raw: bytes, described: bytes, withdrawn: st
         raise Unreadable("its manifest has media types that are no text")
     if not all(isinstance(one[key], str) for one in manifest.get("left_out", []) for key in LEFT_OUT):
         raise Unreadable("its manifest does not say in words what was left out")
+    said = [manifest.get("previous"), manifest.get("notes"), *manifest.get("change_kinds", [])]
+    if not isinstance(manifest.get("changes", {}), dict) or not all(isinstance(one, str | None) for one in said):
+        raise Unreadable("its manifest does not say in words what changed")
     reason = (withdrawn or "").encode()
     tag, build = (hashlib.sha256(part + reason).hexdigest()[:24] for part in (described, raw))
     model = package(json.loads(described))
@@ -150,14 +161,15 @@ def _stamp(path: Path) -> tuple[int, ...]:
         stat = path.stat()
     except OSError:
         return ()
-    return (stat.st_mtime_ns, stat.st_ino, stat.st_nlink)
+    return (stat.st_ctime_ns, stat.st_ino, stat.st_nlink)  # also when its rights do
 
 
 class Store:
     """The releases of one folder, read again when the folder changes (checked once a second at most).
 
     `index` is the folder of the indexes that this program asks; `missing` is called with the releases that have none
-    there, at each look. What cannot be read is left out, logged once, and in `problems`: by version, with the reason.
+    there, at each look. What cannot be read is left out, logged once, and in `problems`: by version, or the name of
+    what else is wrong in the store, with the reason.
     """
 
     def __init__(
@@ -178,7 +190,10 @@ class Store:
         if self._due() and self._looking.acquire(blocking=not self.generation):  # all wait for the very first look
             try:
                 if self._due():
-                    self._look()
+                    try:
+                        self._look()
+                    except OSError as error:  # of a disk that fails: what is known stays
+                        log.warning("the store %s cannot be looked at: %s", self.root, error)
                     self._checked = time.monotonic()
             finally:
                 self._looking.release()
@@ -207,10 +222,12 @@ class Store:
     def _read(self, folders: Sequence[Path]) -> tuple[Release, ...]:
         problems: dict[str, str] = {}
         try:
-            self._list = release_index.of(self.root)
+            self._list = release_index.of(self.root) or self._lost()
         except (OSError, release_index.BadList) as error:  # what was known to be withdrawn stays so
-            problems[RELEASE_INDEX] = f"{error}; releases withdrawn since it was last read are not known"
+            told = getattr(error, "strerror", None) or error  # without a path of this machine
+            problems[RELEASE_INDEX] = f"{told}; releases withdrawn since it was last read are not known"
         entries = {entry.version: entry for entry in self._list}
+        signed = {entry.version: entry.manifest for entry in self._list} if os.path.isdir(self.root / SIGNED) else {}
         by_version: dict[str, Release] = {}
         for path in folders:
             usual = "no reason is known" if path.parent.name == WITHDRAWN else None
@@ -222,16 +239,33 @@ class Store:
                 release = open_release(path, self.index, reason or usual, since)
                 if release.version != path.name:
                     raise Unreadable(f"its manifest says that it is version {release.version}")
+                if signed.get(path.name) not in (None, hashlib.sha256(release.raw).hexdigest()):
+                    raise Unreadable("its manifest is not the one that was signed")
                 by_version.setdefault(path.name, release)
             except Unreadable as error:
-                if not os.path.lexists(path):  # it is being moved: the next look finds it
+                if path.parent == self.root:  # releases/ itself
+                    problems[path.name] = f"it cannot be read: {str(error).rpartition(': ')[2]}"
+                elif not os.path.lexists(path):  # it is being moved: the next look finds it
                     return self._releases
-                problems[path.name] = str(error)
+                else:
+                    problems[path.name] = str(error)
+        if not by_version and not entries and not problems:
+            problems[STORE] = "it holds no release" if os.path.isdir(self.root) else "it is not there"
+        partial = os.path.lexists(self.root / MIRROR) or RELEASES in problems  # a mirror may hold some releases only
+        for version in [] if partial else signed:
+            if version not in by_version and entries[version].withdrawn is None:
+                problems.setdefault(version, "it was signed, and its files are not there")
         for name, reason in problems.items():
-            if self.problems.get(name) != reason:
+            if self.problems.get(name) != reason and (name != STORE or self._releases):  # which a build may fill
                 log.warning("%s in %s is not served: %s", name, self.root, reason)
         self.problems = problems
         return tuple(sorted(by_version.values(), key=lambda release: order(release.version), reverse=True))
+
+    def _lost(self) -> tuple[release_index.Entry, ...]:
+        """The list of a store that has none: (), unless it had one."""
+        if self._list and os.path.isdir(self.root):
+            raise release_index.BadList("it is missing")
+        return ()
 
     def withdrawn(self) -> dict[str, release_index.Entry]:
         """The releases that were withdrawn, by version; also those whose files were removed."""
@@ -241,15 +275,24 @@ class Store:
     def latest(self) -> Release:
         """The newest release that was not withdrawn and has its index.
 
-        Raises NotReady where there are releases and none can be served yet, NotInStore where there are none.
+        Raises NotReady where none can be served now, NotInStore where every release was withdrawn.
         """
         usable = [release for release in self.releases() if release.withdrawn is None]
         for release in usable:
             if release.index in self._indexed:
                 return release
-        if usable or (self.problems and not self._releases):
+        self.refuse_empty()
+        if usable:
             raise NotReady("no release can be served yet: indexes are made, see /readyz")
-        raise NotInStore("the store holds no release" if not self._releases else "every release was withdrawn")
+        raise NotInStore("every release was withdrawn")
+
+    def refuse_empty(self) -> None:
+        """Raise Empty where nothing is in the store, NotReady where it cannot be said what is."""
+        here = self.releases()
+        if STORE in self.problems:
+            raise Empty(f"the store holds no release: {self.problems[STORE]}")
+        if self.problems and (not here or RELEASES in self.problems):
+            raise NotReady("the store cannot be read now, see /readyz")
 
     def version(self, version: str) -> Release:
         """The release of a version. Raises NotInStore naming it (Gone), NotReady for one that cannot be read."""
@@ -261,25 +304,42 @@ class Store:
         if entry := self.withdrawn().get(version):
             raise Gone(entry)
         raise NotInStore(f"there is no release {version}", version)
+        self.refuse_empty()
+        entry = self.withdrawn().get(version)
+        reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
+        raise NotInStore(reason, version)
+
+    def _refuse_older(self, release: Release, moment: date | datetime) -> None:
+        """Raise NotReady where a later release was current at a moment, and cannot be read."""
+        for entry in self._list:
+            published = entry.version in self.problems and dates.moment(entry.published_at)
+            if published and _past(published, moment) and order(entry.version) > order(release.version):
+                raise NotReady(f"release {entry.version} cannot be read: {self.problems[entry.version]}")
 
     def as_of(self, moment: date | datetime) -> Release:
         """The newest release published by the end of a day (UTC), or by a moment, and not withdrawn.
 
-        Raises NotInStore before the first, naming the releases of which no date is known.
+        Raises NotInStore before the first, naming the releases of which no date is known, NotReady for one that cannot
+        be read.
         """
         undated = []
+        self.refuse_empty()
         for release in self.releases():
             if release.published_at is None:
                 undated += [release.version] if release.withdrawn is None else []
                 continue
             published = datetime.fromisoformat(release.published_at)
-            past = published <= moment if isinstance(moment, datetime) else published.date() <= moment
-            if past and release.withdrawn is None:
+            if _past(published, moment) and release.withdrawn is None:
+                self._refuse_older(release, moment)
                 return release
         reason = f"nothing was published on or before {moment.isoformat()}"
         if undated:
             reason += f"; when {', '.join(undated)} was published is not known: name it by `version`"
         raise NotInStore(reason, moment.isoformat())
+
+
+def _past(published: datetime, moment: date | datetime) -> bool:
+    return published <= moment if isinstance(moment, datetime) else published.date() <= moment
 
 
 def _names(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,11 @@ from api.model import dates
 from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, release_index
 from api.store.releases import is_copy
+from api.store.signatures import SIGNED_AT
 from api.trust import metadata, signable
 from api.trust.keys import MAKING, ROLES, Keyring, Tell, TrustError, keyring
+
+CLOCK = timedelta(minutes=5)  # by which the clocks of two machines that sign may differ
 
 
 def sign_store(
@@ -34,13 +37,19 @@ def sign_store(
 
     A store without keys gets some, and `tell` is called with a warning. What is signed already and valid for a while
     is left alone. Raises TrustError where the store must not be signed: a release changed, is missing or has names
-    that mirrors refuse, a key is missing, or the store is a mirror.
+    that mirrors refuse, a key is missing, or the store is a mirror; with `refresh` also where nobody would accept the
+    signature: the root expired, or this clock is behind the last signature.
     """
     keys, now = keys or keyring(root), now or datetime.now(UTC)
     with _signing(root) as (current, state):
         if current:
             (keys.folder / MAKING).unlink(missing_ok=True)
             _renew(root, current, keys, now, tell)
+            doubts = _doubts(current, state, keys, now)
+            if refresh and doubts:
+                raise TrustError("; ".join(doubts))
+            for doubt in doubts:
+                tell(doubt)
         elif refresh:
             raise TrustError(f"{root} was never signed: run `lantern build` or `lantern sign` first")
         else:
@@ -173,6 +182,8 @@ def _renew(root: Path, current: Root, keys: Keyring, now: datetime, tell: Tell) 
         return
     signers = keys.signers(current, "root")
     if len(signers) < current.roles["root"].threshold:
+        if current.is_expired(now):
+            return  # see _doubts
         tell(
             f"the root expires on {current.expires:%Y-%m-%d}: fetch its key and run `lantern sign`, or mirrors stop "
             "following on that day"
@@ -180,6 +191,23 @@ def _renew(root: Path, current: Root, keys: Keyring, now: datetime, tell: Tell) 
         return
     current.version, current.expires = current.version + 1, keys.expiry("root", now)
     _write_root(root, current.version, _sealed(current, signers))
+
+
+def _doubts(current: Root, state: metadata.State | None, keys: Keyring, now: datetime) -> list[str]:
+    """Why nobody would accept what is signed now."""
+    doubts = []
+    if current.is_expired(now):
+        doubts.append(
+            f"the root expired on {current.expires:%Y-%m-%d}: no mirror follows until it is renewed; put its key into "
+            f"{keys.folder} and run `lantern sign`"
+        )
+    last = state and dates.moment(state.timestamp.signed.unrecognized_fields.get(SIGNED_AT))
+    if last and now < last - CLOCK:
+        doubts.append(
+            f"the clock says {dates.utc(now)}, and the last signature was made at {dates.utc(last)}: set the clock; if "
+            "it is right and was fast then, `lantern keys rotate timestamp` signs anew"
+        )
+    return doubts
 
 
 def _write_root(root: Path, version: int, data: bytes) -> None:
@@ -224,6 +252,8 @@ class RoleSigner:
         else:
             version = old.signed.version + 1 if old else 1
             signed = kind(version, expires=self.keys.expiry(role, self.now), **content)
+            if kind is Timestamp:
+                signed.unrecognized_fields[SIGNED_AT] = dates.utc(self.now)
             data = _sealed(signed, [*self.keys.needed(self.root, role), *self.also.get(role, ())])
             atomic_files.write(metadata.role_path(self.store, role, version), data)
         return MetaFile.from_data(version, data, ["sha256"])

@@ -1,6 +1,7 @@
 """Files byte for byte: those of the releases, and the signed metadata for any TUF client (docs/MIRRORS.md)."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from werkzeug.exceptions import NotFound
 from api.http.request import refuse_parameters, store
 from api.http.responses import IMMUTABLE, JSON_TYPE, release_file
 from api.model.files import RELEASE_INDEX, RELEASES
-from api.store.releases import Gone
+from api.store.releases import Gone, NotReady
+from api.store.signatures import FOLDER
 
 blueprint = Blueprint("files", __name__)
 tuf = Blueprint("tuf", __name__)
@@ -51,8 +53,14 @@ def _small(path: Path, fixed: bool) -> Response:
     """A small JSON file, read whole: it may be replaced at any moment."""
     try:
         body = path.read_bytes()
-    except OSError as error:
-        raise NotFound from error
+    except FileNotFoundError as error:
+        here = store()
+        here.refuse_empty()
+        # Clients ask for the next root to learn that there is none; a store that was never signed has none of them.
+        lost = [name for name in (FOLDER, RELEASE_INDEX) if not os.path.lexists(here.root / name)]
+        if FOLDER not in lost if fixed else lost[1:]:
+            raise NotFound from error
+        raise NotReady(f"{path.name} is missing on this server") from error
     response = Response(body, content_type=JSON_TYPE)
     response.set_etag(hashlib.sha256(body).hexdigest())
     response.headers["Cache-Control"] = IMMUTABLE if fixed else "no-cache"

@@ -1,61 +1,66 @@
 """Whether the server is alive, and whether it is ready."""
 
-from dataclasses import asdict
+import logging
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response
+from flask import Blueprint, Response, current_app, jsonify, make_response
 
-from api import mirror
+from api.http import condition
 from api.http.errors import ProblemError
 from api.http.request import refuse_parameters, store
-from api.index import making, sqlite
-from api.store.releases import NotInStore, NotReady, Release, has_index
 
 blueprint = Blueprint("health", __name__)
+log = logging.getLogger("lantern")
 
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """The server is alive; the release it serves and, on a mirror, its origin ("degraded" when the copy is stale)."""
+    """The server is alive; what it serves, until when its signatures are valid and, on a mirror, when it was synced.
+
+    "degraded" when something needs a person: `warnings` says what.
+    """
     refuse_parameters()
-    try:
-        version = store().latest().version
-    except (NotInStore, NotReady):
-        version = None
-    copied = mirror.status(store().root)
-    if copied is None:
-        return _uncached({"status": "ok", "version": version})
-    status = "degraded" if copied.stale else "ok"
-    return _uncached({"status": status, "version": version, "mirror": {**asdict(copied), "stale": copied.stale}})
+    here, now = store(), condition.now()
+    found = _warnings()
+    version = condition.latest(here, found)
+    degraded = version is None or not all(one.passing for one in found)
+    body = {
+        "status": "degraded" if degraded else "ok",
+        "version": version,
+        "signatures": condition.signed(here, now),
+        "warnings": [one.told for one in found],
+    }
+    copied = condition.copied(here, now)
+    return _uncached(body if copied is None else {**body, "mirror": copied})
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """The server is ready: the data of a release can be read; what cannot is in the warnings. 503 otherwise."""
+    """The server is ready: the data of a release can be read; what is wrong is in the warnings. 503 otherwise."""
     refuse_parameters()
-    here = store().releases()
-    warnings = [{"version": version, "reason": reason} for version, reason in store().problems.items()]
-    served = ""
-    for release in here:
-        reason = _reason(release, deep=not served)
-        if reason:
-            warnings.append({"version": release.version, "reason": reason})
-        elif not served and release.withdrawn is None:
-            served = release.version
-    if not served:
-        detail = "no release can be served yet" if here or warnings else "the store holds no release"
-        raise ProblemError("not-ready", detail, warnings=warnings)
-    return _uncached({"status": "ready", "version": served, "warnings": warnings})
+    here = store()
+    found = _warnings()
+    told = [one.told for one in found]
+    served = condition.latest(here, found)
+    if served is None:
+        raise ProblemError("not-ready", "no release can be served now", warnings=told)
+    return _uncached({"status": "ready", "version": served, "warnings": told})
 
 
-def _reason(release: Release, deep: bool) -> str:
-    """Why the data of a release cannot be read, "" where they can; the bytes of its index are compared if `deep`."""
-    try:
-        if deep:
-            sqlite.check(release.index)
-    except sqlite.NoIndex as error:
-        return making.reason(release) if not has_index(release) else str(error)
-    return "" if has_index(release) else making.reason(release)
+def _warnings() -> list[condition.Warned]:
+    """What is wrong; what nothing else logs is logged once."""
+    found = condition.warnings(store(), current_app.config, condition.now())
+    for one in found:
+        if one.served:
+            _log(one.version, store().root, one.reason)
+    return found
+
+
+@lru_cache(maxsize=1_000)
+def _log(about: str, root: Path, reason: str) -> None:
+    log.warning("%s in %s: %s", about, root, reason)
 
 
 def _uncached(data: dict[str, Any]) -> Response:

@@ -52,7 +52,7 @@ def every_release() -> list[dict[str, Any]]:
 
 
 def current() -> Release:
-    """The latest release; where every release was withdrawn, the newest of them. Raises NotInStore for none."""
+    """The latest release; where every release was withdrawn, the newest of them. Raises NotReady for none."""
     here = store().releases()
     usable = any(release.withdrawn is None for release in here)
     return store().latest() if usable or not here else here[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from api.index.survey import Column, Survey, records
 from api.model import dates, moments, types
@@ -54,7 +55,10 @@ def write(package: Package, surveys: Sequence[Survey], path: Path, data_first: b
         _sheet(book.add_worksheet(names[survey.table.name]), survey, formats)
     if data_first:
         _contents(book, package, surveys, names, formats)
-    book.close()
+    try:
+        book.close()
+    except FileCreateError as error:  # what it makes of the system's errors
+        raise OSError(str(error)) from error
     archive.repack(work, path, package.created)
     work.unlink()
 
