@@ -45,7 +45,7 @@ def utc_text(moment: datetime) -> str:
 
 
 # Of a mirror whose mirror.json cannot be read, unless it could before: a copy never passes for the original.
-UNKNOWN = MirrorStatus("", "", "", None, "", "", "all")
+UNKNOWN = MirrorStatus("", "", None, "", "", "all", "")
 _known: dict[Path, MirrorStatus] = {}
 
 
