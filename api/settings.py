@@ -118,7 +118,6 @@ SETTINGS = (
     Setting(
         "METRICS", "", "where lantern serve answers Prometheus: HOST:PORT or unix:PATH (empty: nowhere)", _listener
     ),
-    Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)"),
     Setting("KEYS", "", "folder of the signing keys (empty: `keys` beside the store)", _folder_if_any),
     Setting("KEYS_PASSPHRASE", "", "passphrase of the signing keys (empty: prompted for when needed)"),
     Setting("ROOT_DAYS", "730", "days until the signed root expires (renewed with the offline key)", _days),

@@ -46,7 +46,15 @@ DATA = [GUNS, f"{GUNS}/a", f"{GUNS}/a/history", f"{GUNS}.csv?value__gte=1", "/v1
 DATA += ["/", "/v1/", "/openapi.json", "/v1/releases", "/v1/releases.atom", "/releases/latest/README.md"]
 SIGNED = ["/tuf/timestamp.json", "/tuf/1.root.json", "/releases.json"]
 EVERY = [*DATA, CHANGES, *OF_THE_NEW, *OF_THE_OLD, NEW_FILE, *SIGNED]
-STATUS = MirrorStatus("https://origin.example", "2026-11-01T00:00:00Z", "1.1.0", "2099-01-01T00:00:00Z", "ab", "all")
+STATUS = MirrorStatus(
+    "https://origin.example",
+    "2026-11-01T00:00:00Z",
+    "1.1.0",
+    "2099-01-01T00:00:00Z",
+    "ab",
+    "all",
+    "https://origin.example",
+)
 
 
 class Way(NamedTuple):

@@ -53,7 +53,8 @@ def place(shelf: Path, tmp_path: Path) -> Path:
     """The same, of one's own, with an empty folder for what is temporary."""
     shutil.copytree(shelf, tmp_path / "shelf")
     (tmp_path / "shelf/keys").chmod(0o700)
-    (tmp_path / "shelf/temporary").mkdir()
+    for name in ("temporary", "other"):  # the second: for stores that have no keys beside them
+        (tmp_path / "shelf" / name).mkdir()
     return tmp_path / "shelf"
 
 
@@ -104,10 +105,10 @@ def one_line(done: "subprocess.CompletedProcess[str]", status: int, *said: str) 
     ],
 )
 def test_a_wrong_setting_is_said_before_anything_starts(place: Path, setting: str, value: str, said: str) -> None:
-    environ = {"PORT": "0", setting: value, "LANTERN_STORE": str(place / "new")}
+    environ = {"PORT": "0", setting: value, "LANTERN_STORE": str(place / "other/new")}
     done = CliRunner().invoke(main, ["serve", str(place / "package")], env=environ)
     assert (done.exit_code, said in done.output.splitlines()[-1]) == (2, True), done.output
-    assert not (place / "new").exists()
+    assert not (place / "other/new").exists()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -138,23 +139,26 @@ def test_a_store_that_cannot_be_written_is_said_in_a_line(place: Path, command: 
 
 @pytest.mark.parametrize("command", ["serve package", "build package", "index", "sign", "keys init"])
 def test_a_store_that_cannot_be_made_is_said_in_a_line(place: Path, command: str) -> None:
-    place.chmod(0o555)
+    other = place / "other"
+    other.chmod(0o555)
     try:
-        done = lantern(place, command, running.POWERLESS, LANTERN_STORE="new")
+        done = lantern(place, command, running.POWERLESS, LANTERN_STORE="other/new")
         one_line(done, 2 if command == "index" else 1, "Permission denied")
     finally:
-        place.chmod(0o755)
+        other.chmod(0o755)
 
 
 # A full disk
 
 
 DISKS = [
-    (command, most) for command in ("build package --store new", "index", "export site") for most in (1, 9_000, 150_000)
+    (command, most)
+    for command in ("build package --store other/new", "index", "export site")
+    for most in (1, 9_000, 150_000)
 ]
 
 
-@pytest.mark.parametrize(("command", "most"), [*DISKS, ("sign --refresh", 1), ("keys init --store new", 1)])
+@pytest.mark.parametrize(("command", "most"), [*DISKS, ("sign --refresh", 1), ("keys init --store other/new", 1)])
 def test_a_disk_that_is_full_is_said_in_a_line_and_nothing_is_left(place: Path, command: str, most: int) -> None:
     before = tree(place / "store")
     done = lantern(place, command, most=most)
@@ -195,7 +199,7 @@ def temporary(place: Path) -> list[str]:
 
 
 def test_what_a_killed_build_left_in_the_temporary_folder_is_removed_by_the_next_command(place: Path) -> None:
-    killed(place, "build package", lambda: [*(place / "temporary").glob("lantern-run-*/[!.]*")], store="new")
+    killed(place, "build package", lambda: [*(place / "temporary").glob("lantern-run-*/[!.]*")], store="other/new")
     assert [path.name[:12] for path in (place / "temporary").iterdir()] == ["lantern-run-"]
     assert lantern(place, "releases").returncode == 0
     assert [*(place / "temporary").iterdir()] == []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -234,10 +235,13 @@ def test_without_any_root_key_the_store_goes_on_and_says_what_it_lacks(store: Pa
     assert done.exit_code == 0 and f"is not in {keyring(store).folder}" in done.output
 
 
-def test_an_expired_root_is_renewed_where_its_key_is_and_mirrors_follow(store: Path, tmp_path: Path) -> None:
+def test_an_expired_root_is_renewed_where_its_key_is_and_mirrors_follow(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving(store, tmp_path / "log") as url:
         copy(url, tmp_path / "copy")
-        assert lantern(store, "keys", "rotate", "root", LANTERN_ROOT_DAYS="0").exit_code == 0
+        monkeypatch.setenv("LANTERN_ROOT_DAYS", "1")  # a day that began two days ago
+        sign_store(store, lambda _: None, now=datetime.now(UTC) - timedelta(days=2))
         time.sleep(RECHECK_SECONDS)
         with pytest.raises(MirrorError, match="expired"):
             copy(url, tmp_path / "copy")

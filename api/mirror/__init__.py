@@ -81,7 +81,7 @@ def _read(path: Path, _changed: int, _number: int) -> tuple[MirrorStatus, str]:
             raise ValueError("expected text")
         datetime.fromisoformat(found["stale_after"])
         _known[path] = MirrorStatus(**found)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"whose copy this is cannot be read: {getattr(error, 'strerror', None) or error}"
         log.warning("%s: %s", path, reason)
         return _known.get(path, UNKNOWN), reason

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.model.files import MIRROR, RELEASE_INDEX, RELEASES, UPSTREAM, WITHDRAWN
+from api.model.files import MIRROR, RELEASE_INDEX, RELEASES, UNSIGNED, UPSTREAM, WITHDRAWN
 from api.store import atomic_files, release_index
 from api.trust import metadata
 from api.trust.keys import Tell
 
 MOST_NAMED = 5  # of what was moved
-UNSIGNED, FORMER, STAGING = "unsigned", "former", "tmp/mirror"
+FORMER, STAGING = "former", "tmp/mirror"
 FOLDERS = (RELEASES, WITHDRAWN, metadata.FOLDER, UPSTREAM, "tmp", STAGING)
 
 

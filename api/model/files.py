@@ -23,6 +23,7 @@ CHART_FILES = ("charts/{}.vl.json", "charts/{}.svg", "charts/{}.png")
 
 RELEASES = "releases"
 WITHDRAWN = "withdrawn"
+UNSIGNED = "unsigned"  # of a mirror: what its publisher did not sign, put aside
 RELEASE_INDEX = "releases.json"
 INDEX_LIST = "index.json"  # what an index holds; see api.index.intact
 UPSTREAM = "upstream"  # where a mirror keeps its upstream's metadata, which may be newer than what it has copied

@@ -65,7 +65,9 @@ def read(raw: bytes) -> Contents:
         entries = json.loads(raw)
         files = tuple(_file(entry) for entry in entries["files"])
         version, published_at = entries["version"], entries["published_at"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadManifest("the manifest is nested too deeply") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str | None):
         raise BadManifest("the manifest's version and published_at must be text, the latter null where none is known")

@@ -301,13 +301,10 @@ class Store:
                 return release
         if version in self.problems:
             raise NotReady(f"release {version} cannot be read: {self.problems[version]}")
+        self.refuse_empty()
         if entry := self.withdrawn().get(version):
             raise Gone(entry)
         raise NotInStore(f"there is no release {version}", version)
-        self.refuse_empty()
-        entry = self.withdrawn().get(version)
-        reason = f"release {version} was withdrawn: {entry.withdrawn}" if entry else f"there is no release {version}"
-        raise NotInStore(reason, version)
 
     def _refuse_older(self, release: Release, moment: date | datetime) -> None:
         """Raise NotReady where a later release was current at a moment, and cannot be read."""

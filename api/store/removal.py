@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from api.model.files import RELEASES, WITHDRAWN
+from api.model.files import RELEASES, UNSIGNED, WITHDRAWN
 from api.store import atomic_files
 
 
@@ -14,7 +14,9 @@ def left(root: Path, indexes: Path, version: str) -> list[Path]:
 
     `indexes` is the folder of the indexes of one format.
     """
-    places = [root / RELEASES / version, root / WITHDRAWN / version, root / "tuf" / "targets" / RELEASES / version]
+    aside = [root, *sorted((root / UNSIGNED).glob("*"))]  # where a mirror puts what the publisher did not sign
+    places = [folder / name / version for folder in aside for name in (RELEASES, WITHDRAWN)]
+    places.append(root / "tuf" / "targets" / RELEASES / version)
     # The names that api.store.releases and api.mirror.release give: 1.0.0-beta is another version than 1.0.0.
     named = re.compile(rf"({re.escape(version)}-[0-9a-f]{{16}}|damaged-{re.escape(version)})(\.failed)?").fullmatch
     both = (indexes.parent.glob("*/*"), (root / "tmp" / "mirror").glob("*"))
