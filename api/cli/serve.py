@@ -27,11 +27,11 @@ def serve(config: Config, source: Path | None) -> None:
     from api.index import making
     from api.store.releases import Empty, NotInStore, NotReady
 
-    server.refuse_address(config["HOST"])
     shelf = store(config)
     try:
         shelf.latest()
     except (Empty, NotInStore):
+        server.refuse_address(config["HOST"])
         built({**config, "PACKAGE": source or config["PACKAGE"]})
         server.replace(shelf.root)
     except NotReady:
