@@ -257,7 +257,7 @@ def _listener(host: str) -> socket.socket | None:
         return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=v6)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SettingError(f"cannot listen on LANTERN_HOST={host!r}, PORT={port}: {reason}") from error
+        raise SettingError(f"cannot listen on {host}, port {port}: {reason}") from error
 
 
 def _tell(form: str, proxies: int, arbiter: Arbiter) -> None:

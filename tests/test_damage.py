@@ -138,6 +138,11 @@ WAYS: dict[str, Way] = {
     "mirror.json has other types": Way(
         text("mirror.json", json.dumps({**vars(STATUS), "stale_after": None})), [], "whose copy this is cannot be read"
     ),
+    "mirror.json has other times": Way(
+        text("mirror.json", json.dumps({**vars(STATUS), "synced_at": "2026-11-01"})),
+        [],
+        "whose copy this is cannot be read",
+    ),
     "mirror.json is a folder": Way(lambda store: (store / "mirror.json").mkdir(), [], "Is a directory"),
     # the signatures
     "the signatures are gone": Way(gone("tuf"), SIGNED[:2], "tuf is missing"),
@@ -271,7 +276,7 @@ def test_an_index_that_cannot_be_written_costs_the_data_alone(whole: Path, tmp_p
         assert time.monotonic() < end, text
         time.sleep(0.05)
     done = subprocess.run([*running.LANTERN, "status", "--store", store], capture_output=True, text=True)
-    assert (done.returncode, "1.1.0: its index cannot be made: index is no folder" in done.stdout) == (1, True)
+    assert (done.returncode, "1.1.0: its index cannot be made: index cannot be written" in done.stdout) == (1, True)
 
 
 # At a real server, which may not read what root may, and again when all is as it was
@@ -329,7 +334,8 @@ def test_without_rights_it_costs_itself_alone_and_comes_back_by_itself(whole: Pa
             (store / name).chmod(mode)
         assert lost() == []
         store.rename(tmp_path / "away")
-        assert lost() == EVERY
+        assert {ask(server.url + path)[0] for path in EVERY} <= {200, 302, 503}  # before it is looked for
+        assert lost() == EVERY and not store.exists()
         assert ask(f"{server.url}/readyz")[1]["warnings"] == [{"version": "store", "reason": "it is not there"}]
         (tmp_path / "away").rename(store)
         assert lost() == []

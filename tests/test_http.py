@@ -516,8 +516,8 @@ def test_a_large_file_is_the_same_when_asked_again_and_a_problem_when_it_has_gon
     assert first.headers == again.headers == head.headers
     (tmp_path / "store/releases/1.0.0/data/large.csv").unlink()
     gone = client.get(path)
-    assert (gone.status_code, gone.content_type) == (404, PROBLEM)
-    assert client.get(path).status_code == 404
+    assert (gone.status_code, gone.content_type, gone.headers["Cache-Control"]) == (503, PROBLEM, "no-store")
+    assert client.get(path).status_code == 503
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])

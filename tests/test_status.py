@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 import running
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
-from newsroom import copy, origin, own_store, publish, states
+from newsroom import ROOT, copy, origin, own_store, publish, states
 
 from api import mirror
 from api.app import create_app
@@ -142,6 +143,38 @@ def test_a_disk_that_is_nearly_full_needs_somebody(store: Path) -> None:
     shutil.rmtree(store / "tuf")  # so that nothing says which manifest was signed
     needs = status(store)["needs"]
     assert not big.exists() and [need for need in needs if need.startswith(f"the disk of {store} is nearly full: ")]
+
+
+def table(head: str) -> dict[str, str]:
+    """A table of docs/OPERATIONS.md by its first column."""
+    text = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8").partition(f"{head}\n")[2].partition("\n\n")[0]
+    return dict(row.strip("| ").split(" | ", 1) for row in text.splitlines()[1:])
+
+
+def test_the_guide_says_what_the_document_holds_and_when_a_signature_ends_soon(store: Path) -> None:
+    found, said = status(store), table("| key | holds |")
+    assert re.findall("`([a-z_]+)`", " ".join(said)) == [*found]
+    for name, entry in (("releases", found["releases"][0]), ("disks", found["disks"][0])):
+        assert re.findall("`([a-z_]+)`", said[f"`{name}`"]) == [*entry]
+    assert re.findall("`([a-z_]+)`", said["`signatures`"]) == [*found["signatures"]["root"]]
+    days = re.findall(r"(\d+)(?: days)? \(`([a-z]+)`\)", table("| what | when |")["a signature"])
+    assert {role: int(number) for number, role in days} == signatures.SOON
+
+
+def test_the_commands_of_the_guide_run(store: Path, tmp_path: Path) -> None:
+    guide = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8").partition("## The index")[0]
+    commands = re.findall(r"^    (?:0 7 \* \* \* +)?((?:lantern|curl) .*?)(?:  +#.*)?$", guide, re.M)
+    assert len(commands) == 5
+    (tmp_path / "lantern").write_text(f'#!/bin/sh\nexec {" ".join(running.LANTERN)} "$@"\n')
+    (tmp_path / "lantern").chmod(0o755)
+    with running.lantern(tmp_path / "log", "serve", LANTERN_STORE=str(store)) as server:
+        environ = {**os.environ, "LANTERN_STORE": str(store), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        for command in commands:
+            line = command.replace("http://127.0.0.1:8000", server.url).replace("/tmp/", f"{tmp_path}/")
+            done = subprocess.run(["sh", "-c", line], env=environ, capture_output=True, text=True)
+            assert (done.returncode, done.stderr) == (0, ""), command
+            if command.startswith("curl"):
+                assert json.loads(done.stdout)["status"] in ("ok", "ready")
 
 
 # Signatures

@@ -32,6 +32,7 @@ def preview(config: Config) -> None:
     path = config["PACKAGE"].absolute()
     if path.suffix.lower() == ".zip":
         raise click.UsageError("a zip is not edited in place: name a folder or its descriptor")
+    server.refuse_address("127.0.0.1")
     own, folder = os.getpid(), Path(tempfile.mkdtemp(prefix="lantern-preview-"))
     (folder / "tmp").mkdir()
     environ = {**os.environ, "TMPDIR": str(folder / "tmp")}

@@ -34,6 +34,7 @@ def serve(config: Config, source: Path | None) -> None:
     try:
         shelf.latest()
     except (Empty, NotInStore):
+        server.refuse_address(config["HOST"])
         built({**config, "PACKAGE": source or config["PACKAGE"]})
         server.replace(shelf.root)
     except NotReady:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,19 @@ def status(config: Config, as_json: bool) -> None:
 
 
 def _found(shelf: Store, config: Config) -> dict[str, Any]:
-    now, releases = condition.now(), shelf.releases()
+    now, releases = datetime.now(UTC), shelf.releases()
     warned = condition.warnings(shelf, config, now)
     every = _releases(shelf, warned)
-    disks = [_disk(folder, releases) for folder in _folders(shelf)]
-    needs = [_sentence(one) for one in warned if not one.passing]
+    folders = [_there(place.absolute()) for place in (shelf.index, shelf.root)]
+    disks = [_disk(folder, releases) for folder in {folder.stat().st_dev: folder for folder in folders}.values()]
+    needs = [f"{one.version}: {one.reason}" for one in warned if not one.passing]
     if not signatures.of(shelf.root) and releases:
         needs.append("the store was never signed: run `lantern sign`")
     else:
         unsigned = [one["version"] for one in every if not one["signed"] and one["version"] not in shelf.problems]
         needs += [f"release {version} is not in the signed list: run `lantern sign`" for version in unsigned]
-    for disk in disks:
-        if disk["free"] < disk["needed"]:
-            needs.append(f"the disk of {disk['folder']} is nearly full: {_bytes(disk['free'])} are free")
+    full = [disk for disk in disks if disk["free"] < disk["needed"]]
+    needs += [f"the disk of {disk['folder']} is nearly full: {disk['free'] / 1e9:.3f} GB are free" for disk in full]
     return {
         "store": str(shelf.root.absolute()),
         "checked_at": utc_text(now),
@@ -62,10 +63,6 @@ def _found(shelf: Store, config: Config) -> dict[str, Any]:
         "disks": disks,
         "needs": needs,
     }
-
-
-def _sentence(one: condition.Warned) -> str:
-    return f"{one.version}: {one.reason}"
 
 
 def _releases(shelf: Store, warned: list[condition.Warned]) -> list[dict[str, Any]]:
@@ -93,14 +90,9 @@ def _releases(shelf: Store, warned: list[condition.Warned]) -> list[dict[str, An
     ]
 
 
-def _folders(shelf: Store) -> list[Path]:
-    """The folders of the store and of its indexes, or what there is of them; one where both are on one disk."""
-    places = []
-    for place in (shelf.root.absolute(), shelf.index.absolute()):
-        while not place.exists():
-            place = place.parent
-        places.append(place)
-    return places[:1] if places[0].stat().st_dev == places[1].stat().st_dev else places
+def _there(place: Path) -> Path:
+    """A folder, or what there is above it."""
+    return place if os.path.exists(place) else _there(place.parent)
 
 
 def _disk(folder: Path, releases: tuple[Release, ...]) -> dict[str, Any]:
@@ -129,17 +121,10 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         synced = mirror["synced_at"] or "at an unknown time"
         yield f"Mirror      of {mirror['upstream'] or 'an unknown origin'}, synced {synced}, holds {mirror['holds']}"
     for disk in found["disks"]:
-        yield f"Disk        {_bytes(disk['free'])} of {_bytes(disk['total'])} free in {disk['folder']}"
+        yield f"Disk        {disk['free'] / 1e9:.3f} of {disk['total'] / 1e9:.3f} GB free in {disk['folder']}"
     yield from (f"Needs you   {need}" for need in found["needs"])
     if not found["needs"]:
         yield "Nothing needs you."
-
-
-def _bytes(number: int) -> str:
-    size, units = float(number), ["B", "kB", "MB", "GB", "TB"]
-    while size >= 1000 and units[1:]:
-        size, units = size / 1000, units[1:]
-    return f"{size:.3g} {units[0]}"
 
 
 COMMANDS = (status,)

@@ -5,7 +5,7 @@ Few small files are looked at and nothing is verified: `lantern verify` reads ev
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,9 +61,8 @@ def of_releases(store: Store) -> Iterator[Warned]:
         lost = [path for path, entry in release.files.items() if not _there(release.folder / path, entry["bytes"])]
         if lost:
             more = f" and {len(lost) - 1} more" if lost[1:] else ""
-            yield Warned(
-                release.version, f"of its files {lost[0]}{more} cannot be served: missing or damaged", served=True
-            )
+            reason = f"of its files {lost[0]}{more} cannot be served: missing or damaged"
+            yield Warned(release.version, reason, served=True)
         if not has_index(release):
             yield _without_index(release)
         elif deep:
@@ -82,10 +81,9 @@ def _without_index(release: Release) -> Warned:
     place = release.index.parent
     while not os.path.exists(place) and place != place.parent:
         place = place.parent
-    if (reason := making.failed(release)) or os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
+    if (reason := making.failed(release)) or os.access(place, os.W_OK | os.X_OK):
         return Warned(release.version, making.reason(release), passing=not reason)
-    wrong = "cannot be written" if os.path.isdir(place) else "is no folder"
-    return Warned(release.version, f"its index cannot be made: {place.name} {wrong}")
+    return Warned(release.version, f"its index cannot be made: {place.name} cannot be written")
 
 
 def signed(store: Store, now: datetime) -> dict[str, dict[str, Any]]:
@@ -107,7 +105,3 @@ def copied(store: Store, now: datetime) -> dict[str, Any] | None:
         return None
     age = int((now - datetime.fromisoformat(found.synced_at)).total_seconds()) if found.synced_at else None
     return {**vars(found), "stale": found.stale, "age_seconds": age}
-
-
-def now() -> datetime:
-    return datetime.now(UTC)

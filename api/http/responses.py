@@ -163,7 +163,7 @@ def release_file(
     """
     entry, target = release.files.get(path), (release.folder / path).absolute()
     if entry is None and not has_file(release, path):
-        raise NotFound
+        raise _damaged(release, path) if path == MANIFEST else NotFound
     if entry and not holds(target, File(path, entry["bytes"], entry["sha256"]), deep=False):
         raise _damaged(release, path)
     tag = entry["sha256"] if entry else release.build

@@ -68,6 +68,8 @@ def make(release: Release, again: bool = False, apart: bool = False) -> bool:
     """
     if not again and good(release):
         return False
+    if not os.path.isdir(release.folder):  # nor is the store: nothing is made in its place
+        raise NotMade("its files are not there")
     folder = release.index.parent
     try:
         with alone(folder):
@@ -164,8 +166,9 @@ def _failure(index: Path) -> Path:
 
 def _failed(index: Path, why: str) -> str:
     _failures[index] = why
-    with suppress(OSError):
-        atomic_files.write_new(_failure(index), why.encode())
+    if os.path.isdir(index.parent):
+        with suppress(OSError):
+            atomic_files.write_new(_failure(index), why.encode())
     return why
 
 

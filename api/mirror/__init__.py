@@ -79,7 +79,8 @@ def _read(path: Path, _changed: int, _number: int) -> tuple[MirrorStatus, str]:
         found = {field.name: values[field.name] for field in fields(MirrorStatus)}
         if not all(isinstance(one, str) or (one is None and name == "upstream_version") for name, one in found.items()):
             raise ValueError("expected text")
-        datetime.fromisoformat(found["stale_after"])
+        for name in ("synced_at", "stale_after"):
+            datetime.fromisoformat(found[name]) - datetime.now(UTC)  # which a time without a zone is not
         _known[path] = MirrorStatus(**found)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"whose copy this is cannot be read: {getattr(error, 'strerror', None) or error}"

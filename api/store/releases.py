@@ -114,7 +114,7 @@ def open_release(folder: Path, index: Path, withdrawn: str | None = None, since:
     except BadManifest as error:
         raise Unreadable(str(error)) from error
     except RecursionError as error:
-        raise Unreadable("its manifest or descriptor is nested too deeply") from error
+        raise Unreadable("its manifest or descriptor cannot be read: it is nested too deeply") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Unreadable(f"its manifest or descriptor cannot be read: {error!r}") from error
 

@@ -56,6 +56,8 @@ def _small(path: Path, fixed: bool) -> Response:
     except FileNotFoundError as error:
         here = store()
         here.refuse_empty()
+        if not os.path.isdir(here.root / RELEASES):  # it is going away
+            raise NotReady("the store cannot be read now") from error
         # Clients ask for the next root to learn that there is none; a store that was never signed has none of them.
         lost = [name for name in (FOLDER, RELEASE_INDEX) if not os.path.lexists(here.root / name)]
         if FOLDER not in lost if fixed else lost[1:]:

@@ -1,6 +1,7 @@
 """Whether the server is alive, and whether it is ready."""
 
 import logging
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def alive() -> Response:
     "degraded" when something needs a person: `warnings` says what.
     """
     refuse_parameters()
-    here, now = store(), condition.now()
+    here, now = store(), datetime.now(UTC)
     found = _warnings()
     version = condition.latest(here, found)
     degraded = version is None or not all(one.passing for one in found)
@@ -51,7 +52,7 @@ def ready() -> Response:
 
 def _warnings() -> list[condition.Warned]:
     """What is wrong; what nothing else logs is logged once."""
-    found = condition.warnings(store(), current_app.config, condition.now())
+    found = condition.warnings(store(), current_app.config, datetime.now(UTC))
     for one in found:
         if one.served:
             _log(one.version, store().root, one.reason)
