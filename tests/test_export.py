@@ -489,7 +489,7 @@ def test_only_what_is_signed_is_exported(states: Path, tmp_path: Path) -> None:
 
 
 def test_a_mirror_can_be_exported(states: Path, origin: str, tmp_path: Path) -> None:
-    copy(origin, tmp_path / "copy", latest=True)
+    copy(origin, tmp_path / "copy", newest=1)
     told: list[str] = []
     export(tmp_path / "copy", tmp_path / "site", tell=told.append)
     assert told == ["warning: release 1.0.0 is missing"]
