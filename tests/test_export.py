@@ -497,7 +497,7 @@ def test_a_mirror_can_be_exported(states: Path, origin: str, tmp_path: Path) -> 
     assert origin in (tmp_path / "site" / "index.html").read_text()
     assert lantern("verify", tmp_path / "site").returncode == 0
     with plain(tmp_path / "site", tmp_path / "nginx") as url:
-        assert copy(url, tmp_path / "second", latest=True).added == ("1.1.0",)
+        assert copy(url, tmp_path / "second", newest=1).added == ("1.1.0",)
 
 
 def test_links_begin_with_the_base_url(states: Path, tmp_path: Path) -> None:
