@@ -1,11 +1,13 @@
 """A mirror that says that it is up to date passes `lantern verify` and can be served, whatever befell its folder."""
 
 import contextlib
+import multiprocessing
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,6 +258,31 @@ def test_what_the_publisher_did_not_sign_is_moved_and_not_removed(origin: str, h
     for name in ("releases/1.0.0/notes/mine.txt", "releases/9.9.9/mine.txt", "tuf/mine.txt"):
         assert (done.aside / name).read_text() == f"my {name}"
     assert done.aside.parent == held / "unsigned"
+
+
+def copied_by_nobody(url: str, folder: Path) -> None:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    copy(url, folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_somebody_else_that_cannot_be_read_is_replaced(origin: str, whole: Path) -> None:
+    """As after somebody ran the command once as root, with a strict umask."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(shutil.copytree(whole, Path(place) / "copy", symlinks=True))
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+        os.chown(folder / DATA, 0, 0)
+        (folder / DATA).chmod(0o600)
+        process = multiprocessing.get_context("fork").Process(target=copied_by_nobody, args=(origin, folder))
+        process.start()
+        process.join(30)
+        assert process.exitcode == 0
+        assert verify(folder).problems == []
+        assert stat.S_IMODE((folder / DATA).stat().st_mode) == 0o644 and (folder / DATA).stat().st_uid == 65534
 
 
 def test_the_command_says_what_was_moved(origin: str, held: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_first_copy_fetches_the_newest_alone(three: str, tmp_path: Path) -> No
 
 def test_latest_removes_nothing(three: str, tmp_path: Path) -> None:
     copy(three, tmp_path / "copy", version="1.0.0")
-    assert lantern("mirror", three, tmp_path / "copy", "--latest").returncode == 0
+    copy(three, tmp_path / "copy", newest=1)
     assert names(tmp_path / "copy" / "releases") == ["1.0.0", "1.2.0"]
 
 
@@ -195,19 +195,33 @@ def first_root(store: Path) -> bytes:
     return (store / "tuf/1.root.json").read_bytes()
 
 
-@pytest.fixture
-def held(origin: str, tmp_path: Path) -> Path:
-    """A mirror of the publisher who is about to lose the keys."""
-    copy(origin, tmp_path / "copy")
-    return tmp_path / "copy"
+@pytest.fixture(scope="session")
+def before_the_loss(origin: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of the publisher who is about to lose the keys. Nobody changes it."""
+    folder = tmp_path_factory.mktemp("before") / "copy"
+    copy(origin, folder)
+    return folder
 
 
 @pytest.fixture
-def again(states: Path, tmp_path: Path) -> Iterator[tuple[Path, Proxy]]:
-    """The store of the publisher with new keys, and a proxy before its server."""
-    store = without_keys(tmp_path / "again/store", states / "two")
-    with serving(store, tmp_path / "log") as url, proxy.between(url) as between:
-        yield store, between
+def held(before_the_loss: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(before_the_loss, tmp_path / "copy", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def renewed(states: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The store of the publisher with new keys, and its server. Nobody changes it."""
+    folder = tmp_path_factory.mktemp("again")
+    store = without_keys(folder / "store", states / "two")
+    with serving(store, folder / "log") as url:
+        yield store, url
+
+
+@pytest.fixture
+def again(renewed: tuple[Path, str]) -> Iterator[tuple[Path, Proxy]]:
+    """The same with a proxy before it."""
+    with proxy.between(renewed[1]) as between:
+        yield renewed[0], between
 
 
 def test_a_new_root_is_adopted_and_nothing_fetched_twice(
