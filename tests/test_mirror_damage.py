@@ -339,6 +339,16 @@ def test_what_was_seen_of_the_upstream_is_not_forgotten_with_its_folder(
     assert copy(origin, held).is_whole
 
 
+def test_trust_never_begins_anew_by_itself(origin: str, held: Path) -> None:
+    """A damaged root that nothing vouches for is no reason to trust whoever answers."""
+    changed("upstream/pinned.root.json")(held)
+    gone("mirror.json")(held)
+    with pytest.raises(MirrorError, match=r"pinned\.root\.json is damaged, .* name the root with --root or --finger"):
+        copy(origin, held)
+    (held / "upstream/pinned.root.json").unlink()
+    assert copy(origin, held, root=(held / "tuf/1.root.json").read_bytes()).is_whole
+
+
 def test_a_half_finished_first_copy_is_nobodys_store(origin: str, tmp_path: Path) -> None:
     """Neither build nor sign add anything to it, and the copy goes on afterwards."""
     folder = tmp_path / "copy"
