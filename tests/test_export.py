@@ -489,7 +489,7 @@ def test_only_what_is_signed_is_exported(states: Path, tmp_path: Path) -> None:
 
 
 def test_a_mirror_can_be_exported(states: Path, origin: str, tmp_path: Path) -> None:
-    copy(origin, tmp_path / "copy", latest=True)
+    copy(origin, tmp_path / "copy", newest=1)
     told: list[str] = []
     export(tmp_path / "copy", tmp_path / "site", tell=told.append)
     assert told == ["warning: release 1.0.0 is missing"]
@@ -497,7 +497,7 @@ def test_a_mirror_can_be_exported(states: Path, origin: str, tmp_path: Path) -> 
     assert origin in (tmp_path / "site" / "index.html").read_text()
     assert lantern("verify", tmp_path / "site").returncode == 0
     with plain(tmp_path / "site", tmp_path / "nginx") as url:
-        assert copy(url, tmp_path / "second", latest=True).added == ("1.1.0",)
+        assert copy(url, tmp_path / "second", newest=1).added == ("1.1.0",)
 
 
 def test_links_begin_with_the_base_url(states: Path, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """A mirror that says that it is up to date passes `lantern verify` and can be served, whatever befell its folder."""
 
 import contextlib
+import multiprocessing
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -258,6 +260,31 @@ def test_what_the_publisher_did_not_sign_is_moved_and_not_removed(origin: str, h
     assert done.aside.parent == held / "unsigned"
 
 
+def copied_by_nobody(url: str, folder: Path) -> None:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    copy(url, folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_somebody_else_that_cannot_be_read_is_replaced(origin: str, whole: Path) -> None:
+    """As after somebody ran the command once as root, with a strict umask."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(shutil.copytree(whole, Path(place) / "copy", symlinks=True))
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+        os.chown(folder / DATA, 0, 0)
+        (folder / DATA).chmod(0o600)
+        process = multiprocessing.get_context("fork").Process(target=copied_by_nobody, args=(origin, folder))
+        process.start()
+        process.join(30)
+        assert process.exitcode == 0
+        assert verify(folder).problems == []
+        assert stat.S_IMODE((folder / DATA).stat().st_mode) == 0o644 and (folder / DATA).stat().st_uid == 65534
+
+
 def test_the_command_says_what_was_moved(origin: str, held: Path) -> None:
     holds("releases/9.9.9/mine.txt", "mine")(held)
     run = subprocess.run([*LANTERN, "mirror", origin, str(held)], cwd=ROOT, capture_output=True, text=True)
@@ -310,6 +337,16 @@ def test_what_was_seen_of_the_upstream_is_not_forgotten_with_its_folder(
         copy(other, held)
     assert shown(held) == before
     assert copy(origin, held).is_whole
+
+
+def test_trust_never_begins_anew_by_itself(origin: str, held: Path) -> None:
+    """A damaged root that nothing vouches for is no reason to trust whoever answers."""
+    changed("upstream/pinned.root.json")(held)
+    gone("mirror.json")(held)
+    with pytest.raises(MirrorError, match=r"pinned\.root\.json is damaged, .* name the root with --root or --finger"):
+        copy(origin, held)
+    (held / "upstream/pinned.root.json").unlink()
+    assert copy(origin, held, root=(held / "tuf/1.root.json").read_bytes()).is_whole
 
 
 def test_a_half_finished_first_copy_is_nobodys_store(origin: str, tmp_path: Path) -> None:

@@ -65,8 +65,7 @@ class Staging:
         if target.is_dir():
             for stranger in manifest.strangers(target, contents):
                 self.followed.tidy.aside(stranger)
-            atomic_files.readable(target)
-        if _complete(target, contents, deep):
+        if _is_open(target) and _complete(target, contents, deep):
             if contents.derives_sums:
                 self.followed.tidy.put(target / SUMS, contents.sums())
             self.followed.keep(name, contents.raw)
@@ -201,6 +200,15 @@ class Staging:
         atomic_files.swap(folder, target, damaged)
         if damaged.is_file() or (damaged / MANIFEST).is_file() and not _manifest_is(damaged, contents):
             self.followed.tidy.aside(damaged, target)  # what somebody put there
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether everybody can read a release, now at the latest; not if somebody else's file in it is closed."""
+    try:
+        atomic_files.readable(folder)
+    except (FileNotFoundError, PermissionError):
+        return False
+    return True
 
 
 def _complete(folder: Path, contents: Contents, deep: bool) -> bool:

@@ -82,7 +82,8 @@ def pinned(folder: Path) -> tuple[bytes | None, str]:
     """The pinned root of a folder, and the fingerprint it should have where it is lost; (None, "") where none was.
 
     One that is lost or damaged is found again among the roots that are here, by what mirror.json says of it. What was
-    seen last comes from tuf/ then, so that an older state is still not taken for a newer one.
+    seen last comes from tuf/ then, so that an older state is still not taken for a newer one. Raises MirrorError where
+    trust would have to begin anew.
     """
     seen = folder / UPSTREAM
     with contextlib.suppress(OSError, RepositoryError):
@@ -91,7 +92,12 @@ def pinned(folder: Path) -> tuple[bytes | None, str]:
         return data, ""
     try:
         fingerprint = str(json.loads((folder / MIRROR).read_bytes())["root"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        if (seen / PINNED).exists():
+            message = (
+                f"{seen / PINNED} is damaged, and no mirror.json says which root it was: remove it and name the root"
+            )
+            raise MirrorError(f"{message} with --root or --fingerprint") from error
         return None, ""
     for data in _roots_of(seen / HISTORY, metadata.folder(folder)):
         if metadata.fingerprint(data) == fingerprint:
