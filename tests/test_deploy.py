@@ -208,6 +208,8 @@ def image_environment() -> dict[str, str]:
 def test_the_image_holds_what_is_locked_and_what_is_there_and_runs_without_rights() -> None:
     copied = [words.split()[:-1] for name, words in instructions() if name == "COPY" and "--from" not in words]
     assert copied and all((ROOT / path).exists() for words in copied for path in words)
+    sent = (CONTAINER / "Containerfile.dockerignore").read_text().splitlines()
+    assert {line[1:] for line in sent if line.startswith("!")} == {path for words in copied for path in words}
     installed = [words for name, words in instructions() if name == "RUN" and "pip install" in words]
     assert [("--require-hashes" in words, "--no-deps" in words) for words in installed] == [
         *((True, False), (True, False), (False, True))
