@@ -122,6 +122,14 @@ def test_systemd_finds_nothing_to_say_of_the_units(tmp_path: Path) -> None:
     assert "ProtectHouse" in subprocess.run(command, capture_output=True, text=True, timeout=60).stderr
 
 
+def test_what_the_document_names_is_there() -> None:
+    text = (ROOT / "docs" / "OPERATIONS.md").read_text()
+    named = set(re.findall(r"(?:deploy|tests)/[\w./-]*\w", text))
+    assert len(named) > 8 and [path for path in named if not list(ROOT.glob(f"{path}*"))] == []
+    units = set(re.findall(r"lantern[\w-]*\.(?:service|socket|timer)", text))
+    assert len(units) > 3 and units <= {path.name for path in UNITS.iterdir()}
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in UNITS.glob("*.service")))
 def test_the_units_leave_little_to_whoever_breaks_in(tmp_path: Path, name: str) -> None:
     verified(tmp_path)
@@ -200,6 +208,8 @@ def image_environment() -> dict[str, str]:
 def test_the_image_holds_what_is_locked_and_what_is_there_and_runs_without_rights() -> None:
     copied = [words.split()[:-1] for name, words in instructions() if name == "COPY" and "--from" not in words]
     assert copied and all((ROOT / path).exists() for words in copied for path in words)
+    sent = (CONTAINER / "Containerfile.dockerignore").read_text().splitlines()
+    assert {line[1:] for line in sent if line.startswith("!")} == {path for words in copied for path in words}
     installed = [words for name, words in instructions() if name == "RUN" and "pip install" in words]
     assert [("--require-hashes" in words, "--no-deps" in words) for words in installed] == [
         *((True, False), (True, False), (False, True))

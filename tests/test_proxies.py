@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import running
+from flask import request
 from flask.testing import FlaskClient
 from packages import table, write
 from served import Client, app_of
@@ -109,6 +110,17 @@ def test_a_prefix_may_be_a_path_of_ours(small: Path, prefix: str) -> None:
     assert row.get_json()["links"]["self"] == f"{beginning}/v1/datasets/things/records/a%2Fb"
     moved = client.get("/docs", headers={**AT, "X-Forwarded-Prefix": prefix})
     assert moved.headers["Location"] == f"{beginning}/docs/"
+
+
+def test_the_client_is_whom_the_outermost_proxy_names(small: Path) -> None:
+    """What an extension of the application sees."""
+    for count, named, client in (
+        *((0, "203.0.113.9", "127.0.0.1"), (1, "203.0.113.9", "203.0.113.9")),
+        *((1, "198.51.100.1, 203.0.113.9", "203.0.113.9"), (2, "198.51.100.1, 203.0.113.9, ::1", "203.0.113.9")),
+    ):
+        app = app_of(small, PROXIES=count)
+        app.add_url_rule("/who", view_func=lambda: request.remote_addr)
+        assert app.test_client().get("/who", headers={"X-Forwarded-For": named}).text == client
 
 
 def test_the_setting_base_url_wins(small: Path) -> None:

@@ -118,10 +118,10 @@ def drip(client: socket.socket, size: int, pause: float) -> bytes:
 @pytest.mark.parametrize(("path", "times"), [(FILE, 1), (PAGE, 6), (PART, 1)])
 def test_a_client_that_never_reads_is_closed_and_the_thread_is_free(single: Server, path: str, times: int) -> None:
     client = single.connect(get(path) * times)
-    time.sleep(0.5)
+    time.sleep(1.5)  # until the buffers are full
     began = time.monotonic()
     assert single.ask()[0] == 200
-    assert 3 < time.monotonic() - began < 10
+    assert 1 < time.monotonic() - began < 10
     assert single.closed() == 1
     assert 0 < len(drip(client, 1 << 20, 0)) < len(single.ask(path)[1]) * times
     assert "Traceback" not in single.log.read_text()
