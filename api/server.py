@@ -129,6 +129,9 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         result = False if fs.cancelled() or fs.exception() else fs.result()
         if result:
             return super().finish_request(conn, fs)  # type: ignore[no-any-return]
+        if conn.sock.fileno() < 0:  # gunicorn closed it, because the application failed while it was sending
+            self.nr_conns -= 1
+            return None
         if result is False:
             with suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_WR)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -227,6 +228,17 @@ def test_a_failure_is_logged_once_with_its_traceback_and_its_request(json_server
     assert (line["level"], line["trace_id"], line["message"]) == ("ERROR", TRACE, says.format(request_id))
     assert str(line["traceback"]).count("Traceback (most recent call last)") == 1
     assert access["trace_id"] == TRACE
+
+
+def test_an_answer_that_breaks_off_costs_no_other_connection(json_server: Seen) -> None:
+    before = json_server.workers()
+    with socket.create_connection(("127.0.0.1", json_server.port), timeout=20) as kept:
+        for _ in range(3):
+            [answer] = json_server.raw(b"GET /breaks HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert b"\r\n4\r\nsome\r\n" in answer and not answer.endswith(b"0\r\n\r\n")  # which its reader can tell
+        kept.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert kept.recv(1 << 16).startswith(b"HTTP/1.0 200 OK\r\n")
+    assert json_server.workers() == before
 
 
 def test_an_error_names_the_release_that_was_asked(json_server: Seen) -> None:

@@ -32,7 +32,7 @@ def _json(answer: Answer, address: str) -> str:
     environ = answer.environ
     said: dict[str, Any] = {
         "time": moment(answer.began),
-        "request_id": environ["lantern.request_id"],
+        "request_id": environ.get("lantern.request_id", ""),
         "trace_id": trace_id(environ),
         "method": _plain(environ.get("REQUEST_METHOD", "")),
         "target": _target(answer),

@@ -47,8 +47,8 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """What gunicorn calls when an answer is sent, or its client is gone."""
-        if "lantern.request_id" not in environ:
-            return  # gunicorn refused it: see `refused`
+        if "SERVER_NAME" not in environ:
+            return  # gunicorn refused it before any application saw it: see `refused`
         log.answered.set(environ)
         if self.watch:
             headers, seconds = dict(resp.headers), request_time.total_seconds()

@@ -31,7 +31,7 @@ def configure(form: str) -> None:
     """Write what is logged, and warnings, to stderr: `form` is plain or json."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form == "json" else _Plain())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     log.setLevel(logging.INFO)
     logging.captureWarnings(True)
     threading.excepthook = lambda failed: log.error("a thread failed", exc_info=failed.exc_value)
