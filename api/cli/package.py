@@ -12,7 +12,8 @@ import click
 
 from api.cli.options import COPIES, LENIENT, PACKAGE, STORE, Config, echo, say, store, tell
 from api.model.errors import LanternError
-from api.store.releases import Gone, NotInStore, NotReady, Release
+from api.store.release_index import Entry
+from api.store.releases import Gone, NotInStore, NotReady, Release, order
 
 HINT = "with --lenient what can be read is published, and what was wrong is told beside it"
 
@@ -72,12 +73,11 @@ def built(config: Config) -> Release:
 @click.pass_obj
 def releases(config: Config) -> None:
     """List the releases of the store, newest first."""
-    for release in store(config).releases():
-        gone = f"\twithdrawn: {release.withdrawn}" if release.withdrawn is not None else ""
-        echo(f"{release.version}\t{release.published_at or 'not dated'}\t{release.tag}{gone}")
-    for entry in store(config).withdrawn().values():
-        if entry.removed:
-            echo(f"{entry.version}\t{entry.published_at or 'not dated'}\tremoved: {entry.withdrawn}")
+    shelf = store(config)
+    every: list[Release | Entry] = [*shelf.releases(), *(one for one in shelf.withdrawn().values() if one.removed)]
+    for one in sorted(every, key=lambda one: order(one.version), reverse=True):
+        gone = f"\twithdrawn: {one.withdrawn}" if one.withdrawn is not None else ""
+        echo(f"{one.version}\t{one.published_at or 'not dated'}\t{getattr(one, 'tag', 'removed')}{gone}")
 
 
 @click.command()

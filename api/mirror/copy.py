@@ -147,9 +147,10 @@ def _copied(
         if reason:
             raise MirrorError(f"the list of releases is refused: the version {entry.version!r} {reason}")
     wanted, current = _wanted(followed, wish), _current(followed)
-    index, left = layout.folder(folder, values["INDEX"]), dict[str, str]()
-    gone = tuple(entry.version for entry in followed.entries if _withdraw(folder, index, entry, tell, left))
+    left: dict[str, str] = {}
+    gone = tuple(one.version for one in followed.entries if _withdraw(folder, one, tell, values["INDEX"], left))
     tidy.releases({entry.version: entry for entry in followed.entries})
+    index = layout.folder(folder, values["INDEX"])
     staging = Staging(followed, watch, index, wish.index, repair=wish.repair or adopting)
     added, refused = [], dict[str, str]()
     for entry in [*wanted, *(entry for entry in current if entry not in wanted)]:
@@ -198,27 +199,24 @@ def _wanted(followed: Followed, wish: Wish) -> list[release_index.Entry]:
     return [entry]
 
 
-def _withdraw(folder: Path, index: Path, entry: release_index.Entry, tell: Tell, left: dict[str, str]) -> bool:
+def _withdraw(folder: Path, entry: release_index.Entry, tell: Tell, index: str, left: dict[str, str]) -> bool:
     """Move a withdrawn release out of the current ones, delete a removed one; whether it was there.
 
     What cannot be deleted is added to `left`: the copying goes on, since from then on nobody is given it.
     """
     if entry.withdrawn is None:
         return False
-    if entry.removed:
-        try:
-            was_here = take_away(folder, index, entry.version)
-        except TrustError as error:
-            left[entry.version], was_here = str(error), True
-        done = "It is deleted here" if entry.version not in left else "Here it cannot be deleted"
-    else:
-        was_here = set_aside(folder, entry.version)
-        done = (
-            f"It is given only to who names its version, and says that it is withdrawn; its files are in "
-            f"{folder / 'withdrawn' / entry.version}"
-        )
+    kind, done = "removed", "It is deleted here"
+    try:
+        if entry.removed:
+            was_here = take_away(folder, entry.version, index)
+        else:
+            was_here = set_aside(folder, entry.version)
+            place = folder / "withdrawn" / entry.version
+            kind, done = "withdrawn", f"It is given only to who names its version, marked as withdrawn, from {place}"
+    except TrustError as error:
+        left[entry.version], was_here, done = str(error), True, "Here it cannot be deleted"
     if was_here:
-        kind = "removed" if entry.removed else "withdrawn"
         tell(f"Release {entry.version} was {kind} by its publisher: {entry.withdrawn}\n{done}.")
     return was_here
 

@@ -72,14 +72,16 @@ OPERATIONS: Mapping[str, Operation | None] = {
     "changes.changes": Operation("Changes", changes.control, also=(404,), media="application/jsonl"),
     "releases.releases": Operation("Releases", no_parameters),
     "releases.latest": Operation("Redirect", no_parameters, headers="plain", name="latest_release"),
-    "releases.release": Operation("ReleaseWithFiles", no_parameters),
-    "releases.files": Operation("ReleaseWithFiles", no_parameters, name="release_files"),
+    "releases.release": Operation("ReleaseWithFiles", no_parameters, also=(410,)),
+    "releases.files": Operation("ReleaseWithFiles", no_parameters, also=(410,), name="release_files"),
     "releases.files_without_slash": None,  # leads to the one before
     "releases.latest_files": Operation("Redirect", no_parameters, headers="plain"),
     "releases.latest_file": Operation("Redirect", no_parameters, headers="plain"),
-    "files.file": Operation("File", no_parameters, also=(206, 416), media="*/*", headers="file", name="release_file"),
+    "files.file": Operation(
+        "File", no_parameters, also=(206, 410, 416), media="*/*", headers="file", name="release_file"
+    ),
     "tuf.releases": Operation("SignedReleases", no_parameters, also=(404,), headers="tagged", name="signed_releases"),
-    "tuf.metadata": Operation("SignedMetadata", no_parameters, headers="tagged", name="signed_metadata"),
+    "tuf.metadata": Operation("SignedMetadata", no_parameters, also=(410,), headers="tagged", name="signed_metadata"),
     "documentation.as_json": Operation("OpenAPI", no_parameters, name="openapi_json"),
     "documentation.as_yaml": Operation("OpenAPI", no_parameters, media="application/yaml", name="openapi_yaml"),
     "documentation.page": Operation("Page", None, media=PAGE, name="docs"),

@@ -18,7 +18,6 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, T, Targ
 from tuf.api.serialization.json import JSONSerializer
 
 from api import settings
-from api.index import layout
 from api.model import dates
 from api.model.files import RELEASE_INDEX
 from api.store import atomic_files, release_index
@@ -85,7 +84,7 @@ def withdraw(root: Path, version: str, reason: str, tell: Tell = print, *, remov
         known[version] = replace(old, withdrawn=reason, withdrawn_at=since, removed=remove or old.removed)
         RoleSigner(root, keys, current, now, tell).publish(tuple(known.values()))
         if remove:
-            signable.take_away(root, layout.folder(root, settings.load()["INDEX"]), version)
+            signable.take_away(root, version, settings.load()["INDEX"])
         else:
             signable.set_aside(root, version)
 

@@ -24,7 +24,7 @@ def releases(root: Path, known: Iterable[release_index.Entry], tell: Tell) -> tu
     entries = {entry.version: entry for entry in known}
     for version, entry in entries.items():
         if entry.removed:
-            if take_away(root, layout.folder(root, settings.load()["INDEX"]), version):
+            if take_away(root, version, settings.load()["INDEX"]):
                 tell(f"release {version} was removed ({entry.withdrawn}): what was left of it is deleted")
             present.discard(version)
         elif version in present:
@@ -50,9 +50,12 @@ def set_aside(root: Path, version: str) -> bool:
     return True
 
 
-def take_away(root: Path, indexes: Path, version: str) -> bool:
-    """Delete all of a removed release; whether there was anything. Raises TrustError that names what is left."""
-    there = removal.left(root, indexes, version)
+def take_away(root: Path, version: str, index: str) -> bool:
+    """Delete all of a removed release; whether there was anything. Raises TrustError that names what is left.
+
+    `index` is the setting of that name.
+    """
+    there = removal.left(root, layout.folder(root, index), version)
     if failed := removal.erase(there):
         raise TrustError(
             f"release {version} was removed and is given to nobody any more, but {'; '.join(failed)}. Mend that, then "

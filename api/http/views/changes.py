@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 
 from flask import Blueprint, Response
@@ -15,7 +16,7 @@ from api.model.descriptor import Table
 from api.model.files import CHANGES
 from api.query import parse
 from api.query.fields import Parameters
-from api.store.releases import Release, order
+from api.store.releases import Gone, Release, order
 
 blueprint = Blueprint("changes", __name__)
 LINES_TYPE = "application/jsonl"
@@ -67,7 +68,11 @@ def _back(until: Release, since: str | None) -> Iterator[Release]:
         known = {release.version for release in store().releases()}
         if previous is None or (since is None and previous not in known):
             return
-        here = store().version(previous)
+        try:
+            here = store().version(previous)
+        except Gone as error:
+            detail = f"The changes lead through a release that is not here: {error}. Begin again with all rows."
+            raise ProblemError("gone", detail, release=asdict(error.entry)) from error
 
 
 def _span(release: Release, dataset: str | None) -> Span:
