@@ -53,7 +53,7 @@ SETTINGS = (
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
     Setting("WORKERS", "2", "server processes", lambda text: _count(text, 1)),
-    Setting("THREADS", "4", "threads in each server process", lambda text: _count(text, 1)),
+    Setting("THREADS", "16", "threads in each server process", lambda text: _count(text, 1)),
     Setting("CACHE_MB", "64", "memory for cached responses in each process, in MiB (0: no cache)", _count),
     Setting("TIME_LIMIT", "10", "query timeout in seconds (503 when exceeded; 0: none)", _count),
     Setting("SEND_RATE", "10240", "bytes a second that a client must take of a response (0: any)", _count),

@@ -34,6 +34,7 @@ from api.http.request import (
     store,
     with_query,
 )
+from api.index import bounds
 from api.model import published
 from api.model.files import DRAFT, MANIFEST, SUMS
 from api.query import parse
@@ -219,7 +220,11 @@ def _sent(
         return NotModified(status=304, headers=headers)
     if not isinstance(content, bytes) and is_file(content):
         return Response(wrap_file(request.environ, content), headers=headers, direct_passthrough=True)
-    return Response([content] if isinstance(content, bytes) else content, headers=headers)
+    if isinstance(content, bytes):
+        return Response([content], headers=headers)
+    response = Response(content, headers=headers)
+    response.call_on_close(bounds.kept())
+    return response
 
 
 @lru_cache(maxsize=128)
