@@ -62,4 +62,8 @@ def create_app(**overrides: Any) -> Flask:
     discovery.init_app(app, OPERATIONS)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
     app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way
+    if app.config["RATE_LIMIT"]:
+        from api.http import rate_limit  # with libraries that other servers need not load
+
+        rate_limit.init_app(app)
     return app

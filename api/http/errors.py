@@ -62,7 +62,7 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
     }
     body = json.dumps(document, ensure_ascii=False) + "\n"
     response = Response(body, status, content_type=MEDIA_TYPE)
-    response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
+    response.headers["Cache-Control"] = "no-store" if status >= 500 or status == 429 else "public, max-age=60"
     if kind in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[kind]
     # A cache must not give a 406 to a client that sent another Accept.
