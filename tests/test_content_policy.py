@@ -71,7 +71,7 @@ def walked(client: FlaskClient) -> Iterator[tuple[str, TestResponse]]:
 def test_every_page_has_a_policy_and_nothing_in_it_that_the_policy_forbids(small: Path) -> None:
     pages, sandboxed = set(), set()
     for path, answer in walked(app_of(small).test_client()):
-        if answer.mimetype != "text/html":
+        if answer.mimetype != "text/html" or answer.status_code // 100 == 3:
             continue
         text = answer.headers["Content-Security-Policy"]
         if path.startswith("/releases/1.0.0/") and not path.endswith("/"):
@@ -83,7 +83,7 @@ def test_every_page_has_a_policy_and_nothing_in_it_that_the_policy_forbids(small
         meta = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', answer.text)
         assert [unescape(one) for one in meta] in ([], [text.rpartition("; frame-ancestors")[0]]), path
         assert not re.search(r"<script(?![^>]*\ssrc=)|\son[a-z]+=|javascript:", answer.text), path
-    assert {"/", "/docs/", "/releases/1.0.0/", "/problems/not-found", "/releases/latest/"} <= pages
+    assert {"/", "/docs/", "/releases/1.0.0/", "/problems/not-found"} <= pages
     assert {"/releases/1.0.0/codebook.html", "/releases/1.0.0/validation.html"} <= sandboxed
 
 

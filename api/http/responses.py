@@ -79,7 +79,7 @@ def init_app(app: Flask) -> None:
 
 
 def _guarded(response: Response) -> Response:
-    if response.mimetype == "text/html" and response.status_code != 304:
+    if response.mimetype == "text/html" and response.status_code // 100 != 3:  # a 304 and a redirect are no pages
         response.headers.setdefault("Content-Security-Policy", f"{policy()}; {UNFRAMED}")
     return response
 
