@@ -22,6 +22,8 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml api wsgi.py
+	$(BIN)/pytest --quiet tests/test_locks.py
 	$(BIN)/lantern openapi --check
 
 # What other people's clients get from a running server. Needs npm; see clients/README.md.

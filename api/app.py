@@ -61,7 +61,12 @@ def create_app(**overrides: Any) -> Flask:
     app.register_blueprint(files.tuf)
     discovery.init_app(app, OPERATIONS)
     # In front of Flask, as its documentation says: no hook sees what the cache answers from memory (api.http.cache).
-    cached = Cache(app.wsgi_app, store, app.config["CACHE_MB"])
-    proxied = proxies.behind(cached, app.config["PROXIES"], app.config["BASE_URL"])
+    app.wsgi_app = Cache(app.wsgi_app, store, app.config["CACHE_MB"])  # type: ignore[method-assign]  # Flask's way
+    if app.config["RATE_LIMIT"]:
+        from api.http import rate_limit  # with libraries that other servers need not load
+
+        rate_limit.init_app(app)
+    # Outermost, so that limits and logs know the client: what a trusted proxy says is true for all that is behind it.
+    proxied = proxies.behind(app.wsgi_app, app.config["PROXIES"], app.config["BASE_URL"])
     app.wsgi_app = proxied  # type: ignore[assignment, method-assign]  # Flask's way
     return app

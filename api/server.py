@@ -275,5 +275,9 @@ def _tell(form: str, proxies: int, arbiter: Arbiter) -> None:
 
 
 def _look(worker: Any) -> None:
-    """Look at the store before the first request: what has no index gets one (api.index.making)."""
+    """Look at the store before the first request: what has no index gets one (api.index.making).
+
+    Threads change places every millisecond: a little question does so some ten times, beside costly ones that compute.
+    """
+    sys.setswitchinterval(0.001)
     worker.app.wsgi().extensions["store"].releases()

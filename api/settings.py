@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,27 @@ def _days(text: str) -> int:
     if _count(text, 1) > 36_500:
         raise ValueError("must be a number of days up to 36500")
     return int(text)
+
+
+def _rate(text: str) -> str:
+    if text:
+        from limits import parse_many  # with this setting only
+
+        with suppress(ValueError):
+            if [limit.amount > 0 for limit in parse_many(text)] == [True]:
+                return text
+        raise ValueError("must be a number of requests and a time, such as 120/minute or 5000/day")
+    return text
+
+
+def _storage(text: str) -> str:
+    if text != "memory://":
+        from limits.storage import RedisStorage
+
+        if not text.startswith(("redis://", "rediss://", "redis+unix://")):
+            raise ValueError("must be memory:// or begin with redis://, rediss:// or redis+unix://")
+        RedisStorage(text)  # raises ValueError; it connects later
+    return text
 
 
 def _path(text: str) -> Path:
@@ -98,9 +120,15 @@ SETTINGS = (
     Setting("PROXIES", "0", "proxies in front, whose X-Forwarded-For, -Host, -Proto and -Prefix are believed", _count),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
     Setting("WORKERS", "2", "server processes", lambda text: _count(text, 1)),
-    Setting("THREADS", "4", "threads in each server process", lambda text: _count(text, 1)),
+    Setting("THREADS", "16", "threads in each server process", lambda text: _count(text, 1)),
     Setting("CACHE_MB", "64", "memory for cached responses in each process, in MiB (0: no cache)", _count),
     Setting("TIME_LIMIT", "10", "query timeout in seconds (503 when exceeded; 0: none)", _count),
+    Setting(
+        "RATE_LIMIT", "", "requests that a client may make in a time, such as 120/minute (empty: any number)", _rate
+    ),
+    Setting(
+        "RATE_STORAGE", "memory://", "where they are counted: each process by itself, or redis://HOST:PORT", _storage
+    ),
     Setting("SEND_RATE", "10240", "bytes a second that a client must take of a response (0: any)", _count),
     Setting("LOG", "plain", "form of the log of lantern serve, on stderr: plain or json", _one_of("plain", "json")),
     Setting(

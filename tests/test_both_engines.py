@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from packages import table
 from served import answer, app_of, get, problem, rows_path, served
 
-from api.index import duckdb, sqlite
+from api.index import bounds, duckdb, sqlite
 from api.query import find
 
 VALUES: dict[str, list[str]] = {
@@ -176,16 +176,16 @@ def test_a_question_without_end_is_interrupted_when_the_time_of_the_request_is_o
     client: FlaskClient, engine: Any, endless: str
 ) -> None:
     (index,) = client.application.config["STORE"].glob("index/*/1.0.0-*")
-    sqlite.start_clock(0.3)
+    bounds.begin(0.3)
     try:
         began = time.monotonic()
-        with pytest.raises(sqlite.TooSlow):
+        with pytest.raises(bounds.TooSlow):
             engine.rows(index, endless, [])
         assert 0.2 < time.monotonic() - began < 5
-        with pytest.raises(sqlite.TooSlow):  # one clock for all questions of a request
+        with pytest.raises(bounds.TooSlow):  # one clock for all questions of a request
             engine.rows(index, "SELECT 1", [])
     finally:
-        sqlite.start_clock(0)
+        bounds.end()
     assert engine.rows(index, "SELECT 1", []) == [(1,)]
 
 

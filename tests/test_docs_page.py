@@ -120,7 +120,7 @@ def test_the_page_shows_the_operations_and_asks_no_other_host(
     assert {re.sub(r"\?.*", "", path) for path in asked} <= {
         "/some/prefix/docs/",
         "/some/prefix/openapi.json",
-        *(f"/some/prefix/docs/static/{name}" for name in ("swagger-ui.css", "swagger-ui-bundle.js")),
+        *(f"/some/prefix/docs/static/{name}" for name in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js")),
         *(f"/some/prefix/docs/static/favicon-{size}.png" for size in ("16x16", "32x32")),
     }
     assert requested(log, host) == {host}

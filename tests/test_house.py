@@ -76,9 +76,9 @@ def traced() -> Iterator[set[str]]:
 @pytest.mark.parametrize(
     ("most", "warm", "cold"),
     [
-        (10, f"{RECORDS}?year=2006&sort=-value&limit=5", f"{RECORDS}?year=2007&sort=-value&limit=5"),
+        (11, f"{RECORDS}?year=2006&sort=-value&limit=5", f"{RECORDS}?year=2007&sort=-value&limit=5"),
         (
-            12,
+            13,
             f"{AGGREGATE}?indicator=dcs_value_shipped&standing=preferred&group_by=year&measure=sum:value",
             f"{AGGREGATE}?indicator=dcs_value_approved&standing=preferred&group_by=year&measure=sum:value",
         ),

@@ -81,8 +81,8 @@ def started(tmp_path: Path, store: Path, **environ: str) -> Iterator[Server]:
 
 @pytest.fixture
 def server(tmp_path: Path, store: Path) -> Iterator[Server]:
-    """With two processes of four threads, as by default."""
-    yield from started(tmp_path, store)
+    """With two processes of four threads."""
+    yield from started(tmp_path, store, LANTERN_THREADS="4")
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 COMMON = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Allow, Content-Disposition, Content-Encoding, Content-Length, Content-Range, "
-    "Deprecation, ETag, Last-Modified, Link, Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
+    "Deprecation, ETag, Last-Modified, Link, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, "
+    "Repr-Digest, Retry-After, X-Data-Version, X-Request-Id",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -40,6 +41,7 @@ PREFLIGHT = {
 }
 KEPT = SHARED_HEADERS | COMMON.keys()  # anything else (a cookie, the rest of a rate limit) is for one reader
 OF_THE_BODY = frozenset({"Content-Type", "Content-Disposition", "Content-Length", "Content-Encoding"})  # a 304 has none
+REFUSED = "lantern.refused"  # in the environment of a request that a layer in front of this one wants Flask to refuse
 OVERHEAD = 4_000  # bytes that the objects of an entry take, besides key and body
 Headers = list[tuple[str, str]]
 Key = tuple[str, str, str]
@@ -97,7 +99,7 @@ class Cache:
 
     def _key(self, environ: "WSGIEnvironment") -> Key | None:
         """What a response is kept under; None for a request whose response depends on more."""
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or "HTTP_RANGE" in environ:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or "HTTP_RANGE" in environ or REFUSED in environ:
             return None
         if "HTTP_IF_MODIFIED_SINCE" in environ and "HTTP_IF_NONE_MATCH" not in environ:
             return None

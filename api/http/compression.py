@@ -10,6 +10,8 @@ from typing import IO, Any, TypeGuard
 import brotli
 import zstandard
 
+from api.index.bounds import seconds_left
+
 COMPRESSED_FROM = 1024  # bytes
 PIECE = 1 << 20
 
@@ -31,10 +33,16 @@ ENCODINGS: dict[str, Callable[[int], Any]] = {
 
 
 def compressed(pieces: Iterable[bytes], size: int, encoding: str) -> Iterator[bytes]:
-    """Pieces of so many bytes in all, compressed."""
+    """Pieces of so many bytes in all, compressed. Raises TooSlow where that is not done in time."""
     packer = ENCODINGS[encoding](size)
-    yield from map(packer.compress, pieces)
+    yield from map(packer.compress, _in_time(pieces))
     yield packer.flush()
+
+
+def _in_time(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        seconds_left()
+        yield piece
 
 
 def is_file(content: object) -> TypeGuard[IO[bytes]]:
@@ -51,12 +59,12 @@ def pieces_of(content: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def spooled(content: Iterable[bytes]) -> IO[bytes]:
-    """A body in a temporary file, open at its start; an open file as it is."""
+    """A body in a temporary file, open at its start; an open file as it is. Raises TooSlow as above."""
     if is_file(content):
         return content
     spool: IO[bytes] = tempfile.TemporaryFile()
     try:
-        spool.writelines(content)
+        spool.writelines(_in_time(content))
     except BaseException:
         spool.close()
         raise

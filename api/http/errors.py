@@ -10,7 +10,8 @@ from flask import Blueprint, Flask, Response, current_app, make_response, render
 from werkzeug.exceptions import HTTPException, NotFound
 
 from api.index import making
-from api.index.sqlite import NoIndex, TooSlow
+from api.index.bounds import Busy, TooSlow
+from api.index.sqlite import NoIndex
 from api.model.errors import LanternError
 from api.query.parse import QueryError
 from api.store.releases import NotReady, Store
@@ -30,7 +31,7 @@ HTTP_TYPES = {
 }
 
 
-RETRY_AFTER = {"too-slow": "60", "not-ready": "5"}  # seconds
+RETRY_AFTER = {"too-slow": "60", "busy": "2", "not-ready": "5"}  # seconds
 
 
 class ProblemError(LanternError):
@@ -70,7 +71,7 @@ def problem(kind: str, detail: str, code: int | None = None, **more: Any) -> Res
     }
     body = json.dumps(document, ensure_ascii=False) + "\n"
     response = Response(body, status, content_type=MEDIA_TYPE)
-    response.headers["Cache-Control"] = "no-store" if status >= 500 else "public, max-age=60"
+    response.headers["Cache-Control"] = "no-store" if status >= 500 or status == 429 else "public, max-age=60"
     if kind in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[kind]
     # A cache must not give a 406 to a client that sent another Accept.
@@ -91,6 +92,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NoIndex, _no_index)
     app.register_error_handler(TooSlow, lambda e: problem("too-slow", str(e)))
     app.register_error_handler(OSError, _disk)
+    app.register_error_handler(Busy, lambda e: problem("busy", str(e)))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _internal)
 

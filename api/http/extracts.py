@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from api.index.sqlite import TooSlow, seconds_left
+from api.index.bounds import TooSlow, costly, seconds_left
 from api.model.descriptor import Table
 from api.model.files import DESCRIPTOR
 from api.query.find import Selection
@@ -18,12 +18,14 @@ from api.query.foreign import Foreign
 from api.release.formats import Format
 
 WAITED = "Writing these rows in this format takes longer than the server's time limit."
-# Two at a time: each is a process with libraries of some 100 MiB.
-_extracts = threading.BoundedSemaphore(2)
 
 
 def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows: int) -> IO[bytes]:
-    """The selected rows, given as CSV in `pieces`, in a format: an open file that has no name."""
+    """The selected rows, given as CSV in `pieces`, in a format: an open file that has no name.
+
+    As many at a time as there are turns: each is a process with libraries of some 100 MiB.
+    """
+    costly()
     with tempfile.TemporaryDirectory(prefix="lantern-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         target = folder / selection.table.path
@@ -31,16 +33,12 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
         with target.open("wb") as out:
             out.writelines(pieces)
         (folder / DESCRIPTOR).write_text(json.dumps(_described(selection, rows)))
-        if not _extracts.acquire(timeout=min(seconds_left(), threading.TIMEOUT_MAX)):
-            raise TooSlow(WAITED)
         try:
             command = [sys.executable, "-P", "-m", "api.release.extract", str(folder), format.name]
             environ = {**os.environ, "TMPDIR": name}  # what it leaves when it is killed goes with the rest
             done = subprocess.run(command, env=environ, timeout=min(seconds_left(), threading.TIMEOUT_MAX))
         except subprocess.TimeoutExpired as error:
             raise TooSlow(WAITED) from error
-        finally:
-            _extracts.release()
         if done.returncode == os.EX_IOERR:  # it has said more, in the log
             raise OSError("an extract could not be written")
         done.check_returncode()

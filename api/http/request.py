@@ -12,7 +12,7 @@ from werkzeug.routing import PathConverter, UnicodeConverter
 
 from api.http.errors import ProblemError
 from api.http.negotiation import best_type
-from api.index import sqlite
+from api.index import bounds
 from api.model.descriptor import Table, table
 from api.model.nearest import nearest
 from api.query import parameters, parse
@@ -273,8 +273,9 @@ def init_app(app: Flask) -> None:
     """Have every route, also those of extensions, read paths as below."""
     app.url_map.converters |= {"default": Segment, "string": Segment, "path": Segments, "raw": PathConverter}
     app.before_request(_named_in_utf8)
-    app.before_request(lambda: sqlite.start_clock(current_app.config["TIME_LIMIT"]))
-    app.teardown_request(lambda _: sqlite.start_clock(0))
+    turns = bounds.Turns(app.config["THREADS"])
+    app.before_request(lambda: bounds.begin(app.config["TIME_LIMIT"], turns))
+    app.teardown_request(lambda _: bounds.end())
 
 
 def _named_in_utf8() -> None:

@@ -34,6 +34,7 @@ from api.http.request import (
     store,
     with_query,
 )
+from api.index import bounds
 from api.model import published
 from api.model.files import DRAFT, MANIFEST, SUMS
 from api.query import parse
@@ -51,6 +52,7 @@ WITHDRAWN = "public, max-age=60"  # of a release that may be removed next
 VARY = "Accept, Accept-Encoding"
 # Of the files of a package, which strangers may have written: no scripts, no origin, nothing from elsewhere.
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
+UNFRAMED = "frame-ancestors 'none'"
 # The headers that this module writes, which are the same for every reader.
 SHARED_HEADERS = {
     *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified"),
@@ -59,9 +61,29 @@ SHARED_HEADERS = {
 }
 
 
+def policy(more: Mapping[str, str] = {}) -> str:
+    """The Content-Security-Policy of our own pages, with more directives; a page cannot say itself who may frame it."""
+    here = " ".join(("'self'", urlsplit(base()).netloc)).strip()
+    every = {
+        **{"default-src": "'none'", "style-src": "'self' 'unsafe-inline'", "img-src": f"{here} data:"},
+        **{"connect-src": here, "form-action": here, "base-uri": "'none'", **more},
+    }
+    return "; ".join(f"{name} {value}" for name, value in every.items())
+
+
 def init_app(app: Flask) -> None:
-    """Have redirects to the path with a slash name the public address: werkzeug names this host, behind any proxy."""
+    """Give every page a policy, without scripts unless it has another, and no other site may frame it. Have redirects
+    to the path with a slash name the public address: werkzeug names this host, behind any proxy.
+    """
     app.after_request(_without_host)
+    app.after_request(_guarded)
+    app.context_processor(lambda: {"policy": policy()})
+
+
+def _guarded(response: Response) -> Response:
+    if response.mimetype == "text/html" and response.status_code // 100 != 3:  # a 304 and a redirect are no pages
+        response.headers.setdefault("Content-Security-Policy", f"{policy()}; {UNFRAMED}")
+    return response
 
 
 def _without_host(response: Response) -> Response:
@@ -231,7 +253,11 @@ def _sent(
         return NotModified(status=304, headers=headers)
     if not isinstance(content, bytes) and is_file(content):
         return Response(wrap_file(request.environ, content), headers=headers, direct_passthrough=True)
-    return Response([content] if isinstance(content, bytes) else content, headers=headers)
+    if isinstance(content, bytes):
+        return Response([content], headers=headers)
+    response = Response(content, headers=headers)
+    response.call_on_close(bounds.kept())
+    return response
 
 
 @lru_cache(maxsize=128)

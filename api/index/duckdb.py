@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.index import layout
+from api.index.bounds import TooSlow, costly, interrupted
 from api.index.layout import DUCKDB_FILE, Layout
-from api.index.sqlite import NoIndex, State, TooSlow, asked, check, decimal, seconds_left, timed
+from api.index.sqlite import NoIndex, State, asked, check, decimal, timed
 from api.model import types
 
 if TYPE_CHECKING:
@@ -63,22 +64,18 @@ def _database(path: Path, _process: int) -> "DuckDBPyConnection":
 @contextmanager
 def _running(index: Path, state: State) -> Iterator["DuckDBPyConnection"]:
     """A cursor of its own for a question, interrupted when the time is over."""
+    costly()
     import duckdb
 
     with _opening:  # one file is one database in a process
         cursor = _database(_file(index, state), os.getpid()).cursor()
-    seconds = seconds_left()
-    clock = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cursor.interrupt)
-    clock.daemon = True
-    clock.start()
     try:
-        yield cursor
+        with interrupted(cursor.interrupt):
+            yield cursor
     except duckdb.InterruptException as error:
         raise TooSlow("The query exceeded the server's time limit.") from error
     except duckdb.OutOfMemoryException as error:
         raise TooSlow(f"The query needs more than the {MEMORY} of memory that the server gives it.") from error
-    finally:
-        clock.cancel()
 
 
 def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -5,7 +5,6 @@ steps, so most questions fetch their whole result in one row.
 """
 
 import json
-import math
 import os
 import sqlite3
 import statistics
@@ -13,14 +12,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
+from contextlib import nullcontext
 from decimal import Context, Decimal
 from functools import lru_cache, partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from api.index import layout
-from api.index.layout import ROW_SEPARATOR, SQLITE_FILE, Layout
+from api.index.bounds import costly, interrupted, seconds_left
+from api.index.layout import FEW, ROW_SEPARATOR, SQLITE_FILE, Layout
 from api.model import decimals, types
 from api.model.errors import LanternError
 
@@ -32,7 +32,6 @@ STEPS_BETWEEN_CHECKS = 100_000
 EXACT = Context(prec=2000)
 took: Callable[[str, float], object] | None = None  # is told the engine and seconds of each query, if anybody is
 _local = threading.local()
-_until: ContextVar[float] = ContextVar("until", default=math.inf)
 _known: "dict[Path, Known]" = {}
 _hashing = threading.Lock()
 
@@ -48,32 +47,12 @@ class Known(NamedTuple):
     reason: str
 
 
-class TooSlow(LanternError):
-    """A question that takes longer, or more memory, than the server allows."""
-
-
 class NoIndex(LanternError):
     """The index of a release is missing, damaged or of another format."""
 
     def __init__(self, index: Path, reason: str) -> None:
         super().__init__(f"the index {index.name} {reason}")
         self.index = index
-
-
-def start_clock(seconds: float) -> None:
-    """From now on what runs in this context has so many seconds in all (0: any number of them).
-
-    A context variable, not an argument: everything between a request and an engine would only hand it on.
-    """
-    _until.set(time.monotonic() + seconds if seconds else math.inf)
-
-
-def seconds_left() -> float:
-    """Raises TooSlow where there are none."""
-    seconds = _until.get() - time.monotonic()
-    if seconds <= 0:
-        raise TooSlow("The query exceeded the server's time limit.")
-    return seconds
 
 
 def state_of(path: str) -> tuple[int, ...]:
@@ -86,18 +65,19 @@ def state_of(path: str) -> tuple[int, ...]:
 
 
 def check(index: Path) -> State:
-    """The state of an index that is as it was made. Raises NoIndex for one that is not.
+    """The state of an index that is as it was made. Raises NoIndex for one that is not, TooSlow where to look takes too
+    long: it goes on.
 
     Two calls that return the same have met the same files: what was read in between is right.
     """
-    known = _known.get(index)
-    if known is None or known.state != tuple(map(state_of, known.paths)):
-        from api.index.intact import looked_at  # which stands on this module
-
-        with _hashing:
-            known = _known.get(index)
-            if known is None or known.state != tuple(map(state_of, known.paths)):
-                known = _known[index] = looked_at(index)
+    known = _current(index)
+    if known is None:
+        look = threading.Thread(target=_look, args=(index,), daemon=True)
+        look.start()
+        look.join(min(seconds_left(), threading.TIMEOUT_MAX))
+        if look.is_alive():
+            seconds_left()
+        known = _known[index]
     if known.reason:
         raise NoIndex(index, known.reason)
     return known.state
@@ -112,6 +92,20 @@ def timed(engine: str, run: Callable[..., Found], *given: Any) -> Found:
         return run(*given)
     finally:
         took(engine, time.perf_counter() - began)
+
+
+def _current(index: Path) -> Known | None:
+    """What is known of an index in the state in which its files are."""
+    known = _known.get(index)
+    return known if known and known.state == tuple(map(state_of, known.paths)) else None
+
+
+def _look(index: Path) -> None:
+    from api.index.intact import looked_at  # which stands on this module
+
+    with _hashing:
+        if _current(index) is None:
+            _known[index] = looked_at(index)
 
 
 def asked(index: Path, ask: Callable[[State], Found], engine: str = "sqlite") -> Found:
@@ -163,14 +157,18 @@ def _open(index: Path) -> sqlite3.Connection:
 
 
 def rows(index: Path, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of a statement whose number is bounded. Raises TooSlow where that is not done in time, and NoIndex."""
-    end = time.monotonic() + seconds_left()
+    """All rows of a statement whose number is bounded. Raises TooSlow, Busy, and NoIndex."""
+    end, searches = time.monotonic() + seconds_left(), " MATCH " in sql
+    if searches and _large(index):
+        costly()
 
     def ask(state: State) -> list[tuple[Any, ...]]:
         db = _connection(index, state)
         db.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
         try:
-            return db.execute(sql, values).fetchall()
+            # Full text merges all the words of a beginning within one step, where only an interruption reaches it.
+            with interrupted(db.interrupt) if searches else nullcontext():
+                return db.execute(sql, values).fetchall()
         except sqlite3.OperationalError as error:
             seconds_left()  # raises TooSlow where that is why
             raise error
@@ -225,6 +223,11 @@ def texts(index: Path, number: int, column: str, numbers: Iterable[int]) -> dict
 def json_text(index: Path, number: int, numbers: Sequence[int]) -> str:
     """The JSON of rows by number, separated by ROW_SEPARATOR."""
     return row_texts(index, number, "json", numbers, ROW_SEPARATOR)
+
+
+@lru_cache(maxsize=64)
+def _large(index: Path) -> bool:
+    return any(one.rows > FEW for one in layouts(index).values())
 
 
 @lru_cache(maxsize=64)

@@ -145,7 +145,7 @@ class Upstream:
                 failed = 1 if grown() - before >= BLOCK else failed + 1
                 if failed > self.retries:
                     raise MirrorError(f"{error} (tried {failed} times)") from error
-                wait = 0.125 * 2**failed * random.uniform(0.8, 1.2) if error.wait is None else error.wait
+                wait = 0.125 * 2**failed * random.uniform(0.8, 1.2) if error.wait is None else error.wait  # nosec B311 # no secret
                 if wait > LONGEST_WAIT:
                     raise MirrorError(f"{error}: try again in {wait:.0f} seconds") from error
                 if self.stop.wait(wait):

@@ -10,11 +10,11 @@ from typing import Any
 
 import flask_swagger_ui
 from flasgger import Swagger
-from flask import Flask
+from flask import Flask, send_file
 
 DIST = Path(flask_swagger_ui.__file__).resolve().parent / "dist"
 # What the page loads, and no more.
-FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-16x16.png", "favicon-32x32.png")
+FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-16x16.png", "favicon-32x32.png", "start.js")
 # How the page behaves. Without colours a response of 100 rows is there in a third of the time; the extensions are the
 # patterns and bounds of parameters.
 PAGE = {
@@ -23,8 +23,8 @@ PAGE = {
 }
 
 
-def app(document: dict[str, Any], title: str, base: str) -> Flask:
-    """The application that serves /openapi.json, /docs/ and what the page loads."""
+def app(document: dict[str, Any], title: str, policy: str) -> Flask:
+    """The application that serves /openapi.json, /docs/ and what the page loads, which obeys a policy of content."""
     served = Flask("api", static_folder=None)
     served.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's provider has it, its base class not
     served.json.ensure_ascii = False  # type: ignore[attr-defined]  # the same provider has this
@@ -38,8 +38,9 @@ def app(document: dict[str, Any], title: str, base: str) -> Flask:
         "headers": [],  # this and `auth` must be present
         "auth": {},
         "hide_top_bar": True,
-        "connect": base.partition("://")[2].partition("/")[0],  # the other host that "Try it out" may send requests to
+        "policy": policy,
         "ui_params": PAGE,
     }
+    served.add_url_rule("/docs/static/start.js", "start", view_func=lambda: send_file("templates/flasgger/start.js"))
     Swagger(served, config=config, template=document)
     return served

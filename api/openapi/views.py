@@ -15,12 +15,13 @@ from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import NotFound
 
 from api.http.request import HTML_TYPE, acceptable, base, refuse_parameters, store, without_parameters
-from api.http.responses import JSON_TYPE, Body, respond
+from api.http.responses import JSON_TYPE, UNFRAMED, Body, policy, respond
 from api.store.releases import Release
 
 blueprint = Blueprint("documentation", __name__)
 YAML_TYPE = "application/yaml"
 HOSTS = 8  # for so many it is kept, where proxies name the host
+SCRIPTS = {"script-src": "'self'", "font-src": "'self' data:"}  # of Swagger UI
 _lock = threading.Lock()
 
 
@@ -54,7 +55,9 @@ def as_yaml() -> Response:
 @blueprint.get("/docs/")
 def page() -> Response:
     """The documentation as a page to read and try out; parameters of the address are ignored."""
-    return _finish(documentation(), HTML_TYPE, "docs/")
+    response = _finish(documentation(), HTML_TYPE, "docs/")
+    response.headers["Content-Security-Policy"] = f"{policy(SCRIPTS)}; {UNFRAMED}"
+    return response
 
 
 @blueprint.get("/docs/<path:name>")
@@ -83,8 +86,8 @@ def documentation() -> Documentation:
 def _make(app: Flask, release: Release, base: str) -> Documentation:
     from api.openapi import document, interface
 
-    described = document.document(app, release.package, base)
-    client = interface.app(described, release.package.title, base).test_client()
+    described, title = document.document(app, release.package, base), release.package.title
+    client = interface.app(described, title, policy(SCRIPTS)).test_client()
     paths = ("openapi.json", "docs/", *(f"docs/static/{name}" for name in interface.FILES))
     bodies = {}
     for path in paths:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from api.index.bounds import Busy, TooSlow
 from api.index.layout import FEW, texts
-from api.index.sqlite import TooSlow
 from api.model.descriptor import Field, Table
 from api.model.nearest import nearest
 from api.query import dialects, parameters, parse
@@ -33,10 +33,10 @@ Hint = dict[str, str]  # parameter, reason, did_you_mean
 def why(selection: Selection) -> list[Hint]:
     """Why a selection has no rows: `parameter`, `reason` and, for a value, the nearest one (`did_you_mean`).
 
-    As much as can be found out in the time that the request has left.
+    As much as can be found out in the time that the request has left, unless the server has costlier things to do.
     """
     found: list[Hint] = []
-    with suppress(TooSlow):
+    with suppress(Busy, TooSlow):
         if not total(selection):  # else it was groups that were too few
             conditions = _conditions(selection)
             alone, others = _counted(selection, conditions)

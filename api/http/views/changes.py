@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 from api.http.errors import ProblemError
 from api.http.request import acceptable, dataset, of_release, store
 from api.http.responses import Body, respond
+from api.index.bounds import seconds_left
 from api.index.layout import change_head
 from api.model.descriptor import Table
 from api.model.files import CHANGES
@@ -87,6 +88,7 @@ def _spans(release: Release) -> Mapping[str, Span]:
     """Where the records of each dataset are: one run each."""
     heads = {change_head(release.version, name).encode(): name for name in release.manifest.get("changes", {})}
     runs: dict[str, Span] = {}
+    seconds_left()  # of a request that reads many releases
     start, head = 0, b"\n"  # which no line begins with
     with (release.folder / CHANGES).open("rb") as file:
         for line in file:

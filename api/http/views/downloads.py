@@ -5,7 +5,8 @@ another process (api.http.extracts).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from flask import Response, request
 
@@ -14,7 +15,9 @@ from api.http.errors import ProblemError
 from api.http.negotiation import best_encoding
 from api.http.request import DataRequest, address, latest_version, page_links, pinned, with_query
 from api.http.responses import Body, original, release_file, respond
-from api.query.find import Selection, batches, select, shown, size, total
+from api.index.bounds import costly
+from api.query.engines import DUCKDB
+from api.query.find import Selection, access, batches, select, shown, size, total
 from api.query.parse import wrong
 from api.release.formats import Format, delimited
 
@@ -42,25 +45,30 @@ def download(data_request: DataRequest, format: Format) -> Response:
 def _part(data_request: DataRequest, format: Format, schema: str) -> Body:
     release, table, query, _ = data_request
     selection, links = select(release, table, query), dict[str, str | None]()
+    found: Iterator[Sequence[int]]
     whole = query.cursor is None and "limit" not in query.more
-    found: Iterable[Sequence[int]] = batches(selection)
     if "limit" in query.more:
         rows, before, after = shown(selection)
-        found, links = [rows], page_links(data_request, rows, before, after)
+        found, links = iter([rows]), page_links(data_request, rows, before, after)
+    else:
+        if access(selection).engine is DUCKDB:
+            costly()
+        found = batches(selection)
+        # The first are found now: a stream has no status that could say that this takes too long.
+        found = chain([next(found, ())], found)
     links["describedby"] = schema
     if format.part is not None:
         pieces = (text.encode() for text in format.part(selection, found))
         return Body(pieces, links, _length(selection, format) if whole else None)
-    if not whole:
-        found = list(found)
-    count = total(selection) if whole else sum(map(len, found))
+    every: Iterable[Sequence[int]] = found if whole else list(found)
+    count = total(selection) if whole else sum(map(len, every))
     most = format.most and format.most(len(query.fields or table.fields))
     if most is not None and count > most:
         words = f"A sheet holds at most {most} of these rows, and {count} match: add filters, or request csv."
         if not most:
             words = "A sheet holds fewer columns than these: name some in `fields`, or request csv."
         raise ProblemError("not-acceptable", words)
-    pieces = (text.encode() for text in delimited.part(selection, found))
+    pieces = (text.encode() for text in delimited.part(selection, every))
     return Body(extracts.extract(selection, format, pieces, count), links)
 
 

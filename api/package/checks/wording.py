@@ -24,7 +24,7 @@ PERCENT_IN_TWO = (("per", "cent"), ("por", "ciento"))
 JOINERS = ("-", "–", "—", "to", "and", "or", "y", "a", "o", "e")
 SPACE = " \u00a0\u2009\u202f"
 GROUPED = r"\d{{1,3}}(?:(?P<group>[,.'’{space}])\d{{3}})(?:(?P=group)\d{{3}})*(?!\d)(?:[.,]\d+(?!\d))?"
-TOKEN = r"(?<!\w)(?:{grouped}|\d+(?:[.,]\d+)?)|(?<![\w.,])\.\d+|[^\W\d_]+|[^\w\s]"
+TOKEN = r"(?<!\w)(?:{grouped}|\d+(?:[.,]\d+)?)|(?<![\w.,])\.\d+|[^\W\d_]+|[^\w\s]"  # nosec B105 # of a text, no secret
 
 
 class Token(NamedTuple):

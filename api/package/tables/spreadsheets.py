@@ -48,7 +48,7 @@ def attribute(element: Element, name: str) -> str | None:
 def pieces(archive: zipfile.ZipFile, part: str, *names: str) -> Iterator[Element]:
     """The elements of these names in a part, each read whole and then emptied."""
     with archive.open(part) as file:
-        for _, element in ElementTree.iterparse(file):  # noqa: S314 (expat limits entities)
+        for _, element in ElementTree.iterparse(file):  # nosec B314 # expat limits entities
             if _local(element.tag) in names:
                 yield element
                 element.clear()
