@@ -17,7 +17,8 @@ from api import package
 from api.model import descriptor
 from api.model.errors import LanternError
 from api.model.files import DRAFT, TEXTS
-from api.package.opening import DESCRIPTORS, opened
+from api.package.descriptors import DESCRIPTORS
+from api.package.opening import opened
 from api.release import build
 from api.store import atomic_files
 from api.store.releases import RECHECK_SECONDS, Release

@@ -19,6 +19,7 @@ from api.package.tables.spreadsheets import (
     local,
     pieces,
 )
+from api.package.tables.unpacking import Unsafe
 
 CONTENT = "content.xml"
 MOST_CELLS = 50_000_000  # a few bytes may repeat a cell for ever
@@ -39,10 +40,10 @@ def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
         cells, merged = _cells(row, number + 1)
         yield from merged
         total += times * len(cells)
-        if cells and (number + times > MOST_ROWS or total > MOST_CELLS):
-            raise ValueError(
-                f"row {number + times} is beyond the end of a sheet, or it has more than {MOST_CELLS} cells"
-            )
+        if cells and number + times > MOST_ROWS:
+            raise ValueError(f"row {number + times:,} is beyond the end of a sheet")
+        if total > MOST_CELLS:
+            raise Unsafe(f"the sheet has {total:,} cells or more", f"at most {MOST_CELLS:,}")
         for again in range(times if cells else 0):
             yield number + again + 1, cells
         number += times

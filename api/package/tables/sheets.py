@@ -17,9 +17,7 @@ from api.model.findings import Finding
 from api.package.tables import headers, lists, natives, ods, xlsx
 from api.package.tables.base import BadTable, Given, Record
 from api.package.tables.lists import Row
-from api.package.tables.spreadsheets import Fault, Merged, Sheet, cell_name
-
-LARGEST = 2**30  # bytes of XML
+from api.package.tables.spreadsheets import Fault, Merged, Sheet, cell_name, largest, refuse_large
 
 
 class _Reader(NamedTuple):
@@ -136,13 +134,13 @@ def _archive(given: Given, path: str) -> Iterator[zipfile.ZipFile]:
     """The parts of a spreadsheet. Raises BadTable for a file that is none."""
     try:
         with given.bytes(path) as stream:
-            file: Any = stream if stream.seekable() else io.BytesIO(stream.read())
+            file: Any = stream
+            if not stream.seekable():
+                packed = stream.read(largest() + 1)
+                refuse_large(len(packed))
+                file = io.BytesIO(packed)
             with zipfile.ZipFile(file) as archive:
-                size = sum(entry.file_size for entry in archive.infolist())
-                if size > LARGEST:
-                    message = f"the spreadsheet unpacks to {size} bytes"
-                    expected = f"at most {LARGEST}"
-                    raise BadTable(Finding("unreadable-table", message, path, given.name, expected=expected))
+                refuse_large(sum(entry.file_size for entry in archive.infolist()))
                 yield archive
     except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, IndexError, ValueError, OverflowError) as error:
         message = f"the file is no {given.format} spreadsheet: {error}"

@@ -8,7 +8,11 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from api import settings
+from api.package.tables.unpacking import Unsafe
+
 MOST_COLUMNS, MOST_ROWS = 16_384, 2**20  # of a sheet
+LIMIT = "MAX_SHEET_MB"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,18 @@ def local(element: Element) -> str:
 def attribute(element: Element, name: str) -> str | None:
     """An attribute by its name without namespace."""
     return next((value for key, value in element.attrib.items() if _local(key) == name), None)
+
+
+def largest() -> int:
+    """How many bytes a spreadsheet may unpack to."""
+    return int(settings.load()[LIMIT]) * 2**20
+
+
+def refuse_large(size: int, what: str = "it", share: int = 1) -> None:
+    """Raises Unsafe for a spreadsheet of too many bytes, or for a part of it of more than its share."""
+    most = largest() // share
+    if size > most:
+        raise Unsafe(f"{what} unpacks to {size:,} bytes", settings.at_most(LIMIT, most, "bytes"))
 
 
 def pieces(archive: zipfile.ZipFile, part: str, *names: str) -> Iterator[Element]:

@@ -19,10 +19,11 @@ from api.package.tables.spreadsheets import (
     attribute,
     local,
     pieces,
+    refuse_large,
 )
 
 WORKBOOK, DAYS_1904 = "xl/workbook.xml", 1_462
-MOST_TEXT = 2**28  # bytes of texts that cells share, which are held in memory
+SHARE_OF_TEXTS = 4  # what cells share is held in memory: no more than a fourth of a spreadsheet
 # What the built-in number formats show, by their numbers; those from 164 on are in the file.
 _BUILT_IN: Mapping[int, str] = {
     **dict.fromkeys((14, 15, 16, 17, 27, 28, 29, 30, 31, 36, *range(50, 59)), "date"),
@@ -103,8 +104,7 @@ def _texts(archive: zipfile.ZipFile) -> Sequence[str]:
     part = _part(archive, "sharedStrings")
     if part is None:
         return ()
-    if archive.getinfo(part).file_size > MOST_TEXT:
-        raise ValueError(f"its texts are more than {MOST_TEXT} bytes")
+    refuse_large(archive.getinfo(part).file_size, "what its cells share", SHARE_OF_TEXTS)
     return [_text(element) for element in pieces(archive, part, "si")]
 
 
