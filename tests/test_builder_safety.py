@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import socket
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,6 +171,21 @@ def nested(place: Place) -> None:
     place.table(data, "a", path="t.csv.zip", compression="zip")
 
 
+def endless(kind: str, part: str, place: str, piece: str) -> Callable[[Place], None]:
+    """A sheet of 16 MB in which something has no end, beside what cannot be packed."""
+
+    def attack(place_: Place) -> None:
+        with zipfile.ZipFile(io.BytesIO(SHEETS[kind]("b", ""))) as parts:
+            entries = {name: parts.read(name) for name in parts.namelist()}
+        before, found, after = entries[part].partition(place.encode())
+        assert found
+        entries |= {part: before + found + piece.encode() * (2**24 // len(piece)) + after, "pad": os.urandom(100_000)}
+        place_.table(archive(entries), "a", path=f"t.{kind}", format=kind)
+
+    return attack
+
+
+WORKSHEET, CONTENT = "xl/worksheets/sheet1.xml", "content.xml"
 TENFOLD = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
 )
@@ -177,6 +193,13 @@ GROWN: dict[str, Callable[[Place], None]] = {
     "a line of 1.2 GB": long_line,
     "an archive of 100,001 files": many_entries,
     "an archive in an archive in …": nested,
+    "a row of cells without end": endless("xlsx", WORKSHEET, '<row r="1">', "<c/>"),
+    "a cell without end": endless("xlsx", WORKSHEET, "<is><t>", "x"),
+    "a sheet of what is no row": endless("xlsx", WORKSHEET, "<sheetData>", "<x/>"),
+    "rows without end": endless("xlsx", WORKSHEET, "<sheetData>", "<row/>"),
+    "merged cells without end": endless("xlsx", WORKSHEET, "</sheetData>", '<mergeCell ref="A9:B9"/>'),
+    "texts without end": endless("xlsx", "xl/sharedStrings.xml", "</si>", "<si><t>ab</t></si>"),
+    "columns without end": endless("ods", CONTENT, '<table:table table:name="t">', "<table:table-column/>"),
     "aliases of YAML": lambda place: place.file("datapackage.yaml", TENFOLD + "resources: [{name: t, data: *a9}]\n"),
     "a descriptor of 16 MB": lambda place: place.describe(
         {"name": "t", "data": [["a"], *([7] for _ in range(300_000))], "title": "x" * 14_000_000}

@@ -16,6 +16,7 @@ from api.package.tables import encodings, unpacking
 
 JSON = Any
 LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
+MOST_TOLD = 100  # places of one kind in one file
 MOST_EXTRA = 100  # cells of a row beyond the header: each is an error that frictionless makes with the whole row
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 

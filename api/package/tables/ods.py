@@ -28,12 +28,12 @@ _DURATION = re.compile(r"(-?)PT([0-9]+)H([0-9]+)M([0-9]+(?:[.,][0-9]+)?)S").full
 
 def names(archive: zipfile.ZipFile) -> list[str]:
     """The names of the sheets, in their order."""
-    found = pieces(archive, CONTENT, "table", "table-row")  # rows, too, so that they do not fill the memory
+    found = pieces(archive, CONTENT, "table-row", around="table")
     return [attribute(element, "name") or "" for element in found if local(element) == "table"]
 
 
 def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
-    """The rows of a sheet by its place. Raises ValueError, KeyError and ParseError for a file that is damaged."""
+    """The rows of a sheet by its place. Raises Unsafe, ValueError, KeyError, ExpatError for a damaged file."""
     number, total = 0, 0
     for row in _rows(archive, sheet):
         times = int(attribute(row, "number-rows-repeated") or 1)
@@ -50,8 +50,8 @@ def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
 
 
 def _rows(archive: zipfile.ZipFile, sheet: int) -> Iterator[Element]:
-    place = 0
-    for element in pieces(archive, CONTENT, "table-row", "table"):
+    place = -1
+    for element in pieces(archive, CONTENT, "table-row", around="table"):
         if local(element) == "table":
             place += 1
         elif place == sheet:

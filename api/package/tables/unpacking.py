@@ -41,7 +41,7 @@ def extract(archive: Path, target: Path) -> None:
         files = settings.load()["MAX_FILES"]
         if len(entries) > files:
             raise Unsafe(f"it holds {len(entries):,} files", settings.at_most("MAX_FILES", files, "files"))
-        size, (allowed, expected) = sum(entry.file_size for entry in entries), most(archive)
+        size, (allowed, expected) = sum(entry.file_size for entry in entries), most(archive.stat().st_size)
         if size > allowed:
             raise Unsafe(f"it unpacks to {size:,} bytes", expected)
         refuse_full(size, target.parent)
@@ -54,17 +54,17 @@ def extract(archive: Path, target: Path) -> None:
         zipped.extractall(target)
 
 
-def largest() -> tuple[int, str]:
-    """How many bytes a package may unpack to, and what is expected of one that is larger."""
-    size = settings.load()["MAX_UNPACKED_MB"] * 2**20
-    return size, settings.at_most("MAX_UNPACKED_MB", size, "bytes")
+def largest(setting: str = "MAX_UNPACKED_MB") -> tuple[int, str]:
+    """How many bytes something may unpack to, and what is expected of what is larger."""
+    size = settings.load()[setting] * 2**20
+    return size, settings.at_most(setting, size, "bytes")
 
 
-def most(packed: Path) -> tuple[int, str]:
-    """How many bytes a packed file may unpack to, and what is expected of one that is larger."""
-    size = max(SMALL, MOST_TIMES * packed.stat().st_size)
+def most(packed: int, setting: str = "MAX_UNPACKED_MB") -> tuple[int, str]:
+    """How many bytes a packed file of so many bytes may unpack to, and what is expected of one that is larger."""
+    size = max(SMALL, MOST_TIMES * packed)
     own = f"at most {size:,} bytes ({SMALL:,}, or {MOST_TIMES} times its size): unpack it yourself if it is right"
-    return min(largest(), (size, own))
+    return min(largest(setting), (size, own))
 
 
 def refuse_full(size: int, folder: Path) -> None:
@@ -102,7 +102,7 @@ def stream(path: Path, resource: Mapping[str, Any]) -> Iterator[IO[bytes]]:
         return
     try:
         with _opened(path, compression, resource) as packed:
-            yield io.BufferedReader(_Limited(packed, path.name, *most(path)))
+            yield io.BufferedReader(_Limited(packed, path.name, *most(path.stat().st_size)))
     except EOFError:
         raise Unsafe(f"{path.name} is cut off: it ends in the middle of its data") from None
     except (zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from api import settings
 from api.package.tables.spreadsheets import (
+    LIMIT,
     MOST_COLUMNS,
     MOST_ROWS,
     Cells,
@@ -19,8 +21,8 @@ from api.package.tables.spreadsheets import (
     attribute,
     local,
     pieces,
-    refuse_large,
 )
+from api.package.tables.unpacking import Unsafe, largest
 
 WORKBOOK, DAYS_1904 = "xl/workbook.xml", 1_462
 SHARE_OF_TEXTS = 4  # what cells share is held in memory: no more than a fourth of a spreadsheet
@@ -43,7 +45,7 @@ def names(archive: zipfile.ZipFile) -> list[str]:
 
 
 def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
-    """The rows of a sheet by its place. Raises ValueError, KeyError and ParseError for a file that is damaged."""
+    """The rows of a sheet by its place. Raises Unsafe, ValueError, KeyError, ExpatError for a damaged file."""
     texts = _texts(archive)
     looks, base = _looks(archive), _days(archive)
     read = partial(_value, texts, looks, base)
@@ -104,7 +106,9 @@ def _texts(archive: zipfile.ZipFile) -> Sequence[str]:
     part = _part(archive, "sharedStrings")
     if part is None:
         return ()
-    refuse_large(archive.getinfo(part).file_size, "what its cells share", SHARE_OF_TEXTS)
+    size, most = archive.getinfo(part).file_size, largest(LIMIT)[0] // SHARE_OF_TEXTS
+    if size > most:
+        raise Unsafe(f"what its cells share has {size:,} bytes", settings.at_most(LIMIT, most, "bytes"))
     return [_text(element) for element in pieces(archive, part, "si")]
 
 
