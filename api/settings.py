@@ -67,16 +67,18 @@ SETTINGS = (
     Setting("TARGETS_DAYS", "365", "days until the signed list of releases expires", _count),
     Setting("SNAPSHOT_DAYS", "60", "days until the snapshot expires (renewed by lantern sign --refresh)", _count),
     Setting("TIMESTAMP_DAYS", "14", "days until the timestamp expires (renewed by lantern sign --refresh)", _count),
-    Setting(
-        "MAX_DESCRIPTOR_MB", "16", "largest descriptor or schema that is read, in MiB (YAML: an eighth)", _at_least_one
-    ),
+    Setting("MAX_DESCRIPTOR_MB", "16", "largest descriptor or schema, in MiB (YAML: an eighth)", _at_least_one),
     Setting("MAX_RESOURCES", "5000", "most resources of a package", _at_least_one),
     Setting("MAX_FIELDS", "50000", "most fields of a package, of all tables together", _at_least_one),
     Setting("MAX_FILES", "100000", "most files of a package in a zip", _at_least_one),
-    Setting(
-        "MAX_UNPACKED_MB", "16384", "most that a zip, or the tables of a package, may unpack to, in MiB", _at_least_one
-    ),
+    Setting("MAX_UNPACKED_MB", "16384", "most that a zip, or all tables, may unpack to, in MiB", _at_least_one),
     Setting("MAX_SHEET_MB", "1024", "most that a spreadsheet may unpack to, in MiB", _at_least_one),
+    Setting(
+        "MAX_PATTERN_SECONDS",
+        "1",
+        "most extra seconds of CPU for a table's slow patterns and JSON Schemas",
+        _at_least_one,
+    ),
     Setting("MAX_CHART_ROWS", "5000", "most rows of a chart", _at_least_one),
     Setting("MAX_CHART_SECONDS", "60", "most seconds that drawing a chart may take", _at_least_one),
     Setting("MAX_CHART_MB", "1024", "most memory that drawing a chart may take, in MiB", _at_least_one),

@@ -275,6 +275,18 @@ def test_unpacking_does_not_fill_the_disk(
     assert list(small_disk.iterdir()) == []
 
 
+def test_a_pattern_gets_the_time_that_the_setting_says(tmp_path: Path) -> None:
+    schema = {"fields": [{"name": "a", "type": "string", "constraints": {"pattern": "(a|aa)+b"}}]}
+    path = str(package(tmp_path, {**INLINE, "data": [["a"], ["a" * 34]], "schema": schema}))
+    told = said(["validate", path])[1]
+    assert 'the pattern takes too long for "aaa' in told
+    expected = (
+        "at most 1 seconds longer than patterns of the table should, unless LANTERN_MAX_PATTERN_SECONDS says more"
+    )
+    assert f"(expected: {expected})" in told
+    assert "does not match the pattern" in said(["validate", path], LANTERN_MAX_PATTERN_SECONDS="60")[1]
+
+
 def test_a_limit_that_is_no_number_is_wrong_usage() -> None:
     assert said(["settings"], LANTERN_MAX_FILES="many")[0] == 2
     assert said(["settings"], LANTERN_MAX_FILES="0")[0] == 2
