@@ -159,6 +159,11 @@ def long_line(place: Place) -> None:
     place.table(packed.getvalue(), "a", path="t.csv.gz")
 
 
+def long_text(place: Place) -> None:
+    """1 MB that are one text of 200 MB."""
+    place.table(gzip.compress(b'["' + b"x" * 200_000_000 + b'"]', 1), "a", path="t.json.gz", format="json")
+
+
 def many_entries(place: Place) -> None:
     entries = dict.fromkeys((f"{n}.csv" for n in range(100_001)), b"")
     place.table(archive(entries), "a", path="t.csv.zip", compression="zip")
@@ -245,6 +250,10 @@ LARGER = {"a chart of a billion rows": 1_500, "a descriptor of 16 MB": 1_000, "a
 @pytest.mark.parametrize("what", GROWN)
 def test_what_grows_is_bounded(tmp_path: Path, what: str) -> None:
     attacked(tmp_path, GROWN[what], memory=LARGER.get(what, MEMORY))
+
+
+def test_a_value_of_json_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
+    assert "a value has more than 67,108,864 characters" in attacked(tmp_path, long_text).told
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(a|a)*b", "(.*a){25}b"])

@@ -13,7 +13,8 @@ from api.model import csv_lines, descriptor
 from api.model.findings import Finding
 from api.package import upgrade
 from api.package.tables import delimited, dialects, geo, headers, natives, objects, sheets, unpacking
-from api.package.tables.base import LONGEST_LINE, MOST_EXTRA, BadTable, Given, Record, refuse_wide
+from api.package.tables.base import MOST_EXTRA, BadTable, Given, Record, refuse_wide
+from api.package.tables.parsing import LONGEST_LINE
 
 __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
 

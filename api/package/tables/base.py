@@ -13,9 +13,9 @@ from api.model.findings import MENDED, Finding
 from api.package import upgrade
 from api.package.checks.structure import MOST_COLUMNS
 from api.package.tables import encodings, unpacking
+from api.package.tables.parsing import LONGEST_LINE
 
 JSON = Any
-LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
 MOST_TOLD = 100  # places of one kind in one file
 MOST_EXTRA = 100  # cells of a row beyond the header: each is an error that frictionless makes with the whole row
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes

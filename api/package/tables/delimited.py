@@ -18,7 +18,8 @@ from typing import Any
 from api.model.findings import Finding
 from api.package import upgrade
 from api.package.tables import dialects, headers
-from api.package.tables.base import LONGEST_LINE, MOST_EXTRA, MOST_TOLD, BadTable, Given, Record, mended
+from api.package.tables.base import MOST_EXTRA, MOST_TOLD, BadTable, Given, Record, mended
+from api.package.tables.parsing import LONGEST_LINE
 
 PLAIN: Mapping[str, Any] = {
     **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
