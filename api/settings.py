@@ -33,8 +33,12 @@ def _count(text: str, least: int = 0) -> int:
     return int(text)
 
 
+def _at_least_one(text: str) -> int:
+    return _count(text, 1)
+
+
 def _days(text: str) -> int:
-    if _count(text, 1) > 36_500:
+    if _at_least_one(text) > 36_500:
         raise ValueError("must be a number of days up to 36500")
     return int(text)
 
@@ -119,8 +123,8 @@ SETTINGS = (
     Setting("BASE_URL", "", "public base URL of links (empty: links without a host)", _url),
     Setting("PROXIES", "0", "proxies in front, whose X-Forwarded-For, -Host, -Proto and -Prefix are believed", _count),
     Setting("HOST", "127.0.0.1", "address the server listens on"),
-    Setting("WORKERS", "2", "server processes", lambda text: _count(text, 1)),
-    Setting("THREADS", "16", "threads in each server process", lambda text: _count(text, 1)),
+    Setting("WORKERS", "2", "server processes", _at_least_one),
+    Setting("THREADS", "16", "threads in each server process", _at_least_one),
     Setting("CACHE_MB", "64", "memory for cached responses in each process, in MiB (0: no cache)", _count),
     Setting("TIME_LIMIT", "10", "query timeout in seconds (503 when exceeded; 0: none)", _count),
     Setting(
@@ -152,6 +156,21 @@ SETTINGS = (
     Setting("TARGETS_DAYS", "365", "days until the signed list of releases expires", _days),
     Setting("SNAPSHOT_DAYS", "60", "days until the snapshot expires (renewed by lantern sign --refresh)", _days),
     Setting("TIMESTAMP_DAYS", "14", "days until the timestamp expires (renewed by lantern sign --refresh)", _days),
+    Setting("MAX_DESCRIPTOR_MB", "16", "largest descriptor or schema, in MiB (YAML: an eighth)", _at_least_one),
+    Setting("MAX_RESOURCES", "5000", "most resources of a package", _at_least_one),
+    Setting("MAX_FIELDS", "50000", "most fields of a package, of all tables together", _at_least_one),
+    Setting("MAX_FILES", "100000", "most files of a package in a zip", _at_least_one),
+    Setting("MAX_UNPACKED_MB", "16384", "most that a zip, or all tables, may unpack to, in MiB", _at_least_one),
+    Setting("MAX_SHEET_MB", "1024", "most that a spreadsheet may unpack to, in MiB", _at_least_one),
+    Setting(
+        "MAX_PATTERN_SECONDS",
+        "1",
+        "most extra seconds of CPU for a table's slow patterns and JSON Schemas",
+        _at_least_one,
+    ),
+    Setting("MAX_CHART_ROWS", "5000", "most rows of a chart", _at_least_one),
+    Setting("MAX_CHART_SECONDS", "60", "most seconds that drawing a chart may take", _at_least_one),
+    Setting("MAX_CHART_MB", "1024", "most memory that drawing a chart may take, in MiB", _at_least_one),
     Setting("MIRROR_CONNECTIONS", "4", "parallel connections of lantern mirror", _count),
     Setting("MIRROR_TIMEOUT", "30", "idle timeout of lantern mirror's connections in seconds", _count),
     Setting("MIRROR_RETRIES", "5", "retries of lantern mirror per failed request", _count),
@@ -165,6 +184,11 @@ SETTINGS = (
 def load(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """All settings by name. Raises SettingError that names the variable and what is wrong with it."""
     return {one.name: read(one.name, environ.get(PREFIX + one.name, one.default)) for one in SETTINGS}
+
+
+def at_most(name: str, number: int, what: str) -> str:
+    """What is expected where there is more than a setting allows; `number` is its value, in the unit of `what`."""
+    return f"at most {number:,} {what}, unless {PREFIX}{name} says more"
 
 
 def read(name: str, text: str) -> Any:

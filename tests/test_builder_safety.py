@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import socket
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +159,11 @@ def long_line(place: Place) -> None:
     place.table(packed.getvalue(), "a", path="t.csv.gz")
 
 
+def long_text(place: Place) -> None:
+    """1 MB that are one text of 200 MB."""
+    place.table(gzip.compress(b'["' + b"x" * 200_000_000 + b'"]', 1), "a", path="t.json.gz", format="json")
+
+
 def many_entries(place: Place) -> None:
     entries = dict.fromkeys((f"{n}.csv" for n in range(100_001)), b"")
     place.table(archive(entries), "a", path="t.csv.zip", compression="zip")
@@ -170,6 +176,21 @@ def nested(place: Place) -> None:
     place.table(data, "a", path="t.csv.zip", compression="zip")
 
 
+def endless(kind: str, part: str, place: str, piece: str) -> Callable[[Place], None]:
+    """A sheet of 16 MB in which something has no end, beside what cannot be packed."""
+
+    def attack(place_: Place) -> None:
+        with zipfile.ZipFile(io.BytesIO(SHEETS[kind]("b", ""))) as parts:
+            entries = {name: parts.read(name) for name in parts.namelist()}
+        before, found, after = entries[part].partition(place.encode())
+        assert found
+        entries |= {part: before + found + piece.encode() * (2**24 // len(piece)) + after, "pad": os.urandom(100_000)}
+        place_.table(archive(entries), "a", path=f"t.{kind}", format=kind)
+
+    return attack
+
+
+WORKSHEET, CONTENT = "xl/worksheets/sheet1.xml", "content.xml"
 TENFOLD = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
 )
@@ -177,6 +198,13 @@ GROWN: dict[str, Callable[[Place], None]] = {
     "a line of 1.2 GB": long_line,
     "an archive of 100,001 files": many_entries,
     "an archive in an archive in …": nested,
+    "a row of cells without end": endless("xlsx", WORKSHEET, '<row r="1">', "<c/>"),
+    "a cell without end": endless("xlsx", WORKSHEET, "<is><t>", "x"),
+    "a sheet of what is no row": endless("xlsx", WORKSHEET, "<sheetData>", "<x/>"),
+    "rows without end": endless("xlsx", WORKSHEET, "<sheetData>", "<row/>"),
+    "merged cells without end": endless("xlsx", WORKSHEET, "</sheetData>", '<mergeCell ref="A9:B9"/>'),
+    "texts without end": endless("xlsx", "xl/sharedStrings.xml", "</si>", "<si><t>ab</t></si>"),
+    "columns without end": endless("ods", CONTENT, '<table:table table:name="t">', "<table:table-column/>"),
     "aliases of YAML": lambda place: place.file("datapackage.yaml", TENFOLD + "resources: [{name: t, data: *a9}]\n"),
     "a descriptor of 16 MB": lambda place: place.describe(
         {"name": "t", "data": [["a"], *([7] for _ in range(300_000))], "title": "x" * 14_000_000}
@@ -222,6 +250,10 @@ LARGER = {"a chart of a billion rows": 1_500, "a descriptor of 16 MB": 1_000, "a
 @pytest.mark.parametrize("what", GROWN)
 def test_what_grows_is_bounded(tmp_path: Path, what: str) -> None:
     attacked(tmp_path, GROWN[what], memory=LARGER.get(what, MEMORY))
+
+
+def test_a_value_of_json_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
+    assert "a value has more than 67,108,864 characters" in attacked(tmp_path, long_text).told
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(a|a)*b", "(.*a){25}b"])

@@ -161,12 +161,6 @@ def test_a_chart_that_cannot_be_drawn_stops_the_build(tmp_path: Path, entry: dic
         drawn(tmp_path, entry)
 
 
-def test_a_chart_of_too_many_rows_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(charts, "MOST_ROWS", 2)
-    with pytest.raises(charts.ChartError, match="more than 2 rows"):
-        drawn(tmp_path, CHART)
-
-
 IMAGE = {"mark": {"type": "image", "width": 9, "height": 9}, "encoding": {"x": {"field": "id"}}}
 PICTURE = "is an image mark, which reads pictures from elsewhere"
 OUT = "leads out of the package: charts hold no addresses"
@@ -207,8 +201,8 @@ def test_the_rows_of_a_chart_may_hold_addresses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
-        ({**SPEC, "data": {"sequence": {"start": 0, "stop": 1e9}}}, "it takes more than 1024 MB of memory"),
-        ({**SPEC, "width": 100_000, "height": 100_000}, "it takes more than 1024 MB of memory"),
+        ({**SPEC, "data": {"sequence": {"start": 0, "stop": 1e9}}}, "it takes too much memory"),
+        ({**SPEC, "width": 100_000, "height": 100_000}, "it takes too much memory"),
         ({**SPEC, "transform": [{"calculate": f"length({'replace(' * 60}{'x' * 9}", "as": "y"}]}, "Vega-Lite"),
     ],
     ids=["rows without end", "a picture as large as a house", "a formula that is none"],

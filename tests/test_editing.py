@@ -362,3 +362,34 @@ def test_no_cell_is_ever_lost(cells: list[tuple[str, str, str]], delimiter: str,
 def test_our_package_is_in_form() -> None:
     result = lantern("format", Path(__file__).parents[1] / "datapackage", "--check")
     assert (result.exit_code, result.output) == (0, "")
+
+
+UNREAD = "Mend this first; --lenient is for what is served only"
+
+
+def test_a_table_that_cannot_be_read_is_not_drafted(source: Path) -> None:
+    (source / "data/guns.csv").write_text('id,value,note\na,"1,first\n')
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    result = lantern("release", source, "--bump", "minor", "--note", "More.", store=source.parent / "store")
+    assert result.exit_code == 1
+    first, last = result.output.splitlines()
+    assert first.startswith("data/guns.csv:2: a quote is opened here and still open")
+    assert last == f"nothing is drafted: published rows are compared with those of tables that can be read. {UNREAD}"
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
+
+
+def test_wrong_values_are_drafted_and_put_in_order_like_any_other(source: Path) -> None:
+    edit(source, ["b", "many", ""], ["a", "1", "first"])
+    assert lantern("format", source).exit_code == 0
+    assert rows(source / "data/guns.csv")[1:] == [["a", "1", "first"], ["b", "many", ""]]
+    assert "1.1.0" in draft(source).output
+    assert validate(source).errors[0].value == "many"
+
+
+def test_a_descriptor_that_cannot_be_opened_is_not_put_in_order(source: Path) -> None:
+    (source / "datapackage.json").write_text('{"resources": [7]}')
+    result = lantern("format", source)
+    assert result.exit_code == 1
+    first, last = result.output.splitlines()
+    assert first == "datapackage.json: resource 1 is no object (expected: an object)"
+    assert last.startswith("nothing is put in order: ") and last.endswith(UNREAD)

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from text_tables import PLAIN, SCHEMA, read, told
-
-from api.package.tables import unpacking
+from text_tables import PLAIN, read, told
 
 
 def zipped(**entries: str) -> bytes:
@@ -70,16 +68,3 @@ def test_an_unknown_compression_is_told(tmp_path: Path) -> None:
     assert line == (
         't.csv: the table cannot be read: the compression "rar" cannot be unpacked: gz, bz2, xz and zip can'
     )
-
-
-def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "SMALL", 1000)
-    (line,) = told(tmp_path, {"t.csv.gz": gzip.compress(PLAIN.encode() + b"3,c\n" * 10_000)}, {})
-    assert "t.csv.gz unpacks to more than " in line and "200 times its size" in line
-
-
-def test_all_tables_of_a_package_have_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "LARGEST", 20)
-    entries = [{"name": name, "path": "t.csv.gz", "type": "table", "schema": SCHEMA} for name in ("t", "u")]
-    (line,) = told(tmp_path, {"t.csv.gz": gzip.compress(PLAIN.encode())}, {}, resources=entries)
-    assert line == "datapackage.json: the tables are too large (expected: at most 20 bytes of CSV in all)"

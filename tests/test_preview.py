@@ -43,12 +43,12 @@ def package(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def previewed(package: Path, **environ: str) -> Iterator[Preview]:
+def previewed(package: Path, *options: str, **environ: str) -> Iterator[Preview]:
     folder = package.parent
     temporary = folder / "temporary"
     temporary.mkdir()
     environ["TMPDIR"] = str(temporary)
-    with running.lantern(folder / "log", "preview", str(package), cwd=folder, **environ) as server:
+    with running.lantern(folder / "log", "preview", str(package), *options, cwd=folder, **environ) as server:
         yield Preview(server.url, server.pid, package, folder / "log", temporary)
     until(lambda: not any(temporary.iterdir()))  # also of one that was killed
 
@@ -170,6 +170,34 @@ def test_a_package_with_errors_has_no_first_draft(package: Path, tmp_path: Path)
     assert (done.returncode, done.stdout) == (1, "")
     assert 'field "n" of one: "many" is not' in done.stderr and "Traceback" not in done.stderr
     assert not any((tmp_path / "temporary").iterdir())
+
+
+def test_what_can_be_read_of_a_package_with_errors_is_previewed_on_demand(package: Path) -> None:
+    (package / "data/things.csv").write_text("id,n\none,many\n")
+    with previewed(package, "--lenient") as preview:
+        answer = json.loads(get(f"{preview.url}/v1/datasets/things/records")[1])
+        assert (answer["data"], answer["meta"]["draft"]) == ([{"id": "one", "n": "many"}], True)
+        quality = json.loads(get(f"{preview.url}/v1/datasets/things")[1])["data"]["quality"]
+        assert [(edit["field"], edit["is"]) for edit in quality["edits"]] == [("n", "string")]
+        edit(preview, "id,n\none,7\n")
+        until(lambda: numbers(preview) == [7])
+
+
+def test_a_preview_reads_copies_and_those_that_change_or_come(package: Path, tmp_path: Path) -> None:
+    described = json.loads((package / "datapackage.json").read_text())
+    described["resources"][0]["path"] = "https://example.org/a/things.csv"
+    (package / "datapackage.json").write_text(json.dumps(described))
+    (tmp_path / "copies").mkdir()
+    copy = tmp_path / "copies/things.csv"
+    copy.write_text("id,n\none,1\n")
+    with previewed(package, "--with", "copies") as preview:
+        assert numbers(preview) == [1]
+        copy.write_text("id,n\none,2\n")
+        until(lambda: numbers(preview) == [2])
+        copy.rename(tmp_path / "copies/other.csv")
+        (tmp_path / "copies/sources.json").write_text('{"https://example.org/a/things.csv": "other.csv"}')
+        (tmp_path / "copies/other.csv").write_text("id,n\none,3\n")
+        until(lambda: numbers(preview) == [3])
 
 
 def test_a_zip_is_not_previewed(tmp_path: Path) -> None:

@@ -146,10 +146,16 @@ def test_words_of_a_package_withhold_nothing_and_are_told(tmp_path: Path, case: 
 
 
 OF_RESOURCES: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "stale bytes": ({"bytes": 1}, ["note: data/t.csv: the file's size differs from the descriptor (expected: 1)"]),
+    "stale bytes": (
+        {"bytes": 1},
+        ["note: data/t.csv: the file's size differs from the descriptor: it has 7 bytes (expected: 1)"],
+    ),
     "a stale hash": (
         {"hash": "0" * 32},
-        [f"warning: data/t.csv: the file's checksum differs from the descriptor (expected: {'0' * 32})"],
+        [
+            "warning: data/t.csv: the file's checksum differs from the descriptor: it is "
+            f"847d8e3ccbd72b76582eb200abd92216 (expected: {'0' * 32})"
+        ],
     ),
     "a hash of no kind": (
         {"hash": "crc:12"},

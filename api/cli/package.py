@@ -95,17 +95,29 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
     Edit the data, then run `lantern release --bump minor --note "…"`: the previous version, as the store holds it, goes
     into the package's history, unless it was removed; the descriptor gets the new version and time, CHANGELOG.md a
     section, and the table of corrections a row for each published value that changed. Write the reasons, then `lantern
-    build`. Without --bump the corrections of the version under way are drafted again.
+    build`. Without --bump the corrections of the version under way are drafted again. Wrong values are drafted as they are; where a
+    table cannot be read nothing is.
     """
     from api.editing.drafting import draft
 
-    path = config["PACKAGE"]
     if bump and not note:
         raise click.UsageError("--bump needs a --note: what changed, for the CHANGELOG")
-    if bump and previous is None:
-        previous = _previous(config)
-    for line in draft(path, previous, bump, note) or ["nothing to draft"]:
-        echo(line)
+    with _said("nothing is drafted: published rows are compared with those of tables that can be read"):
+        if bump and previous is None:
+            previous = _previous(config)
+        for line in draft(config["PACKAGE"], previous, bump, note) or ["nothing to draft"]:
+            echo(line)
+
+
+@contextmanager
+def _said(what: str) -> Iterator[None]:
+    """Says what is not done with a package that cannot be opened as it is, since `--lenient` could serve it."""
+    from api.package import PackageError
+
+    try:
+        yield
+    except PackageError as error:
+        raise LanternError(f"{error}\n{what}. Mend this first; --lenient is for what is served only") from error
 
 
 def _previous(config: Config) -> Path | None:
@@ -135,7 +147,8 @@ def tidy(config: Config, check: bool) -> None:
     """Sort and normalise the package's CSV files in place, whatever program saved them.
 
     Reads byte order marks, UTF-16, CRLF, semicolons, tabs, quotes everywhere, columns in another order; writes UTF-8,
-    LF, commas, rows by key. What would have to be guessed is left as it is and named.
+    LF, commas, rows by key. What would have to be guessed is left as it is and named. Values are not judged, so a table
+    with wrong ones is put in order like any other (lantern validate names them).
     """
     from api.editing import format
 
@@ -143,9 +156,10 @@ def tidy(config: Config, check: bool) -> None:
     if path.suffix.lower() == ".zip":
         raise click.UsageError("a zip cannot be changed in place: name a folder")
     wrong = False
-    for file in format.tidy(path, write=not check):
-        echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
-        wrong = wrong or check or bool(file.reason)
+    with _said("nothing is put in order: which files are tables, and in which order their columns are, is not known"):
+        for file in format.tidy(path, write=not check):
+            echo(f"{file.path}: {file.reason or ', '.join(file.done)}", err=bool(file.reason))
+            wrong = wrong or check or bool(file.reason)
     if wrong:
         sys.exit(1)
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 
-from api.cli.options import PACKAGE, Config
+from api.cli.options import COPIES, LENIENT, PACKAGE, Config
 
 
 @click.command()
 @PACKAGE
+@COPIES
+@LENIENT
 @click.pass_obj
 def preview(config: Config) -> None:
     """Serve a package as it stands, as a draft, and again whenever a file of it changes.
@@ -37,6 +39,7 @@ def preview(config: Config) -> None:
     (folder / "tmp").mkdir()
     environ = {**os.environ, "TMPDIR": str(folder / "tmp")}
     command = [sys.executable, "-P", "-m", "api.editing.previewing", str(path), str(folder), str(own)]
+    command += [str(config["COPIES"] or ""), *["lenient"] * config["LENIENT"]]
     maker = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, start_new_session=True)
     try:
         if maker.stdout and not maker.stdout.readline():

@@ -27,7 +27,7 @@ from api.model.descriptor import Table
 from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, README
 from api.package import PackageError, Source, open_source, upgrade
-from api.package.opening import DESCRIPTORS
+from api.package.descriptors import DESCRIPTORS
 from api.package.tables import BadTable, Given, sheets
 from api.package.tables.delimited import DELIMITERS
 from api.release.descriptions import templates

@@ -1,8 +1,8 @@
 """Makes drafts of a package as it stands, again whenever a file of it changes.
 
-As a process of its own, `python -P -m api.editing.previewing PACKAGE FOLDER PARENT`, started by the server that shows
-them (PARENT is the number of its process): it prints a line when the first draft is there, and ends when the server
-does. Whatever ended the server, nothing of the folder is left.
+As a process of its own, `python -P -m api.editing.previewing PACKAGE FOLDER PARENT COPIES [lenient]`, started by the
+server that shows them (PARENT is the number of its process, COPIES a folder or empty): it prints a line when the first
+draft is there, and ends when the server does. Whatever ended the server, nothing of the folder is left.
 """
 
 import os
@@ -17,7 +17,8 @@ from api import package
 from api.model import descriptor
 from api.model.errors import LanternError
 from api.model.files import DRAFT, TEXTS
-from api.package.opening import DESCRIPTORS, opened
+from api.package.descriptors import DESCRIPTORS
+from api.package.opening import opened
 from api.release import build
 from api.store import atomic_files
 from api.store.releases import RECHECK_SECONDS, Release
@@ -32,28 +33,30 @@ class Faulty(LanternError):
     """A package of which no draft can be made; the message is the report."""
 
 
-def draft(source: package.Source, store: Path, number: int) -> Release:
-    """Put a draft of an opened package into a store. Raises LanternError for a package with errors.
+def draft(source: package.Source, store: Path, number: int, relaxed: bool) -> Release:
+    """Put a draft of an opened package into a store. Raises LanternError for a package with errors, `relaxed` for one
+    of which nothing can be served.
 
     It is no next version yet: changes against an earlier version need no corrections. Its version is its own, since
     caches take what is of a version to be the same for ever.
     """
-    report = package.validate(source.descriptor_path, cache=store / "tmp" / build.VALIDATED)
+    source, report = package.checked(source, None, store / "tmp" / build.VALIDATED, relaxed)
     if not report.valid:
         raise Faulty(report.text())
     print(report.text(), file=sys.stderr)
     version = f"{source.package.version}-draft.{number}"
-    described = descriptor.package({**source.package.descriptor, "version": version, DRAFT: True})
+    described = descriptor.package({**source.package.published, "version": version, DRAFT: True})
     return build.draft(replace(source, package=described), report, store)
 
 
-def watch(path: Path, folder: Path, parent: int) -> int:
+def watch(path: Path, folder: Path, parent: int, copies: Path | None, relaxed: bool) -> int:
     """Make drafts as long as `parent` is the parent process; the exit status: 1 where there is no first draft."""
     store, files, seen = folder / STORE, _files(path, ()), None
     shown: Release | None = None
     leaving: list[tuple[float, Release]] = []  # when servers surely know of the next one
     number = 0
     while os.getppid() == parent:
+        files = [*dict.fromkeys((*files, *(copies.iterdir() if copies else ())))]
         stamps = _stamps(files)
         while leaving and leaving[0][0] <= time.monotonic():
             _remove(leaving.pop(0)[1], store)
@@ -62,9 +65,9 @@ def watch(path: Path, folder: Path, parent: int) -> int:
             continue
         began, number = time.monotonic(), number + 1
         try:
-            with opened(path) as source:
-                files = _files(path, source.declared)
-                release = draft(source, store, number)
+            with opened(path, copies, apart=relaxed) as source:
+                files = _files(path, [*source.declared, *map(str, source.place.roots[1:])])
+                release = draft(source, store, number, relaxed)
         except Exception as error:  # whatever is half written must not end the preview
             said = str(error) if isinstance(error, LanternError) else f"no draft can be made: {error!r}"
             print(said, file=sys.stderr)
@@ -92,7 +95,7 @@ def _remove(release: Release, store: Path) -> None:
 
 
 def _files(path: Path, declared: Iterable[str]) -> list[Path]:
-    """What a draft is made of: the descriptor, the files that it names, the texts beside it."""
+    """What a draft is made of: the descriptor, the files that it names, copies of them, the texts beside it."""
     folder = path if path.is_dir() else path.parent
     return [path, *(folder / name for name in dict.fromkeys((*DESCRIPTORS, *TEXTS, *declared)))]
 
@@ -119,7 +122,8 @@ def _at_rest(stamps: Stamps) -> bool:
 if __name__ == "__main__":
     place = Path(sys.argv[2])
     try:
-        status = watch(Path(sys.argv[1]), place, int(sys.argv[3]))
+        copies = Path(sys.argv[4]) if sys.argv[4] else None
+        status = watch(Path(sys.argv[1]), place, int(sys.argv[3]), copies, "lenient" in sys.argv[5:])
     finally:
         shutil.rmtree(place, ignore_errors=True)
     sys.exit(status)

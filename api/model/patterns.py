@@ -12,7 +12,6 @@ import regex
 
 FREE = 50e-6  # seconds of CPU for each text, and for each of its characters: a good pattern takes less
 FREE_CHARACTER = 0.2e-6
-MOST = 1.0  # seconds of CPU beyond that for all patterns of a table
 # https://www.w3.org/TR/xml/#NT-NameStartChar and #NT-NameChar
 _INITIAL = (
     r":A-Z_a-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF"
@@ -30,8 +29,8 @@ class TooSlow(Exception):
 class Budget:
     """The time that the patterns of a table may take beyond what good ones do, in seconds of CPU."""
 
-    def __init__(self) -> None:
-        self.left = MOST
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
 
     def charge(self, began: float, text: str) -> None:
         """Count what was done to a text since `began` (of time.thread_time). Raises TooSlow when nothing is left."""

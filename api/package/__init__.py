@@ -6,6 +6,7 @@ from pathlib import Path
 from api.model.findings import Report
 from api.package import lenient
 from api.package.attached import brought, moved, places
+from api.package.descriptors import refuse_written
 from api.package.locating import PackageError
 from api.package.opening import open_source, opened
 from api.package.reading import Source
@@ -14,7 +15,7 @@ from api.package.validation import check
 from api.package.writing import write_csv
 
 __all__ = ["PackageError", "Report", "Source", "brought", "checked", "moved", "open_source", "opened"]
-__all__ += ["paths", "places", "validate", "write_csv"]
+__all__ += ["paths", "places", "refuse_written", "validate", "write_csv"]
 
 
 def checked(source: Source, previous: Path | None, cache: Path | None, relaxed: bool) -> tuple[Source, Report]:

@@ -13,12 +13,14 @@ from typing import Any
 
 import yaml
 
+from api import settings
 from api.package.tables import parsing
 
 JSON = Any
 YAML = (".yaml", ".yml")
-BYTES = {"JSON": 64 * 2**20, "YAML": 2 * 2**20}  # YAML takes 10 s and 200 MB for each
-PARTS = 1_000_000  # objects and lists; in YAML every value, and each alias for all that it stands for
+LIMIT = "MAX_DESCRIPTOR_MB"
+SHARE = {"JSON": 1, "YAML": 8}  # a byte of YAML takes as much time and memory as eight of JSON
+PARTS = 2**16  # for each MiB: objects and lists; in YAML every value, and each alias for all that it stands for
 DEPTH = 100
 DIGITS = 4_000
 _LONG_NUMBER = re.compile(rf"[0-9]{{{DIGITS + 1},}}")
@@ -43,8 +45,7 @@ def value(text: str, kind: str) -> JSON:
     if kind == "YAML":
         found = _yaml(text)
     else:
-        if text.count("[") + text.count("{") > PARTS:
-            raise _too_many()
+        _refuse_many(text.count("[") + text.count("{"), settings.load()[LIMIT] * PARTS)
         found = json.loads(text, parse_float=parsing.Number, parse_constant=_refuse_constant, object_pairs_hook=_object)
     _walk(([found], False), _inside)
     return found
@@ -52,23 +53,25 @@ def value(text: str, kind: str) -> JSON:
 
 def refuse_size(size: int, kind: str) -> None:
     """Raises Refused for a file that is larger than descriptors of its kind may be; `size` is in bytes."""
-    if size > BYTES[kind]:
-        raise Refused(f"the file has {size:,} bytes", f"at most {BYTES[kind]:,} bytes of {kind}")
+    most = settings.load()[LIMIT] * 2**20 // SHARE[kind]
+    if size > most:
+        raise Refused(f"the file has {size:,} bytes", settings.at_most(LIMIT, most, f"bytes of {kind}"))
 
 
-def _too_many() -> Refused:
-    return Refused(f"it has more than {PARTS:,} parts", f"at most {PARTS:,} objects and lists, aliases written out")
+def _refuse_many(parts: int, most: int) -> None:
+    if parts > most:
+        expected = settings.at_most(LIMIT, most, "objects and lists, aliases written out")
+        raise Refused(f"it has {parts:,} parts or more", expected)
 
 
 def _walk(root: Any, inside: Callable[[Any], Iterable[Any]]) -> None:
     """Raises Refused where something has too many parts or too deep ones, also one that holds itself."""
-    level, parts = [root], 0
+    level, parts, most = [root], 0, settings.load()[LIMIT] * PARTS
     for _ in range(DEPTH):
         below: list[Any] = []
         for part in level:
             below += inside(part)
-            if parts + len(below) > PARTS:
-                raise _too_many()
+            _refuse_many(parts + len(below), most)
         level, parts = below, parts + len(below)
         if not level:
             return

@@ -1,7 +1,6 @@
-"""Opens data packages wherever they come from: a folder, a descriptor, a zip; v1 or v2; JSON or YAML."""
+"""Opens data packages: their resources are found and read, each table as plain CSV; v1 or v2."""
 
 import csv
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,20 +8,16 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
+from api import settings
 from api.model import descriptor
-from api.model.files import CHANGES, HISTORY, TEXTS
 from api.model.findings import Edit, Finding
-from api.package import guessing, halves, loading, locating, metadata, shapes, tables, upgrade
+from api.package import descriptors, guessing, locating, metadata, shapes, tables, upgrade
 from api.package.locating import PackageError, Place
 from api.package.reading import Source
 from api.package.tables import Given, delimited, headers, unpacking
 from api.package.upgrade import paths
 
 JSON = Any
-DESCRIPTORS = ("datapackage.json", "datapackage.yaml", "datapackage.yml")
-MOST_RESOURCES, MOST_FIELDS = 5_000, 50_000  # as many of either take a minute to check
 UNREADABLE = (*unpacking.UNREADABLE, csv.Error, ValueError)
 
 
@@ -47,51 +42,17 @@ def opened(path: Path, copies: Path | None = None, apart: bool = False) -> Itera
     with tempfile.TemporaryDirectory(prefix="lantern-") as temporary:
         scratch = Path(temporary)
         if path.suffix.lower() == ".zip" and path.is_file():
-            path = _extracted(path, scratch / "zip")
-        yield _source(_descriptor_path(path), scratch, copies, apart)
-
-
-def _descriptor_path(path: Path) -> Path:
-    if path.is_dir():
-        if inside := _descriptor_in(path):
-            return inside
-        raise _unreadable(path.name or str(path), "the folder has no descriptor", DESCRIPTORS[0])
-    if not path.is_file():
-        raise _unreadable(path.name, "no such file or folder", "a data package")
-    if path.suffix.lower() not in (".json", *loading.YAML):
-        raise _unreadable(path.name, "not a data package", "a folder, a datapackage.json or .yaml, or a .zip")
-    return path
-
-
-def _descriptor_in(folder: Path) -> Path | None:
-    return next((folder / name for name in DESCRIPTORS if (folder / name).is_file()), None)
-
-
-def _unreadable(file: str, message: str, expected: str) -> PackageError:
-    return PackageError(Finding("unreadable-package", message, file=file, expected=expected))
-
-
-def _extracted(archive: Path, target: Path) -> Path:
-    """The folder that holds the descriptor, after unpacking: at the root of the archive or one level down."""
-    try:
-        unpacking.extract(archive, target)
-    except unpacking.UNREADABLE as error:
-        raise _unreadable(archive.name, f"the archive cannot be read: {error}", "an intact zip file") from None
-    folders = [target, *sorted(entry for entry in target.iterdir() if entry.is_dir())]
-    packages = [folder for folder in folders if _descriptor_in(folder)]
-    if packages[:1] != [target] and len(packages) != 1:
-        message = f"the archive has {'several packages' if packages else 'no descriptor'}"
-        raise _unreadable(archive.name, message, f"{DESCRIPTORS[0]} at its root or in its only folder")
-    return packages[0]
+            path = descriptors.extracted(path, scratch / "zip")
+        yield _source(descriptors.find(path), scratch, copies, apart)
 
 
 def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Source:
-    _refuse_links(path)
-    raw, noticed = _loaded(path, path.name)
+    descriptors.refuse_links(path)
+    raw, noticed = descriptors.loaded(path, path.name)
     entries = raw.get("resources") if isinstance(raw, Mapping) else None
     if not isinstance(entries, list) or not entries:
-        raise _unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
-    _refuse_many(len(entries), MOST_RESOURCES, "resources", path.name)
+        raise descriptors.unreadable(path.name, "the descriptor lists no resources", "a list of at least one resource")
+    _refuse_many(len(entries), "resources", path.name)
     _refuse_misfits(raw, shapes.PACKAGE, path.name, None)
     place = locating.place(path, scratch, copies, entries)
     v2 = upgrade.is_v2(raw)
@@ -129,10 +90,11 @@ def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Sour
             if target.exists():
                 ready[name] = target
         names.append(name)
-        if sum(file.lstat().st_size for file in ready.values()) > unpacking.LARGEST:
-            raise _unreadable(path.name, "the tables are too large", f"at most {unpacking.LARGEST} bytes of CSV in all")
+        size, (most, expected) = sum(file.lstat().st_size for file in ready.values()), unpacking.largest()
+        if size > most:
+            raise descriptors.unreadable(path.name, f"the tables have {size:,} bytes of CSV or more", expected)
     package = descriptor.package({**upgraded, "resources": resources})
-    _refuse_many(sum(len(table.fields) for table in package.tables), MOST_FIELDS, "fields", path.name)
+    _refuse_many(sum(len(table.fields) for table in package.tables), "fields", path.name)
     declared = (*_declared(entries), *place.local.values())
     found = (tuple(names), declared, ready, tuple(findings), unread)
     return Source(package, place.folder, place.descriptor, place, *found)
@@ -169,23 +131,11 @@ def _located(resource: Mapping[str, JSON], place: Place, v2: bool) -> tuple[dict
     return located, noticed + ([] if v2 else list(_rename_fields(located, place.descriptor.name)))
 
 
-def _refuse_links(described: Path) -> None:
-    """Raises PackageError where what is taken from a package's folder by its name alone is a link that leads out."""
-    folder = described.parent
-    for path in (described, *(folder / name for name in (*TEXTS, CHANGES, HISTORY)), *folder.glob(f"{HISTORY}/*")):
-        if _leads_out(path, folder):
-            name = path.relative_to(folder).as_posix()
-            raise PackageError(Finding("unsafe-path", "the link leads out of the package's folder", name))
-
-
-def _leads_out(path: Path, folder: Path) -> bool:
-    """Whether a path, links followed, is outside of a folder; of links in a circle no file is found."""
-    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-
-
-def _refuse_many(number: int, most: int, what: str, file: str) -> None:
+def _refuse_many(number: int, what: str, file: str) -> None:
+    setting = f"MAX_{what.upper()}"
+    most = settings.load()[setting]
     if number > most:
-        raise _unreadable(file, f"the package has {number:,} {what}", f"at most {most:,}")
+        raise descriptors.unreadable(file, f"the package has {number:,} {what}", settings.at_most(setting, most, what))
 
 
 def _declared(entries: list[JSON]) -> tuple[str, ...]:
@@ -195,23 +145,6 @@ def _declared(entries: list[JSON]) -> tuple[str, ...]:
     named = [path for value in values for path in (value if isinstance(value, list) else [value])]
     parts = [PurePosixPath(path) for path in named if isinstance(path, str)]
     return tuple(str(path) for path in parts if not path.is_absolute() and ".." not in path.parts)
-
-
-def _loaded(path: Path, name: str) -> tuple[JSON, list[Finding]]:
-    """A JSON or YAML file of a descriptor, and what was noticed."""
-    kind = "YAML" if path.suffix.lower() in loading.YAML else "JSON"
-    try:
-        loading.refuse_size(path.stat().st_size, kind)
-        text = path.read_text("utf-8-sig")
-        loaded = loading.value(text, kind)
-        return loaded, halves.mended(loaded, text, name)
-    except UnicodeDecodeError:
-        raise _unreadable(name, "the file is not UTF-8", "UTF-8") from None
-    except loading.Refused as error:
-        raise _unreadable(name, str(error), error.expected) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        message = f"not valid {kind}: {' '.join(str(error).split())}"
-        raise _unreadable(name, message, f"a complete {kind} document") from None
 
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
@@ -238,7 +171,7 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
                 findings.append(found)
                 del resource[key]
                 continue
-            resource[key], noticed = _loaded(found, resource[key])
+            resource[key], noticed = descriptors.loaded(found, resource[key])
             findings += noticed
         if key in resource:
             _refuse_misfits(resource[key], shape, file, name)
@@ -292,7 +225,8 @@ def _as_table(resource: dict[str, JSON], place: Place, target: Path) -> tuple[di
     except tables.BadTable as error:
         findings = error.findings
     except UNREADABLE as error:
-        findings = (Finding("unreadable-table", f"the table cannot be read: {error}", file, given.name),)
+        message, room = f"the table cannot be read: {error}", getattr(error, "expected", None)
+        findings = (Finding("unreadable-table", message, file, given.name, expected=room),)
     target.unlink(missing_ok=True)
     if declared and format == "geojson" and resource.get("type") != "table":  # a schema belongs to tables only
         message = f"the schema is ignored and the file offered as it is: {findings[0].message}"

@@ -209,7 +209,9 @@ def pack(
     described = _describe(source.package, folder, rows, places)
     if previous:
         described[history.PREVIOUS] = previous.version
-    (folder / DESCRIPTOR).write_text(manifest.dump(described), encoding="utf-8", newline="\n")
+    written = manifest.dump(described).encode()
+    package.refuse_written(written, DESCRIPTOR)
+    (folder / DESCRIPTOR).write_bytes(written)
     return described
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from textwrap import TextWrapper
 from typing import Any
 
+from api import settings
 from api.index.survey import Survey, records
 from api.model import filenames
 from api.model.descriptor import Field, Package
@@ -30,7 +31,6 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 WIDTH = 640
 # Characters that fit into the width, by the size of their letters.
 TITLE_LENGTH, SUBTITLE_LENGTH, SOURCE_LENGTH = 66, 98, 112
-MOST_ROWS = 5_000
 MOST_CHARTS = 100
 NEEDED = ("name", "title", "resource", "spec")
 # What the properties of a chart are.
@@ -55,8 +55,10 @@ def write(package: Package, surveys: Sequence[Survey], folder: Path) -> None:
     entries = package.descriptor.get(CHARTS) or []
     if not entries:
         return
-    if not isinstance(entries, list) or len(entries) > MOST_CHARTS:
-        raise ChartError(f"{CHARTS} must be a list of at most {MOST_CHARTS} charts")
+    if not isinstance(entries, list):
+        raise ChartError(f"{CHARTS} must be a list of charts")
+    if len(entries) > MOST_CHARTS:
+        raise ChartError(f"{CHARTS} has {len(entries):,} charts (expected: at most {MOST_CHARTS})")
     (folder / "charts").mkdir(exist_ok=True)
     drawings, names = {}, {}
     for entry in entries:
@@ -71,7 +73,8 @@ def _draw(drawings: Mapping[str, JSON], names: Mapping[str, str]) -> None:
     """Have the charts drawn, each beside its path. Raises ChartError with the name of one that cannot be."""
     inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment = {**inherited, "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
-    command = [sys.executable, "-P", draw.__file__]
+    seconds, memory = (settings.load()[name] for name in ("MAX_CHART_SECONDS", "MAX_CHART_MB"))
+    command = [sys.executable, "-P", draw.__file__, str(seconds), str(memory * 2**20)]
     told = json.dumps(drawings).encode()
     done = subprocess.run(command, input=told, env=environment, capture_output=True, check=False)
     if not done.returncode:
@@ -79,9 +82,10 @@ def _draw(drawings: Mapping[str, JSON], names: Mapping[str, str]) -> None:
     begun = done.stdout.decode().splitlines()
     which = f"the chart {names[begun[-1]]}" if begun else "no chart"
     if done.returncode == -signal.SIGALRM:
-        reason = f"it takes more than {draw.SECONDS} seconds"
+        expected = settings.at_most("MAX_CHART_SECONDS", seconds, "seconds")
+        reason = f"it takes too long (expected: {expected})"
     elif done.returncode < 0:
-        reason = f"it takes more than {draw.MEMORY >> 20} MB of memory, or its drawing more than {draw.FILE >> 20} MB"
+        reason = f"it takes too much memory (expected: {settings.at_most('MAX_CHART_MB', memory, 'MiB')})"
     else:
         reason = done.stderr.decode(errors="replace").strip()[-2_000:]
     raise ChartError(f"{which} {'cannot' if begun else 'can'} be drawn: {reason}")
@@ -146,12 +150,15 @@ def rows(survey: Survey, entry: Mapping[str, JSON]) -> list[dict[str, JSON]]:
             raise ChartError(f"the chart {entry['name']} asks for {name}, which {table.name} does not have")
     tests = [(table.index[name], _test(table.field(name), filters[name], entry["name"])) for name in filters]
     columns = [(name, table.index[name], survey.columns[table.index[name]].kind) for name in fields]
-    shown = []
+    shown, most = [], settings.load()["MAX_CHART_ROWS"]
     for row in records(survey, [column.kind.read for column in survey.columns]):
         if all(test(row[place]) for place, test in tests):
             shown.append({name: _json(kind, row[place]) for name, place, kind in columns})
-            if len(shown) > MOST_ROWS:
-                raise ChartError(f"the chart {entry['name']} has more than {MOST_ROWS:,} rows: filter them")
+            if len(shown) > most:
+                expected = settings.at_most("MAX_CHART_ROWS", most, "rows")
+                raise ChartError(
+                    f"the chart {entry['name']} has {len(shown):,} rows or more: filter them (expected: {expected})"
+                )
     return shown
 
 

@@ -1,9 +1,10 @@
 """Draws Vega-Lite documents: a program of its own, so that time zone, locale, memory and time are its own too.
 
-It reads {path: document} from its standard input, writes path.svg and path.png, and names each path before it draws it
-on its standard output. A document comes from a stranger: it may hold neither pictures nor addresses (`fault`), and
-what draws it has no network, where the system lets go of it, and limits of time, memory and size of files. An SVG says
-what it shows, to screen readers and where it is opened alone.
+`draw.py SECONDS MEMORY` limits each chart; MEMORY is bytes that Vega's engine can write to: it reserves more addresses
+than it uses. It reads {path: document} from its standard input, writes path.svg and path.png, and names each path
+before it draws it on its standard output. A document comes from a stranger: it may hold neither pictures nor addresses
+(`fault`), and what draws it has no network, where the system lets go of it, and limits of time, memory and size of
+files. An SVG says what it shows, to screen readers and where it is opened alone.
 """
 
 import contextlib
@@ -20,8 +21,6 @@ from xml.sax.saxutils import escape
 
 JSON = Any
 SCALE = 2
-SECONDS = 60  # for one chart
-MEMORY = 2**30  # bytes, which Vega's engine can write to; it reserves more addresses than it uses
 FILE = 64 * 2**20  # bytes of one drawing
 ADDRESSES = ("url", "href", "xlink:href")
 # What an SVG of Vega has where a chart is made of shapes and words alone.
@@ -70,25 +69,31 @@ def _outward(drawing: str) -> str:
     return ""
 
 
-def _confined() -> None:
+def _confined(memory: int) -> None:
     """Gives up the network, and sets the limits; libraries come after this, and inherit it."""
     with contextlib.suppress(OSError, AttributeError):  # not every system has this, or allows it
         ctypes.CDLL(None).unshare(_NAMESPACES)
-    for kind, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0)):
+    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
 
 
+def _write(path: str, drawing: bytes) -> None:
+    if len(drawing) > FILE:
+        sys.exit(f"its drawing has {len(drawing):,} bytes (expected: at most {FILE:,})")
+    Path(path).write_bytes(drawing)
+
+
 def main() -> None:
     """Draws each document of the standard input. Ends with a message, or by the signal of a limit."""
-    drawings = json.load(sys.stdin)
-    _confined()
+    drawings, (seconds, memory) = json.load(sys.stdin), map(int, sys.argv[1:])
+    _confined(memory)
     import vl_convert
 
     for path, document in drawings.items():
         print(path, flush=True)
-        signal.alarm(SECONDS)  # nobody handles it: it ends the program, whatever it is doing
+        signal.alarm(seconds)  # nobody handles it: it ends the program, whatever it is doing
         try:
             if found := fault(vl_convert.vegalite_to_vega(document)):
                 sys.exit(found)
@@ -100,8 +105,8 @@ def main() -> None:
         tag, end, rest = drawing.partition(">")
         title = " ".join(" ".join(document["title"]["text"]).split())
         words = f"<title>{escape(title)}</title><desc>{escape(document['description'])}</desc>"
-        Path(f"{path}.svg").write_text(f'{tag} role="img"{end}{words}{rest}\n', encoding="utf-8", newline="\n")
-        Path(f"{path}.png").write_bytes(vl_convert.vegalite_to_png(document, scale=SCALE, allowed_base_urls=[]))
+        _write(f"{path}.svg", f'{tag} role="img"{end}{words}{rest}\n'.encode())
+        _write(f"{path}.png", vl_convert.vegalite_to_png(document, scale=SCALE, allowed_base_urls=[]))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from api import settings
 from api.model import descriptor, patterns, types
 from api.model.descriptor import Field
 from api.model.findings import Finding
 from api.package.checks import jsonschemas
 from api.package.checks.base import Checked, shown
 
+LIMIT = "MAX_PATTERN_SECONDS"
 REMEMBERED = 10_000  # texts of each column
 LONGEST_LIST = 200  # characters of the values of an enum that a message lists
 ORDERED = ("integer", "number", "date", "time", "datetime", "duration", "year", "yearmonth")
@@ -196,7 +198,8 @@ class Constraints:
     """The constraints of a table's fields, for each of its rows."""
 
     def __init__(self, checked: Checked, header: Any) -> None:
-        self.checked, budget = checked, patterns.Budget()
+        self.checked, self.seconds = checked, settings.load()[LIMIT]
+        budget = patterns.Budget(self.seconds)
         places = {field.name: place for place, field in enumerate(header.get_expected_fields())}
         self.columns: dict[str, tuple[int, Callable[[str], Sequence[Rule]]]] = {}
         for field in checked.table.fields:
@@ -216,7 +219,8 @@ class Constraints:
             except patterns.TooSlow:
                 del self.columns[name]
                 message = f"the pattern takes too long for {shown(cell)}; the field is not checked any further"
-                yield self.checked.at(row, name, "pattern", message, "a pattern that takes less time")
+                expected = settings.at_most(LIMIT, self.seconds, "seconds longer than patterns of the table should")
+                yield self.checked.at(row, name, "pattern", message, expected)
                 continue
             for rule in broken:
                 yield self.checked.at(row, name, rule.type, rule.message.format(shown(cell)), rule.expected)

@@ -29,7 +29,7 @@ def findings(table: Table, file: str) -> Iterator[Finding]:
         for type, message, value, expected in _doubts(field):
             message = f'in the table "{table.name}" {message}'
             yield Finding(type, message, *of, _text(value), expected, "warning")
-        for fault in [*_ambiguous(field), *constraints.rules(field, patterns.Budget())[1]]:
+        for fault in [*_ambiguous(field), *constraints.rules(field, patterns.Budget(1))[1]]:
             message = f'in the table "{table.name}" {fault.message}'
             yield Finding("constraint", message, *of, _text(fault.value), fault.expected)
 

@@ -4,6 +4,7 @@ A reader yields the rows of its kind of file as Records, the header first. Plain
 line for each row; what the source says is null is written as the field's first missing value.
 """
 
+import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from api.model import csv_lines, descriptor
 from api.model.findings import Finding
 from api.package import upgrade
-from api.package.tables import delimited, dialects, geo, headers, natives, objects, sheets
+from api.package.tables import delimited, dialects, geo, headers, natives, objects, sheets, unpacking
 from api.package.tables.base import MOST_EXTRA, BadTable, Given, Record, refuse_wide
+from api.package.tables.parsing import LONGEST_LINE
 
 __all__ = ["READ", "BadTable", "Given", "Record", "plain", "records"]
 
@@ -65,7 +67,8 @@ def plain(given: Given, target: Path) -> tuple[Given, tuple[Finding, ...]]:
     elif headers.unique(labels) == list(noticing.names):  # two fields of one name, in a schema of v1
         labels = list(noticing.names)
     nulls = _nulls(noticing.resource, labels)
-    with target.open("w", encoding="utf-8", newline="") as out:
+    bounded = io.BufferedWriter(unpacking.Bounded(target), unpacking.SPARE)
+    with io.TextIOWrapper(bounded, encoding="utf-8", newline="") as out:
         csv_lines.write(out, [labels])
         csv_lines.write(out, (_written(row, nulls, len(labels) + MOST_EXTRA, given) for row in rows))
     return noticing, tuple(warnings)
@@ -75,9 +78,11 @@ def _written(row: Record, nulls: list[str], most: int, given: Given) -> list[str
     cells = row.cells
     if len(cells) > most:
         refuse_wide(row, given, most)
-    if None not in cells:
-        return list(cells)  # type: ignore[arg-type]  # no None is left
-    return [cell if cell is not None else nulls[n] if n < len(nulls) else "" for n, cell in enumerate(cells)]
+    texts = [cell if cell is not None else nulls[n] if n < len(nulls) else "" for n, cell in enumerate(cells)]
+    if sum(map(len, texts)) > LONGEST_LINE:  # one text may stand in all cells
+        message = f"the row has more than {LONGEST_LINE:,} characters"
+        raise BadTable(Finding("unreadable-table", message, row.file, given.name, row.line or None, expected="fewer"))
+    return texts
 
 
 def _nulls(resource: Mapping[str, Any], labels: list[str]) -> list[str]:

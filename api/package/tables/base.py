@@ -11,11 +11,12 @@ from typing import IO, Any, NamedTuple
 from api.model import descriptor
 from api.model.findings import MENDED, Finding
 from api.package import upgrade
+from api.package.checks.structure import MOST_COLUMNS
 from api.package.tables import encodings, unpacking
+from api.package.tables.parsing import LONGEST_LINE
 
 JSON = Any
-LONGEST_LINE = 64 * 2**20  # characters: a line without end must not fill the memory
-MOST_COLUMNS = 50_000
+MOST_TOLD = 100  # places of one kind in one file
 MOST_EXTRA = 100  # cells of a row beyond the header: each is an error that frictionless makes with the whole row
 PLAIN: tuple[JSON, ...] = ({}, {"delimiter": ","})  # dialects of files that `lantern format` takes
 
@@ -121,7 +122,7 @@ class Given:
                 if "\0" in line:
                     raise BadTable(self._null(line, file, number))
                 if len(line) == LONGEST_LINE:
-                    message, expected = "the line is too long to be read", f"at most {LONGEST_LINE} characters"
+                    message, expected = f"the line has {LONGEST_LINE:,} characters or more", "fewer"
                     raise BadTable(Finding("unreadable-table", message, file, self.name, number, expected=expected))
                 yield line
         except UnicodeDecodeError:
@@ -149,5 +150,5 @@ def refuse_wide(row: Record, given: Given, most: int | None = None) -> None:
     """Raises BadTable for a row of more cells; without a number, for a header of more than can be read."""
     what, limit = ("header", MOST_COLUMNS) if most is None else ("row", most)
     if len(row.cells) > limit:
-        message, expected = f"the {what} has {len(row.cells)} cells", f"at most {limit}"
+        message, expected = f"the {what} has {len(row.cells):,} cells", f"at most {limit:,}"
         raise BadTable(Finding("extra-cell", message, row.file, given.name, row.line or None, expected=expected))

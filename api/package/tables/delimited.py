@@ -18,7 +18,8 @@ from typing import Any
 from api.model.findings import Finding
 from api.package import upgrade
 from api.package.tables import dialects, headers
-from api.package.tables.base import LONGEST_LINE, MOST_EXTRA, BadTable, Given, Record, mended
+from api.package.tables.base import MOST_EXTRA, MOST_TOLD, BadTable, Given, Record, mended
+from api.package.tables.parsing import LONGEST_LINE
 
 PLAIN: Mapping[str, Any] = {
     **{"delimiter": ",", "quoteChar": '"', "doubleQuote": True, "skipInitialSpace": False},
@@ -31,7 +32,6 @@ SAMPLE = 50  # lines that tell the delimiter
 BLOCK = 2**20
 MARKED = b"\n" + codecs.BOM_UTF8
 MOST_LINES = 100_000  # of one row: a quote that takes more was never closed
-MOST_TOLD = 100  # places of one kind in one file
 
 csv.field_size_limit(LONGEST_LINE)  # of the whole process: the default, 131,072 characters, is less than a GeoJSON cell
 

@@ -19,6 +19,7 @@ from api.package.tables.spreadsheets import (
     local,
     pieces,
 )
+from api.package.tables.unpacking import Unsafe
 
 CONTENT = "content.xml"
 MOST_CELLS = 50_000_000  # a few bytes may repeat a cell for ever
@@ -27,30 +28,30 @@ _DURATION = re.compile(r"(-?)PT([0-9]+)H([0-9]+)M([0-9]+(?:[.,][0-9]+)?)S").full
 
 def names(archive: zipfile.ZipFile) -> list[str]:
     """The names of the sheets, in their order."""
-    found = pieces(archive, CONTENT, "table", "table-row")  # rows, too, so that they do not fill the memory
+    found = pieces(archive, CONTENT, "table-row", around="table")
     return [attribute(element, "name") or "" for element in found if local(element) == "table"]
 
 
 def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
-    """The rows of a sheet by its place. Raises ValueError, KeyError and ParseError for a file that is damaged."""
+    """The rows of a sheet by its place. Raises Unsafe, ValueError, KeyError, ExpatError for a damaged file."""
     number, total = 0, 0
     for row in _rows(archive, sheet):
         times = int(attribute(row, "number-rows-repeated") or 1)
         cells, merged = _cells(row, number + 1)
         yield from merged
         total += times * len(cells)
-        if cells and (number + times > MOST_ROWS or total > MOST_CELLS):
-            raise ValueError(
-                f"row {number + times} is beyond the end of a sheet, or it has more than {MOST_CELLS} cells"
-            )
+        if cells and number + times > MOST_ROWS:
+            raise ValueError(f"row {number + times:,} is beyond the end of a sheet")
+        if total > MOST_CELLS:
+            raise Unsafe(f"the sheet has {total:,} cells or more", f"at most {MOST_CELLS:,}")
         for again in range(times if cells else 0):
             yield number + again + 1, cells
         number += times
 
 
 def _rows(archive: zipfile.ZipFile, sheet: int) -> Iterator[Element]:
-    place = 0
-    for element in pieces(archive, CONTENT, "table-row", "table"):
+    place = -1
+    for element in pieces(archive, CONTENT, "table-row", around="table"):
         if local(element) == "table":
             place += 1
         elif place == sheet:

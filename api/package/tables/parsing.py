@@ -10,6 +10,7 @@ from io import TextIOBase
 from typing import Any
 
 JSON = Any
+LONGEST_LINE = 64 * 2**20  # characters: a line or value without end must not fill the memory
 BLOCK = 2**20  # characters
 NEAR = 16  # characters: an error so near the end of what was read may be no more than a value that goes on
 _SPACE = re.compile(r"\ufeff?[ \t\r\n]*")
@@ -139,7 +140,12 @@ class _Reader:
                 return value
 
     def _more(self) -> bool:
-        """Read on, twice as much each time a value is longer than what was read; False at the end."""
+        """Read on, twice as much each time a value is longer than what was read; False at the end.
+
+        Raises ValueError for a value that would fill the memory.
+        """
+        if len(self.buffer) - self.place > LONGEST_LINE:
+            raise ValueError(f"a value has more than {LONGEST_LINE:,} characters")
         block = self.text.read(max(BLOCK, len(self.buffer) - self.place))
         if block:
             self.buffer, self.place = self.buffer[self.place :] + block, 0

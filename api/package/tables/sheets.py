@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 from api.model import descriptor
 from api.model.findings import Finding
 from api.package.tables import headers, lists, natives, ods, xlsx
-from api.package.tables.base import BadTable, Given, Record
+from api.package.tables.base import MOST_TOLD, BadTable, Given, Record
 from api.package.tables.lists import Row
-from api.package.tables.spreadsheets import Fault, Merged, Sheet, cell_name
-
-LARGEST = 2**30  # bytes of XML
+from api.package.tables.spreadsheets import LIMIT, Fault, Merged, Sheet, cell_name
+from api.package.tables.unpacking import Unsafe, largest, most
 
 
 class _Reader(NamedTuple):
@@ -73,13 +72,14 @@ def _whole(given: Given, rows: Iterator[Row], header: Record, width: int) -> Ite
 
 def _rows(given: Given) -> Iterator[Row]:
     """The rows of the sheet that have a value."""
-    missing, last = _missing(given), max(headers.rows_of(given), default=0)
+    missing, last, merged = _missing(given), max(headers.rows_of(given), default=0), 0
     for path in given.paths:
         reader = FORMATS[given.format]
         with _archive(given, path) as archive:
             for item in reader.rows(archive, _which(given, path, reader.names(archive))):
                 if isinstance(item, Merged):
-                    if item.row <= last:
+                    merged += item.row > last
+                    if item.row <= last or merged > MOST_TOLD:
                         continue
                     message = f"the cells {item.range} are merged: only the first of them has a value"
                     place = (path, given.name, item.row)
@@ -92,6 +92,9 @@ def _rows(given: Given) -> Iterator[Row]:
                         if isinstance(value, Fault):
                             values[column] = _fault(given, path, number, column, value, missing)
                     yield Row(path, number, values)
+    if merged > MOST_TOLD:
+        message, left = f"and {merged - MOST_TOLD:,} more ranges are merged", merged - MOST_TOLD
+        given.warn(Finding("merged-cells", message, given.file, given.name, count=left, level="warning"))
 
 
 def _fault(given: Given, path: str, number: int, column: int, fault: Fault, missing: frozenset[str]) -> str:
@@ -131,19 +134,22 @@ def _which(given: Given, path: str, names: list[str]) -> int:
     return names.index(name) if name is not None else (number or 1) - 1
 
 
+def _refuse_large(size: int, most: int, expected: str) -> None:
+    if size > most:
+        raise Unsafe(f"it unpacks to {size:,} bytes", expected)
+
+
 @contextmanager
 def _archive(given: Given, path: str) -> Iterator[zipfile.ZipFile]:
     """The parts of a spreadsheet. Raises BadTable for a file that is none."""
     try:
         with given.bytes(path) as stream:
-            file: Any = stream if stream.seekable() else io.BytesIO(stream.read())
+            file: Any = stream if stream.seekable() else io.BytesIO(stream.read(largest(LIMIT)[0] + 1))
+            packed = file.seek(0, io.SEEK_END)
+            _refuse_large(packed, *largest(LIMIT))
             with zipfile.ZipFile(file) as archive:
-                size = sum(entry.file_size for entry in archive.infolist())
-                if size > LARGEST:
-                    message = f"the spreadsheet unpacks to {size} bytes"
-                    expected = f"at most {LARGEST}"
-                    raise BadTable(Finding("unreadable-table", message, path, given.name, expected=expected))
+                _refuse_large(sum(entry.file_size for entry in archive.infolist()), *most(packed, LIMIT))
                 yield archive
-    except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, IndexError, ValueError, OverflowError) as error:
+    except (zipfile.BadZipFile, expat.ExpatError, KeyError, IndexError, ValueError, OverflowError) as error:
         message = f"the file is no {given.format} spreadsheet: {error}"
         raise BadTable(Finding("unreadable-table", message, path, given.name)) from None

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from api.package.tables.unpacking import Unsafe
 
 MOST_COLUMNS, MOST_ROWS = 16_384, 2**20  # of a sheet
+LIMIT = "MAX_SHEET_MB"
+BLOCK, LONGEST_PIECE = 2**16, 2**23  # bytes of XML
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,51 @@ def attribute(element: Element, name: str) -> str | None:
     return next((value for key, value in element.attrib.items() if _local(key) == name), None)
 
 
-def pieces(archive: zipfile.ZipFile, part: str, *names: str) -> Iterator[Element]:
-    """The elements of these names in a part, each read whole and then emptied."""
+def pieces(archive: zipfile.ZipFile, part: str, *names: str, around: str = "") -> Iterator[Element]:
+    """The elements of these names in a part, each read whole; nothing else of it is kept.
+
+    Those that are named `around` come when they begin, with their attributes. Raises ValueError for a document type,
+    which declares entities, and Unsafe where LONGEST_PIECE bytes have no end of an element that is wanted: what goes
+    on for ever must not fill the memory.
+    """
+    ready: list[Element] = []
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.buffer_text = True
+
+    def outside(tag: str, attributes: dict[str, str]) -> None:
+        name = _local(tag)
+        if name == around:
+            ready.append(Element(tag, attributes))
+        if name not in names:
+            return
+        builder = TreeBuilder()
+        piece = builder.start(tag, attributes)
+
+        def end(tag: str) -> None:
+            if builder.end(tag) is piece:
+                ready.append(piece)
+                listen(outside, None, None)
+
+        listen(builder.start, end, builder.data)
+
+    def listen(*handlers: Any) -> None:
+        parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = handlers
+
+    def refuse(*_: object) -> None:
+        raise ValueError("it has a document type")
+
+    listen(outside, None, None)
+    parser.StartDoctypeDeclHandler = refuse
+    length = 0
     with archive.open(part) as file:
-        for _, element in ElementTree.iterparse(file):  # nosec B314 # expat limits entities
-            if _local(element.tag) in names:
-                yield element
-                element.clear()
+        while block := file.read(BLOCK):
+            parser.Parse(block)
+            length = 0 if ready else length + len(block)
+            yield from ready
+            ready.clear()
+            if length > LONGEST_PIECE:
+                raise Unsafe(f"{part} has {length:,} bytes without a {names[0]}", f"at most {LONGEST_PIECE:,}")
+    parser.Parse(b"", True)
 
 
 def cell_name(row: int, column: int) -> str:

@@ -1,9 +1,10 @@
-"""Unpacks data: packages out of zip files, tables out of compressed files."""
+"""Unpacks data: packages out of zip files, tables out of compressed files. Neither may fill the disk."""
 
 import bz2
 import gzip
 import io
 import lzma
+import shutil
 import stat
 import zipfile
 import zlib
@@ -12,18 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from api import settings
 from api.package import upgrade
 
-LARGEST = 16 * 2**30  # bytes: what a package may unpack to
 # Data shrink to a tenth or a fiftieth; what shrinks to less is made to fill the disk, and up to SMALL it does not.
 MOST_TIMES = 200
 SMALL = 16 * 2**20
-MOST_ENTRIES = 100_000
+SPARE = 2**20  # bytes that are left free on the disk
 SHOWN = 10  # names of files
 
 
 class Unsafe(Exception):
-    """An archive that cannot or must not be unpacked."""
+    """An archive that cannot or must not be unpacked; `expected` says what could, where it is too large."""
+
+    def __init__(self, message: str, expected: str | None = None) -> None:
+        super().__init__(message)
+        self.expected = expected
 
 
 UNREADABLE = (OSError, EOFError, LookupError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, Unsafe)
@@ -33,10 +38,13 @@ def extract(archive: Path, target: Path) -> None:
     """Unpacks a zip; zipfile reads no more of an entry than its declared size, so declared sizes can be trusted."""
     with zipfile.ZipFile(archive) as zipped:
         entries = zipped.infolist()
-        size = sum(entry.file_size for entry in entries)
-        if size > most(archive) or len(entries) > MOST_ENTRIES:
-            limits = f"at most {most(archive)} bytes in {MOST_ENTRIES} files are read"
-            raise Unsafe(f"the archive unpacks to {size} bytes in {len(entries)} files: {limits}")
+        files = settings.load()["MAX_FILES"]
+        if len(entries) > files:
+            raise Unsafe(f"it holds {len(entries):,} files", settings.at_most("MAX_FILES", files, "files"))
+        size, (allowed, expected) = sum(entry.file_size for entry in entries), most(archive.stat().st_size)
+        if size > allowed:
+            raise Unsafe(f"it unpacks to {size:,} bytes", expected)
+        refuse_full(size, target.parent)
         for entry in entries:
             parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
             if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
@@ -46,9 +54,39 @@ def extract(archive: Path, target: Path) -> None:
         zipped.extractall(target)
 
 
-def most(packed: Path) -> int:
-    """How many bytes a packed file may unpack to."""
-    return min(LARGEST, max(SMALL, MOST_TIMES * packed.stat().st_size))
+def largest(setting: str = "MAX_UNPACKED_MB") -> tuple[int, str]:
+    """How many bytes something may unpack to, and what is expected of what is larger."""
+    size = settings.load()[setting] * 2**20
+    return size, settings.at_most(setting, size, "bytes")
+
+
+def most(packed: int, setting: str = "MAX_UNPACKED_MB") -> tuple[int, str]:
+    """How many bytes a packed file of so many bytes may unpack to, and what is expected of one that is larger."""
+    size = max(SMALL, MOST_TIMES * packed)
+    own = f"at most {size:,} bytes ({SMALL:,}, or {MOST_TIMES} times its size): unpack it yourself if it is right"
+    return min(largest(setting), (size, own))
+
+
+def refuse_full(size: int, folder: Path) -> None:
+    """Raises Unsafe where a disk has no room for so many bytes more."""
+    free = shutil.disk_usage(folder).free
+    if size + SPARE > free:
+        raise Unsafe(f"{size:,} bytes more are needed, {free:,} are free in {folder}", "room, or another TMPDIR")
+
+
+class Bounded(io.FileIO):
+    """A file for a table, which few bytes of a spreadsheet or of JSON may stand for; raises Unsafe when it is full."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w")
+        self.folder, self.size, (self.most, self.expected) = path.parent, 0, largest()
+
+    def write(self, data: Any) -> int:
+        self.size += len(data)
+        if self.size > self.most:
+            raise Unsafe(f"it has {self.size:,} bytes of CSV or more", self.expected)
+        refuse_full(len(data), self.folder)
+        return super().write(data)
 
 
 @contextmanager
@@ -64,7 +102,7 @@ def stream(path: Path, resource: Mapping[str, Any]) -> Iterator[IO[bytes]]:
         return
     try:
         with _opened(path, compression, resource) as packed:
-            yield io.BufferedReader(_Limited(packed, path.name, most(path)))
+            yield io.BufferedReader(_Limited(packed, path.name, *most(path.stat().st_size)))
     except EOFError:
         raise Unsafe(f"{path.name} is cut off: it ends in the middle of its data") from None
     except (zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
@@ -74,8 +112,8 @@ def stream(path: Path, resource: Mapping[str, Any]) -> Iterator[IO[bytes]]:
 class _Limited(io.RawIOBase):
     """What is read from a packed file, up to a number of bytes."""
 
-    def __init__(self, packed: IO[bytes], name: str, most: int) -> None:
-        self.packed, self.name, self.most, self.left = packed, name, most, most
+    def __init__(self, packed: IO[bytes], name: str, most: int, expected: str) -> None:
+        self.packed, self.name, self.most, self.expected, self.left = packed, name, most, expected, most
 
     def readable(self) -> bool:
         return True
@@ -84,10 +122,7 @@ class _Limited(io.RawIOBase):
         some = self.packed.read(len(buffer))
         self.left -= len(some)
         if self.left < 0:
-            times = f", {MOST_TIMES} times its size" if self.most < LARGEST else ""
-            raise Unsafe(
-                f"{self.name} unpacks to more than {self.most} bytes{times}: unpack it yourself if it is right"
-            )
+            raise Unsafe(f"{self.name} unpacks to more than {self.most:,} bytes", self.expected)
         buffer[: len(some)] = some
         return len(some)
 

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from api import settings
 from api.package.tables.spreadsheets import (
+    LIMIT,
     MOST_COLUMNS,
     MOST_ROWS,
     Cells,
@@ -20,9 +22,10 @@ from api.package.tables.spreadsheets import (
     local,
     pieces,
 )
+from api.package.tables.unpacking import Unsafe, largest
 
 WORKBOOK, DAYS_1904 = "xl/workbook.xml", 1_462
-MOST_TEXT = 2**28  # bytes of texts that cells share, which are held in memory
+SHARE_OF_TEXTS = 4  # what cells share is held in memory: no more than a fourth of a spreadsheet
 # What the built-in number formats show, by their numbers; those from 164 on are in the file.
 _BUILT_IN: Mapping[int, str] = {
     **dict.fromkeys((14, 15, 16, 17, 27, 28, 29, 30, 31, 36, *range(50, 59)), "date"),
@@ -42,7 +45,7 @@ def names(archive: zipfile.ZipFile) -> list[str]:
 
 
 def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
-    """The rows of a sheet by its place. Raises ValueError, KeyError and ParseError for a file that is damaged."""
+    """The rows of a sheet by its place. Raises Unsafe, ValueError, KeyError, ExpatError for a damaged file."""
     texts = _texts(archive)
     looks, base = _looks(archive), _days(archive)
     read = partial(_value, texts, looks, base)
@@ -103,8 +106,9 @@ def _texts(archive: zipfile.ZipFile) -> Sequence[str]:
     part = _part(archive, "sharedStrings")
     if part is None:
         return ()
-    if archive.getinfo(part).file_size > MOST_TEXT:
-        raise ValueError(f"its texts are more than {MOST_TEXT} bytes")
+    size, most = archive.getinfo(part).file_size, largest(LIMIT)[0] // SHARE_OF_TEXTS
+    if size > most:
+        raise Unsafe(f"what its cells share has {size:,} bytes", settings.at_most(LIMIT, most, "bytes"))
     return [_text(element) for element in pieces(archive, part, "si")]
 
 

@@ -62,7 +62,7 @@ def altered(source: Source) -> Iterator[Finding]:
             continue
         size, declared = (source.folder / own[0]).stat().st_size, resource.get("bytes")
         if declared is not None and declared != size:
-            message = "the file's size differs from the descriptor"
+            message = f"the file's size differs from the descriptor: it has {size} bytes"
             yield Finding("bytes", message, own[0], name, value=str(size), expected=str(declared), level="note")
         algorithm = _algorithm(hashed)
         if algorithm is not None:
@@ -70,7 +70,7 @@ def altered(source: Source) -> Iterator[Finding]:
                 actual = hashlib.file_digest(stream, algorithm).hexdigest()
             digest = str(hashed).rpartition(":")[2]
             if actual != digest.lower():
-                message = "the file's checksum differs from the descriptor"
+                message = f"the file's checksum differs from the descriptor: it is {actual}"
                 yield Finding("hash", message, own[0], name, value=actual, expected=digest, level=level)
 
 
