@@ -388,6 +388,35 @@ def test_a_dialect_says_where_rows_and_names_are(tmp_path: Path, text: str, said
     assert served(source, tmp_path / "s")[1] == FRUIT
 
 
+PARTS: dict[str, tuple[str, str, JSON, str]] = {
+    "a header in each": ('[["id","name"],[1,"apple"]]', '[["id","name"],[2,"orange"]]', {}, ""),
+    "a header in the first": ('[["id","name"],[1,"apple"]]', '[[2,"orange"]]', {}, ""),
+    "a header in capitals": ('[["id","name"],[1,"apple"]]', '[["ID"," Name"],[2,"orange"]]', {},
+        "warning: b.json row 1: the header is written otherwise than in a.json (expected: id,name)"),
+    "another order": ('[["id","name"],[1,"apple"]]', '[["name","id"],["orange",2]]', {},
+        "b.json row 1: the header is not the one of a.json (expected: id,name)"),
+    "a title above each": ('[["T"],["id","name"],[1,"apple"]]', '[["T"],["id","name"],[2,"orange"]]',
+        {"headerRows": [2]}, ""),
+    "a title above the first": ('[["T"],["id","name"],[1,"apple"]]', '[[2,"orange"]]', {"headerRows": [2]},
+        "b.json row 1: the header is not where the dialect says (expected: labels in the rows [2])"),
+    "labels in two rows": ('[["i","na"],["d","me"],[1,"apple"]]', '[["i","na"],["d","me"],[2,"orange"]]',
+        {"headerRows": [1, 2], "headerJoin": ""}, ""),
+    "an empty first file": ("[]", '[["id","name"],[1,"apple"],[2,"orange"]]', {}, ""),
+    "no header": ('[[1,"apple"]]', '[[2,"orange"]]', {"header": False}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_lists_in_several_files_are_joined_row_by_row(tmp_path: Path, kind: str) -> None:
+    *texts, said, message = PARTS[kind]
+    schema = {"fields": [{"name": "id", "type": "integer"}, {"name": "name", "type": "string"}]}
+    resource = {"type": "table", "path": ["a.json", "b.json"], "dialect": said, "schema": schema}
+    source = package(tmp_path / "p", resource, dict(zip(resource["path"], texts, strict=True)))
+    assert found(source)[:-1] == [message] * bool(message)
+    if validate(source).valid:
+        assert served(source, tmp_path / "s")[1] == FRUIT
+
+
 @pytest.mark.parametrize(
     ("text", "said", "message"),
     [

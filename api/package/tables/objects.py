@@ -28,14 +28,14 @@ def table(given: Given) -> tuple[Record, Iterator[Row]]:
     first = next(found(), None)
     shape = given.dialect.get("itemType") or ("array" if first and isinstance(first[2], list) else "object")
     if shape == "array":
-        return lists.table(given, (Row(*item) for item in _of_shape(given, found(), shape)))
+        return lists.table(given, (Row(number, item, path) for path, number, item in _of_shape(given, found(), shape)))
     return of_objects(given, found)
 
 
 def of_objects(given: Given, found: Callable[[], Iterator[Item]]) -> tuple[Record, Iterator[Row]]:
     """The header and the rows of objects; `found` gives the objects as often as it is called."""
     names = _members(given, _of_shape(given, found(), "object"))
-    rows = (Row(path, number, [item.get(name) for name in names]) for path, number, item in found())
+    rows = (Row(number, [item.get(name) for name in names], path) for path, number, item in found())
     return Record(given.file, 0, names), rows
 
 
