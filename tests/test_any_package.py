@@ -25,7 +25,7 @@ from flask.testing import FlaskClient
 from packages import table
 from served import all_rows, answer, client_of, parameter, problem, rows_path, served
 
-from api.package import PackageError
+from api.package import PackageError, validate
 from api.release.build import BuildError, build
 
 WILD = Path(__file__).with_name("wild")
@@ -411,6 +411,19 @@ def test_years_and_months_before_our_era_are_served_in_order(tmp_path: Path) -> 
     assert [(group["m__year"], group["count"], group["max:m"]) for group in groups] == [
         *((-45, 1, "-0045-12"), (-44, 2, "-0044-10"), (2007, 1, "2007-03"), (12000, 1, "12000-01"))
     ]
+
+
+def test_a_time_zone_of_a_year_or_month_is_kept_in_the_csv_and_told(tmp_path: Path) -> None:
+    rows = [["2007-03Z", "2007+14:00"], ["2007-04-05:30", "-0044Z"], ["2007-05", "2008"]]
+    made = table("t", ["m:yearmonth", "y:year"], rows)
+    client = served(tmp_path, made)
+    assert walk(client) == {"t": [{"m": "2007-03", "y": 2007}, {"m": "2007-04", "y": -44}, {"m": "2007-05", "y": 2008}]}
+    assert client.get("/releases/1.0.0/data/t.csv").data.decode().splitlines()[1:] == [",".join(row) for row in rows]
+    told = "2 values are written with a time zone, which is in the CSV and no part of the value"
+    assert validate(tmp_path / "package").text().splitlines()[:-1] == [
+        f'warning: data/t.csv field "{name}": in the table "t" {told}' for name in ("m", "y")
+    ]
+    assert problem(client, rows_path("t", "y=2007Z"))["status"] == 400
 
 
 def test_numbers_with_separators_and_words_around_them_are_served_as_numbers(tmp_path: Path) -> None:

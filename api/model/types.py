@@ -271,7 +271,7 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "integer": lambda field: _bare(field, _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")),
     "number": _number,
     "boolean": _boolean,
-    "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
+    "year": lambda _: moments.year,
     "date": lambda field: _formatted(field, moments.day, datetime.date),
     "time": lambda field: _formatted(field, moments.clock, lambda moment: moments.clock_of(moments.utc(moment))),
     "datetime": lambda field: _formatted(field, moments.moment, moments.utc),
