@@ -129,7 +129,7 @@ def _number(field: Field) -> Reader:
 
     def read(text: str) -> Decimal:
         text = text.strip()
-        if (special := _SPECIAL.get(text.casefold())) is not None:
+        if (special := ENDLESS.get(text.casefold())) is not None:
             return special
         if point != "." and "." in text:
             raise ValueError(f"a number with {point} before its decimals")
@@ -241,7 +241,7 @@ _POINTS: Mapping[str, Reader] = {  # by format
     "object": _point(lambda text: itemgetter("lon", "lat")(json.loads(text))),
 }
 
-_SPECIAL = {"nan": Decimal("NaN"), "inf": Decimal("Infinity"), "-inf": Decimal("-Infinity")}
+ENDLESS = {"nan": Decimal("NaN"), "inf": Decimal("Infinity"), "-inf": Decimal("-Infinity")}
 _SIGNS = re.compile(r"[-+(\u2212]")
 
 # By type: its column, what reads a query's value, and often a cell; how it is stored, its JSON, the form of WRITTEN.

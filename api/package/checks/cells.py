@@ -23,7 +23,7 @@ ZONED = ("time-zone", "written with a time zone, which is in the CSV and no part
 
 
 class Numbers:
-    """Values that are served otherwise than they are written: too long to be exact, NaN and infinity, zones of years."""
+    """Values that are served otherwise than they are written: numbers too long, NaN and infinity, zones of years."""
 
     def __init__(self, checked: Checked, header: Any) -> None:
         self.checked = checked
