@@ -449,6 +449,8 @@ def test_a_list_with_more_values_than_the_header_is_an_error_of_its_row(tmp_path
 
 def test_members_beyond_the_fields_are_left_out_where_the_schema_says_so(tmp_path: Path) -> None:
     source = in_json(tmp_path / "p", '[{"v": 1, "w": 2}]', "v:integer", schema={"fieldsMatch": ["subset"]})
+    left_out = 'the member "w" is left out: the schema has no such field, and its fieldsMatch allows more'
+    assert found(source)[:-1] == [f'warning: t.json row 1 field "w": {left_out}']
     assert served(source, tmp_path / "s")[1] == [{"v": 1}]
 
 

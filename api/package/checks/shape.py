@@ -10,6 +10,7 @@ from api.package.checks.base import Checked, key
 LONGEST_LIST = 300  # characters
 FEW = 3  # names that are enough to know a header by
 OF_MERGES = ("<<<<<<<", "=======", ">>>>>>>")  # how the lines begin that git leaves where two versions differ
+MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 Names = Sequence[str]
 
 
@@ -51,6 +52,14 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
         type, message = "column-order", f"the columns are in another order, {_cut(', '.join(found))}{MENDED}"
     value = _cut(",".join(found)) if found else None
     yield Finding(type, message, file, table.name, 1, field, value=value, expected=_cut(", ".join(expected)))
+
+
+def left_out(table: Table, labels: Names, file: str) -> Iterator[Finding]:
+    """The columns that are no fields of a schema that allows more."""
+    more = [label for label in labels if label not in table.index]
+    if more and table.schema.get("fieldsMatch") in MORE_ALLOWED:
+        message = f"{_column(more)} left out: the schema has no such field, and its fieldsMatch allows more"
+        yield Finding("extra-label", message, file, table.name, 1, value=_cut(",".join(more)), level="warning")
 
 
 def uneven(checked: Checked, row: Any) -> Finding:

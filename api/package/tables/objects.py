@@ -77,10 +77,17 @@ def _members(given: Given, found: Iterator[Item]) -> list[str]:
         return list(first)
     more = given.names and (given.resource["schema"].get("fieldsMatch") in MORE_ALLOWED)
     for member, (path, number) in first.items():
-        if member not in given.names and not more:
-            message = f'the member "{member}" is not a field of the schema'
-            expected = f"one of {', '.join(given.names)}"
-            raise BadTable(Finding("extra-label", message, path, given.name, number, member, expected=expected))
+        if member in given.names:
+            continue
+        place = (path, given.name, number, member)
+        if not more:
+            message, expected = (
+                f'the member "{member}" is not a field of the schema',
+                f"one of {', '.join(given.names)}",
+            )
+            raise BadTable(Finding("extra-label", message, *place, expected=expected))
+        message = f'the member "{member}" is left out: the schema has no such field, and its fieldsMatch allows more'
+        given.warn(Finding("extra-label", message, *place, level="warning"))
     return list(given.names)
 
 

@@ -103,8 +103,9 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     try:
         with _connected(source, table) as resource:
             [baseline] = frictionless.Checklist().connect(resource)
-            faults = [] if table.schema.get("fieldsMatch") else [*shape.header(table, resource.labels, checked.own)]
-            tally.add(faults)
+            exact = table.schema.get("fieldsMatch", "exact") == "exact"
+            faults = [*shape.header(table, resource.labels, checked.own)] if exact else []
+            tally.add([*faults, *shape.left_out(table, resource.labels, checked.own)])
             tally.take([] if faults else baseline.validate_start())
             proper, labels, width = resource.header.valid, resource.labels, len(resource.header.get_expected_fields())
             of_rows, at_end = checks_of(checked, resource.header, source.former) if sound and proper else ([], [])
