@@ -380,3 +380,23 @@ def test_the_command_takes_a_folder_of_copies(tmp_path: Path) -> None:
         "sources.json: the list of copies cannot be read: it is no object"
         ' (expected: addresses and files: {"https://example.org/t.csv": "t.csv"})',
     )
+
+
+def test_a_member_that_is_null_says_nothing(tmp_path: Path) -> None:
+    field = {"name": "v", **dict.fromkeys(("type", "format", "missingValues", "categories", "groupChar", "trueValues"))}
+    constraints = dict.fromkeys(("required", "minLength", "pattern", "enum", "minimum"))
+    schema = {**dict.fromkeys(("primaryKey", "foreignKeys", "uniqueKeys", "missingValues", "fieldsMatch"))}
+    made = table("t", ["v"], [["a"], ["b"]])
+    made["schema"] = {**schema, "fields": [{**field, "constraints": constraints}]}
+    made |= dict.fromkeys(("format", "encoding", "dialect", "compression", "data", "hash", "bytes", "innerpath"))
+    client = client_of(write(tmp_path / "package", made), tmp_path / "store")
+    assert validate(tmp_path / "package").text() == "valid: 1 table, 2 rows, 0 errors, 0 warnings"
+    assert answer(client, rows_path("t"))["data"] == [{"v": "a"}, {"v": "b"}]
+
+
+def test_a_part_of_a_descriptor_of_another_shape_is_named(tmp_path: Path) -> None:
+    made = table("t", ["id", "v"], [["a", "b"]])
+    made["schema"]["fields"][1]["constraints"] = {"minLength": "2"}
+    assert validate(write(tmp_path, made)).text().splitlines()[0] == (
+        """datapackage.json: in the resource "t" fields["v"].constraints.minLength: '2' is not of type 'integer'"""
+    )

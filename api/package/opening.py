@@ -106,7 +106,7 @@ def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Sour
             if not isinstance(entry, Mapping):
                 message = f"resource {position} is no object"
                 raise PackageError(Finding("descriptor", message, path.name, expected="an object"))
-            resource, noticed = metadata.resource(entry, position, path.name)
+            resource, noticed = metadata.resource(shapes.said(entry, shapes.RESOURCE), position, path.name)
             findings += noticed
         except PackageError as error:
             findings += error.findings
@@ -216,7 +216,8 @@ def _loaded(path: Path, name: str) -> tuple[JSON, list[Finding]]:
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
     """Raises PackageError where a part of the descriptor lacks the shape that the rest of the program relies on."""
-    findings = [Finding("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
+    of = "" if resource is None else f'in the resource "{resource}" '
+    findings = [Finding("descriptor", f"{of}{misfit}", file, resource) for misfit in shapes.misfits(part, shape)]
     if findings:
         raise PackageError(*findings)
 
@@ -241,6 +242,7 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
             resource[key], noticed = _loaded(found, resource[key])
             findings += noticed
         if key in resource:
+            resource[key] = shapes.said(resource[key], shape)
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema") and isinstance(resource["schema"], Mapping):
         resource["schema"] = upgrade.schema(resource["schema"], name, v2)
