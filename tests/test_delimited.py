@@ -78,6 +78,17 @@ ROWS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "comments between rows": ("id,name\n#\n1,a\n# 9,x\n2,b\n#", of(commentChar="#"), (PLAIN,)),
     "comments of two characters": ("//x\nid,name\n1,a\n2,/b\n", of(commentChar="//"), ("id,name\n1,a\n2,/b\n",)),
     "commentRows": ("x\nid,name\n1,a\nno,2\n2,b\n", of(commentRows=[1, 4]), (PLAIN,)),
+    "a line for Excel": ("sep=;\nid;name\n1;a\n2;b\n", {},
+        (PLAIN, "warning: t.csv:1: the cells are taken to be separated by semicolons, which no dialect says"
+         f"{MENDED} (expected: commas, or the delimiter in the dialect)",
+         'warning: t.csv:1: the line "sep=;", which only Excel knows, is left out (expected: the header)')),
+    "a line for Excel, and commas": ("sep=,\r\nid,name\r\n1,a\r\n2,b\r\n", {},
+        (PLAIN,
+         'warning: t.csv:1: the line "sep=,", which only Excel knows, is left out (expected: the header)')),
+    "a line for Excel, without a schema": ("sep=|\na\n1;2\n", {"schema": None},
+        ("a\n1;2\n", "warning: t.csv:1: the cells are taken to be separated by bars, which no dialect says"
+         f"{MENDED} (expected: commas, or the delimiter in the dialect)",
+         'warning: t.csv:1: the line "sep=|", which only Excel knows, is left out (expected: the header)')),
     "blank lines at the end": ("id,name\n1,a\n\n\n", {}, ("id,name\n1,a\n",)),
     "blank lines between": ("id,name\n\n\n1,a\n\n2,b\n", {},
         (PLAIN, f"warning: t.csv:4: 2 blank lines are left out before this one{MENDED} (expected: a row, or no line)",

@@ -351,6 +351,20 @@ def test_inline_data_keeps_its_digits_and_has_no_member_twice(tmp_path: Path) ->
     assert found(path)[0].startswith("datapackage.json: an object has the member 'v' twice")
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ('[{"v": 1.50}, {"v": null}]', []),
+        ("[1", ["datapackage.json: the table cannot be read: Expecting ',' delimiter: line 1 column 3 (char 2)"]),
+    ],
+)
+def test_inline_data_may_be_json_text(tmp_path: Path, data: str, said: list[str]) -> None:
+    source = package(tmp_path / "p", {"type": "table", "format": "json", "data": data})
+    assert [line.removesuffix(" (expected: JSON)") for line in found(source)[:-1]] == said
+    if not said:
+        assert served(source, tmp_path / "s")[1:] == ([{"v": 1.5}, {"v": None}], 'v\n1.50\n""\n')
+
+
 def test_a_list_longer_than_what_is_read_at_once_is_read_whole(tmp_path: Path) -> None:
     rows = [{"v": f"{n}" * 50} for n in range(30_000)]
     source = package(
@@ -536,8 +550,21 @@ def test_a_geometry_that_the_schema_has_no_field_for_is_left_out_with_a_warning(
     assert found(source) == [
         "warning: x.geojson: the geometry of the features is left out: the schema has no field for it "
         "(expected: a field of type geojson)",
-        "valid: 2 tables, 3 rows, 0 errors, 1 warning",
+        "warning: x.geojson: the id of the features is left out: the schema has no field for it "
+        '(expected: a field named "id")',
+        "valid: 2 tables, 3 rows, 0 errors, 2 warnings",
     ]
+
+
+def test_a_property_of_the_name_of_a_part_of_the_feature_is_told(tmp_path: Path) -> None:
+    feature = {"type": "Feature", "id": 7, "properties": {"id": 9, "geometry": "flat"}, "geometry": POINT}
+    source = geo(tmp_path / "p", [feature], None, type="table")
+    assert found(source)[:-1] == [
+        f"warning: x.geojson: the {what} of the features is left out: a property has the same name "
+        "(expected: different names)"
+        for what in ("geometry", "id")
+    ]
+    assert all_rows(client_of(source, tmp_path / "s"), rows_path("x")) == [{"id": 9, "geometry": "flat"}]
 
 
 @pytest.mark.parametrize(

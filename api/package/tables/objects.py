@@ -15,6 +15,7 @@ from api.package.tables.lists import Row
 
 JSON = Any
 Item = tuple[str, int, JSON]  # the file, the row's number there (in JSON Lines that of its line), and the row
+JSON_TEXTS = ("json",)  # formats of rows in a text in the descriptor
 MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 
 
@@ -100,6 +101,11 @@ def items(given: Given, inside: str | None) -> Iterator[Item]:
     """The rows of a table, inline or in files: a list, or that of a property. Raises BadTable for what is no JSON."""
     if "data" in given.resource:
         data = given.resource["data"]
+        if isinstance(data, str) and given.resource.get("format") in JSON_TEXTS:
+            try:
+                data = parsing.loads(data)
+            except (ValueError, RecursionError) as error:
+                raise BadTable(_broken(given, given.described, 0, error)) from None
         rows = data.get(inside) if inside and isinstance(data, Mapping) else data
         if not isinstance(rows, list):
             message = f'the data has no list "{inside}"' if inside else "the data is no list"

@@ -18,6 +18,7 @@ LARGEST = 16 * 2**30  # bytes: what a package may unpack to
 # Data shrink to a tenth or a fiftieth; what shrinks to less is made to fill the disk, and up to SMALL it does not.
 MOST_TIMES = 200
 SMALL = 16 * 2**20
+TEXT = (".csv", ".tsv")
 MOST_ENTRIES = 100_000
 SHOWN = 10  # names of files
 
@@ -114,13 +115,14 @@ def _entry(archive: zipfile.ZipFile, name: str, resource: Mapping[str, Any]) -> 
         if not PurePosixPath(entry.filename).name.startswith(".")
     ]
     names = ", ".join(entry.filename for entry in files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
-    inner, suffixes = resource.get("innerpath"), (f".{upgrade.format_of(resource)}", ".csv", ".tsv")
+    inner, own = resource.get("innerpath"), (f".{upgrade.format_of(resource)}",)
     if inner is not None:
         fitting = [entry for entry in archive.infolist() if entry.filename == inner and not entry.is_dir()]
         if not fitting:
             raise Unsafe(f'{name} holds no file "{inner}", which innerpath names; it holds {names or "none"}')
     else:
-        fitting = [entry for entry in files if PurePosixPath(entry.filename).suffix.lower() in suffixes] or files
+        by_suffix = ([e for e in files if PurePosixPath(e.filename).suffix.lower() in some] for some in (own, TEXT))
+        fitting = next(filter(None, by_suffix), files)
     if len(fitting) != 1:
         which = "innerpath says which of them is the table" if fitting else "one is needed"
         raise Unsafe(f"{name} holds {len(fitting)} files{f' ({names})' if names else ''}: {which}")
