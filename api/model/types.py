@@ -129,6 +129,8 @@ def _number(field: Field) -> Reader:
 
     def read(text: str) -> Decimal:
         text = text.strip()
+        if not text.isascii():  # Decimal itself takes the digits of all scripts
+            raise ValueError("a number")
         if (special := ENDLESS.get(text.casefold())) is not None:
             return special
         if point != "." and "." in text:
@@ -268,7 +270,7 @@ _KINDS: Mapping[str, _Row] = {
 }
 # What reads a field's cells, where they are written otherwise.
 _READERS: Mapping[str, Callable[[Field], Reader]] = {
-    "integer": lambda field: _bare(field, _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")),
+    "integer": lambda field: _bare(field, _matching(r"\s*[+-]?[0-9]+\s*", Decimal, "a whole number")),
     "number": _number,
     "boolean": _boolean,
     "year": lambda _: moments.year,

@@ -42,7 +42,7 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
         field, expected = None, [f"{len(names)} columns"]
     elif unknown:
         type, message = "extra-label", f"{_column(unknown)} not in the schema"
-        field, expected = unknown[0], ["no such column, or a field of this name in the schema"]
+        field, expected = unknown[0] or None, ["no such column, or a field of this name in the schema"]
     elif len(labels) > len(names):
         found = [label for place, label in enumerate(labels) if label in labels[:place]]
         type, message, expected = "duplicate-label", f"the header lists {_quoted(found)} twice", ["each name once"]
@@ -96,6 +96,8 @@ def _begin(labels: Names) -> str:
 
 
 def _column(names: Names) -> str:
+    if not any(name.strip() for name in names):
+        return "a column without a name is" if len(names) == 1 else f"{len(names)} columns without a name are"
     return f"the columns {_quoted(names)} are" if len(names) > 1 else f"the column {_quoted(names)} is"
 
 

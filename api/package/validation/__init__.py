@@ -50,9 +50,10 @@ def check(source: Source, previous: Path | None = None, cache: Path | None = Non
             beyond += files.untidy(source.folder / path, path, table.name)
     checked = _results(source, readable, unsound, cache)
     findings += [finding for result in checked for finding in result.findings]
-    without = [table.name for table, result in zip(readable, checked, strict=True) if not result.rows]
-    findings += causes.empty(source, without, findings)
     broken = causes.broken(source, findings)
+    without = [t.name for t, result in zip(readable, checked, strict=True) if not result.rows and t.name not in broken]
+    findings += causes.empty(source, without, findings)
+    broken |= causes.broken(source, findings)
     findings = causes.standing(findings, broken)
     if previous is not None and CORRECTIONS not in broken:
         with opened(previous) as earlier:
