@@ -30,8 +30,8 @@ NAMES: Shape = {"anyOf": [TEXT, _list(TEXT)]}
 RULE = ("through", "resource", "field")
 AGREES: Shape = {"type": "object", "additionalProperties": _object(dict.fromkeys(RULE, TEXT), *RULE)}
 REFERENCE = _object({"resource": TEXT, "fields": NAMES}, "fields")
-LABELLED = _list({"anyOf": [TEXT, _object({"value": TEXT}, "value")]})
 VALUE: Shape = {"type": ["string", "number"]}
+LABELLED = _list({"anyOf": [VALUE, {"type": "null"}, _object({"value": VALUE}, "value")]})
 CATEGORY: Shape = {"anyOf": [VALUE, _object({"value": VALUE}, "value")]}
 CONSTRAINTS = _object(
     {
