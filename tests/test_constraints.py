@@ -353,3 +353,26 @@ def test_a_json_schema_that_refers_to_itself_ends(tmp_path: Path) -> None:
     assert not judged(tmp_path, {"type": "array", "constraints": {"jsonSchema": bomb}}, "[]").valid
     assert not judged(tmp_path / "loop", {"type": "array", "constraints": {"jsonSchema": {"$ref": "#"}}}, "[]").valid
     assert time.process_time() - began < 8
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a{1000000000}",
+        "((a{100}){100}){100}",
+        "([ab]{1000}){1000}",
+        "(a|b{99}){9999}",
+        "a{99999999999}",
+        pytest.param("a" * 200_000, id="long"),
+    ],
+)
+def test_a_pattern_that_is_very_long_when_its_repeats_are_written_out_is_refused(tmp_path: Path, pattern: str) -> None:
+    [line] = lines(judged(tmp_path, {"type": "string", "constraints": {"pattern": pattern}}, "a"))
+    assert "is no regular expression: with its repeats written out it has more than 100,000 parts" in line
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{0,1000000}b?", "[{9999999}]{2}\\{99999999}|.*", "([a-z]{2,100}-){3}x{9,}|.*", "(a{99}){99}|b"]
+)
+def test_a_pattern_with_repeats_within_reason_is_taken(tmp_path: Path, pattern: str) -> None:
+    assert lines(judged(tmp_path, {"type": "string", "constraints": {"pattern": pattern}}, "b")) == []
