@@ -726,6 +726,18 @@ def test_a_package_in_a_zip_is_served(tmp_path: Path) -> None:
     assert walk(client_of(Path(archive), tmp_path / "store")) == {"t": ROWS}
 
 
+def test_an_archive_may_name_its_own_folder_and_a_file_only_once(tmp_path: Path) -> None:
+    folder = package(tmp_path / "package", *FORMS["v2"][:2])
+    for name, more in (("own", {"./": ""}), ("twice", {"./t.csv": "id,name\n9,z\n"})):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for path in folder.iterdir():
+                archive.write(path, path.name)
+            for path, content in more.items():
+                archive.writestr(path, content)
+    assert walk(client_of(tmp_path / "own.zip", tmp_path / "store")) == {"t": ROWS}
+    assert 'the entry "./t.csv" is there twice' in validate(tmp_path / "twice.zip").text()
+
+
 def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:
     picture = {"name": "picture", "path": "map.png", "mediatype": "image/png"}
     folder = package(tmp_path / "package", *FORMS["v2"][:2])

@@ -227,6 +227,14 @@ def test_a_number_in_a_field_of_text_is_told(tmp_path: Path) -> None:
 # Errors
 
 
+TWICE = {
+    "xl/workbook.xml": '<w xmlns:r="r"><sheets><sheet name="S" r:id="a"/></sheets></w>',
+    "xl/_rels/workbook.xml.rels": '<r><Relationship Id="a" Type="x/worksheet" Target="s.xml"/></r>',
+    "xl/s.xml": '<w><row r="1"><c r="A1" t="str"><v>v</v></c></row>'
+    '<row r="2"><c r="A2"><v>1</v></c><c r="A2"><v>2</v></c></row></w>',
+}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -240,6 +248,7 @@ def test_a_number_in_a_field_of_text_is_told(tmp_path: Path) -> None:
         (b"PK", "t.xlsx: the file is no xlsx spreadsheet: File is not a zip file"),
         (packed({"a": ""}), "t.xlsx: the file is no xlsx spreadsheet: "),
         (packed({"xl/_rels/workbook.xml.rels": "<a", "xl/workbook.xml": "<a"}), "t.xlsx: the file is no xlsx"),
+        (packed(TWICE), "t.xlsx: the file is no xlsx spreadsheet: the cell A2 is there twice"),
         (xlsx(("Data", [["w"], [1]])), 't.xlsx row 1 field "v": the header has "w" in place of "v" (expected: v'),
     ],
 )

@@ -38,12 +38,16 @@ def extract(archive: Path, target: Path) -> None:
         if size > most(archive) or len(entries) > MOST_ENTRIES:
             limits = f"at most {most(archive)} bytes in {MOST_ENTRIES} files are read"
             raise Unsafe(f"the archive unpacks to {size} bytes in {len(entries)} files: {limits}")
+        seen: set[tuple[str, ...]] = set()
         for entry in entries:
             parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-            if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
+            if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in "".join(parts[:1]):
                 raise Unsafe(f'the entry "{entry.filename}" escapes the archive')
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise Unsafe(f'the entry "{entry.filename}" is a link')
+            if parts in seen and not entry.is_dir():
+                raise Unsafe(f'the entry "{entry.filename}" is there twice')
+            seen.add(parts)
         zipped.extractall(target)
 
 
