@@ -358,10 +358,11 @@ def test_years_as_names_of_columns_are_no_reason_to_ask(tmp_path: Path) -> None:
         ("t__parquet", "PAR1", "t.parquet cannot be read"),
         ("t__sqlite", "none", "t.sqlite cannot be read: file is not a database"),
         ("t__sqlite", "", "t.sqlite holds no tables"),
+        ("t__pdf", "%PDF", "t.pdf is no table that can be read (expected: csv, tsv, json,"),
+        ("t", "a,b\n1,2\n", "t is no table that can be read (expected: csv, tsv, json,"),
         ("t__json", "[1, 2]", "t.json"),
         ("t__json", '{"a": 1}', "t.json"),
         ("t__json", "[{", "t.json"),
-        ("t__pdf", "%PDF", "tables in the format pdf cannot be read"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_words(tmp_path: Path, file: str, content: str, said: str) -> None:
