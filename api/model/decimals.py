@@ -10,6 +10,7 @@ _PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatc
 _WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the default context rounds to 28 digits
 # Around what `sortable` makes of numbers: -INF < numbers < INF < NaN.
 ENDLESS = {"-Infinity": "/", "Infinity": "3", "NaN": "4"}
+_ENDS = {text: name for name, text in ENDLESS.items()}
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -30,9 +31,8 @@ def sortable(number: Decimal) -> str:
 
 def unsorted(text: str) -> Decimal:
     """The number that `sortable` turned into text."""
-    for name, endless in ENDLESS.items():
-        if text == endless:
-            return Decimal(name)
+    if text in _ENDS:
+        return Decimal(_ENDS[text])
     if text == "1":
         return Decimal(0)
     body = text[1:] if text[0] == "2" else text[1:-1].translate(_COMPLEMENT)

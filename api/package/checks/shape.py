@@ -6,11 +6,11 @@ from typing import Any
 from api.model.descriptor import Table
 from api.model.findings import MENDED, Finding
 from api.package.checks.base import Checked, key
+from api.package.tables.objects import MORE_ALLOWED
 
 LONGEST_LIST = 300  # characters
 FEW = 3  # names that are enough to know a header by
 OF_MERGES = ("<<<<<<<", "=======", ">>>>>>>")  # how the lines begin that git leaves where two versions differ
-MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 Names = Sequence[str]
 
 

@@ -15,7 +15,6 @@ from api.package.tables.lists import Row
 
 JSON = Any
 Item = tuple[str, int, JSON]  # the file, the row's number there (in JSON Lines that of its line), and the row
-JSON_TEXTS = ("json",)  # formats of rows in a text in the descriptor
 MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 
 
@@ -101,7 +100,7 @@ def items(given: Given, inside: str | None) -> Iterator[Item]:
     """The rows of a table, inline or in files: a list, or that of a property. Raises BadTable for what is no JSON."""
     if "data" in given.resource:
         data = given.resource["data"]
-        if isinstance(data, str) and given.resource.get("format") in JSON_TEXTS:
+        if isinstance(data, str) and given.resource.get("format") == "json":
             try:
                 data = parsing.loads(data)
             except (ValueError, RecursionError) as error:
