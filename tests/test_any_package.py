@@ -25,7 +25,8 @@ from flask.testing import FlaskClient
 from packages import table
 from served import all_rows, answer, client_of, parameter, problem, rows_path, served
 
-from api.package import PackageError
+from api.package import PackageError, validate
+from api.query import find
 from api.release.build import BuildError, build
 
 WILD = Path(__file__).with_name("wild")
@@ -349,9 +350,8 @@ def test_a_table_of_one_column_and_empty_texts_is_served(tmp_path: Path) -> None
 def test_numbers_that_json_does_not_have_are_null_there_and_kept_elsewhere(tmp_path: Path) -> None:
     cells = ["1", "NaN", "INF", "-INF", "nan", "inf", "2.5", ""]
     client = served(tmp_path, table("t", ["id:integer", "v:number"], [[n, cell] for n, cell in enumerate(cells)]))
-    [rows] = walk(client).values()
+    rows = all_rows(client, rows_path("t"))
     assert [row["v"] for row in rows] == [1, None, None, None, None, None, 2.5, None]
-    assert [row["id"] for row in answer(client, rows_path("t", "v__gte=-10&sort=-v"))["data"]] == [6, 0]
     measures = parameter("measure", *(f"{name}:v" for name in ("sum", "avg", "min", "max", "median")))
     [group] = answer(client, f"/v1/datasets/t/aggregate?{measures}")["data"]
     assert list(group.values()) == [3.5, 1.75, 1, 2.5, 1.75]
@@ -361,6 +361,54 @@ def test_numbers_that_json_does_not_have_are_null_there_and_kept_elsewhere(tmp_p
     assert str(column) == "[1.0, nan, inf, -inf, nan, inf, 2.5, None]"
     book = openpyxl.load_workbook(io.BytesIO(client.get(rows_path("t", "", ".xlsx")).data))
     assert [row[1] for row in book["t"].iter_rows(min_row=2, values_only=True)][1:4] == ["NaN", "Infinity", "-Infinity"]
+
+
+ENDLESS = ["-INF", "-1e300", "1", "2.5", "INF", "inf", "NaN", "nan", ""]  # in order
+FOUND = {
+    **{"v=NaN": [6, 7], "v=nan": [6, 7], "v=INF": [4, 5], "v=-inf": [0], "v__in=NaN,1": [2, 6, 7], "v__in=-INF": [0]},
+    **{"v__not_in=NaN,INF": [0, 1, 2, 3], "v__ne=NaN": [0, 1, 2, 3, 4, 5], "v__ne=1": [0, 1, 3, 4, 5, 6, 7]},
+    **{"v__lt=NaN": [0, 1, 2, 3, 4, 5], "v__lte=NaN": [0, 1, 2, 3, 4, 5, 6, 7], "v__gt=NaN": [], "v__gte=NaN": [6, 7]},
+    **{
+        "v__lt=INF": [0, 1, 2, 3],
+        "v__gt=-INF": [1, 2, 3, 4, 5, 6, 7],
+        "v__gte=2.5": [3, 4, 5, 6, 7],
+        "v__lt=1": [0, 1],
+    },
+    **{"v__lte=-INF": [0], "v__lt=-INF": [], "v__between=-INF,1": [0, 1, 2], "v__between=INF,NaN": [4, 5, 6, 7]},
+    **{"v__isnull=true": [8], "v__isnull=false": [0, 1, 2, 3, 4, 5, 6, 7], "or=v=NaN&or=v=1": [2, 6, 7]},
+}
+FINITE = {  # of numbers that have none of them: 0 and 1
+    **{"v=NaN": [], "v=-INF": [], "v__in=NaN,-INF": [], "v__ne=NaN": [0, 1], "v__not_in=INF": [0, 1]},
+    **{"v__lt=NaN": [0, 1], "v__lte=INF": [0, 1], "v__gt=INF": [], "v__gt=-INF": [0, 1], "v__lt=-INF": []},
+    **{"v__between=-INF,INF": [0, 1], "v__between=NaN,NaN": []},
+}
+
+
+def asked_for(client: FlaskClient, query: str) -> list[int]:
+    return [row["id"] for row in answer(client, rows_path("t", query))["data"]]
+
+
+@pytest.mark.parametrize("few", [True, False], ids=["sqlite", "duckdb"])
+def test_nan_and_infinity_are_found_and_have_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: bool
+) -> None:
+    monkeypatch.setattr(find, "FEW", find.FEW if few else -1)
+    rows = [[n, cell] for n, cell in enumerate(ENDLESS)]
+    client = served(tmp_path, table("t", ["id:integer", "v:number"], rows))
+    assert {query: asked_for(client, query) for query in FOUND} == FOUND
+    assert asked_for(client, "sort=v") == [*range(9)]
+    assert asked_for(client, "sort=-v") == [6, 7, 4, 5, 3, 2, 1, 0, 8]
+    paged = [row["id"] for row in all_rows(client, rows_path("t", "sort=-v&limit=2"))]
+    assert paged == [6, 7, 4, 5, 3, 2, 1, 0, 8]
+    groups = answer(client, "/v1/datasets/t/aggregate?group_by=v&measure=count,count_distinct:v")["data"]
+    assert [(group["v"], group["count"], group["count_distinct:v"]) for group in groups] == [
+        *((pytest.approx(-1e300), 1, 1), (1, 1, 1), (2.5, 1, 1), (None, 6, 0))
+    ]
+    assert answer(client, "/v1/datasets/t")["data"]["profile"][1]["max"] == 2.5
+    for values in (["1", "2"], ["1.5", "-2.5"], ["1", "9" * 30]):
+        of = tmp_path / values[1]
+        client = served(of, table("t", ["id:integer", "v:number"], [[n, cell] for n, cell in enumerate(values)]))
+        assert {query: asked_for(client, query) for query in FINITE} == FINITE
 
 
 def test_moments_keep_their_digits_and_leap_seconds_in_keys_and_sort(tmp_path: Path) -> None:
@@ -411,6 +459,19 @@ def test_years_and_months_before_our_era_are_served_in_order(tmp_path: Path) -> 
     assert [(group["m__year"], group["count"], group["max:m"]) for group in groups] == [
         *((-45, 1, "-0045-12"), (-44, 2, "-0044-10"), (2007, 1, "2007-03"), (12000, 1, "12000-01"))
     ]
+
+
+def test_a_time_zone_of_a_year_or_month_is_kept_in_the_csv_and_told(tmp_path: Path) -> None:
+    rows = [["2007-03Z", "2007+14:00"], ["2007-04-05:30", "-0044Z"], ["2007-05", "2008"]]
+    made = table("t", ["m:yearmonth", "y:year"], rows)
+    client = served(tmp_path, made)
+    assert walk(client) == {"t": [{"m": "2007-03", "y": 2007}, {"m": "2007-04", "y": -44}, {"m": "2007-05", "y": 2008}]}
+    assert client.get("/releases/1.0.0/data/t.csv").data.decode().splitlines()[1:] == [",".join(row) for row in rows]
+    told = "2 values are written with a time zone, which is in the CSV and no part of the value"
+    assert validate(tmp_path / "package").text().splitlines()[:-1] == [
+        f'warning: data/t.csv field "{name}": in the table "t" {told}' for name in ("m", "y")
+    ]
+    assert problem(client, rows_path("t", "y=2007Z"))["status"] == 400
 
 
 def test_numbers_with_separators_and_words_around_them_are_served_as_numbers(tmp_path: Path) -> None:
@@ -663,6 +724,18 @@ def test_a_package_in_a_zip_is_served(tmp_path: Path) -> None:
     folder = package(tmp_path / "package", *FORMS["v2"][:2])
     archive = shutil.make_archive(str(tmp_path / "whole"), "zip", folder)
     assert walk(client_of(Path(archive), tmp_path / "store")) == {"t": ROWS}
+
+
+def test_an_archive_may_name_its_own_folder_and_a_file_only_once(tmp_path: Path) -> None:
+    folder = package(tmp_path / "package", *FORMS["v2"][:2])
+    for name, more in (("own", {"./": ""}), ("twice", {"./t.csv": "id,name\n9,z\n"})):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for path in folder.iterdir():
+                archive.write(path, path.name)
+            for path, content in more.items():
+                archive.writestr(path, content)
+    assert walk(client_of(tmp_path / "own.zip", tmp_path / "store")) == {"t": ROWS}
+    assert 'the entry "./t.csv" is there twice' in validate(tmp_path / "twice.zip").text()
 
 
 def test_what_is_no_table_is_offered_as_a_file(tmp_path: Path) -> None:

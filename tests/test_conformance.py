@@ -39,29 +39,36 @@ def served_rows(folder: Path, data: str, schema: dict[str, Any]) -> list[dict[st
     return all_rows(client_of(source, folder / "store"), rows_path("t"))
 
 
+ORDER = "data/t.csv:1: the columns are in another order, b, a; lantern format mends this (expected: a, b)"
+MORE = (
+    'warning: data/t.csv:1: the column "c" is left out: the schema has no such field, and its fieldsMatch allows more'
+)
+
+
 @pytest.mark.parametrize(
-    ("match", "data", "valid"),
+    ("match", "data", "valid", "said"),
     [
-        ("exact", "a,b\n1,x\n", True),
-        ("exact", "b,a\nx,1\n", False),
-        ("equal", "b,a\nx,1\n", True),
-        ("equal", "b,a,c\nx,1,y\n", False),
-        ("subset", "c,b,a\ny,x,1\n", True),
-        ("subset", "a\n1\n", False),
-        ("superset", "a\n1\n", True),
-        ("superset", "a,c\n1,y\n", False),
-        ("partial", "c,a\ny,1\n", True),
-        ("partial", "c,d\ny,z\n", False),
+        ("exact", "a,b\n1,x\n", True, []),
+        ("exact", "b,a\nx,1\n", False, [ORDER]),
+        ("equal", "b,a\nx,1\n", True, []),
+        ("equal", "b,a,c\nx,1,y\n", False, ['data/t.csv:1: the column "c" is not in the schema']),
+        ("subset", "c,b,a\ny,x,1\n", True, [MORE]),
+        ("subset", "a\n1\n", False, ['data/t.csv:1 field "b": the column "b" is missing in the header (expected: b)']),
+        ("superset", "a\n1\n", True, []),
+        ("superset", "a,c\n1,y\n", False, ['data/t.csv:1: the column "c" is not in the schema']),
+        ("partial", "c,a\ny,1\n", True, [MORE]),
+        ("partial", "c,d\ny,z\n", False, ["data/t.csv:1: no column has the name of a field"]),
     ],
 )
-def test_fields_match_as_the_schema_says(tmp_path: Path, match: str, data: str, valid: bool) -> None:
+def test_fields_match_as_the_schema_says(tmp_path: Path, match: str, data: str, valid: bool, said: list[str]) -> None:
     schema = {"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "string"}], "fieldsMatch": match}
     if valid:
         assert served_rows(tmp_path, data, schema) == [{"a": 1, "b": "x" if "x" in data else None}]
     else:
-        source = write(tmp_path, {"name": "t", "schema": schema, "rows": []})
-        (source / "data/t.csv").write_text(data)
-        assert not validate(source).valid
+        write(tmp_path / "package", {"name": "t", "schema": schema, "rows": []})
+        (tmp_path / "package/data/t.csv").write_text(data)
+    report = validate(tmp_path / "package")
+    assert (report.valid, report.text().splitlines()[: len(said)]) == (valid, said)
 
 
 def test_missing_values_are_null_before_anything_is_read(tmp_path: Path) -> None:

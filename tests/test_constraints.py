@@ -122,6 +122,15 @@ def test_a_constraint_judges_values_however_they_are_written(
         ({"type": "year"}, "12000", "207", "a year, such as 2007"),
         ({"type": "date", "format": "any"}, "2007-10-01", "1 Oct 2007", "a date, such as 2007-10-01"),
         ({"type": "date", "format": "fmt:%d/%m/%Y"}, "01/02/2003", "2003-02-01", "a date written as %d/%m/%Y"),
+        ({"type": "date", "format": "%F"}, "2003-02-01", "01/02/2003", "a date written as %F"),
+        ({"type": "date", "format": "%e %h %y"}, " 1 Feb 03", "1 02 03", "a date written as %e %h %y"),
+        ({"type": "date", "format": "%-d/%-m/%Y"}, "1/2/2003", "1-2-2003", "a date written as %-d/%-m/%Y"),
+        ({"type": "datetime", "format": "%D %T"}, "02/01/03 10:30:00", "x", "a datetime written as %D %T"),
+        ({"type": "date", "format": "%Y-%j"}, "2016-366", "2017-366", "a date written as %Y-%j"),
+        ({"type": "date", "format": "%a %F"}, "Mon 2017-01-02", "Tue 2017-01-02", "a date written as %a %F"),
+        ({"type": "date", "format": "%Y-W%W-%u"}, "2017-W01-1", "2017-W54-1", "a date written as %Y-W%W-%u"),
+        ({"type": "time", "format": "%H:%M %p"}, "13:30 PM", "01:30 PM", "a time written as %H:%M %p"),
+        ({"type": "time", "format": "%I:%M %p"}, "01:30 PM", "13:30 PM", "a time written as %I:%M %p"),
         ({"type": "date"}, "2008-02-29", "2007-02-29", "a date that exists, such as 2007-10-01"),
         (
             {"type": "datetime"},
@@ -249,6 +258,7 @@ def test_an_enum_is_a_subset_of_the_categories(tmp_path: Path) -> None:
         ({"type": "string", "format": "%d/%m/%Y"}, 'the format "%d/%m/%Y" is read as the default'),
         ({"type": "date", "format": "YYYY-MM-DD"}, 'the format "YYYY-MM-DD" is read as the default'),
         ({"type": "date", "format": "%d %d"}, 'the format "%d %d" is read as the default'),
+        ({"type": "date", "format": "%Y-W%W"}, 'the format "%Y-W%W" is read as the default'),
         ({"type": "integer", "format": "currency"}, 'the format "currency" is read as the default'),
         (
             {"type": "integer", "constraints": {"pattern": "x"}},
@@ -343,3 +353,26 @@ def test_a_json_schema_that_refers_to_itself_ends(tmp_path: Path) -> None:
     assert not judged(tmp_path, {"type": "array", "constraints": {"jsonSchema": bomb}}, "[]").valid
     assert not judged(tmp_path / "loop", {"type": "array", "constraints": {"jsonSchema": {"$ref": "#"}}}, "[]").valid
     assert time.process_time() - began < 8
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a{1000000000}",
+        "((a{100}){100}){100}",
+        "([ab]{1000}){1000}",
+        "(a|b{99}){9999}",
+        "a{99999999999}",
+        pytest.param("a" * 200_000, id="long"),
+    ],
+)
+def test_a_pattern_that_is_very_long_when_its_repeats_are_written_out_is_refused(tmp_path: Path, pattern: str) -> None:
+    [line] = lines(judged(tmp_path, {"type": "string", "constraints": {"pattern": pattern}}, "a"))
+    assert "is no regular expression: with its repeats written out it has more than 100,000 parts" in line
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{0,1000000}b?", "[{9999999}]{2}\\{99999999}|.*", "([a-z]{2,100}-){3}x{9,}|.*", "(a{99}){99}|b"]
+)
+def test_a_pattern_with_repeats_within_reason_is_taken(tmp_path: Path, pattern: str) -> None:
+    assert lines(judged(tmp_path, {"type": "string", "constraints": {"pattern": pattern}}, "b")) == []

@@ -351,6 +351,20 @@ def test_inline_data_keeps_its_digits_and_has_no_member_twice(tmp_path: Path) ->
     assert found(path)[0].startswith("datapackage.json: an object has the member 'v' twice")
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ('[{"v": 1.50}, {"v": null}]', []),
+        ("[1", ["datapackage.json: the table cannot be read: Expecting ',' delimiter: line 1 column 3 (char 2)"]),
+    ],
+)
+def test_inline_data_may_be_json_text(tmp_path: Path, data: str, said: list[str]) -> None:
+    source = package(tmp_path / "p", {"type": "table", "format": "json", "data": data})
+    assert [line.removesuffix(" (expected: JSON)") for line in found(source)[:-1]] == said
+    if not said:
+        assert served(source, tmp_path / "s")[1:] == ([{"v": 1.5}, {"v": None}], 'v\n1.50\n""\n')
+
+
 def test_a_list_longer_than_what_is_read_at_once_is_read_whole(tmp_path: Path) -> None:
     rows = [{"v": f"{n}" * 50} for n in range(30_000)]
     source = package(
@@ -388,6 +402,35 @@ def test_a_dialect_says_where_rows_and_names_are(tmp_path: Path, text: str, said
     assert served(source, tmp_path / "s")[1] == FRUIT
 
 
+PARTS: dict[str, tuple[str, str, JSON, str]] = {
+    "a header in each": ('[["id","name"],[1,"apple"]]', '[["id","name"],[2,"orange"]]', {}, ""),
+    "a header in the first": ('[["id","name"],[1,"apple"]]', '[[2,"orange"]]', {}, ""),
+    "a header in capitals": ('[["id","name"],[1,"apple"]]', '[["ID"," Name"],[2,"orange"]]', {},
+        "warning: b.json row 1: the header is written otherwise than in a.json (expected: id,name)"),
+    "another order": ('[["id","name"],[1,"apple"]]', '[["name","id"],["orange",2]]', {},
+        "b.json row 1: the header is not the one of a.json (expected: id,name)"),
+    "a title above each": ('[["T"],["id","name"],[1,"apple"]]', '[["T"],["id","name"],[2,"orange"]]',
+        {"headerRows": [2]}, ""),
+    "a title above the first": ('[["T"],["id","name"],[1,"apple"]]', '[[2,"orange"]]', {"headerRows": [2]},
+        "b.json row 1: the header is not where the dialect says (expected: labels in the rows [2])"),
+    "labels in two rows": ('[["i","na"],["d","me"],[1,"apple"]]', '[["i","na"],["d","me"],[2,"orange"]]',
+        {"headerRows": [1, 2], "headerJoin": ""}, ""),
+    "an empty first file": ("[]", '[["id","name"],[1,"apple"],[2,"orange"]]', {}, ""),
+    "no header": ('[[1,"apple"]]', '[[2,"orange"]]', {"header": False}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_lists_in_several_files_are_joined_row_by_row(tmp_path: Path, kind: str) -> None:
+    *texts, said, message = PARTS[kind]
+    schema = {"fields": [{"name": "id", "type": "integer"}, {"name": "name", "type": "string"}]}
+    resource = {"type": "table", "path": ["a.json", "b.json"], "dialect": said, "schema": schema}
+    source = package(tmp_path / "p", resource, dict(zip(resource["path"], texts, strict=True)))
+    assert found(source)[:-1] == [message] * bool(message)
+    if validate(source).valid:
+        assert served(source, tmp_path / "s")[1] == FRUIT
+
+
 @pytest.mark.parametrize(
     ("text", "said", "message"),
     [
@@ -420,6 +463,8 @@ def test_a_list_with_more_values_than_the_header_is_an_error_of_its_row(tmp_path
 
 def test_members_beyond_the_fields_are_left_out_where_the_schema_says_so(tmp_path: Path) -> None:
     source = in_json(tmp_path / "p", '[{"v": 1, "w": 2}]', "v:integer", schema={"fieldsMatch": ["subset"]})
+    left_out = 'the member "w" is left out: the schema has no such field, and its fieldsMatch allows more'
+    assert found(source)[:-1] == [f'warning: t.json row 1 field "w": {left_out}']
     assert served(source, tmp_path / "s")[1] == [{"v": 1}]
 
 
@@ -505,8 +550,21 @@ def test_a_geometry_that_the_schema_has_no_field_for_is_left_out_with_a_warning(
     assert found(source) == [
         "warning: x.geojson: the geometry of the features is left out: the schema has no field for it "
         "(expected: a field of type geojson)",
-        "valid: 2 tables, 3 rows, 0 errors, 1 warning",
+        "warning: x.geojson: the id of the features is left out: the schema has no field for it "
+        '(expected: a field named "id")',
+        "valid: 2 tables, 3 rows, 0 errors, 2 warnings",
     ]
+
+
+def test_a_property_of_the_name_of_a_part_of_the_feature_is_told(tmp_path: Path) -> None:
+    feature = {"type": "Feature", "id": 7, "properties": {"id": 9, "geometry": "flat"}, "geometry": POINT}
+    source = geo(tmp_path / "p", [feature], None, type="table")
+    assert found(source)[:-1] == [
+        f"warning: x.geojson: the {what} of the features is left out: a property has the same name "
+        "(expected: different names)"
+        for what in ("geometry", "id")
+    ]
+    assert all_rows(client_of(source, tmp_path / "s"), rows_path("x")) == [{"id": 9, "geometry": "flat"}]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ the mistake is and what was expected.
 """
 
 import csv
+import gzip
 import json
 import re
 import shutil
@@ -256,6 +257,7 @@ MISTAKES: list[tuple[str, str, Edit]] = [
     ("an exponent that lost digits", FIGURES, cell("des-002", "value", "1.587E+04")),
     ("an exponent that rounds", FIGURES, cell("des-008", "value", "1.232E+05")),
     ("a unit in a number", FIGURES, cell("des-003", "value", "15503 soldiers")),
+    ("digits of another width", FIGURES, cell("des-003", "value", "１５５０３")),
     ("a formula's error", FIGURES, cell("des-003", "value", "#REF!")),
     ("a year as a decimal", FIGURES, cell("des-003", "year", "2002.0")),
     ("a missing-value word", FIGURES, cell("des-003", "value", "n/a")),
@@ -269,7 +271,23 @@ MISTAKES: list[tuple[str, str, Edit]] = [
     ("a blank line", FIGURES, text(lambda t: t.replace("\ndes-004", "\n\ndes-004"))),
     ("sorted by another column", FIGURES, sorted_by("population")),
     ("one column sorted without the others", FIGURES, shifted("value", 11)),
+    ("a page of errors in place of the file", FIGURES, lambda raw: b"<!DOCTYPE html><html><body>404</body></html>"),
+    ("a packed file under the name of a CSV file", FIGURES, gzip.compress),
+    ("an old workbook under the name of a CSV file", FIGURES, lambda raw: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + raw),
+    ("the end of the file overwritten", FIGURES, lambda raw: raw[:-100] + bytes(100)),
+    ("half a file", FIGURES, lambda raw: raw[: len(raw) // 2]),
+    ("a table of another program that quotes with apostrophes", FIGURES, table(lambda rows: None, quotechar="'")),
+    ("UTF-8 read as windows-1252 and saved again", FIGURES, text(lambda t: t.encode().decode("cp1252", "replace"))),
+    ("characters that a program could not read", FIGURES, text(lambda t: t.replace("ñ", "\ufffd"))),
+    ("a line end as Excel escapes it", FIGURES, cell("des-003", "note", "read twice_x000D_")),
+    ("an accent apart from its letter", FIGURES, copied("des-014", id="des-014b", population="Fuerza Ae\u0301rea")),
     # columns
+    (
+        "a column of row numbers, by pandas",
+        FIGURES,
+        table(lambda rows: [r.insert(0, str(n)[:n]) for n, r in enumerate(rows)]),
+    ),
+    ("row names, by R", FIGURES, table(lambda rows: [row.insert(0, str(n)) for n, row in enumerate(rows) if n])),
     ("a column deleted", FIGURES, without("unit")),
     ("a column added", FIGURES, inserted("comment", 3)),
     ("a column renamed", FIGURES, put(",value,", ",Value,")),

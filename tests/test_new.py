@@ -180,6 +180,8 @@ def test_without_a_folder_the_package_is_named_like_the_first_file(
         ({"things": "name,n\na,1\nb,2\n"}, None),  # unique, but not called like a key
         ({"things": "n,code\n1,a\n2,b\n"}, None),  # called like a key, but not the first
         ({"things": "id,n\na,1\n"}, None),  # one row proves nothing
+        ({"sales": "region,sales\na,100\nb,200\n"}, None),  # figures
+        ({"sales": "sales,region\n12 %,a\n9 %,b\n"}, None),
         ({"orders": "customer_id,n\n1,a\n2,b\n", "customers": "id,x\n1,a\n2,b\n"}, None),  # the key of another table
     ],
 )
@@ -243,6 +245,38 @@ def test_a_column_of_words_for_no_value_alone_keeps_them(tmp_path: Path) -> None
     assert (types(package)["a"], schema(package)["missingValues"]) == ("string", [""])
 
 
+# Numbers as others write them
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [
+        ("1,5 -2,25 3", {"decimalChar": ","}),
+        ("1,234 0,5 NA", {"decimalChar": ",", "missingValues": ["", "NA"]}),
+        ("1234,567 1,5", {"decimalChar": ","}),
+        ("1.234,50 5,25 100", {"decimalChar": ",", "groupChar": "."}),
+        ("1,234.50 5.25 1,000 2,000", {"groupChar": ","}),
+        ("1,234 5,678", None),  # a thousand, or one and a bit
+        ("1.234 5.678,1 1,234.5", None),  # two ways
+        ("1,5 1.5", None),
+        ("1,2 1 2 3", None),  # more likely a list of choices
+        ("01,5 2,5", None),
+        ("1,5 2,5 x", None),
+    ],
+)
+def test_numbers_as_others_write_them_are_numbers_where_no_cell_leaves_a_doubt(
+    tmp_path: Path, cells: str, field: dict[str, Any] | None
+) -> None:
+    package, _ = new(tmp_path, t__csv="a;v\n" + "".join(f"x;{cell}\n" for cell in cells.split()))
+    given = {key: value for key, value in schema(package)["fields"][1].items() if key not in ("name", "title")}
+    missing = {"missingValues": schema(package)["missingValues"]} if schema(package)["missingValues"] != [""] else {}
+    assert {**given, **missing} == ({"type": "number", **field} if field else {"type": "string"})
+    assert (
+        client_of(package, tmp_path / "store").get("/releases/0.1.0/data/t.csv").data.count(b"\n")
+        == len(cells.split()) + 1
+    )
+
+
 # Awkward files
 
 
@@ -254,7 +288,8 @@ def test_a_column_of_words_for_no_value_alone_keeps_them(tmp_path: Path) -> None
         ("a,a,\n1,2,3\n", [{"a": 1, "a_2": 2, "field3": 3}]),
         ("a,A\n1,2\n", [{"a": 1, "A": 2}]),
         ("day,b\n3 March 2026,x\n", [{"day": "3 March 2026", "b": "x"}]),
-        ('price\n"1,5"\n', [{"price": "1,5"}]),
+        ('price\n"1,5"\n', [{"price": 1.5}]),
+        ('price\n"1,234"\n', [{"price": "1,234"}]),
         ('a,b\n"x\ny","say ""hi"""\n', [{"a": "x\ny", "b": 'say "hi"'}]),
         (",".join(f"c{n}" for n in range(100)) + "\n" + ",".join("1" * 100), [{f"c{n}": 1 for n in range(100)}]),
         ("limit,cursor,id,data\n1,2,3,4\n", [{"limit": 1, "cursor": 2, "id": 3, "data": 4}]),
@@ -323,10 +358,11 @@ def test_years_as_names_of_columns_are_no_reason_to_ask(tmp_path: Path) -> None:
         ("t__parquet", "PAR1", "t.parquet cannot be read"),
         ("t__sqlite", "none", "t.sqlite cannot be read: file is not a database"),
         ("t__sqlite", "", "t.sqlite holds no tables"),
+        ("t__pdf", "%PDF", "t.pdf is no table that can be read (expected: csv, tsv, json,"),
+        ("t", "a,b\n1,2\n", "t is no table that can be read (expected: csv, tsv, json,"),
         ("t__json", "[1, 2]", "t.json"),
         ("t__json", '{"a": 1}', "t.json"),
         ("t__json", "[{", "t.json"),
-        ("t__pdf", "%PDF", "tables in the format pdf cannot be read"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_words(tmp_path: Path, file: str, content: str, said: str) -> None:

@@ -31,6 +31,7 @@ ZIPS: dict[str, tuple[bytes, dict[str, Any], tuple[str, ...]]] = {
     "from a Mac": (zipped(**{"__MACOSX/._t.csv": "x", "._t.csv": "x", ".DS_Store": "x", "t.csv": PLAIN}), {}, (PLAIN,)),
     "a readme first": (zipped(**{"readme.txt": "x", "t.csv": PLAIN}), {}, (PLAIN,)),
     "capitals": (zipped(**{"README": "x", "T.CSV": PLAIN}), {}, (PLAIN,)),
+    "a table in another format": (zipped(**{"t.csv": PLAIN, "t.tsv": "x"}), {}, (PLAIN,)),
     "innerpath": (zipped(**{"a.csv": "x", "b.csv": PLAIN}), {"innerpath": "b.csv"}, (PLAIN,)),
     "two tables": (zipped(**{"a.csv": "x", "b.csv": PLAIN}), {},
         ("", f"{UNREAD} holds 2 files (a.csv, b.csv): innerpath says which of them is the table")),

@@ -227,6 +227,14 @@ def test_a_number_in_a_field_of_text_is_told(tmp_path: Path) -> None:
 # Errors
 
 
+TWICE = {
+    "xl/workbook.xml": '<w xmlns:r="r"><sheets><sheet name="S" r:id="a"/></sheets></w>',
+    "xl/_rels/workbook.xml.rels": '<r><Relationship Id="a" Type="x/worksheet" Target="s.xml"/></r>',
+    "xl/s.xml": '<w><row r="1"><c r="A1" t="str"><v>v</v></c></row>'
+    '<row r="2"><c r="A2"><v>1</v></c><c r="A2"><v>2</v></c></row></w>',
+}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -240,6 +248,7 @@ def test_a_number_in_a_field_of_text_is_told(tmp_path: Path) -> None:
         (b"PK", "t.xlsx: the file is no xlsx spreadsheet: File is not a zip file"),
         (packed({"a": ""}), "t.xlsx: the file is no xlsx spreadsheet: "),
         (packed({"xl/_rels/workbook.xml.rels": "<a", "xl/workbook.xml": "<a"}), "t.xlsx: the file is no xlsx"),
+        (packed(TWICE), "t.xlsx: the file is no xlsx spreadsheet: the cell A2 is there twice"),
         (xlsx(("Data", [["w"], [1]])), 't.xlsx row 1 field "v": the header has "w" in place of "v" (expected: v'),
     ],
 )
@@ -293,6 +302,7 @@ def test_merged_cells_are_told_unless_they_are_above_the_rows(tmp_path: Path) ->
 # Sheets and headers
 
 
+BLANK = "warning: t.xlsx row {}: a blank row is left out (expected: a row, or no row)"
 TWO = xlsx(("One", [["v"], [1]]), ("Two", [["Title"], [], ["v"], [2]]))
 
 
@@ -333,6 +343,33 @@ def test_a_dialect_says_which_sheet_and_where_its_header_is(tmp_path: Path, dial
 )
 def test_what_a_dialect_leaves_open_or_gets_wrong_is_told(tmp_path: Path, dialect: JSON, message: str) -> None:
     assert found(package(tmp_path, "t.xlsx", TWO, "v:integer", dialect=dialect))[0] == message
+
+
+GAPS: dict[str, tuple[list[list[JSON]], JSON, list[str]]] = {
+    "a blank row in the place of a row of labels": ([["v"], [], [1], [2]], {"headerRows": [1, 2]}, [BLANK.format(2)]),
+    "a blank row above the header": ([[], ["v"], [1], [2]], {}, []),
+    "blank rows among others": ([["v"], [1], [], [], [2]], {}, [BLANK.format(3)]),
+}
+
+
+@pytest.mark.parametrize("kind", GAPS)
+def test_no_row_is_lost_where_a_row_is_blank(tmp_path: Path, kind: str) -> None:
+    rows, dialect, said = GAPS[kind]
+    source = package(tmp_path / "p", "t.xlsx", xlsx(("Data", rows)), "v:integer", dialect=dialect)
+    assert found(source)[:-1] == said
+    assert all_rows(client_of(source, tmp_path / "s"), rows_path("t")) == [{"v": 1}, {"v": 2}]
+
+
+def test_the_sheets_of_several_files_are_one_table(tmp_path: Path) -> None:
+    source = package(
+        tmp_path / "p", "a.xlsx", xlsx(("Data", [["T"], ["v"], [1]])), "v:integer", dialect={"headerRows": [2]}
+    )
+    (source / "b.xlsx").write_bytes(xlsx(("Data", [["T"], ["v"], [2], [], [3]])))
+    described = json.loads((source / "datapackage.json").read_text())
+    described["resources"][0]["path"] = ["a.xlsx", "b.xlsx"]
+    (source / "datapackage.json").write_text(json.dumps(described))
+    assert found(source)[:-1] == [BLANK.format(4).replace("t.xlsx", "b.xlsx")]
+    assert all_rows(client_of(source, tmp_path / "s"), rows_path("t")) == [{"v": 1}, {"v": 2}, {"v": 3}]
 
 
 def test_labels_in_several_rows_are_joined_over_merged_cells(tmp_path: Path) -> None:

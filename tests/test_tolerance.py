@@ -386,3 +386,49 @@ def test_the_command_takes_a_folder_of_copies(tmp_path: Path) -> None:
         "sources.json: the list of copies cannot be read: it is no object"
         ' (expected: addresses and files: {"https://example.org/t.csv": "t.csv"})',
     )
+
+
+YAML = """
+name: p
+version: 1.10
+resources:
+  - name: t
+    type: table
+    path: t.csv
+    schema:
+      fields:
+        - {name: no, type: string, constraints: {enum: [yes, no, 010, 1:30, off]}}
+        - {name: n, type: number}
+      missingValues: ["", NA, -99, -99.50, ~]
+"""
+
+
+def test_yaml_is_read_as_its_version_1_2_and_numbers_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "datapackage.yaml").write_text(YAML)
+    (tmp_path / "t.csv").write_text("no,n\nyes,1\n010,-99\n1:30,-99.50\n")
+    assert told(tmp_path) == [
+        'warning: datapackage.yaml: version is read as "1.10" (expected: a text)',
+        'note: datapackage.yaml: version is "1.10" (expected: three numbers such as 1.0.0)',
+    ]
+    rows = answer(client_of(tmp_path, tmp_path / "store"), rows_path("t"))["data"]
+    assert rows == [{"no": "yes", "n": 1}, {"no": "010", "n": None}, {"no": "1:30", "n": None}]
+
+
+def test_a_member_that_is_null_says_nothing(tmp_path: Path) -> None:
+    field = {"name": "v", **dict.fromkeys(("type", "format", "missingValues", "categories", "groupChar", "trueValues"))}
+    constraints = dict.fromkeys(("required", "minLength", "pattern", "enum", "minimum"))
+    schema = {**dict.fromkeys(("primaryKey", "foreignKeys", "uniqueKeys", "missingValues", "fieldsMatch"))}
+    made = table("t", ["v"], [["a"], ["b"]])
+    made["schema"] = {**schema, "fields": [{**field, "constraints": constraints}]}
+    made |= dict.fromkeys(("format", "encoding", "dialect", "compression", "data", "hash", "bytes", "innerpath"))
+    client = client_of(write(tmp_path / "package", made), tmp_path / "store")
+    assert validate(tmp_path / "package").text() == "valid: 1 table, 2 rows, 0 errors, 0 warnings"
+    assert answer(client, rows_path("t"))["data"] == [{"v": "a"}, {"v": "b"}]
+
+
+def test_a_part_of_a_descriptor_of_another_shape_is_named(tmp_path: Path) -> None:
+    made = table("t", ["id", "v"], [["a", "b"]])
+    made["schema"]["fields"][1]["constraints"] = {"minLength": "2"}
+    assert validate(write(tmp_path, made)).text().splitlines()[0] == (
+        """datapackage.json: in the resource "t" fields["v"].constraints.minLength: '2' is not of type 'integer'"""
+    )

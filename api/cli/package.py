@@ -95,8 +95,8 @@ def release(config: Config, bump: str | None, note: str, previous: Path | None) 
     Edit the data, then run `lantern release --bump minor --note "…"`: the previous version, as the store holds it, goes
     into the package's history, unless it was removed; the descriptor gets the new version and time, CHANGELOG.md a
     section, and the table of corrections a row for each published value that changed. Write the reasons, then `lantern
-    build`. Without --bump the corrections of the version under way are drafted again. Wrong values are drafted as they are; where a
-    table cannot be read nothing is.
+    build`. Without --bump the corrections of the version under way are drafted again. Wrong values are
+    drafted as they are; where a table cannot be read nothing is.
     """
     from api.editing.drafting import draft
 

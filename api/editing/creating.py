@@ -23,12 +23,12 @@ from api.editing.drafting import now
 from api.editing.extracting import extract
 from api.editing.relating import Plain, keys
 from api.model import types
-from api.model.descriptor import Table
+from api.model.descriptor import AS_FILE, Table
 from api.model.errors import LanternError
 from api.model.files import DESCRIPTOR, README
 from api.package import PackageError, Source, open_source, upgrade
 from api.package.descriptors import DESCRIPTORS
-from api.package.tables import BadTable, Given, sheets
+from api.package.tables import READ, BadTable, Given, sheets
 from api.package.tables.delimited import DELIMITERS
 from api.release.descriptions import templates
 from api.store import manifest
@@ -60,6 +60,9 @@ def create(files: Sequence[Path], target: Path, encoding: str = "", header: bool
         titles = _give(files, given, encoding, header, said.append)
         yield from said
         with _opened(given) as source:
+            if files_only := [r for r in source.package.descriptor["resources"] if r.get(AS_FILE) is False]:
+                known = ", ".join(format for format in READ if format != "inline")
+                raise NotCreated(f"{_name(files_only[0]['path'])} is no table that can be read (expected: {known})")
             # What separates cells is said below: `made commas`.
             yield from (finding.text() for finding in source.findings if finding.type != "delimiter")
             rows = {table.name: _rows(source, table) for table in source.package.tables}
@@ -177,7 +180,7 @@ def _converted(source: Source, table: Table) -> Iterator[str]:
     done += [f"{DELIMITERS[delimiter]} made commas"] if delimiter != "," else []
     done += [f"{encoding} made UTF-8"] if encoding.lower() not in ("utf-8", "utf8") else []
     if done:
-        yield f"{source.file(table)}: {', '.join(done)}"
+        yield f"{_name(source.file(table))}: {', '.join(done)}"
 
 
 def _doubts(table: Table, header: bool) -> Iterator[str]:
@@ -190,6 +193,11 @@ def _doubts(table: Table, header: bool) -> Iterator[str]:
     if header and not all(re.fullmatch(r"[12]\d{3}|\d{1,2}", value) for value in values):
         listed = ", ".join(values[:3])
         yield f"{table.name}: the first row was read as the header, and has values ({listed}): is --no-header right?"
+
+
+def _name(path: str) -> str:
+    """What a file was called that was given; one of several sheets was copied to a folder of its own."""
+    return path.rpartition("/")[2]
 
 
 # What is made

@@ -1,9 +1,9 @@
 """Proposes keys for tables that have none: what the data bear and the names say.
 
 A primary key is a field of one's own: every row has a value, no two the same, and it is called `id`, like the table
-(`customer`, `customer_id` in `customers`), or it comes first and ends as keys do (`order_no`). A foreign key is called
-like the key of another table, which has all of its values. More rows may contradict anything else: there are no keys
-of several fields, and none that is only unique.
+(`customer_id` in `customers`, or `customer` if its values are words: `sales` in `sales` are figures), or it comes first
+and ends as keys do (`order_no`). A foreign key is called like the key of another table, which has all of its values.
+More rows may contradict anything else: there are no keys of several fields, and none that is only unique.
 """
 
 import csv
@@ -47,7 +47,7 @@ def keys(tables: Sequence[Plain]) -> dict[str, dict[str, JSON]]:
     for table in tables:
         wanted = _candidates(table, tables)
         unique = _unique(table, wanted)
-        if name := next((name for name in wanted if name in unique), None):
+        if name := next((name for name in wanted if name in unique and not _figures(table, name, unique[name])), None):
             found[table.name]["primaryKey"], values[table.name] = [name], unique[name]
     for table in tables:
         pairs = [pair for pair in _references(table, tables, found) if _held(table, pair[0], values[pair[1].name])]
@@ -139,6 +139,11 @@ def _unique(table: Plain, names: Sequence[str]) -> dict[str, frozenset[str]]:
         if not seen:
             break
     return {name: frozenset(values) for name, values in seen.items() if len(values) >= FEWEST}
+
+
+def _figures(table: Plain, name: str, values: frozenset[str]) -> bool:
+    """Whether a field that is called like its table holds what is counted or measured, and no names."""
+    return _words(name) in _own_names(table) and not any(map(str.isalpha, "".join(values)))
 
 
 def _held(table: Plain, name: str, values: frozenset[str]) -> bool:

@@ -173,4 +173,5 @@ def _copy(
 
 def _units(value: types.Stored, scale: int) -> str | None:
     """A number as a whole number of 10^-scale, in digits."""
-    return None if value is None else f"{_WIDE.scaleb(decimal(value), scale):.0f}"
+    number = None if value is None else decimal(value)
+    return f"{_WIDE.scaleb(number, scale):.0f}" if number is not None and number.is_finite() else None

@@ -21,7 +21,7 @@ from pathlib import Path
 from api.model import types
 from api.model.descriptor import Table
 
-FORMAT = "5-duckdb1.4"  # raised when indexes made before can no longer be read; the second number is duckdb.STORAGE's
+FORMAT = "6-duckdb1.4"  # raised when indexes made before can no longer be read; the second number is duckdb.STORAGE's
 FOLDER = "index"  # of a store, where the setting INDEX names none
 SQLITE_FILE, DUCKDB_FILE = "tables.sqlite", "tables-*.duckdb"
 ROW_SEPARATOR = ",\n"  # no JSON string holds a raw newline: a page can be cut into rows without parsing it
@@ -45,7 +45,8 @@ class Column:
     `exact`: they are stored as text that sorts as the numbers do, because neither 64-bit integers nor doubles hold them
     all; `whole`: all are 64-bit integers; `scale`: the most digits behind the decimal point; `adds`: 64 bits hold the
     sum of all, in whole numbers of 10^-scale; `apart`: they are numbers and 64 bits do not, so there is an `eI`;
-    `most`: how many rows share the most frequent value; `folded`: there is an `fI`; `commas`: some text has a comma.
+    `most`: how many rows share the most frequent value; `folded`: there is an `fI`; `commas`: some text has a comma;
+    `finite`: no number is NaN or infinite, else they are `exact`.
     """
 
     exact: bool = False
@@ -57,6 +58,7 @@ class Column:
     most: int = 0
     folded: bool = False
     commas: bool = False
+    finite: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -255,8 +255,8 @@ class _Aggregate:
         self.numbers: list[Decimal] = []
 
     def step(self, value: types.Stored) -> None:
-        if value is not None:
-            self.numbers.append(decimal(value))
+        if value is not None and (number := decimal(value)).is_finite():
+            self.numbers.append(number)
 
     def finalize(self) -> types.Stored:
         return self.of(self.numbers) if self.numbers else None

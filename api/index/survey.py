@@ -37,8 +37,8 @@ class Column:
     `width`: characters of the longest cell; `digits` and `scale`: the most digits before and after the decimal point;
     `whole`: all are 64-bit integers; `doubles`: a double holds each number; `plain`: every number is written in digits
     that Python and Arrow read as they are; `repeats`: few different texts; `folds`: folding case changes some text;
-    `commas`: some text has a comma; `finite`: no number is NaN or infinite, which count as `nulls` too; `fine`: some
-    time has more digits than a microsecond, or a leap second.
+    `commas`: some text has a comma; `finite`: no number is NaN or infinite, which count as `nulls` too (not all typed
+    files have them); `fine`: some time has more digits than a microsecond, or a leap second.
     """
 
     field: Field

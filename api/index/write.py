@@ -6,7 +6,6 @@ The columns that are compared hold what api.model.types stores; each row's JSON 
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from decimal import Decimal
 from itertools import combinations, islice
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -32,7 +31,8 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
         super().__init__()
         column = self.column = survey.columns[position]
         self.kind = column.kind
-        self.exact, doubles = not (column.whole or column.doubles), self.kind.type in types.NUMERIC and not column.whole
+        self.exact = not (column.whole or column.doubles) or not column.finite
+        doubles = self.kind.type in types.NUMERIC and not column.whole
         self.store = decimals.sortable if self.exact else float if doubles else self.kind.store
         self.declared = "TEXT" if self.exact else "REAL" if doubles else self.kind.column
         self.head = ("{" if position == 0 else FIELD_SEPARATOR) + encode_basestring(column.field.name) + ":"
@@ -43,8 +43,7 @@ class Cells(dict[str, tuple[types.Stored, str, str | None]]):
         entry: tuple[types.Stored, str, str | None] = (None, self.head + "null", None)
         if cell not in self.column.field.missing:
             value = self.kind.read(cell)
-            finite = not isinstance(value, Decimal) or value.is_finite()
-            stored = self.store(value) if finite else None
+            stored = self.store(value)
             entry = (stored, self.head + self.kind.json(value), self._fold(value, stored))
         if len(self) < KEPT_CELLS:
             self[cell] = entry
@@ -132,6 +131,7 @@ def _column(survey: Survey, cells: Cells, most: int) -> Column:
         most=most,
         folded=cells.folds,
         commas=column.commas,
+        finite=column.finite,
     )
 
 

@@ -5,16 +5,23 @@ import re
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 INT64 = 2**63
+ORDERS = ("lt", "lte", "gt", "gte")
 _PLAIN_NUMBER = re.compile(r"(?!-0$)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?").fullmatch
 _WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the default context rounds to 28 digits
+# Around what `sortable` makes of numbers: -INF < numbers < INF < NaN.
+ENDLESS = {"-Infinity": "/", "Infinity": "3", "NaN": "4"}
+_ENDS = {text: name for name, text in ENDLESS.items()}
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 def sortable(number: Decimal) -> str:
-    """Text that sorts as the number does: for numbers that neither a 64-bit integer nor a double holds exactly.
+    """Text that sorts as the number does: for numbers that neither a 64-bit integer nor a double holds exactly, NaN and
+    infinity among them.
 
     Sign, exponent and digits, each in fixed width; the complement for negative numbers.
     """
+    if not number.is_finite():
+        return ENDLESS[str(number)]
     if number == 0:
         return "1"
     sign, digits, _ = _WIDE.normalize(number).as_tuple()
@@ -24,6 +31,8 @@ def sortable(number: Decimal) -> str:
 
 def unsorted(text: str) -> Decimal:
     """The number that `sortable` turned into text."""
+    if text in _ENDS:
+        return Decimal(_ENDS[text])
     if text == "1":
         return Decimal(0)
     body = text[1:] if text[0] == "2" else text[1:-1].translate(_COMPLEMENT)
@@ -48,7 +57,7 @@ def to_json(number: Decimal) -> str:
 def stored(number: Decimal) -> int | float | None:
     """A decimal as SQLite compares it: a 64-bit integer where it is one, else the nearest double.
 
-    None for NaN and infinity, as in JSON.
+    None for NaN and infinity: a column that has them holds what `sortable` makes.
     """
     if not number.is_finite():
         return None
@@ -81,7 +90,9 @@ def compared(number: Decimal, operator: str, whole: bool) -> int | float:
     A double is the shortest decimal that is read as it. A number that cannot be stored equals none that is; for an
     order, its nearest neighbour on the right side that can be takes its place, infinity where there is none.
     """
-    up, ordered = operator in ("lt", "gte"), operator in ("lt", "lte", "gt", "gte")
+    if not number.is_finite():
+        return -math.inf if operator in ORDERS and number.is_signed() else math.inf
+    up, ordered = operator in ("lt", "gte"), operator in ORDERS
     if whole:
         near = number.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
         if (ordered or near == number) and -INT64 <= near < INT64:

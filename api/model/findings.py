@@ -158,7 +158,8 @@ def _lines(findings: Iterable[Finding]) -> Iterator[str]:
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
     for alike in kinds.values():
-        first, *others = alike
+        # What stands for others may come before them: it has no row.
+        first, *others = sorted(alike, key=lambda finding: finding.message.startswith("and "))
         if len(alike) <= FEW and _count(alike) == len(alike):
             yield from (finding.text() for finding in alike)
             continue

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from time import strptime
 from typing import Any
 
 YEAR_SECONDS = 31_556_952  # mean Gregorian year, so that durations with months have an order
@@ -21,7 +22,10 @@ _EXTENDED = re.compile(
 )
 _DATED = re.compile(r"(?s:\d{4}-\d{2}-\d{2}[T ]\d{2}.*)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_YEAR_MONTH = re.compile(r"(-?\d{4,9})-(0?[1-9]|1[0-2])", re.ASCII)
+_ZONE = r"(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)"  # of a year or a month, as in XML Schema
+_YEAR = re.compile(rf"(-?\d{{4,9}}){_ZONE}?", re.ASCII)
+_YEAR_MONTH = re.compile(rf"(-?\d{{4,9}})-(0?[1-9]|1[0-2]){_ZONE}?", re.ASCII)
+is_zoned = re.compile(rf"\s*-?\d{{4,9}}(?:-\d{{1,2}})?{_ZONE}\s*", re.ASCII).fullmatch
 _PART = r"(?:(?P<{0}>\d+(?:[.,]\d+)?){1})?"
 _DURATION = re.compile(
     r"(?P<sign>[+-])?P(?=.)"
@@ -31,6 +35,13 @@ _DURATION = re.compile(
     + ")?",
     re.ASCII,
 )
+# What the strptime of C has and Python's has not; R writes it.
+_OF_C = {
+    **{"D": "%m/%d/%y", "F": "%Y-%m-%d", "R": "%H:%M", "T": "%H:%M:%S", "r": "%I:%M:%S %p", "e": "%d", "h": "%b"},
+    **{"k": "%H", "l": "%I", "P": "%p", "n": " ", "t": " "},
+}
+_DIRECTIVE = re.compile(r"%[-_0^#EO]?([A-Za-z%])")  # with how C pads it, or another calendar
+_WEEKDAY, _COUNTED, _WEEK = (re.compile(f"%[{letters}]") for letters in ("aAwu", "aAwuj", "UW"))
 _SECONDS = {"W": 604_800, "Y": YEAR_SECONDS, "M": YEAR_SECONDS / 12, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -125,11 +136,21 @@ def _fine(whole: datetime, rest: str, leap: bool) -> Moment:
 
 
 def formatted(pattern: str, pick: Callable[[datetime], Any], expected: str) -> Callable[[str], Any]:
-    """Reads text that is written as a strptime pattern."""
+    """Reads text that is written as a strptime pattern.
+
+    Python passes over what contradicts the rest, such as a day 366 of 365, another weekday, or PM after an hour of 24.
+    """
+    pattern = _of_python(pattern)
+    counted, half = _COUNTED.search(pattern), "%p" in pattern and "%I" not in pattern
 
     def read(text: str) -> Any:
         try:
-            return pick(datetime.strptime(text, pattern))
+            moment = datetime.strptime(text, pattern)
+            if half:
+                datetime.strptime(text, pattern.replace("%p", f"{moment:%p}"))
+            if counted and strptime(text, pattern)[6:8] != moment.timetuple()[6:8]:
+                raise ValueError
+            return pick(moment)
         except (ValueError, OverflowError):
             raise ValueError(expected) from None
 
@@ -137,8 +158,11 @@ def formatted(pattern: str, pick: Callable[[datetime], Any], expected: str) -> C
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a format is a strptime pattern that can be read."""
+    """Whether a format is a strptime pattern that can be read; without its day a week is no date."""
     if "%" not in text:
+        return False
+    text = _of_python(text)
+    if _WEEK.search(text) and not _WEEKDAY.search(text):
         return False
     try:
         datetime.strptime("", text)
@@ -149,8 +173,20 @@ def is_pattern(text: str) -> bool:
     return False
 
 
+def _of_python(pattern: str) -> str:
+    return _DIRECTIVE.sub(lambda found: _OF_C.get(found[1], "%" + found[1]), pattern)
+
+
+def year(text: str) -> int:
+    """A year of any era, whatever its time zone."""
+    found = _YEAR.fullmatch(text.strip())
+    if not found:
+        raise ValueError("a year, such as 2007")
+    return int(found[1])
+
+
 def yearmonth(text: str) -> str:
-    """A year and month of any era, canonical."""
+    """A year and month of any era, canonical, whatever its time zone."""
     found = _YEAR_MONTH.fullmatch(text.strip())
     if not found:
         raise ValueError("a year and month, such as 2007-03")

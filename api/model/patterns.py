@@ -12,6 +12,7 @@ import regex
 
 FREE = 50e-6  # seconds of CPU for each text, and for each of its characters: a good pattern takes less
 FREE_CHARACTER = 0.2e-6
+LONGEST = 100_000  # parts of a pattern, its repeats written out as `regex` does: a{1000000000} takes gigabytes
 # https://www.w3.org/TR/xml/#NT-NameStartChar and #NT-NameChar
 _INITIAL = (
     r":A-Z_a-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF"
@@ -19,6 +20,7 @@ _INITIAL = (
 )
 _NAME = rf"{_INITIAL}\-.0-9\u00B7\u0300-\u036F\u203F-\u2040"
 _CLASSES = {"i": _INITIAL, "c": _NAME}
+_PART = re.compile(r"(?s)\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\()|(\))|\{([0-9]+)(?:,[0-9]*)?\}|.")
 _TOKEN = re.compile(r"(?s)\\[pP]\{Is(\w+)\}|\\(.)|(\[\^?)|(-\[\^?)|(\])|(.)")
 
 
@@ -64,12 +66,30 @@ def compiled(pattern: str) -> "regex.Pattern[str]":
 
 
 def _compiled(text: str, flags: int) -> "regex.Pattern[str]":
+    if _length(text) > LONGEST:
+        raise ValueError(f"with its repeats written out it has more than {LONGEST:,} parts")
     try:
         return regex.compile(text, flags)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except (regex.error, OverflowError, IndexError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from None
+
+
+def _length(pattern: str) -> int:
+    """How many parts a pattern has with its least repeats written out; a class of characters is one."""
+    open_groups, last = [0], 0
+    for part in _PART.finditer(pattern):
+        opens, closes, times = part.groups()
+        if opens:
+            open_groups.append(0)
+        elif times:
+            more = last * max(int(times) - 1, 0) if len(times) < 10 else LONGEST
+            last, open_groups[-1] = last + more, open_groups[-1] + more
+        else:
+            last = open_groups.pop() if closes and len(open_groups) > 1 else 1
+            open_groups[-1] += last
+    return sum(open_groups)
 
 
 def translated(pattern: str) -> tuple[str, int]:

@@ -129,7 +129,9 @@ def _number(field: Field) -> Reader:
 
     def read(text: str) -> Decimal:
         text = text.strip()
-        if (special := _SPECIAL.get(text.casefold())) is not None:
+        if not text.isascii():  # Decimal itself takes the digits of all scripts
+            raise ValueError("a number")
+        if (special := ENDLESS.get(text.casefold())) is not None:
             return special
         if point != "." and "." in text:
             raise ValueError(f"a number with {point} before its decimals")
@@ -241,7 +243,7 @@ _POINTS: Mapping[str, Reader] = {  # by format
     "object": _point(lambda text: itemgetter("lon", "lat")(json.loads(text))),
 }
 
-_SPECIAL = {"nan": Decimal("NaN"), "inf": Decimal("Infinity"), "-inf": Decimal("-Infinity")}
+ENDLESS = {"nan": Decimal("NaN"), "inf": Decimal("Infinity"), "-inf": Decimal("-Infinity")}
 _SIGNS = re.compile(r"[-+(\u2212]")
 
 # By type: its column, what reads a query's value, and often a cell; how it is stored, its JSON, the form of WRITTEN.
@@ -268,10 +270,10 @@ _KINDS: Mapping[str, _Row] = {
 }
 # What reads a field's cells, where they are written otherwise.
 _READERS: Mapping[str, Callable[[Field], Reader]] = {
-    "integer": lambda field: _bare(field, _matching(r"\s*[+-]?\d+\s*", Decimal, "a whole number")),
+    "integer": lambda field: _bare(field, _matching(r"\s*[+-]?[0-9]+\s*", Decimal, "a whole number")),
     "number": _number,
     "boolean": _boolean,
-    "year": lambda _: _matching(r"\s*-?\d{4,9}\s*", int, "a year, such as 2007"),
+    "year": lambda _: moments.year,
     "date": lambda field: _formatted(field, moments.day, datetime.date),
     "time": lambda field: _formatted(field, moments.clock, lambda moment: moments.clock_of(moments.utc(moment))),
     "datetime": lambda field: _formatted(field, moments.moment, moments.utc),

@@ -1,6 +1,7 @@
 """White space that nobody sees in a cell that is compared, as keys and codes are: two texts that look alike are one."""
 
 import re
+import unicodedata
 
 from api.model.descriptor import Table
 
@@ -13,9 +14,10 @@ _INVISIBLE = re.compile(
 def cleaned(text: str) -> str:
     """A text without invisible characters and without white space at its ends, and with one space where there was any.
 
-    White space is what Unicode calls so: no-break spaces, tabs and line ends too.
+    White space is what Unicode calls so: no-break spaces, tabs and line ends too. A letter and its accent are one
+    character (NFC): a Mac makes two of them.
     """
-    return " ".join(_INVISIBLE.sub("", text).split())
+    return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub("", text).split()))
 
 
 def compared(table: Table) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ def _inside(part: tuple[JSON, bool]) -> list[tuple[JSON, bool]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without dates: a version or a day is text in a descriptor. Names are text, as written."""
+    """YAML 1.2, in which no, 010 and 1:30 are text; numbers keep their digits. Names are text, as written."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         self.flatten_mapping(node)
@@ -128,7 +128,22 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+_Loader.yaml_implicit_resolvers = {}
+_TAG = "tag:yaml.org,2002:"
+for _type, _written, _begin in (
+    ("merge", "<<", "<"),
+    ("null", "~|null|Null|NULL|", "~nN\0"),
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", "[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan",
+        "-+.0123456789",
+    ),
+):
+    begin = [sign.replace("\0", "") for sign in _begin]
+    _Loader.add_implicit_resolver(_TAG + _type, re.compile(f"(?:{_written})$"), begin)
+_Loader.add_constructor(_TAG + "float", lambda _, node: parsing.Number(re.sub(r"\.(?=[in])", "", node.value)))
 
 
 def _yaml(text: str) -> JSON:

@@ -40,7 +40,7 @@ def package(raw: Mapping[str, JSON], file: str) -> tuple[dict[str, JSON], list[F
 
 def resource(raw: Mapping[str, JSON], position: int, file: str) -> tuple[dict[str, JSON], list[Finding]]:
     """The same for the resource at a position (from 1), which has a name from here on."""
-    given = _as_text(raw.get("name"))
+    given = upgrade.as_text(raw.get("name"))
     fits = bool(given) and isinstance(given, str)
     named = {key: given if key == "name" else value for key, value in raw.items() if key != "name" or fits}
     upgraded = upgrade.resource(named, position)
@@ -99,14 +99,10 @@ def _shown(value: JSON) -> str:
 # How each member is lifted; what cannot be stays
 
 
-def _as_text(value: JSON) -> JSON:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 def _keywords(value: JSON) -> JSON:
     if isinstance(value, str):
         return [word.strip() for word in re.split("[,;]", value) if word.strip()]
-    return [_as_text(word) for word in value] if isinstance(value, list) else value
+    return [upgrade.as_text(word) for word in value] if isinstance(value, list) else value
 
 
 def _list_of(lift: Callable[[JSON], JSON]) -> Callable[[JSON], JSON]:
@@ -156,7 +152,7 @@ def _contributor(entry: JSON) -> JSON:
 
 
 LIFTS: Mapping[str, tuple[Level, Callable[[JSON], JSON]]] = {
-    **dict.fromkeys(("title", "description", "version"), ("warning", _as_text)),
+    **dict.fromkeys(("title", "description", "version"), ("warning", upgrade.as_text)),
     "keywords": ("warning", _keywords),
     "licenses": ("note", _list_of(_licence)),
     "sources": ("note", _list_of(_source)),

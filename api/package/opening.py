@@ -67,7 +67,7 @@ def _source(path: Path, scratch: Path, copies: Path | None, apart: bool) -> Sour
             if not isinstance(entry, Mapping):
                 message = f"resource {position} is no object"
                 raise PackageError(Finding("descriptor", message, path.name, expected="an object"))
-            resource, noticed = metadata.resource(entry, position, path.name)
+            resource, noticed = metadata.resource(shapes.said(entry, shapes.RESOURCE), position, path.name)
             findings += noticed
         except PackageError as error:
             findings += error.findings
@@ -149,7 +149,8 @@ def _declared(entries: list[JSON]) -> tuple[str, ...]:
 
 def _refuse_misfits(part: JSON, shape: shapes.Shape, file: str, resource: str | None) -> None:
     """Raises PackageError where a part of the descriptor lacks the shape that the rest of the program relies on."""
-    findings = [Finding("descriptor", misfit, file, resource) for misfit in shapes.misfits(part, shape)]
+    of = "" if resource is None else f'in the resource "{resource}" '
+    findings = [Finding("descriptor", f"{of}{misfit}", file, resource) for misfit in shapes.misfits(part, shape)]
     if findings:
         raise PackageError(*findings)
 
@@ -174,6 +175,7 @@ def _resource(resource: dict[str, JSON], place: Place, v2: bool) -> tuple[dict[s
             resource[key], noticed = descriptors.loaded(found, resource[key])
             findings += noticed
         if key in resource:
+            resource[key] = shapes.said(resource[key], shape)
             _refuse_misfits(resource[key], shape, file, name)
     if resource.get("schema") and isinstance(resource["schema"], Mapping):
         resource["schema"] = upgrade.schema(resource["schema"], name, v2)

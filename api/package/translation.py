@@ -14,9 +14,9 @@ COUNTED = ("row-count", "field-count")
 OF_HEADERS: Mapping[str, str] = {
     "blank-header": "the header is empty",
     "blank-label": "a column has no name",
-    "extra-label": "the column is not a field of the schema",
-    "missing-label": "the column is missing",
-    "incorrect-label": "this is not the name of the field",
+    "extra-label": 'the column "{label}" is not in the schema',
+    "missing-label": 'the column "{name}" is missing in the header',
+    "incorrect-label": 'the header has "{label}" in place of "{name}"',
     "duplicate-label": "the name is listed twice in the header",
     "unmatched-header": "no column has the name of a field",
 }
@@ -60,7 +60,8 @@ def finding(error: Any, table: Table, file: str, row: Any = None) -> Finding | N
         return Finding(error.type, message, **place, value=actual, expected=expected)
     if error.type in OF_HEADERS:
         label, name = getattr(error, "label", "") or None, getattr(error, "field_name", "") or None
-        return Finding(error.type, OF_HEADERS[error.type], **place, row=1, field=name, value=label, expected=name)
+        message = OF_HEADERS[error.type].format(label=label, name=name)
+        return Finding(error.type, message, **place, row=1, field=name, value=label, expected=name)
     return Finding("unreadable-table", f"the table cannot be read: {error.note}", **place)
 
 

@@ -81,14 +81,30 @@ def schema(descriptor: Mapping[str, JSON], own: str, v2: bool) -> dict[str, JSON
     """
     untyped = "any" if v2 else "string"
     turned: Mapping[str, Callable[[JSON], JSON]] = {
-        "fields": lambda fields: [{"type": untyped, **field} for field in fields],
+        "fields": lambda fields: [{"type": untyped, **_with_texts(field)} for field in fields],
         "primaryKey": _list,
         "uniqueKeys": lambda keys: [_list(key) for key in keys],
         "foreignKeys": lambda keys: [_foreign_key(key, own) for key in keys],
         "fieldsMatch": lambda match: match[0] if isinstance(match, list) and match else match,
     }
     upgraded = {key: value for key, value in descriptor.items() if key != "profile"}
-    return {key: turned[key](value) if key in turned else value for key, value in upgraded.items()}
+    return _with_texts({key: turned[key](value) if key in turned else value for key, value in upgraded.items()})
+
+
+def _with_texts(part: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A schema or field whose missing values are texts, as they are in a CSV file: -99 is "-99", null none."""
+    if "missingValues" not in part:
+        return dict(part)
+    values = (one if isinstance(one, Mapping) else {"value": one} for one in part["missingValues"])
+    texts = [{**one, "value": as_text(one["value"])} for one in values if one["value"] is not None]
+    return {**part, "missingValues": [one if len(one) > 1 else one["value"] for one in texts]}
+
+
+def as_text(value: JSON) -> JSON:
+    """A number as it was written."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return str(getattr(value, "text", value))  # of api.package.tables.parsing.Number: version 1.10 is not 1.1
 
 
 def dialect(descriptor: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.index.layout import RELEVANCE, Layout, part
+from api.model import decimals
 from api.query.engines import Found, Unindexed
 from api.query.fields import OPERATORS, Operand
 
@@ -94,6 +95,15 @@ def number(layout: Layout) -> sa.ColumnElement[int]:
 def column(position: int) -> sa.ColumnElement[Any]:
     """The compared value of a field."""
     return sa.column(f"c{position}")
+
+
+def measured(layout: Layout, position: int) -> sa.ColumnElement[Any]:
+    """The value that groups and measures have of a field: as in JSON, NaN and infinity are null."""
+    value = column(position)
+    if layout.columns[position].finite:
+        return value
+    least, most = (sa.literal_column(f"'{decimals.ENDLESS[name]}'", sa.Text) for name in ("-Infinity", "Infinity"))
+    return sa.case((sa.and_(value > least, value < most), value))
 
 
 def conditions(layout: Layout, shape: Shape, uses: Uses = None) -> Conditions:

@@ -41,6 +41,8 @@ class Operand(NamedTuple):
 
 
 def _read_one(kind: types.Kind, text: str) -> Any:
+    if kind.type == "number" and (endless := types.ENDLESS.get(text.casefold())) is not None:
+        return endless
     try:
         return kind.parse(text)
     except (ValueError, RecursionError) as error:

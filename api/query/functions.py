@@ -9,7 +9,7 @@ from api.index import layout as index_layout
 from api.index.sqlite import EXACT
 from api.model import decimals, types
 from api.model.descriptor import Field, Table
-from api.query.conditions import column
+from api.query.conditions import measured
 from api.query.engines import Mean, Middle, Total
 from api.query.fields import stored
 from api.query.measures import ADDING, Measure
@@ -27,7 +27,7 @@ def parts(measure: Measure, rows: Rows) -> Parts:
     position, function = measure.position, measure.function
     if position < 0:
         return {"m": rows.counted}
-    detail, value = rows.layout.columns[position], column(position)
+    detail, value = rows.layout.columns[position], measured(rows.layout, position)
     if function == "count_distinct":
         return {"m": sa.func.count(sa.distinct(value))}
     if function in KEPT:

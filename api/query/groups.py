@@ -15,7 +15,7 @@ from api.index.layout import FIELD_SEPARATOR, ROW_SEPARATOR
 from api.index.sqlite import EXACT
 from api.model import decimals, moments
 from api.query import functions, having
-from api.query.conditions import column, number
+from api.query.conditions import column, measured, number
 from api.query.engines import DUCKDB, SHAPES, OneOf, Statement, statement
 from api.query.find import Selection, access, counted, pieces
 from api.query.having import Condition
@@ -155,7 +155,8 @@ def _grouped(shape: Shape) -> tuple[sa.Select[Any], tuple[slice, ...]]:
     """The groups under the conditions, and the place of each measure's columns."""
     rows = shape.rows
     columns: dict[str, sa.ColumnElement[Any]]
-    columns = {f"g{place}": sa.literal_column(group.sql) for place, group in enumerate(shape.groups)}
+    keys = [sa.literal_column(g.sql) if g.part else measured(rows.layout, g.position) for g in shape.groups]
+    columns = {f"g{place}": key for place, key in enumerate(keys)}
     at = []
     for place, measure in enumerate(shape.measures):
         parts = functions.parts(measure, rows)
@@ -164,7 +165,7 @@ def _grouped(shape: Shape) -> tuple[sa.Select[Any], tuple[slice, ...]]:
     used = [group.position for group in shape.groups]
     used += [measure.position for measure in shape.measures if measure.position >= 0]
     found = rows.select(*(sql.label(name) for name, sql in columns.items()), of=used)
-    found = found.group_by(*(rows.free(sa.literal_column(group.sql)) for group in shape.groups))
+    found = found.group_by(*map(rows.free, keys))
     if shape.having:  # in a query around it: not every SQLite has HAVING without groups
         inner = found.subquery("grouped")
         found = sa.select(*inner.c)

@@ -1,5 +1,6 @@
 """What a column holds: how many values, how many nulls, the least and the greatest; counted once for each release."""
 
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -8,11 +9,11 @@ import sqlalchemy as sa
 from api.index import sqlite
 from api.index.layout import FIELD_SEPARATOR
 from api.model.descriptor import Table
-from api.query.conditions import column
+from api.query.conditions import measured
 from api.query.engines import SHAPES, Statement, statement
 from api.query.fields import OPERATORS, operators
 from api.query.find import access, select, shown
-from api.query.parse import Query
+from api.query.parse import Filter, Query
 from api.query.reshape import field_head
 from api.query.sql import Rows
 from api.store.releases import Release
@@ -42,14 +43,19 @@ def profile(release: Release, table: Table, position: int) -> Profile:
 @lru_cache(SHAPES)
 def _counts(rows: Rows, position: int) -> Statement:
     """How many values a field has, and how many rows have none."""
-    value = column(position)
+    value = measured(rows.layout, position)
     counts: list[sa.ColumnElement[Any]] = [sa.func.count(sa.distinct(value)), sa.func.count() - sa.func.count(value)]
     return statement(rows.engine, rows.select(*counts, of=[position]))
 
 
 def _first(release: Release, table: Table, position: int, down: bool) -> str:
-    """The value, as JSON, of the row that comes first in the order of a field: nulls come last."""
-    numbers, _, _ = shown(select(release, table, Query(sort=((position, down),), limit=1)))
+    """The value, as JSON, of the row that comes first in the order of a field: nulls come last, NaN and infinity are
+    none.
+    """
+    finite = sqlite.layouts(release.index)[table.name].columns[position].finite
+    ends = {"gt": Decimal("-inf"), "lt": Decimal("inf")} if not finite else {}
+    filters = tuple(Filter(position, OPERATORS[name], end) for name, end in ends.items())
+    numbers, _, _ = shown(select(release, table, Query(filters=filters, sort=((position, down),), limit=1)))
     return cell(release, table, position, numbers[0])
 
 

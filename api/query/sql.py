@@ -27,6 +27,7 @@ from api.query.conditions import (
     column,
     conditions,
     far_table,
+    measured,
     number,
     source,
 )
@@ -122,7 +123,7 @@ def size(rows: Rows, lines: str) -> Statement:
 @lru_cache(SHAPES)
 def without(rows: Rows, positions: tuple[int, ...]) -> Statement:
     """How many rows have no value of each of these fields."""
-    counts = [sa.func.count() - sa.func.count(column(position)) for position in positions]
+    counts = [sa.func.count() - sa.func.count(measured(rows.layout, position)) for position in positions]
     return statement(rows.engine, rows.select(*counts, of=positions))
 
 

@@ -27,7 +27,7 @@ def checks_of(checked: Checked, header: Any, former: bool) -> tuple[list[Check],
     strict = checked.package.descriptor.get("lantern:strict") is True
     compared, real = spelling.columns(checked, header), codes.of(checked.table)
     of_standard: list[tuple[Check, bool]] = [
-        (numbers.of_row, bool(numbers.columns or numbers.nested)),
+        (numbers.of_row, bool(numbers.columns or numbers.nested or numbers.years)),
         (partial(cells.unique_keys, checked, defaultdict(set)), bool(checked.table.schema.get("uniqueKeys"))),
     ]
     of_rows: list[tuple[Check, bool]] = [

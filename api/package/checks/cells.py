@@ -9,16 +9,21 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from api.model import decimals, types
+from api.model import decimals, moments, types
 from api.model.findings import Finding
 from api.package.checks.base import Checked
 
 EXACT_DIGITS = 15
+YEARS = ("year", "yearmonth")
 MANY_DIGITS = re.compile(r"[\d.]{17}")
 
 
+NOT_FINITE = ("not-finite", "NaN or infinite, which JSON does not have: rows in JSON say null")
+ZONED = ("time-zone", "written with a time zone, which is in the CSV and no part of the value")
+
+
 class Numbers:
-    """Numbers that are served otherwise than they are written: too long to be exact, or NaN and infinity."""
+    """Values that are served otherwise than they are written: numbers too long, NaN and infinity, zones of years."""
 
     def __init__(self, checked: Checked, header: Any) -> None:
         self.checked = checked
@@ -27,7 +32,8 @@ class Numbers:
         self.columns = [(field.name, places[field.name], frozenset(field.missing)) for field in fields]
         json_fields = [field for field in checked.table.fields if field.type in types.JSON_TYPES]
         self.nested = [(field.name, places[field.name]) for field in json_fields if field.name in places]
-        self.endless: Counter[str] = Counter()
+        self.years = [(f.name, places[f.name]) for f in checked.table.fields if f.type in YEARS and f.name in places]
+        self.counts: Counter[tuple[str, tuple[str, str]]] = Counter()
 
     def of_row(self, row: Any) -> Iterator[Finding]:
         cells = row.cells
@@ -35,10 +41,13 @@ class Numbers:
             cell, value = cells[place] if place < len(cells) else None, row[name]
             if value is None:
                 if cell and cell not in missing and name not in row.error_cells:
-                    self.endless[name] += 1
+                    self.counts[name, NOT_FINITE] += 1
             elif len(str(cell)) > EXACT_DIGITS and not _exact(value):
                 message = f'"{cell}" has more digits than are kept exactly'
                 yield replace(self.checked.at(row, name, "long-number", message), level="warning")
+        for name, place in self.years:
+            if place < len(cells) and moments.is_zoned(cells[place] or ""):
+                self.counts[name, ZONED] += 1
         for name, place in self.nested:
             cell = cells[place] if place < len(cells) else None
             if cell and (number := _inexact(cell)):
@@ -47,12 +56,10 @@ class Numbers:
 
     def at_end(self) -> Iterator[Finding]:
         table = self.checked.table
-        for name, count in self.endless.items():
-            what = "1 value is" if count == 1 else f"{count} values are"
-            message = (
-                f'in the table "{table.name}" {what} NaN or infinite, which JSON does not have: rows in JSON say null'
-            )
-            yield Finding("not-finite", message, self.checked.file(table), table.name, field=name, level="warning")
+        for (name, (type, what)), count in self.counts.items():
+            values = "1 value is" if count == 1 else f"{count} values are"
+            message = f'in the table "{table.name}" {values} {what}'
+            yield Finding(type, message, self.checked.file(table), table.name, field=name, level="warning")
 
 
 def _inexact(cell: str) -> str | None:

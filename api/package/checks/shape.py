@@ -6,6 +6,7 @@ from typing import Any
 from api.model.descriptor import Table
 from api.model.findings import MENDED, Finding
 from api.package.checks.base import Checked, key
+from api.package.tables.objects import MORE_ALLOWED
 
 LONGEST_LIST = 300  # characters
 FEW = 3  # names that are enough to know a header by
@@ -41,7 +42,7 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
         field, expected = None, [f"{len(names)} columns"]
     elif unknown:
         type, message = "extra-label", f"{_column(unknown)} not in the schema"
-        field, expected = unknown[0], ["no such column, or a field of this name in the schema"]
+        field, expected = unknown[0] or None, ["no such column, or a field of this name in the schema"]
     elif len(labels) > len(names):
         found = [label for place, label in enumerate(labels) if label in labels[:place]]
         type, message, expected = "duplicate-label", f"the header lists {_quoted(found)} twice", ["each name once"]
@@ -51,6 +52,14 @@ def header(table: Table, labels: Names, file: str) -> Iterator[Finding]:
         type, message = "column-order", f"the columns are in another order, {_cut(', '.join(found))}{MENDED}"
     value = _cut(",".join(found)) if found else None
     yield Finding(type, message, file, table.name, 1, field, value=value, expected=_cut(", ".join(expected)))
+
+
+def left_out(table: Table, labels: Names, file: str) -> Iterator[Finding]:
+    """The columns that are no fields of a schema that allows more."""
+    more = [label for label in labels if label not in table.index]
+    if more and table.schema.get("fieldsMatch") in MORE_ALLOWED:
+        message = f"{_column(more)} left out: the schema has no such field, and its fieldsMatch allows more"
+        yield Finding("extra-label", message, file, table.name, 1, value=_cut(",".join(more)), level="warning")
 
 
 def uneven(checked: Checked, row: Any) -> Finding:
@@ -87,6 +96,8 @@ def _begin(labels: Names) -> str:
 
 
 def _column(names: Names) -> str:
+    if not any(name.strip() for name in names):
+        return "a column without a name is" if len(names) == 1 else f"{len(names)} columns without a name are"
     return f"the columns {_quoted(names)} are" if len(names) > 1 else f"the column {_quoted(names)} is"
 
 

@@ -21,6 +21,8 @@ REMEMBERED = 10_000
 GARBLED = re.compile(
     "[\u00c3\u00c2][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]|\u00e2[\u0080-\u009f\u20ac][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]"
 )
+# What Excel writes for a character that XML does not have, and what stands for bytes that nobody could read.
+REPLACED = re.compile("_x[0-9A-F]{4}_|\ufffd")
 LOST = ", which may have left digits out"
 Column = tuple[str, int]  # the name and the place of a field
 
@@ -62,13 +64,15 @@ def _unseen(checked: Checked, odd: Sequence[tuple[str, str]], level: Level, row:
 
 def garbled(checked: Checked, row: Any) -> Iterable[Finding]:
     """Text of which the letters beyond ASCII were read in another encoding: CalderÃ³n for Calderón."""
-    return () if "".join(row.cells).isascii() else _garbled(checked, row)
+    text = "".join(row.cells)
+    return () if text.isascii() and "_x" not in text else _garbled(checked, row)
 
 
 def _garbled(checked: Checked, row: Any) -> Iterator[Finding]:
     for name, cell in zip(row.field_names, row.cells, strict=True):
-        if not cell.isascii() and (match := GARBLED.search(cell)):
-            message = f'"{match[0]}" in "{cell[:80]}" looks like a letter that was read in another encoding'
+        if match := GARBLED.search(cell) or REPLACED.search(cell):
+            read, lost = "looks like a letter that was read in another encoding", "stands for a character that was lost"
+            message = f'"{match[0]}" in "{cell[:80]}" {read if match.re is GARBLED else lost}'
             yield checked.at(row, name, "garbled", message, "the text as it was before it was opened and saved")
 
 

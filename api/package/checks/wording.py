@@ -34,7 +34,7 @@ class Token(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        return self.text[-1].isdigit()
+        return self.text[-1].isdecimal()  # the 2 of km² is none
 
 
 class Reading(NamedTuple):

@@ -133,7 +133,7 @@ class Given:
         if number == 1 and line.startswith("PK\x03\x04"):
             message, expected = "the file is a workbook or an archive, and no text", "the sheet, saved as CSV UTF-8"
             return Finding("unreadable-table", message, file, self.name, expected=expected)
-        wide = line.count("\0") * 3 > len(line)
+        wide = len(line) > line.count("\0") * 3 / 2 > len(line) / 2
         message = "the line holds null characters" + (": it looks like UTF-16" if wide else "")
         return Finding("encoding", message, file, self.name, number, expected="text without null characters")
 

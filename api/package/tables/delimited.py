@@ -7,6 +7,7 @@ without a word, lines swallowed by a quote that never closes, is an error; text 
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ OPTIONS = ("delimiter", "quoteChar", "doubleQuote", "escapeChar", "skipInitialSp
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SAMPLE = 50  # lines that tell the delimiter
 BLOCK = 2**20
+OF_EXCEL = re.compile('"?sep=(.)"?').fullmatch  # a first line that tells Excel the delimiter, and nobody else
 MARKED = b"\n" + codecs.BOM_UTF8
 MOST_LINES = 100_000  # of one row: a quote that takes more was never closed
 
@@ -95,6 +97,8 @@ def _delimiter(given: Given) -> str:
     with _text(given, path) as text:
         lines = _Lines(given, text, path)
         sample = list(islice(lines, SAMPLE))
+    if lines.separator in DELIMITERS:
+        return lines.separator
     options = _options(given)
     skipped = max(headers.rows_of(given), default=1) - 1 if not lines.comment else 0
     rows = {d: [*csv.reader(sample[skipped:], **{**options, "delimiter": d})] for d in DELIMITERS}
@@ -146,6 +150,8 @@ def plain_file(given: Given) -> Path | None:
             if length > BLOCK or widest >= len(labels) + MOST_EXTRA:
                 return None
     alone = len({*labels}) == len(labels)
+    if labels[0].startswith(b"sep="):
+        return None
     sound = alone if given.names is not None else headers.are_names([label.decode() for label in labels])
     return path if labels != [b""] and sound else None
 
@@ -165,7 +171,7 @@ def _text(given: Given, path: str) -> Iterator[io.TextIOBase]:
 class _Lines:
     """The lines of a part for csv.reader: between rows it leaves out comments and blank lines.
 
-    `begins` is the line where the row under way begins, `raw` its lines so far.
+    `begins` is the line where the row under way begins, `raw` its lines so far, `separator` what a line for Excel says.
     """
 
     def __init__(self, given: Given, text: io.TextIOBase, path: str) -> None:
@@ -175,6 +181,7 @@ class _Lines:
         self.comment_rows = frozenset(given.dialect.get("commentRows") or ())
         self.first = min(headers.rows_of(given), default=1)
         self.number = self.begins = self.blank = self.size = 0
+        self.separator = ""
         self.raw: list[str] = []
         self.told: Counter[tuple[str, str]] = Counter()
 
@@ -187,6 +194,10 @@ class _Lines:
             self.number += 1
             if not self.raw:
                 if self.comment and line.startswith(self.comment) or self.number in self.comment_rows:
+                    continue
+                if self.number == 1 and (said := OF_EXCEL(line.rstrip("\r\n"))):
+                    self.separator, self.begins = said[1], 1
+                    self.note("delimiter", f'the line "{said[0]}", which only Excel knows, is left out', "the header")
                     continue
                 if line in dialects.LINE_ENDS:
                     self.blank += self.number >= self.first

@@ -8,6 +8,7 @@ BLOCK = 2**16
 NEAR = 24  # bytes shown before and after the one that is wrong
 NO_TEXT = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")  # of Python, not of files
 MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32"}  # before UTF-16, which begins alike
+NO_FILES_OF_TEXT = {b"\x1f\x8b": "packed with gzip", b"\xd0\xcf\x11\xe0": "a workbook of Excel", b"%PDF": "a PDF"}
 MARKS |= {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
@@ -42,6 +43,9 @@ def fault(stream: IO[bytes], encoding: str) -> Fault:
         except UnicodeDecodeError as error:
             place = read - len(error.object) + error.start
             line += block[: max(error.start - len(error.object) + len(block), 0)].count(b"\n")
+            for mark, kind in NO_FILES_OF_TEXT.items():
+                if begins.startswith(mark):
+                    return Fault(line, f"the file is {kind}, and no text", kind)
             for mark, name in MARKS.items():
                 if begins.startswith(mark):
                     return Fault(line, f"the file is not in {encoding}: it is {name}", name)

@@ -29,13 +29,16 @@ def _features(given: Given) -> Iterator[objects.Item]:
         if not isinstance(properties, dict):
             message = f"row {number} is not a feature with properties"
             raise BadTable(Finding("unreadable-table", message, path, given.name, number, expected="a GeoJSON feature"))
-        row = properties
-        if not left_out:
-            row.setdefault(geometry, feature.get("geometry"))
-        elif feature.get("geometry") is not None:
-            _left_out(given)
+        row, own = properties, {} if left_out else {geometry: feature.get("geometry")}
+        if left_out and feature.get("geometry") is not None:
+            _left_out(given, "geometry", "the schema has no field for it", "a field of type geojson")
         if ID in feature and (given.names is None or ID in given.names):
-            row.setdefault(ID, feature.get("id"))
+            own[ID] = feature[ID]
+        elif ID in feature:
+            _left_out(given, "id", "the schema has no field for it", f'a field named "{ID}"')
+        for name, value in own.items():
+            if row.setdefault(name, value) != value:
+                _left_out(given, name, "a property has the same name", "different names")
         found |= row.keys()
         yield path, number, row
     for name in given.names or ():
@@ -44,8 +47,6 @@ def _features(given: Given) -> Iterator[objects.Item]:
             raise BadTable(Finding("missing-label", message, given.file, given.name, field=name))
 
 
-def _left_out(given: Given) -> None:
-    message = "the geometry of the features is left out: the schema has no field for it"
-    given.warn(
-        Finding("geometry", message, given.file, given.name, expected="a field of type geojson", level="warning")
-    )
+def _left_out(given: Given, what: str, why: str, expected: str) -> None:
+    message = f"the {what} of the features is left out: {why}"
+    given.warn(Finding("geometry", message, given.file, given.name, expected=expected, level="warning"))

@@ -1,48 +1,42 @@
 """The header of a table whose rows are lists of values, as JSON and spreadsheets have them."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import groupby
 from typing import Any, NamedTuple
 
-from api.model.findings import Finding
 from api.package.tables import headers
-from api.package.tables.base import BadTable, Given, Record
+from api.package.tables.base import Given, Record
 
 
 class Row(NamedTuple):
-    """A row as a reader of typed values finds it: the file, its number there (from 1), and its values."""
+    """A row as a reader of typed values finds it: its number in its file (from 1), its values, and the file."""
 
-    file: str
     number: int
     values: Sequence[Any]
+    file: str
 
 
 def table(given: Given, rows: Iterator[Row]) -> tuple[Record, Iterator[Row]]:
     """The header that the dialect says, and the rows below it; a later file may repeat the header or not.
 
-    Raises BadTable where the dialect names rows for the header that are not there.
+    Raises BadTable where the dialect names rows for the header that are not there, and for a later file whose header
+    is another.
     """
-    rows = _without_comments(given, rows)
-    wanted = headers.rows_of(given)
-    if not wanted:
-        first = next(rows, None)
-        width = len(first.values) if first else 0
-        labels = given.names or [f"field{number}" for number in range(1, width + 1)]
-        return Record(given.file, 0, labels), rows if first is None else chain([first], rows)
-    found: list[Row] = []
-    row = None
-    for row in rows:
-        if row.number in wanted:
-            found.append(row)
-        if row.number >= max(wanted):
-            break
-    if row is not None and not found:
-        message, expected = "the header is not where the dialect says", f"labels in the rows {wanted}"
-        raise BadTable(Finding("header", message, row.file, given.name, row.number, expected=expected))
-    if not found:
-        return Record(given.file, 1, given.names or ()), rows
-    header = Record(found[0].file, found[0].number, _joined(given, [_labels(row.values) for row in found]))
-    return header, (row for row in rows if row.file == header.file or not _repeats(row, wanted, header.cells))
+    parts = groupby(_without_comments(given, rows), key=lambda row: row.file)
+    path, part = next(parts, (given.file, iter(())))
+    line, labels, below = headers.first(given, part, path, _joined)
+    if labels is None:
+        return Record(path, 1, given.names or ()), below
+    return Record(path, line, labels), _below(given, labels, below, parts)
+
+
+def _below(
+    given: Given, labels: Sequence[str], rows: Iterator[Row], parts: Iterator[tuple[str, Iterator[Row]]]
+) -> Iterator[Row]:
+    """The rows of the first part below its header, then those of the others."""
+    yield from rows
+    for path, part in parts:
+        yield from headers.after(given, part, labels, path, _joined)
 
 
 def _without_comments(given: Given, rows: Iterator[Row]) -> Iterator[Row]:
@@ -58,8 +52,9 @@ def _labels(values: Sequence[Any]) -> list[str]:
     return ["" if value is None else str(value) for value in whole]
 
 
-def _joined(given: Given, rows: Sequence[Sequence[str]]) -> list[str]:
+def _joined(given: Given, values: Sequence[Sequence[Any]]) -> list[str]:
     """One label for each column: an empty label above others is that of the column before."""
+    rows = [*map(_labels, values)]
     width = max(map(len, rows))
     above = [_spread([*labels, *[""] * (width - len(labels))]) for labels in rows[:-1]]
     last = [*rows[-1], *[""] * (width - len(rows[-1]))]
@@ -72,7 +67,3 @@ def _spread(labels: Sequence[str]) -> Iterator[str]:
     for label in labels:
         last = label or last
         yield last
-
-
-def _repeats(row: Row, wanted: Sequence[int], labels: Sequence[str | None]) -> bool:
-    return row.number in wanted and _labels(row.values) == list(labels)

@@ -28,14 +28,14 @@ def table(given: Given) -> tuple[Record, Iterator[Row]]:
     first = next(found(), None)
     shape = given.dialect.get("itemType") or ("array" if first and isinstance(first[2], list) else "object")
     if shape == "array":
-        return lists.table(given, (Row(*item) for item in _of_shape(given, found(), shape)))
+        return lists.table(given, (Row(number, item, path) for path, number, item in _of_shape(given, found(), shape)))
     return of_objects(given, found)
 
 
 def of_objects(given: Given, found: Callable[[], Iterator[Item]]) -> tuple[Record, Iterator[Row]]:
     """The header and the rows of objects; `found` gives the objects as often as it is called."""
     names = _members(given, _of_shape(given, found(), "object"))
-    rows = (Row(path, number, [item.get(name) for name in names]) for path, number, item in found())
+    rows = (Row(number, [item.get(name) for name in names], path) for path, number, item in found())
     return Record(given.file, 0, names), rows
 
 
@@ -77,10 +77,17 @@ def _members(given: Given, found: Iterator[Item]) -> list[str]:
         return list(first)
     more = given.names and (given.resource["schema"].get("fieldsMatch") in MORE_ALLOWED)
     for member, (path, number) in first.items():
-        if member not in given.names and not more:
-            message = f'the member "{member}" is not a field of the schema'
-            expected = f"one of {', '.join(given.names)}"
-            raise BadTable(Finding("extra-label", message, path, given.name, number, member, expected=expected))
+        if member in given.names:
+            continue
+        place = (path, given.name, number, member)
+        if not more:
+            message, expected = (
+                f'the member "{member}" is not a field of the schema',
+                f"one of {', '.join(given.names)}",
+            )
+            raise BadTable(Finding("extra-label", message, *place, expected=expected))
+        message = f'the member "{member}" is left out: the schema has no such field, and its fieldsMatch allows more'
+        given.warn(Finding("extra-label", message, *place, level="warning"))
     return list(given.names)
 
 
@@ -93,6 +100,11 @@ def items(given: Given, inside: str | None) -> Iterator[Item]:
     """The rows of a table, inline or in files: a list, or that of a property. Raises BadTable for what is no JSON."""
     if "data" in given.resource:
         data = given.resource["data"]
+        if isinstance(data, str) and given.resource.get("format") == "json":
+            try:
+                data = parsing.loads(data)
+            except (ValueError, RecursionError) as error:
+                raise BadTable(_broken(given, given.described, 0, error)) from None
         rows = data.get(inside) if inside and isinstance(data, Mapping) else data
         if not isinstance(rows, list):
             message = f'the data has no list "{inside}"' if inside else "the data is no list"

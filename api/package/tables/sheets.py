@@ -59,12 +59,14 @@ def filled(given: Given) -> list[str]:
 
 def _whole(given: Given, rows: Iterator[Row], header: Record, width: int) -> Iterator[Row]:
     """The rows that have a value, each as wide as the header, or wider where a value stands beside it."""
-    last, blank = header.line, 0
+    file, last, told = header.file, header.line, False
     for row in rows:
-        if row.number > last + 1 and last >= header.line and not blank and row.file == header.file:
-            blank = last + 1
+        if row.file != file:
+            file, last, told = row.file, row.number, False
+        if row.number > last + 1 and last >= header.line and not told:
+            told = True
             message = "a blank row is left out"
-            place = (row.file, given.name, blank)
+            place = (row.file, given.name, last + 1)
             given.warn(Finding("blank-line", message, *place, expected="a row, or no row", level="warning"))
         last = row.number
         yield row._replace(values=[*row.values, *[None] * (width - len(row.values))])
@@ -91,7 +93,7 @@ def _rows(given: Given) -> Iterator[Row]:
                     for column, value in cells.items():
                         if isinstance(value, Fault):
                             values[column] = _fault(given, path, number, column, value, missing)
-                    yield Row(path, number, values)
+                    yield Row(number, values, path)
     if merged > MOST_TOLD:
         message, left = f"and {merged - MOST_TOLD:,} more ranges are merged", merged - MOST_TOLD
         given.warn(Finding("merged-cells", message, given.file, given.name, count=left, level="warning"))

@@ -20,6 +20,7 @@ from api.package import upgrade
 MOST_TIMES = 200
 SMALL = 16 * 2**20
 SPARE = 2**20  # bytes that are left free on the disk
+TEXT = (".csv", ".tsv")
 SHOWN = 10  # names of files
 
 
@@ -45,12 +46,16 @@ def extract(archive: Path, target: Path) -> None:
         if size > allowed:
             raise Unsafe(f"it unpacks to {size:,} bytes", expected)
         refuse_full(size, target.parent)
+        seen: set[tuple[str, ...]] = set()
         for entry in entries:
             parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-            if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
+            if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in "".join(parts[:1]):
                 raise Unsafe(f'the entry "{entry.filename}" escapes the archive')
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise Unsafe(f'the entry "{entry.filename}" is a link')
+            if parts in seen and not entry.is_dir():
+                raise Unsafe(f'the entry "{entry.filename}" is there twice')
+            seen.add(parts)
         zipped.extractall(target)
 
 
@@ -149,13 +154,14 @@ def _entry(archive: zipfile.ZipFile, name: str, resource: Mapping[str, Any]) -> 
         if not PurePosixPath(entry.filename).name.startswith(".")
     ]
     names = ", ".join(entry.filename for entry in files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
-    inner, suffixes = resource.get("innerpath"), (f".{upgrade.format_of(resource)}", ".csv", ".tsv")
+    inner, own = resource.get("innerpath"), (f".{upgrade.format_of(resource)}",)
     if inner is not None:
         fitting = [entry for entry in archive.infolist() if entry.filename == inner and not entry.is_dir()]
         if not fitting:
             raise Unsafe(f'{name} holds no file "{inner}", which innerpath names; it holds {names or "none"}')
     else:
-        fitting = [entry for entry in files if PurePosixPath(entry.filename).suffix.lower() in suffixes] or files
+        by_suffix = ([e for e in files if PurePosixPath(e.filename).suffix.lower() in some] for some in (own, TEXT))
+        fitting = next(filter(None, by_suffix), files)
     if len(fitting) != 1:
         which = "innerpath says which of them is the table" if fitting else "one is needed"
         raise Unsafe(f"{name} holds {len(fitting)} files{f' ({names})' if names else ''}: {which}")

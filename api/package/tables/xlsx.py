@@ -63,6 +63,8 @@ def rows(archive: zipfile.ZipFile, sheet: int) -> Sheet:
             place = _PLACE(cell.get("r", ""))
             column = _column(place[1]) if place else column + 1
             value = read(cell)
+            if column in cells:
+                raise ValueError(f"the cell {place[0] if place else column} is there twice")
             if value is not None:
                 cells[column] = value
         if number > MOST_ROWS or column >= MOST_COLUMNS:

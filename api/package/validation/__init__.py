@@ -50,9 +50,10 @@ def check(source: Source, previous: Path | None = None, cache: Path | None = Non
             beyond += files.untidy(source.folder / path, path, table.name)
     checked = _results(source, readable, unsound, cache)
     findings += [finding for result in checked for finding in result.findings]
-    without = [table.name for table, result in zip(readable, checked, strict=True) if not result.rows]
-    findings += causes.empty(source, without, findings)
     broken = causes.broken(source, findings)
+    without = [t.name for t, result in zip(readable, checked, strict=True) if not result.rows and t.name not in broken]
+    findings += causes.empty(source, without, findings)
+    broken |= causes.broken(source, findings)
     findings = causes.standing(findings, broken)
     if previous is not None and CORRECTIONS not in broken:
         with opened(previous) as earlier:
@@ -103,8 +104,9 @@ def _result(source: Source, name: str, sound: bool) -> TableResult:
     try:
         with _connected(source, table) as resource:
             [baseline] = frictionless.Checklist().connect(resource)
-            faults = [] if table.schema.get("fieldsMatch") else [*shape.header(table, resource.labels, checked.own)]
-            tally.add(faults)
+            exact = table.schema.get("fieldsMatch", "exact") == "exact"
+            faults = [*shape.header(table, resource.labels, checked.own)] if exact else []
+            tally.add([*faults, *shape.left_out(table, resource.labels, checked.own)])
             tally.take([] if faults else baseline.validate_start())
             proper, labels, width = resource.header.valid, resource.labels, len(resource.header.get_expected_fields())
             of_rows, at_end = checks_of(checked, resource.header, source.former) if sound and proper else ([], [])
