@@ -16,7 +16,7 @@ from pathlib import Path
 from api import package
 from api.model import descriptor
 from api.model.errors import LanternError
-from api.model.files import DRAFT, TEXTS
+from api.model.files import DRAFT, SCRATCH, TEXTS
 from api.package.opening import DESCRIPTORS, opened
 from api.release import build
 from api.store import atomic_files
@@ -121,5 +121,6 @@ if __name__ == "__main__":
     try:
         status = watch(Path(sys.argv[1]), place, int(sys.argv[3]))
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        mine = place.parent if place.parent.name.startswith(SCRATCH) else place  # of a preview that was killed, too
+        shutil.rmtree(mine, ignore_errors=True)
     sys.exit(status)
