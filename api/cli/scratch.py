@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from api.model.files import SCRATCH
 from api.store.atomic_files import LOCK, Busy, locked
-
-PREFIX = "lantern-run-"
 
 
 @contextmanager
@@ -21,7 +20,7 @@ def scratch() -> Iterator[None]:
     usual, own = tempfile.tempdir, os.getpid()
     try:
         _sweep(Path(tempfile.gettempdir()))
-        new = Path(tempfile.mkdtemp(prefix=f".{PREFIX}"))
+        new = Path(tempfile.mkdtemp(prefix=f".{SCRATCH}"))
     except OSError:  # nothing can be written there: the command that needs to will say so
         yield
         return
@@ -37,7 +36,7 @@ def scratch() -> Iterator[None]:
 
 
 def _sweep(place: Path) -> None:
-    for dead in place.glob(f"{PREFIX}*"):
+    for dead in place.glob(f"{SCRATCH}*"):
         with suppress(Busy, OSError):
             if dead.lstat().st_uid == os.getuid() and not dead.is_symlink() and (dead / LOCK).exists():
                 with locked(dead, wait=0):

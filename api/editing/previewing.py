@@ -16,7 +16,7 @@ from pathlib import Path
 from api import package
 from api.model import descriptor
 from api.model.errors import LanternError
-from api.model.files import DRAFT, TEXTS
+from api.model.files import DRAFT, SCRATCH, TEXTS
 from api.package.descriptors import DESCRIPTORS
 from api.package.opening import opened
 from api.release import build
@@ -125,5 +125,6 @@ if __name__ == "__main__":
         copies = Path(sys.argv[4]) if sys.argv[4] else None
         status = watch(Path(sys.argv[1]), place, int(sys.argv[3]), copies, "lenient" in sys.argv[5:])
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        mine = place.parent if place.parent.name.startswith(SCRATCH) else place  # of a preview that was killed, too
+        shutil.rmtree(mine, ignore_errors=True)
     sys.exit(status)

@@ -21,6 +21,7 @@ OWN = (
 TABLE_FILES = {"csv": "data/{}.csv", "jsonl": "jsonl/{}.jsonl", "parquet": "parquet/{}.parquet"}  # by their format
 CHART_FILES = ("charts/{}.vl.json", "charts/{}.svg", "charts/{}.png")
 
+SCRATCH = "lantern-run-"  # how the folders begin that hold the temporary files of a command (api.cli.scratch)
 RELEASES = "releases"
 WITHDRAWN = "withdrawn"
 UNSIGNED = "unsigned"  # of a mirror: what its publisher did not sign, put aside
