@@ -16,14 +16,15 @@ def package(folder: Path, rows: int) -> Path:
     target = folder / f"figures-{rows}"
     (target / "data").mkdir(parents=True, exist_ok=True)
     if not (target / "data" / "figures.csv").exists():
-        _write(target / "data" / "figures.csv.part", rows)
+        write(target / "data" / "figures.csv.part", rows)
         (target / "data" / "figures.csv.part").rename(target / "data" / "figures.csv")
-    (target / "datapackage.json").write_text(json.dumps(_descriptor(rows), indent=2))
+    (target / "datapackage.json").write_text(json.dumps(descriptor(rows), indent=2))
     return target
 
 
-def _write(path: Path, rows: int) -> None:
-    random.seed(20090405)
+def write(path: Path, rows: int, seed: int = 20090405) -> None:
+    """The table as CSV, always the same for a seed."""
+    random.seed(seed)
     choice, randrange = random.choice, random.randrange
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("id,country,category,year,day,standing,value,note\n")
@@ -37,7 +38,9 @@ def _write(path: Path, rows: int) -> None:
             )
 
 
-def _descriptor(rows: int) -> dict[str, object]:
+def descriptor(rows: int) -> dict[str, object]:
+    """What describes it: a package of version 1.0.0."""
+
     def field(name: str, kind: str, **constraints: object) -> dict[str, object]:
         return {"name": name, "type": kind, "constraints": {"required": True, **constraints}}
 
