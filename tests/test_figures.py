@@ -1,6 +1,7 @@
 """What our own package must hold: the article's numbers, the official series, and their rivals."""
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_yearly_series_are_complete() -> None:
 
     assert years("exports", indicator="dcs_value_approved", destination="MEX") == list(range(1996, 2018))
     assert years("exports", indicator="dcs_value_shipped", destination="MEX") == list(range(2008, 2019))
-    assert years("desertions", indicator="desertions") == list(range(2000, 2017))
+    assert years("desertions", indicator="desertions") == list(range(2000, 2019))
     checks = years("inquiries", indicator="blue_lantern_checks_initiated", country="WLD")
     assert set(checks) >= {2007, *range(2009, 2023)}
 
@@ -121,3 +122,29 @@ def test_no_address_or_name_of_a_machine_is_in_the_data() -> None:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in DATA.glob("*.csv")}
     assert texts.keys() > set(FIGURES)
     assert [name for name, text in texts.items() if re.search(r"/(work|root|tmp|home)/", text)] == []
+
+
+def test_addresses_of_sources_are_of_the_page_and_track_nobody() -> None:
+    wrong = r"[?&](utm_|BC=|fbclid|gclid)|//stage\.|//ljz\.mx/?$|/search\?max-results"
+    assert [row["id"] for row in rows("sources") if re.search(wrong, row["url"])] == ["cnn-2015-veracruz"]
+
+
+def test_a_source_that_nothing_cites_says_why_it_is_there() -> None:
+    cited = {row["source"] for table in (*FIGURES, "statements") for row in rows(table)}
+    reason = re.compile(r"no (row|figure) is taken from it", re.IGNORECASE)
+    uncited = [row for row in rows("sources") if row["id"] not in cited]
+    assert uncited and [row["id"] for row in uncited if not reason.search(row["note"])] == []
+
+
+def test_the_numbers_of_figures_have_one_type_in_all_tables() -> None:
+    schemas = [json.loads((DATA.parent / "schemas" / f"{table}.json").read_bytes())["fields"] for table in FIGURES]
+    names = ("value", "value_low", "value_high", "precision")
+    types = {name: {field["type"] for fields in schemas for field in fields if field["name"] == name} for name in names}
+    assert types == dict.fromkeys(names, {"number"})
+
+
+def test_a_figure_that_moved_to_another_table_is_gone_with_a_word_on_where_it_is(client: FlaskClient) -> None:
+    answer = client.get("/v1/datasets/exports/records/seed-002")
+    assert answer.status_code == 410
+    assert "moved to the table statements" in answer.get_json()["retraction"]["reason"]
+    assert client.get("/v1/datasets/statements/records/seed-002").get_json()["data"]["value"] == 2007

@@ -561,6 +561,49 @@ def test_two_preferred_figures_of_one_series_and_period_are_an_error(tmp_path: P
     assert found.message.startswith("f1 is preferred")
 
 
+ROUNDED = {"value": "n", "qualifier": "q", "precision": "p"}
+WEIGHED = {"standing": "s", "competesWith": "c", "conflict": "k"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["177000000", "approximate", "1000000"], ""),
+        (["12", "exact", ""], ""),
+        (["12", "exact", "1"], ""),
+        (["177500000", "approximate", "1000000"], "177500000 is not a multiple of 1000000"),
+        (["177000000", "exact", "1000000"], "a number that is rounded to 1000000 is not exact"),
+        (["", "unquantified", "10"], "no number is not a multiple of 10"),
+    ],
+)
+def test_a_rounded_figure_is_a_multiple_of_its_precision_and_is_not_exact(
+    tmp_path: Path, cells: list[str], message: str
+) -> None:
+    fields = ["id", "n:number", "q", "p:number"]
+    source = write(tmp_path, table("t", fields, [["a", *cells]], **{"lantern:figure": ROUNDED}))
+    found = [(place(error), error.message) for error in validate(source).errors]
+    assert found == ([(("data/t.csv", 2, "p", cells[2], "precision"), message)] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "where"),
+    [
+        (["preferred", "", ""], None),
+        (["alternative", "a", ""], None),
+        (["alternative", "", "con-1"], None),
+        (["alternative", "", ""], ("c", "")),
+        (["alternative", "a", "con-1"], ("c", "a")),
+        (["context", "", "con-1"], ("k", "con-1")),
+    ],
+)
+def test_an_alternative_and_nothing_else_names_one_thing_that_is_preferred_to_it(
+    tmp_path: Path, cells: list[str], where: tuple[str, str] | None
+) -> None:
+    source = write(tmp_path, table("t", ["id", "s", "c", "k"], [["b", *cells]], **{"lantern:figure": WEIGHED}))
+    errors = [place(error) for error in validate(source).errors]
+    assert errors == ([("data/t.csv", 2, *where, "competes")] if where else [])
+
+
 @pytest.mark.parametrize(
     ("phrase", "number"),
     [
@@ -660,7 +703,7 @@ def test_a_conflict_of_rows_that_differ_is_valid(tmp_path: Path) -> None:
             ("data/conflict_positions.csv", 4, "dataset", "nowhere", "conflict"),
         ),
         ([PREFERRED], ("data/conflicts.csv", 2, "id", "c1", "conflict")),
-        ([["c1", "figures", "f1", "rival"], RIVAL], ("data/conflicts.csv", 2, "preferred_record", "f1", "conflict")),
+        ([["c1", "figures", "f1", "context"], RIVAL], ("data/conflicts.csv", 2, "preferred_record", "f1", "conflict")),
     ],
 )
 def test_a_conflict_that_is_not_real_is_an_error(
@@ -678,8 +721,14 @@ def test_a_conflict_whose_positions_do_not_differ_is_an_error(tmp_path: Path) ->
 
 
 def test_a_preferred_position_whose_figure_is_not_preferred_is_an_error(tmp_path: Path) -> None:
-    _, errors = with_conflict(tmp_path, [RIVAL[:3] + ["preferred"], PREFERRED[:3] + ["rival"]], preferred="f2")
+    _, errors = with_conflict(tmp_path, [RIVAL[:3] + ["preferred"], PREFERRED[:3] + ["context"]], preferred="f2")
     assert [place(e) for e in errors] == [("data/conflict_positions.csv", 2, "role", "preferred", "conflict")]
+
+
+def test_a_rival_whose_figure_is_preferred_is_an_error(tmp_path: Path) -> None:
+    rivals = [PREFERRED[:3] + ["rival"], RIVAL[:3] + ["rival"]]
+    _, errors = with_conflict(tmp_path, rivals, preferred="")
+    assert [place(e) for e in errors] == [("data/conflict_positions.csv", 2, "role", "rival", "conflict")]
 
 
 # Corrections

@@ -112,11 +112,13 @@ def _used(parts: dict[str, Any]) -> dict[str, Any]:
 def written(document: Mapping[str, Any]) -> str:
     """The document as YAML."""
     ordered = {**{name: document[name] for name in ORDER if name in document}, **document}
-    return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=150)
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Texts of several lines as blocks, lists of values and short entries on one line, and no aliases."""
+    """Texts of several lines as blocks; lists of values, what only refers to components and short entries on one line,
+    which is broken where it is long; no aliases.
+    """
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -133,12 +135,16 @@ _Dumper.add_representer(
 )
 
 
-def _flat(values: Iterable[Any]) -> bool:
-    return not any(isinstance(value, dict | list) or "\n" in str(value) for value in values)
+def _flat(values: Collection[Any]) -> bool:
+    return _referring(values) or not any(isinstance(value, dict | list) or "\n" in str(value) for value in values)
 
 
 def _short(values: Collection[Any]) -> bool:
-    return _flat(values) and len(values) <= 3 and len("".join(map(str, values))) <= 60
+    return _referring(values) or _flat(values) and len(values) <= 3 and len("".join(map(str, values))) <= 60
+
+
+def _referring(values: Collection[Any]) -> bool:
+    return all(isinstance(value, dict) and value.keys() == {"$ref"} for value in values)
 
 
 def _places(app: Flask, package: Package) -> list[Place]:

@@ -25,7 +25,8 @@ SHAPES: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
 }
 SUMMED = "summed"
 NOT_IN_FIGURES = ("worded", SUMMED)
-PREFERRED = "preferred"
+PREFERRED, ALTERNATIVE, EXACT = "preferred", "alternative", "exact"
+RIVALS = ("competesWith", "conflict")
 
 
 def quantity(checked: Checked, row: Any) -> Iterator[Finding]:
@@ -45,6 +46,35 @@ def quantity(checked: Checked, row: Any) -> Iterator[Finding]:
     elif ordered != sorted(ordered):
         message = f"the bounds are out of order: {' to '.join(map(str, ordered))}"
         yield checked.at(row, checked.fields(*QUANTITY)[0], "bounds", message, "low <= value <= high")
+
+
+def precision(checked: Checked, row: Any) -> Iterator[Finding]:
+    """A rounded number is a multiple of what it is rounded to, and is not called exact."""
+    unit = _number(checked.part(row, "precision"))
+    if unit is None or unit <= 0 or not checked.readable(row, *QUANTITY, "qualifier", "precision"):
+        return
+    field = checked.fields("precision")[0]
+    numbers = [number for part in QUANTITY if (number := _number(checked.part(row, part))) is not None]
+    uneven = [number for number in numbers if number % unit]
+    if uneven or not numbers:
+        message = f"{uneven[0] if uneven else 'no number'} is not a multiple of {unit}"
+        yield checked.at(row, field, "precision", message, "the unit of the last digit that the source states")
+    elif unit > 1 and checked.part(row, "qualifier") == EXACT:
+        message = f"a number that is rounded to {unit} is not exact"
+        yield checked.at(row, field, "precision", message, "nothing, or another qualifier")
+
+
+def competes(checked: Checked, row: Any) -> Iterator[Finding]:
+    """An alternative, and nothing else, names what is preferred to it: a figure, or a conflict, not both."""
+    if not checked.readable(row, "standing", *RIVALS):
+        return
+    fields = checked.fields(*RIVALS)
+    named = [field for field in fields if row[field] is not None]
+    alternative = checked.part(row, "standing") == ALTERNATIVE
+    if len(named) != alternative:
+        message = f"{'an' if alternative else 'no'} alternative, which names {' and '.join(named) or 'nothing'}"
+        expected = " or ".join(fields) if alternative else "nothing"
+        yield checked.at(row, (named or fields)[0], "competes", message, expected)
 
 
 def period(checked: Checked, row: Any) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from api.model.findings import MENDED, Finding
 from api.package.checks.base import Checked, key_of, value_of
 from api.package.checks.figures import PERIOD, PREFERRED, QUANTITY
 
+RIVAL = "rival"
 READ = {CONFLICTS: ("id", "preferred_record"), POSITIONS: ("conflict", "dataset", "record", "role")}
 
 
@@ -100,18 +101,18 @@ class Conflicts:
         return [table.name, *(value_of(table, name, figure[name]) for name in named if name in table.index)]
 
     def _unlike(self, name: str) -> Iterator[Finding]:
-        """Preferred positions of a conflict beyond the first, and one whose figure is not preferred in its table."""
+        """Preferred positions beyond the first; one whose figure is not preferred, and rivals whose figures are."""
         chosen = [row for row in self.positions.get(name, []) if row["role"] == PREFERRED]
         for row in chosen[1:]:
             message = f"{name} already has a preferred position"
             yield self.checked.at(row, "role", "conflict", message, "at most one")
-        for row in chosen[:1]:
+        for row in [*chosen[:1], *(row for row in self.positions.get(name, []) if row["role"] == RIVAL)]:
             figure = self.records.get(_record(row))
             field = self.tables[str(row["dataset"])].figure.get("standing") if figure else None
-            if figure and field and figure.get(field) != PREFERRED:
-                message = f'{row["record"]} is preferred here but its {field} is "{figure.get(field)}"'
-                found = self.checked.at(row, "role", "conflict", message, f"a figure whose {field} is preferred")
-                yield replace(found, other=str(row["dataset"]))
+            if figure and field and (figure.get(field) == PREFERRED) != (row["role"] == PREFERRED):
+                message = f'{row["record"]} is {row["role"]} here but its {field} is "{figure.get(field)}"'
+                expected = f"a figure whose {field} is {'' if row['role'] == PREFERRED else 'not '}preferred"
+                yield replace(self.checked.at(row, "role", "conflict", message, expected), other=str(row["dataset"]))
 
 
 def _record(position: Any) -> tuple[str, str]:

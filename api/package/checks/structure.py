@@ -9,7 +9,7 @@ from api.model.findings import Finding
 
 Words = tuple[str, str, str]  # of a finding: message, value, expected
 PART_TYPES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("value", "low", "high"), ("number", "integer")),
+    **dict.fromkeys(("value", "low", "high", "precision"), ("number", "integer")),
     "year": ("year", "integer"),
     **dict.fromkeys(("periodStart", "periodEnd"), ("date",)),
 }
