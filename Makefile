@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED = $(PIP) --require-hashes --no-build-isolation
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 
-.PHONY: run test check clients clients-generate bench openapi lock clean
+.PHONY: run test check clients clients-generate bench soak openapi lock clean
 
 run: $(VENV)/run
 	$(BIN)/lantern validate
@@ -39,6 +39,11 @@ clients-generate: $(CLIENTS)/installed
 
 bench: $(VENV)/run
 	$(BIN)/python -m bench
+
+# Kills at fifty moments of each command that works on a store, then ten minutes of load and mishaps. Needs nginx.
+soak: $(VENV)/test
+	KILLS=50 $(BIN)/pytest tests/test_killed.py
+	$(BIN)/python -m bench.soak
 
 openapi: $(VENV)/run
 	$(BIN)/lantern openapi

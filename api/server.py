@@ -29,8 +29,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from api.app import create_app
 from api.http.cache import COMMON
 from api.http.errors import MEDIA_TYPE
-from api.seeing import access, log
-from api.seeing.answers import Logger
+from api.monitoring import access, log
+from api.monitoring.answers import Logger
 from api.settings import SettingError
 
 BACKLOG = 2048
@@ -226,7 +226,7 @@ def run(values: Mapping[str, Any], create: Callable[..., Any] = create_app) -> N
     if form:
         watch.append(access.writer(form, values["ACCESS_LOG_ADDRESSES"]))
     if values["METRICS"]:
-        from api.seeing import metrics, scrape
+        from api.monitoring import metrics, scrape
 
         watch.append(metrics.count_answer)
         hooks |= scrape.hooks(values["METRICS"])

@@ -51,9 +51,10 @@ def test_storage_is_the_work_of_engines() -> None:
 def test_the_program_stays_small() -> None:
     """Who needs more lines first finds some that can go, or a reason that is worth raising the number here.
 
-    19,500 for the API; 26,500 since any published package is read, mended where it can be, and judged in words.
+    19,500 for the API; 26,500 since any published package is read, mended where it can be, and judged in words; 29,000
+    since an operator has status, metrics, logs, limits and takedowns, and a mirror mends what it finds.
     """
-    assert sum(len(path.read_text("utf-8").splitlines()) for path in API.rglob("*.py")) <= 26_500
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in API.rglob("*.py")) <= 29_000
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from monitoring import Seen, objects, script, server, until
 from packages import table, write
-from seeing import Seen, objects, script, server, until
 
 from api.release.build import build
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from monitoring import Labels, Seen, labels, samples, server, until
 from packages import table, write
-from seeing import Labels, Seen, labels, samples, server, until
 
 from api.mirror import MirrorStatus
 from api.mirror import write as write_mirror

@@ -25,7 +25,7 @@ def serve(config: Config, source: Path | None) -> None:
     """
     from api import server
     from api.index import making
-    from api.seeing.log import configure, log
+    from api.monitoring.log import configure, log
     from api.store.releases import Empty, NotInStore, NotReady
 
     configure(config["LOG"])

@@ -16,6 +16,7 @@ from api.model.files import TABLE_FILES
 JSON = Any
 AS_FILE = "lantern:table"  # false: a resource that says it is a table is offered as the file that it is
 EDITS = "lantern:edits"  # what was changed in the descriptor so that what can be read is served
+MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 NO_VERSION = "0.0.0"  # of a package that does not say
 _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 

@@ -1,7 +1,7 @@
 """The soak: `python -m bench.soak` (`make soak`). Ten minutes of load and mishaps on one server behind nginx.
 
-Hot, cold, pinned, huge and hostile questions, slow clients, reloads, killed workers, new, withdrawn and removed releases.
-Exit status 1 where an answer was wrong or mixed, a server error was not deliberate, or memory grew.
+Hot, cold, pinned, huge and hostile questions, slow clients, reloads, killed workers; releases that are new, withdrawn
+and removed. Exit status 1 where an answer was wrong or mixed, a server error was not deliberate, or memory grew.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> int:
         soak = Soak(folder, seconds, truth.Truth(folder / "packages"))
         for _ in range(3):
             soak.publish()
-        environ = {"LANTERN_STORE": str(soak.store), "LANTERN_WORKERS": "2"}
+        environ = {"LANTERN_STORE": str(soak.store), "LANTERN_WORKERS": "2", "LANTERN_PROXIES": "1"}
         lantern = Server("lantern", [*LANTERN, "serve"], "/healthz", environ, cwd=folder)
         with serving([lantern]) as (running, _):
             with serving([front.nginx(folder, running["lantern"].port)]) as (fronts, _):
@@ -135,10 +135,10 @@ def _run(soak: Soak, server: Running, port: int) -> clients.Asking:
 def _planned(soak: Soak, server: Running) -> list[tuple[float, Callable[[], None]]]:
     """What happens when, in seconds. Workers end in the first half only: in the second, memory must not grow."""
     shares = {
-        **{0.08: soak.publish, 0.20: soak.withdraw, 0.28: soak.publish, 0.36: soak.withdraw},
+        **{0.08: soak.publish, 0.20: soak.withdraw, 0.28: soak.publish, 0.36: soak.remove},
         **{0.12: lambda: soak.kill(server), 0.24: lambda: soak.reload(server), 0.32: lambda: soak.kill(server)},
         **{0.44: lambda: soak.kill(server), 0.48: lambda: soak.reload(server)},
-        **{0.56: soak.publish, 0.64: soak.withdraw, 0.70: soak.withdraw, 0.78: soak.publish},
+        **{0.56: soak.publish, 0.64: soak.withdraw, 0.70: soak.remove, 0.78: soak.publish},
     }
     return [(share * soak.seconds, event) for share, event in sorted(shares.items())]
 
@@ -172,8 +172,9 @@ def _report(soak: Soak, asking: clients.Asking) -> int:
         failures += tally.examples
     third, last = _heap(soak, 0.6, 0.75), _heap(soak, 0.85, 1.0)
     most = max(value for _, value in soak.heaps)
-    print(f"heap MiB, two workers and master: {_heap(soak, 0, 0.1):.0f} at first, {third:.0f} after 60 to 75 % of the time, "
-          f"{last:.0f} in the last 15 %, at most {most:.0f}")  # fmt: skip
+    first = _heap(soak, 0, 0.1)
+    later = f"{third:.0f} after 60 to 75 % of the time, {last:.0f} in the last 15 %"
+    print(f"heap MiB, two workers and master: {first:.0f} at first, {later}, at most {most:.0f}")
     if last > third * GROWTH:
         failures.append(f"memory grew from {third:.0f} to {last:.0f} MiB")
     for failure in failures:

@@ -125,7 +125,11 @@ def slow_readers(port: int, count: int, over: threading.Event, path: str) -> thr
     return _held(port, count, over, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), sip)
 
 
-def _held(port: int, count: int, over: threading.Event, first: bytes, then: Callable[[socket.socket], object]) -> threading.Thread:
+def _held(
+    port: int, count: int, over: threading.Event, first: bytes, then: Callable[[socket.socket], object]
+) -> threading.Thread:
+    """Keep so many connections, each with something sent first, and do something with each twice a second."""
+
     def hold() -> None:
         held: list[socket.socket] = []
         while not over.wait(0.5):

@@ -53,16 +53,16 @@ class Dice:
         year, limit = self.random.choice(YEARS), self.random.randint(20, 1000)
         words = quote(f"{self.random.choice(WORDS)} {self.random.choice(WORDS)}")
         sort = f"sort={self.random.choice(['', '-'])}{self.random.choice(['value', 'day', 'note', 'id'])}&limit={limit}"
-        two = {"country": country, "category": category}
+        two, dated = {"country": country, "category": category}, {"country": country, "year": year}
         return self.random.choice(
             [
                 Question(f"{RECORDS}?country={country}&category={category}&{sort}", fault=self._page(two)),
-                Question(f"{RECORDS}?country={country}&year={year}&{sort}", fault=self._page({"country": country, "year": year})),
+                Question(f"{RECORDS}?country={country}&year={year}&{sort}", fault=self._page(dated)),
                 Question(f"{RECORDS}?value__gte={self.random.randrange(10**7)}&{sort}", fault=self._page(None)),
                 Question(f"{RECORDS}?note__contains={words[:-2]}&{sort}", fault=self._page(None)),
                 Question(f"{RECORDS}?q={words}&{sort}", fault=self._page(None)),
                 Question(f"{AGGREGATE}?group_by=category&measure=count,sum:value&country={country}&year={year}&limit=1000",
-                         fault=self._sums({"country": country, "year": year})),
+                         fault=self._sums(dated)),
                 Question(f"{FACETS}?facet=country,standing&value__lt={self.random.randrange(10**7)}"),
                 Question(f"/v1/search?q={words}"),
             ]

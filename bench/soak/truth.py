@@ -19,7 +19,8 @@ def package(folder: Path, number: int) -> Path:
     target = folder / f"package-{number}"
     (target / "data").mkdir(parents=True)
     tables.write(target / "data" / "figures.csv", ROWS, seed=number)
-    described = {**tables.descriptor(ROWS), "version": f"1.{number}.0", "created": f"2026-10-{number + 1:02d}T00:00:00Z"}
+    dated = {"version": f"1.{number}.0", "created": f"2026-10-{number + 1:02d}T00:00:00Z"}
+    described = {**tables.descriptor(ROWS), **dated}
     (target / "datapackage.json").write_text(json.dumps(described))
     return target
 
@@ -42,7 +43,7 @@ class Truth:
         self.versions[version] = {row["id"]: row for row in rows}
 
     def fault(self, version: str, rows: list[Row]) -> str:
-        """What is wrong with rows that are said to be of a version: "", "wrong", or "mixed" if another version has them."""
+        """What is wrong with rows that are said to be of a version: "", "wrong", or "mixed": of another version."""
         differ = [row for row in rows if self.versions.get(version, {}).get(row["id"]) != row]
         if not differ:
             return ""

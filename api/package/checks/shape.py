@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from api.model.descriptor import Table
+from api.model.descriptor import MORE_ALLOWED, Table
 from api.model.findings import MENDED, Finding
 from api.package.checks.base import Checked, key
-from api.package.tables.objects import MORE_ALLOWED
 
 LONGEST_LIST = 300  # characters
 FEW = 3  # names that are enough to know a header by

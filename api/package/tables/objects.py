@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from api.model.descriptor import MORE_ALLOWED
 from api.model.findings import Finding
 from api.package.tables import headers, lists, parsing
 from api.package.tables.base import BadTable, Given, Record
@@ -15,7 +16,6 @@ from api.package.tables.lists import Row
 
 JSON = Any
 Item = tuple[str, int, JSON]  # the file, the row's number there (in JSON Lines that of its line), and the row
-MORE_ALLOWED = ("subset", "partial")  # what the schema's fieldsMatch says of data that has more than its fields
 
 
 def table(given: Given) -> tuple[Record, Iterator[Row]]:

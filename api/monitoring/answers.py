@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from gunicorn import glogging
 
 from api.http.errors import MEDIA_TYPE
+from api.monitoring import log
 from api.release.media_types import MEDIA_TYPES
-from api.seeing import log
 
 # Names of media types: few, whatever a package calls its files.
 FORMATS = {media_type.partition(";")[0]: ending[1:] for ending, media_type in MEDIA_TYPES.items()}

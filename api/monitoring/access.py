@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from api.seeing.answers import Answer
-from api.seeing.log import moment, trace_id
+from api.monitoring.answers import Answer
+from api.monitoring.log import moment, trace_id
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _HOST = re.compile("[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*").match

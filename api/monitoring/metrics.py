@@ -18,8 +18,8 @@ from typing import Any
 from prometheus_client import Counter, Histogram, values
 
 from api.index import sqlite
-from api.seeing.answers import Answer
-from api.seeing.log import log
+from api.monitoring.answers import Answer
+from api.monitoring.log import log
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where the library looks for the folder, and a new master for that of the old one
 PREFIX = "lantern-metrics-"

@@ -24,8 +24,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from api import mirror
-from api.seeing import metrics
-from api.seeing.log import log
+from api.monitoring import metrics
+from api.monitoring.log import log
 from api.settings import SettingError
 from api.store import signatures
 from api.store.releases import NotInStore, NotReady, Store, has_index
