@@ -8,17 +8,22 @@ import random
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import packages
 import pytest
 import running
+from tuf.api.metadata import Metadata, Timestamp
 
 from api import settings
 from api.mirror.copy import Copied, Wish, mirror
+from api.model import dates
 from api.release.build import build
-from api.trust import sign_store
+from api.store.signatures import SIGNED_AT
+from api.trust import metadata, sign_store
+from api.trust.keys import keyring
 
 ROOT = Path(__file__).resolve().parents[1]
 VALUES = {**settings.load({}), "MIRROR_TIMEOUT": 1, "MIRROR_RETRIES": 1}
@@ -84,6 +89,18 @@ def own_store(states: Path, folder: Path, state: str = "two") -> Path:
     shutil.copytree(states / "keys", folder / "keys")
     (folder / "keys").chmod(0o700)
     return Path(shutil.copytree(states / state, folder / "store"))
+
+
+def sign_by_a_slow_clock(store: Path, days: int) -> None:
+    """Give a store the timestamp of a clock that is so many days behind, by which the program signs nothing."""
+    path, keys = store / "tuf" / "timestamp.json", keyring(store)
+    stamp, root = Metadata[Timestamp].from_bytes(path.read_bytes()), metadata.newest_root(store)
+    assert root is not None
+    stamp.signed.version += 1
+    stamp.signed.expires = keys.expiry("timestamp", datetime.now(UTC) - timedelta(days=days))
+    stamp.signed.unrecognized_fields[SIGNED_AT] = dates.utc(datetime.now(UTC) - timedelta(days=days))
+    stamp.sign(*keys.needed(root.signed, "timestamp"))
+    path.write_bytes(stamp.to_bytes())
 
 
 def publish(states: Path, store: Path, version: str) -> None:

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import proxy
 import pytest
-from newsroom import ROOT, VALUES, copy, origin, own_store, serving, shown, states
+from newsroom import ROOT, VALUES, copy, origin, own_store, serving, shown, sign_by_a_slow_clock, states
 from proxy import Proxy
 
 from api.mirror.upstream import MirrorError
@@ -219,7 +219,7 @@ def test_parts_of_different_states_are_refused(between: Proxy, held: Path, state
 
 def test_a_frozen_state_is_refused(between: Proxy, held: Path, states: Path, tmp_path: Path) -> None:
     store = own_store(states, tmp_path)
-    sign_store(store, refresh=True, now=datetime.now(UTC) - timedelta(days=15))
+    sign_by_a_slow_clock(store, days=15)
     between.play(r"timestamp\.json", proxy.replaced((store / "tuf" / "timestamp.json").read_bytes()))
     refuse(between, held, "has expired.*withholding a newer one .timestamp.json is expired", recovers=False)
 

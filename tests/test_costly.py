@@ -96,7 +96,8 @@ def test_every_kind_of_question_is_ended_when_its_time_is_over(app: Flask, clien
     path, encoding = QUESTIONS[kind]
     headers = {"Accept-Encoding": encoding}
     assert client.get(path, headers=headers).status_code == 200
-    app.config["TIME_LIMIT"] = shortest(lambda: client.get(path, headers=headers)) / 4
+    part = 20 if kind in ("csv", "page") else 4  # what of these takes time at all is done early
+    app.config["TIME_LIMIT"] = shortest(lambda: client.get(path, headers=headers)) / part
     began = time.monotonic()
     answer = client.get(path, headers=headers)
     assert time.monotonic() - began < app.config["TIME_LIMIT"] + 1

@@ -51,7 +51,7 @@ def tried(server: str, profile: Path, tag: str, name: str) -> dict[str, Any]:
     ("tag", "name", "filled", "shown"),
     [
         ("exports", "exports_records", [], '"indicator": "dcs_value_shipped"'),
-        ("exports", "exports_aggregates", [], '"count": 837'),
+        ("exports", "exports_aggregates", [], '"count": 840'),
         ("exports", "exports_facets", [["facet", "period_type"]], '"value": "fiscal_year"'),
         ("datasets", "records_csv", [["dataset", "exports"]], "id,indicator,year"),
         ("conflicts", "all_conflicts", [], '"positions": ['),

@@ -345,9 +345,9 @@ def test_the_page_of_contents_names_every_address(made: Path) -> None:
 
 
 def test_frictionless_reads_it_over_http(made: Path, nginx: str) -> None:
-    package = frictionless.Package(f"{nginx}/releases/1.1.0/datapackage.json")
+    package = frictionless.Package(f"{nginx}/releases/1.2.0/datapackage.json")
     rows = package.get_resource("exports").read_rows()
-    with (made / "site/releases/1.1.0/data/exports.csv").open(encoding="utf-8", newline="") as file:
+    with (made / "site/releases/1.2.0/data/exports.csv").open(encoding="utf-8", newline="") as file:
         ids = [row["id"] for row in csv.DictReader(file)]
     assert [row["id"] for row in rows] == ids
     address = f"{nginx}/v1/datasets/exports"
@@ -363,7 +363,7 @@ def test_release_files_are_not_copied(made: Path) -> None:
     for path in files:
         assert path.samefile(made / "site" / path.relative_to(made / "store"))
     whole = made / "site" / "v1" / "datasets" / "exports" / "records.csv"
-    assert whole.samefile(made / "site" / "releases" / "1.1.0" / "data" / "exports.csv")
+    assert whole.samefile(made / "site" / "releases" / "1.2.0" / "data" / "exports.csv")
 
 
 # Small stores, for what changes

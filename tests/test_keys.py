@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from newsroom import copy, own_store, publish, serving, states
+from tuf.api.metadata import Metadata, Root
 
 from api.cli import main
 from api.mirror.upstream import MirrorError
@@ -244,13 +245,13 @@ def test_without_any_root_key_the_store_goes_on_and_says_what_it_lacks(store: Pa
     assert done.exit_code == 0 and f"is not in {keyring(store).folder}" in done.output
 
 
-def test_an_expired_root_is_renewed_where_its_key_is_and_mirrors_follow(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_root_is_renewed_where_its_key_is_and_mirrors_follow(store: Path, tmp_path: Path) -> None:
     with serving(store, tmp_path / "log") as url:
         copy(url, tmp_path / "copy")
-        monkeypatch.setenv("LANTERN_ROOT_DAYS", "1")  # a day that began two days ago
-        sign_store(store, lambda _: None, now=datetime.now(UTC) - timedelta(days=2))
+        root = Metadata[Root].from_bytes((store / "tuf/1.root.json").read_bytes())
+        root.signed.version, root.signed.expires = 2, datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+        root.sign(*keyring(store).needed(root.signed, "root"))
+        (store / "tuf/2.root.json").write_bytes(root.to_bytes())
         time.sleep(RECHECK_SECONDS)
         with pytest.raises(MirrorError, match="expired"):
             copy(url, tmp_path / "copy")

@@ -17,7 +17,20 @@ from typing import Any
 
 import proxy
 import pytest
-from newsroom import BIG, ROOT, VALUES, copy, origin, own_store, publish, released, serving, shown, states
+from newsroom import (
+    BIG,
+    ROOT,
+    VALUES,
+    copy,
+    origin,
+    own_store,
+    publish,
+    released,
+    serving,
+    shown,
+    sign_by_a_slow_clock,
+    states,
+)
 from proxy import Proxy
 from tuf.ngclient import Updater, UpdaterConfig
 
@@ -291,7 +304,7 @@ def test_a_stale_mirror_says_so(states: Path, tmp_path: Path) -> None:
 def test_staleness_is_never_later_than_the_signature(states: Path, tmp_path: Path) -> None:
     store = own_store(states, tmp_path)
     with serving(store, tmp_path / "log") as url:
-        sign_store(store, refresh=True, now=datetime.now(UTC) - timedelta(days=13))
+        sign_by_a_slow_clock(store, days=13)
         found = copy(url, tmp_path / "copy").status
         assert datetime.fromisoformat(found.stale_after) - datetime.now(UTC) < timedelta(days=1)
         sign_store(store, refresh=True)

@@ -156,6 +156,7 @@ def test_the_report_says_what_was_done(states: Path, tmp_path: Path) -> None:
         "removed": ["1.1.0"],
         "moved": ["releases/mine.txt"],
         "refused": {},
+        "left": {},
         "problems": [],
         "failed": {},
     }

@@ -117,8 +117,9 @@ def test_all_that_is_served_is_of_the_new_root(states: Path, held: Path, tmp_pat
     table.write_bytes(proxy.flipped(table.read_bytes()))
     shutil.copytree(held / "releases/1.0.0", held / "withdrawn/0.9.0")
     store = without_keys(tmp_path / "again/store", states / "two")
-    for path in (store / "tuf", store / "releases/1.0.0"):
+    for path in (store / "tuf", keyring(store).folder, store / "releases/1.0.0"):
         shutil.rmtree(path)
+    (store / "releases.json").unlink()
     sign_store(store)
     with serving(store, tmp_path / "log") as url:
         done = copy(url, held, new_root=first_root(store))

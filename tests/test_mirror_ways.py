@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import crossing
 import proxy
 import pytest
 from crossing import HOST, Certificates, certificates, files_of, forward
-from newsroom import BIG, ROOT, VALUES, copy, origin, own_store, publish, serving, shown, states
+from newsroom import BIG, ROOT, VALUES, copy, origin, own_store, publish, serving, shown, sign_by_a_slow_clock, states
 
 from api import mirror
 from api.mirror.upstream import MirrorError
@@ -164,7 +163,7 @@ def stranger(folder: Path, states: Path) -> Path:
 
 def expired(folder: Path, states: Path) -> Path:
     store = own_store(states, folder)
-    sign_store(store, refresh=True, now=datetime.now(UTC) - timedelta(days=15))
+    sign_by_a_slow_clock(store, days=15)
     return store
 
 

@@ -725,10 +725,24 @@ def test_a_preferred_position_whose_figure_is_not_preferred_is_an_error(tmp_path
     assert [place(e) for e in errors] == [("data/conflict_positions.csv", 2, "role", "preferred", "conflict")]
 
 
-def test_a_rival_whose_figure_is_preferred_is_an_error(tmp_path: Path) -> None:
-    rivals = [PREFERRED[:3] + ["rival"], RIVAL[:3] + ["rival"]]
-    _, errors = with_conflict(tmp_path, rivals, preferred="")
-    assert [place(e) for e in errors] == [("data/conflict_positions.csv", 2, "role", "rival", "conflict")]
+@pytest.mark.parametrize(("said", "told"), [(WEIGHED, [3]), ({"standing": "s"}, [])])
+def test_a_rival_whose_figure_is_preferred_is_an_error_where_alternatives_name_theirs(
+    tmp_path: Path, said: dict[str, str], told: list[int]
+) -> None:
+    rows = [["a", "alternative", "b", ""], ["b", "preferred", "", ""]]
+    source = write(
+        tmp_path,
+        table("t", ["id", "s", "c", "k"], rows, **{"lantern:figure": {**said, "series": ["id"]}}),
+        table("conflicts", ["id", "preferred_record"], [["c1", ""]]),
+        table(
+            "conflict_positions",
+            ["conflict", "dataset", "record", "role"],
+            [["c1", "t", "a", "rival"], ["c1", "t", "b", "rival"]],
+            primaryKey=["conflict", "dataset", "record"],
+        ),
+    )
+    found = [(error.row, error.message) for error in validate(source).errors]
+    assert found == [(row, 'b is rival here but its s is "preferred"') for row in told]
 
 
 # Corrections

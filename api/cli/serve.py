@@ -29,7 +29,6 @@ def serve(config: Config, source: Path | None) -> None:
     from api.store.releases import Empty, NotInStore, NotReady
 
     configure(config["LOG"])
-    server.refuse_address(config["HOST"])
     shelf = store(config)
     try:
         shelf.latest()

@@ -18,6 +18,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram, values
 
 from api.index import sqlite
+from api.model.files import SCRATCH
 from api.monitoring.answers import Answer
 from api.monitoring.log import log
 
@@ -71,12 +72,15 @@ def count_answer(answer: Answer) -> None:
 
 def make_folder() -> Path:
     """The folder to count in: that of the master before, or a new one. Folders of servers that have ended go."""
-    for other in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    place = Path(tempfile.gettempdir())
+    if place.name.startswith(SCRATCH):  # of this command alone; a new master (USR2) goes on with what is counted
+        place = place.parent
+    for other in place.glob(f"{PREFIX}*"):
         with suppress(OSError):
             os.close(_locked(other, fcntl.LOCK_EX))
             shutil.rmtree(other)
     if "GUNICORN_FD" not in os.environ:
-        made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}"))
+        made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=place))
         os.set_inheritable(_locked(made, fcntl.LOCK_SH), True)  # until the last of our processes ends, whatever ends it
         os.environ[FOLDER] = str(made.rename(made.with_name(made.name[1:])))
     return Path(os.environ[FOLDER])

@@ -66,7 +66,7 @@ def read(raw: bytes) -> Contents:
         files = tuple(_file(entry) for entry in entries["files"])
         version, published_at = entries["version"], entries["published_at"]
     except RecursionError as error:
-        raise BadManifest("the manifest is nested too deeply") from error
+        raise BadManifest("the manifest cannot be read: it is nested too deeply") from error
     except (ValueError, KeyError, TypeError) as error:
         raise BadManifest(f"the manifest cannot be read: {error!r}") from error
     if not isinstance(version, str) or not isinstance(published_at, str | None):

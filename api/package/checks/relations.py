@@ -101,15 +101,21 @@ class Conflicts:
         return [table.name, *(value_of(table, name, figure[name]) for name in named if name in table.index)]
 
     def _unlike(self, name: str) -> Iterator[Finding]:
-        """Preferred positions beyond the first; one whose figure is not preferred, and rivals whose figures are."""
-        chosen = [row for row in self.positions.get(name, []) if row["role"] == PREFERRED]
+        """Preferred positions beyond the first; one whose figure is not preferred, and rivals whose figures are.
+
+        Rivals are judged in tables whose alternatives say what they compete with: others never told them from answers
+        to another question.
+        """
+        positions = self.positions.get(name, [])
+        chosen = [row for row in positions if row["role"] == PREFERRED]
         for row in chosen[1:]:
             message = f"{name} already has a preferred position"
             yield self.checked.at(row, "role", "conflict", message, "at most one")
-        for row in [*chosen[:1], *(row for row in self.positions.get(name, []) if row["role"] == RIVAL)]:
-            figure = self.records.get(_record(row))
-            field = self.tables[str(row["dataset"])].figure.get("standing") if figure else None
-            if figure and field and (figure.get(field) == PREFERRED) != (row["role"] == PREFERRED):
+        for row in [*chosen[:1], *(row for row in positions if row["role"] == RIVAL)]:
+            figure, table = self.records.get(_record(row)), self.tables.get(str(row["dataset"]))
+            field = table.figure.get("standing") if table else None
+            judged = row["role"] == PREFERRED or (table and "competesWith" in table.figure)
+            if figure and field and judged and (figure.get(field) == PREFERRED) != (row["role"] == PREFERRED):
                 message = f'{row["record"]} is {row["role"]} here but its {field} is "{figure.get(field)}"'
                 expected = f"a figure whose {field} is {'' if row['role'] == PREFERRED else 'not '}preferred"
                 yield replace(self.checked.at(row, "role", "conflict", message, expected), other=str(row["dataset"]))
