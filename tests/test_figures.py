@@ -127,6 +127,7 @@ def test_no_address_or_name_of_a_machine_is_in_the_data() -> None:
 def test_addresses_of_sources_are_of_the_page_and_track_nobody() -> None:
     wrong = r"[?&](utm_|BC=|fbclid|gclid)|//stage\.|//ljz\.mx/?$|/search\?max-results"
     assert [row["id"] for row in rows("sources") if re.search(wrong, row["url"])] == ["cnn-2015-veracruz"]
+    assert [row["id"] for row in rows("sources") if not (row["url"] + row["archive_url"]).isascii()] == []
 
 
 def test_a_source_that_nothing_cites_says_why_it_is_there() -> None:
