@@ -1,7 +1,10 @@
 """Costly questions: each ends in time, few are answered at once, and whoever asks for little does not notice."""
 
+import contextlib
 import http.client
 import json
+import os
+import signal
 import statistics
 import threading
 import time
@@ -270,3 +273,23 @@ def test_little_questions_are_answered_at_once_beside_a_dozen_costly_ones(server
     for path, seconds in taken.items():
         assert statistics.median(seconds) < 0.1, (path, sorted(seconds))
         assert max(seconds) < 1, (path, sorted(seconds))
+
+
+def test_an_extract_that_the_system_ends_is_refused_and_no_fault_of_the_servers(client: FlaskClient) -> None:
+    def end() -> None:
+        """Kill the process that writes the extract, as the system does where memory is short."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    parent = int((path.parent / "stat").read_text().rpartition(") ")[2].split()[1])
+                    if parent == os.getpid() and b"api.release.extract" in path.read_bytes():
+                        return os.kill(int(path.parent.name), signal.SIGKILL)
+            time.sleep(0.005)
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    answer = client.get(f"{rows_path('things')}.xlsx?limit=1000")
+    ending.join()
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/too-slow")
+    assert answer.headers["Retry-After"] == "60"

@@ -204,6 +204,8 @@ def test_version_and_day_exclude_each_other(small: FlaskClient) -> None:
 )
 def test_a_release_that_is_not_there_is_not_found(small: FlaskClient, query: str, detail: str) -> None:
     assert problem(small, f"{RECORDS}?{query}") == refused("not-found", "Not found", 404, detail)
+    # It may be published next: a cache must not keep it away.
+    assert small.get(f"{RECORDS}?{query}").headers["Cache-Control"] == "public, max-age=1"
 
 
 def test_a_day_is_answered_by_the_release_of_that_day(small: FlaskClient) -> None:

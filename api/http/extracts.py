@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from api.query.find import Selection
 from api.query.foreign import Foreign
 from api.release.formats import Format
 
+ENDED = "Writing these rows in this format was ended: it took too much memory."
 WAITED = "Writing these rows in this format takes longer than the server's time limit."
 
 
@@ -41,6 +43,8 @@ def extract(selection: Selection, format: Format, pieces: Iterable[bytes], rows:
             raise TooSlow(WAITED) from error
         if done.returncode == os.EX_IOERR:  # it has said more, in the log
             raise OSError("an extract could not be written")
+        if done.returncode == -signal.SIGKILL:  # by the system, where memory is short
+            raise TooSlow(ENDED)
         done.check_returncode()
         return (folder / "extract").open("rb")
 

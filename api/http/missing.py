@@ -143,7 +143,9 @@ def _no_release(error: NotInStore) -> Response:
         said.append("the latest is what is asked without a version")
     with suppress(LanternError):  # no release can be asked now
         said += _filter()
-    return problem("not-found", "; ".join(said), **more)
+    response = problem("not-found", "; ".join(said), **more)
+    response.headers["Cache-Control"] = "public, max-age=1"  # it may be published next, and caches would keep it away
+    return response
 
 
 def _version(asked: str, every: Sequence[str]) -> str | None:

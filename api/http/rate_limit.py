@@ -70,7 +70,7 @@ class RateLimit:
             ("RateLimit-Reset", str(reset)),
         ]
         if count > most:
-            environ[REFUSED] = f"{most} requests in {seconds} seconds"
+            environ[REFUSED] = f"{most} requests in {seconds} second{'s' * (seconds != 1)}"
             headers.append(("Retry-After", str(reset)))
 
         def start(status: str, sent: list[tuple[str, str]], exc_info: Any = None) -> Any:

@@ -66,6 +66,7 @@ class Soak:
         package = truth.package(self.folder / "packages", number)
         self.truth.add(number)
         self.lantern("build", str(package))
+        time.sleep(2)  # a server looks once a second
         self.known.append(f"1.{number}.0")
         self.happened(f"release {self.known[-1]} was built")
 
@@ -89,7 +90,7 @@ class Soak:
         self.happened("the server was reloaded (SIGHUP)")
 
     def kill(self, server: Running) -> None:
-        worker = random.choice(server.workers())
+        worker = random.choice(workers(server.pid))
         self.kills.append(time.time())
         os.kill(worker, signal.SIGKILL)
         self.happened("a worker was killed (kill -9)")
@@ -143,12 +144,17 @@ def _planned(soak: Soak, server: Running) -> list[tuple[float, Callable[[], None
     return [(share * soak.seconds, event) for share, event in sorted(shares.items())]
 
 
+def workers(master: int) -> list[int]:
+    """The processes that answer: what they start for a moment (extracts, indexes) is none."""
+    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+
 def _watch(soak: Soak, server: Running, over: threading.Event) -> threading.Thread:
     """Measure the heap of the server's processes once a second."""
 
     def watch() -> None:
         while not over.wait(1):
-            soak.heaps.append((time.monotonic() - soak.began, heap([server.pid, *server.workers()])))
+            soak.heaps.append((time.monotonic() - soak.began, heap([server.pid, *workers(server.pid)])))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
