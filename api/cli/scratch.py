@@ -3,12 +3,15 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.model.files import SCRATCH
 from api.store.atomic_files import LOCK, Busy, locked
+
+UNBORN_SECONDS = 60  # more than a command needs to lock its folder
 
 
 @contextmanager
@@ -32,12 +35,33 @@ def scratch() -> Iterator[None]:
         finally:
             tempfile.tempdir = usual
             if os.getpid() == own:  # and not a worker of the server
-                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its lock last: of one whose lock is gone only an empty folder can be left."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink(missing_ok=True)
+    (folder / LOCK).unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _sweep(place: Path) -> None:
     for dead in place.glob(f"{SCRATCH}*"):
         with suppress(Busy, OSError):
-            if dead.lstat().st_uid == os.getuid() and not dead.is_symlink() and (dead / LOCK).exists():
-                with locked(dead, wait=0):
-                    shutil.rmtree(dead)
+            if dead.lstat().st_uid != os.getuid() or dead.is_symlink():
+                continue
+            if not (dead / LOCK).exists():
+                dead.rmdir()  # if it is empty: see _remove
+                continue
+            with locked(dead, wait=0):
+                _remove(dead)
+    for unborn in place.glob(f".{SCRATCH}*"):  # one that was killed before it had its name
+        with suppress(OSError):
+            stat = unborn.lstat()
+            if stat.st_uid == os.getuid() and time.time() - stat.st_mtime > UNBORN_SECONDS:
+                shutil.rmtree(unborn)
