@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -132,3 +133,17 @@ def shown(folder: Path) -> dict[str, str]:
 def released(folder: Path) -> dict[str, str]:
     """The files of the releases alone."""
     return {path: digest for path, digest in shown(folder).items() if path.startswith("releases/")}
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def lantern(*arguments: object, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """A command in a process of its own, with little patience for an upstream; it ends without a traceback."""
+    command = [*running.LANTERN, *map(str, arguments)]
+    values = {**os.environ, "LANTERN_MIRROR_RETRIES": "0", "LANTERN_MIRROR_TIMEOUT": "2", **environ}
+    run = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True)
+    assert "Traceback" not in run.stderr, run.stderr
+    return run

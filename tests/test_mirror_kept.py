@@ -1,7 +1,6 @@
 """What a mirror keeps, and what it reports."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,23 +10,14 @@ from typing import Any
 
 import proxy
 import pytest
-from newsroom import BIG, ROOT, copy, origin, own_store, publish, serving, states
+from newsroom import BIG, ROOT, copy, lantern, names, origin, own_store, publish, serving, states
 
 from api import mirror
 from api.app import create_app
 from api.trust import metadata, verify, withdraw
 
 __all__ = ["origin", "states"]
-LANTERN = [sys.executable, "-P", "-m", "api"]
 ROWS = "/v1/datasets/things/records"
-
-
-def lantern(*arguments: object, **environ: str) -> "subprocess.CompletedProcess[str]":
-    command = [*LANTERN, *map(str, arguments)]
-    values = {**os.environ, "LANTERN_MIRROR_RETRIES": "0", "LANTERN_MIRROR_TIMEOUT": "2", **environ}
-    run = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True)
-    assert "Traceback" not in run.stderr, run.stderr
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +25,6 @@ def three(states: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """A server over three releases, which nobody changes."""
     with serving(states / "three", tmp_path_factory.mktemp("three") / "log") as url:
         yield url
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_the_newest_are_kept_and_older_ones_removed(states: Path, tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
 """Whom a mirror follows when the publisher has lost the keys: a root that was handed over, once it holds."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import proxy
 import pytest
-from newsroom import ROOT, VALUES, copy, origin, own_store, released, serving, shown, states
+from newsroom import VALUES, copy, lantern, names, origin, own_store, released, serving, shown, states
 from proxy import Proxy
 
 from api.app import create_app
@@ -20,20 +17,7 @@ from api.trust import metadata, rotate, sign_store, verify
 from api.trust.keys import keyring
 
 __all__ = ["origin", "states"]
-LANTERN = [sys.executable, "-P", "-m", "api"]
 ROWS = "/v1/datasets/things/records"
-
-
-def lantern(*arguments: object, **environ: str) -> "subprocess.CompletedProcess[str]":
-    command = [*LANTERN, *map(str, arguments)]
-    values = {**os.environ, "LANTERN_MIRROR_RETRIES": "0", "LANTERN_MIRROR_TIMEOUT": "2", **environ}
-    run = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True)
-    assert "Traceback" not in run.stderr, run.stderr
-    return run
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def without_keys(folder: Path, store: Path) -> Path:
